@@ -1,0 +1,184 @@
+"""Tables of the notify service, in schema `notify`."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.messaging.tables import inbox_tables, outbox_tables
+
+metadata = MetaData(schema="notify")
+OUTBOX = outbox_tables(metadata)
+INBOX = inbox_tables(metadata)
+
+TIME = DateTime(timezone=True)
+
+directory = Table(
+    "directory",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="Always 1."),
+    Column("version", Integer, nullable=False, comment="Grows with every change to an agency."),
+)
+
+agencies = Table(
+    "agencies",
+    metadata,
+    Column("agency_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("profile", Text, nullable=False, comment="Projection profile: what it may see."),
+    Column("towns", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("judicial_districts", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("authority", Text, comment="Citation that permits disclosure; null: none on file."),
+    Column("authority_from", Date),
+    Column("authority_to", Date, comment="Last day in force; null: no end on file."),
+    Column("endpoint", Text),
+    Column("encryption_key", JSONB, comment="Public P-256 JWK of the agency."),
+    Column("allowed_networks", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("sample", Boolean, nullable=False, server_default=text("false")),
+    Column("hold_until", TIME, comment="The breaker: no first try or retry before this."),
+    Column("consecutive_failures", Integer, nullable=False, server_default=text("0")),
+)
+
+child_keys = Table(
+    "child_keys",
+    metadata,
+    Column("child_id", Text, primary_key=True),
+    Column("kek_version", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+copies = Table(
+    "copies",
+    metadata,
+    Column("child_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("profile", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False, comment="One child's copy for one profile."),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    Column("referral_id", Text, nullable=False),
+    Column("referral_number", Text, nullable=False),
+    Column("child_id", Text, nullable=False),
+    Column("agency_id", Text, ForeignKey("notify.agencies.agency_id"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False, comment="original, correction or supersession."),
+    Column("supersedes", Integer, comment="Latest version this recipient may hold."),
+    Column("trigger", Text, nullable=False),
+    Column("profile", Text, comment="Null for a supersession, which has no content."),
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("commitment", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("because", Text, nullable=False, comment="The rule in words, for this recipient."),
+    Column("rules_version", Text, nullable=False),
+    Column("directory_version", Integer, nullable=False),
+    Column("received_at", TIME, nullable=False),
+    Column("planned_at", TIME, nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+    comment="Frozen when planned; what happens to a notice is in deliveries.",
+)
+Index(
+    "uq_notices_recipient_version",
+    notices.c.referral_id,
+    notices.c.child_id,
+    notices.c.agency_id,
+    notices.c.version,
+    unique=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
+    Column("referral_id", Text, nullable=False),
+    Column("child_id", Text, nullable=False),
+    Column("agency_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="pending, blocked, attempting, delivered, superseded, refused or closed.",
+    ),
+    Column("superseded_by", Integer, comment="Set while an attempt is open: do not retry."),
+    Column("next_attempt_at", TIME, comment="Set exactly while pending."),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("open_disclosure_id", Text, comment="Set exactly while attempting."),
+    Column("attempt_deadline", TIME, comment="When the open attempt must be over."),
+    Column("lease_owner", Integer),
+    Column("lease_token", Text),
+    Column("ended_at", TIME),
+)
+Index(
+    "ix_deliveries_due",
+    deliveries.c.agency_id,
+    deliveries.c.next_attempt_at,
+    postgresql_where=text("state = 'pending'"),
+)
+Index(
+    "ix_deliveries_attempting",
+    deliveries.c.attempt_deadline,
+    postgresql_where=text("state = 'attempting'"),
+)
+Index(
+    "ix_deliveries_recipient",
+    deliveries.c.referral_id,
+    deliveries.c.child_id,
+    deliveries.c.agency_id,
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("disclosure_id", Text, primary_key=True),
+    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), nullable=False),
+    Column("agency_id", Text, nullable=False),
+    Column("attempted_at", TIME, nullable=False),
+    comment="Append-only (P2): committed before the first byte of an attempt leaves.",
+)
+Index("ix_disclosures_notice", disclosures.c.notice_id)
+
+disclosure_outcomes = Table(
+    "disclosure_outcomes",
+    metadata,
+    Column("disclosure_id", Text, primary_key=True),
+    Column("outcome", Text, primary_key=True, comment="completed, failed or unknown."),
+    Column("http_status", Integer),
+    Column("occurred_at", TIME, nullable=False),
+    comment="Append-only, insert-once per outcome. `unknown` may be followed by a late status.",
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("task_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("about", Text, nullable=False, comment="What it is about; one task per kind and this."),
+    Column("referral_id", Text, nullable=False),
+    Column("detail", Text, nullable=False, comment="A sentence that says what to do. No names."),
+    Column("created_at", TIME, nullable=False),
+    Column("acknowledged_at", TIME),
+    Column("acknowledged_by", Text),
+)
+Index("uq_tasks_about", tasks.c.kind, tasks.c.about, unique=True)
+Index(
+    "ix_tasks_open", tasks.c.created_at, postgresql_where=text("acknowledged_at IS NULL")
+)

@@ -1,0 +1,1 @@
+"""What every service shares: the language, the promise and the plumbing."""

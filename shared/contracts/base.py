@@ -1,0 +1,82 @@
+"""What every event has in common: its data model and its CloudEvents 1.0 envelope."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+OpaqueId = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-f]{32}$")]
+"""A kind of three letters and 128 random bits: `ref_…`. It says nothing of what it names."""
+
+
+def _utc(value: datetime) -> datetime:
+    if value.utcoffset():
+        raise ValueError("must be in UTC (offset zero)")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A point in time, always in UTC; people's time zones are a matter of rendering."""
+
+
+class Topic(StrEnum):
+    """The topics. Each event type belongs to exactly one."""
+
+    REFERRALS = "referrals"
+    NOTICES = "notices"
+    DEADLINES = "deadlines"
+    DISCLOSURES = "disclosures"
+
+
+class Source(StrEnum):
+    """The services that emit, as CloudEvents `source`."""
+
+    INTAKE = "/hartline/intake"
+    NOTIFY = "/hartline/notify"
+    DEADLINES = "/hartline/deadlines"
+    AUDIT = "/hartline/audit"
+
+
+class Part(BaseModel):
+    """A part of an event's data. Frozen; fields it does not know are ignored (additive change)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class EventData(Part):
+    """An event's data. A subclass names its topic and its type.
+
+    No field holds personal data, a town or a conflict (P5): ids, types, versions and times only.
+    """
+
+    topic: ClassVar[Topic]
+    type: ClassVar[str]
+
+    referral_id: OpaqueId
+
+    @property
+    def subject(self) -> str:
+        """What the order is about. Events of one subject from one source stay in order."""
+        return self.referral_id
+
+
+class Event(BaseModel):
+    """A CloudEvents 1.0 envelope in JSON structured mode.
+
+    `sequence` counts from 1 without a gap per (topic, source, subject).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: Source
+    type: str
+    subject: str = Field(min_length=1, max_length=128)
+    time: Instant
+    datacontenttype: Literal["application/json"] = "application/json"
+    sequence: int = Field(ge=1)
+    data: dict[str, object]

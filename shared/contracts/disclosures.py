@@ -1,0 +1,113 @@
+"""Topic `disclosures`, emitted by whoever discloses; subject: the referral.
+
+`DisclosuresAttempted` and `ReferralViewed` are the records that promise P2 commits before the
+first byte leaves; the audit service sequences them into its log.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from shared.contracts.base import EventData, Instant, OpaqueId, Part, Topic
+from shared.contracts.codes import Channel, RefusalReason, Role
+
+Hex256 = str
+"""64 lower-case hex digits."""
+
+
+class Attempt(Part):
+    """One attempt to disclose one notice to one recipient."""
+
+    disclosure_id: OpaqueId
+    notice_id: OpaqueId
+    child_id: OpaqueId
+    agency_id: OpaqueId
+    role: Role
+    version: int = Field(ge=1)
+    channel: Channel
+    authority: str = Field(description="Citation of the law that permits this disclosure.")
+    purpose: str
+    rule: str = Field(description="Id of the routing rule that chose this recipient.")
+    rules_version: str
+    directory_version: int
+    fields: tuple[str, ...] = Field(description="Names of the fields disclosed, never values.")
+    commitment: Hex256 = Field(description="HMAC-SHA256 over the content, under notify's key.")
+    attempted_at: Instant
+
+
+class DisclosuresAttempted(EventData):
+    """Committed before departure. Alone it says: attempted, outcome unknown (P2)."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.attempted.v1"
+
+    attempts: tuple[Attempt, ...] = Field(min_length=1)
+
+
+class Outcome(Part):
+    disclosure_id: OpaqueId
+    notice_id: OpaqueId
+    child_id: OpaqueId
+    occurred_at: Instant
+    http_status: int | None = None
+
+
+class _Outcomes(EventData):
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+
+    outcomes: tuple[Outcome, ...] = Field(min_length=1)
+
+
+class DisclosuresCompleted(_Outcomes):
+    """An HTTP status came back. Any status counts as disclosed."""
+
+    type: ClassVar[str] = "hartline.disclosures.completed.v1"
+
+
+class DisclosuresFailed(_Outcomes):
+    """Not sent: not one byte of HTTP was written."""
+
+    type: ClassVar[str] = "hartline.disclosures.failed.v1"
+
+
+class DisclosuresUnknown(_Outcomes):
+    """It may have been sent; nobody can say. Counts as disclosed."""
+
+    type: ClassVar[str] = "hartline.disclosures.unknown.v1"
+
+
+class RefusedDisclosure(Part):
+    notice_id: OpaqueId
+    child_id: OpaqueId
+    agency_id: OpaqueId | None
+    role: Role
+    version: int = Field(ge=1)
+    reason: RefusalReason
+    refused_at: Instant
+
+
+class DisclosuresRefused(EventData):
+    """A disclosure that the law did not permit and that did not happen."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.refused.v1"
+
+    refused: tuple[RefusedDisclosure, ...] = Field(min_length=1)
+
+
+class ReferralViewed(EventData):
+    """A read of a referral's content, by a person or a service, recorded before its first byte."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.viewed.v1"
+
+    disclosure_id: OpaqueId
+    version: int = Field(ge=1)
+    child_ids: tuple[OpaqueId, ...] = Field(min_length=1)
+    actor: str = Field(description="Subject of the reader's token.")
+    actor_kind: Literal["service", "person"]
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256
+    viewed_at: Instant

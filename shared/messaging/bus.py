@@ -1,0 +1,81 @@
+"""The port: what the relay and the consumer ask of a bus, whichever it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.contracts.base import Topic
+
+
+class BusUnavailable(Exception):
+    """The bus did not answer in time or lost us. Recreate what you hold and try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event on its way out. Same key, same partition, so same order."""
+
+    topic: Topic
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A record as it lies on the bus, parsed by nobody yet."""
+
+    topic: str
+    partition: int
+    offset: int
+    body: bytes | None
+
+
+Positions = Mapping[tuple[str, int], int]
+"""(topic, partition) → the next offset to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records in offset order per partition, and where to go on reading after them."""
+
+    records: Sequence[Incoming]
+    next_offsets: Positions = field(default_factory=dict)
+
+
+class Publisher(Protocol):
+    async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
+        """Send a batch; for each record whether the bus acknowledged it durably.
+
+        Takes a bounded time. False means "not known to be there": it may be there all the same.
+        Raises BusUnavailable when nothing can be said of any of them.
+        """
+
+    async def close(self) -> None: ...
+
+
+class Subscription(Protocol):
+    async def fetch(self, limit: int, wait: float) -> Batch:
+        """Up to `limit` records, waiting up to `wait` seconds for the first.
+
+        Raises BusUnavailable when the bus is gone; then open a new subscription.
+        """
+
+    async def commit(self, next_offsets: Positions) -> None:
+        """Tell the bus how far we are, after our own database has committed.
+
+        Bounded, and best effort: what is not committed is read again and deduplicated.
+        """
+
+    async def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    async def publisher(self) -> Publisher: ...
+
+    async def subscribe(
+        self, group: str, topics: Sequence[Topic], stored: Positions
+    ) -> Subscription:
+        """Read `topics` as `group`. `stored` are the positions that the group's own database
+        holds: the PostgreSQL bus starts there; Kafka starts at its committed offsets."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,13 @@
+"""What an error asks of whoever catches it: retry, or park. The docstring is the message."""
+
+
+class Retryable(Exception):
+    """It may work later: back off this subject alone and try again."""
+
+
+class Permanent(Exception):
+    """It will never work as it is: park this subject alone and page a person."""
+
+
+class Misconfigured(Exception):
+    """The process cannot start safely. The text is a sentence that says what to do."""

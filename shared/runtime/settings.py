@@ -1,0 +1,77 @@
+"""Settings by environment: `HARTLINE_*`, one typed class per service, secrets redacted."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.runtime import failpoints
+from shared.runtime.errors import Misconfigured
+
+
+class Profile(StrEnum):
+    """Where it runs. Production refuses the local issuer, sample data and clear http."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs. Subclasses add their own DSNs, ports and keys."""
+
+    model_config = SettingsConfigDict(env_prefix="HARTLINE_", extra="ignore", frozen=True)
+
+    profile: Profile = Profile.PRODUCTION
+    bus: str = Field(
+        "postgresql",
+        pattern=r"^(postgresql|kafka://[^\s]+)$",
+        description="`postgresql`, or `kafka://host:port[,host:port]`.",
+    )
+    bus_dsn: SecretStr | None = Field(None, description="DSN of the PostgreSQL bus's own role.")
+    host: str = "127.0.0.1"
+    issuer: str = Field(description="`iss` of the tokens accepted.")
+    jwks: Path = Field(description="File with the issuer's public keys (a JWK Set).")
+    local_issuer_key: Path | None = Field(
+        None, description="Private JWK of the local issuer; for one machine only."
+    )
+    log_level: str = "INFO"
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment. Raises Misconfigured with one line per setting to mend."""
+        try:
+            settings = cls()
+        except ValidationError as error:
+            raise Misconfigured(_explain(error)) from None
+        settings.refuse_unsafe()
+        return settings
+
+    def refuse_unsafe(self) -> None:
+        """Raises Misconfigured for a combination that must not run."""
+        if self.bus == "postgresql" and self.bus_dsn is None:
+            raise Misconfigured(
+                "HARTLINE_BUS is postgresql but HARTLINE_BUS_DSN is not set: set it to the DSN of "
+                "the bus's role, or set HARTLINE_BUS=kafka://host:port."
+            )
+        if self.profile is not Profile.PRODUCTION:
+            return
+        if self.local_issuer_key is not None:
+            raise Misconfigured(
+                "HARTLINE_LOCAL_ISSUER_KEY is set in the production profile: unset it and let "
+                "the organisation's issuer sign tokens (HARTLINE_ISSUER, HARTLINE_JWKS)."
+            )
+        if failpoints.armed():
+            raise Misconfigured("HARTLINE_FAILPOINT_DIR is for tests: unset it in production.")
+
+
+def _explain(error: ValidationError) -> str:
+    """One line per setting, by its environment name, without the value."""
+    lines = []
+    for detail in error.errors(include_input=False, include_url=False):
+        field = str(detail["loc"][0]) if detail["loc"] else "settings"
+        name = field if field.startswith("HARTLINE_") else f"HARTLINE_{field.upper()}"
+        missing = detail["type"] == "missing"
+        lines.append(f"{name} is not set: set it." if missing else f"{name}: {detail['msg']}.")
+    return "\n".join([*lines, "docs/settings.md lists every setting and what it is for."])

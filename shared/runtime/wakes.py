@@ -1,0 +1,42 @@
+"""Waking a loop before its next poll. Losing a wake costs a poll interval, never an event."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Wakes:
+    """Named wake-ups within a process, and, through a notifier, to other processes.
+
+    A loop calls `wait(name, timeout)`; whoever made work for it calls `wake(name)` after commit.
+    """
+
+    def __init__(self) -> None:
+        self._events: dict[str, asyncio.Event] = {}
+        self._notifiers: list[Callable[[str], None]] = []
+
+    def wake(self, name: str) -> None:
+        """Wake this process's loop at once, and tell the other processes."""
+        self.wake_here(name)
+        for notify in self._notifiers:
+            notify(name)
+
+    def wake_here(self, name: str) -> None:
+        self._event(name).set()
+
+    def on_wake(self, notify: Callable[[str], None]) -> None:
+        """Also call `notify(name)` for every wake made here (see `pgnotify`)."""
+        self._notifiers.append(notify)
+
+    async def wait(self, name: str, timeout: float) -> bool:  # noqa: ASYNC109
+        """Wait until woken (True) or `timeout` seconds are over (False)."""
+        event = self._event(name)
+        try:
+            async with asyncio.timeout(timeout):
+                await event.wait()
+        except TimeoutError:
+            return False
+        event.clear()
+        return True
+
+    def _event(self, name: str) -> asyncio.Event:
+        return self._events.setdefault(name, asyncio.Event())
