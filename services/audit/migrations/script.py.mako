@@ -1,0 +1,1 @@
+../../../shared/runtime/script.py.mako

@@ -1,0 +1,121 @@
+"""Migrations: each service's Alembic history in its own schema, run by the schema's owner.
+
+`alembic -n intake upgrade head` reads HARTLINE_INTAKE_OWNER_DSN; `services/X/migrations/env.py`
+is `run(metadata)`. The schema and its roles must exist (deploy/machine/bootstrap.py makes them).
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+from alembic import command, context
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from shared.runtime.db import async_url
+from shared.runtime.errors import Misconfigured
+
+SERVICES = ("intake", "notify", "deadlines", "audit", "bus")
+"""The sections of alembic.ini, each the name of a schema."""
+
+_INI = Path(__file__).parents[2] / "alembic.ini"
+_DSN = "hartline.owner_dsn"
+
+
+def upgrade(service: str, owner_dsn: str) -> None:
+    """Bring one schema to head. Blocking; from async code call it in a thread."""
+    config = _config(service)
+    config.attributes[_DSN] = owner_dsn
+    command.upgrade(config, "head")
+
+
+def check_drift(service: str, owner_dsn: str) -> None:
+    """Raises CommandError when the tables in the code and in the schema differ. Blocking."""
+    config = _config(service)
+    config.attributes[_DSN] = owner_dsn
+    command.check(config)
+
+
+def run(metadata: MetaData) -> None:
+    """The whole of an env.py. Migrations go forward, all in one transaction, one at a time."""
+    service = context.config.config_ini_section
+    if context.is_offline_mode():
+        raise CommandError("Offline SQL is not supported: run against the server.")
+    asyncio.run(_run(service, metadata, _owner_dsn(service)))
+
+
+async def check_head(engine: AsyncEngine, service: str) -> None:
+    """Raises Misconfigured when the schema is behind this code.
+
+    A revision this code has never heard of is newer code's and passes: migrations expand first
+    and contract later, so that the old code still runs during a rolling restart.
+    """
+    mend = f"run alembic -n {service} upgrade head."
+    async with engine.connect() as connection:
+        table = f"{service}.alembic_version"
+        if await connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
+            raise Misconfigured(f"The schema {service} has no tables yet: {mend}")
+        rows = await connection.scalars(text(f"SELECT version_num FROM {table}"))  # noqa: S608
+        found = set(rows)
+    script = ScriptDirectory.from_config(_config(service))
+    known = {revision.revision for revision in script.walk_revisions()}
+    if not found or (found <= known and found != set(script.get_heads())):
+        raise Misconfigured(f"The schema {service} is behind this code: {mend}")
+
+
+def _config(service: str) -> Config:
+    return Config(str(_INI), ini_section=service)
+
+
+def _owner_dsn(service: str) -> str:
+    given: str | None = context.config.attributes.get(_DSN)
+    name = f"HARTLINE_{service.upper()}_OWNER_DSN"
+    dsn = given or os.environ.get(name)
+    if not dsn:
+        raise CommandError(f"{name} is not set: set it to the DSN of hartline_{service}_owner.")
+    return dsn
+
+
+async def _run(schema: str, metadata: MetaData, dsn: str) -> None:
+    engine = create_async_engine(
+        async_url(dsn),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {
+                "application_name": f"{schema} migrations",
+                "search_path": "public",
+                "timezone": "UTC",
+            },
+        },
+    )
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate, schema, metadata)
+    await engine.dispose()
+
+
+def _migrate(connection: Connection, schema: str, metadata: MetaData) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        include_schemas=True,
+        include_name=lambda name, kind, _: kind != "schema" or name == schema,
+        version_table_schema=schema,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        if not connection.scalar(
+            text("SELECT 1 FROM pg_namespace WHERE nspname = :schema"), {"schema": schema}
+        ):
+            raise CommandError(f"The schema {schema} does not exist: run the bootstrap first.")
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+            {"name": f"hartline migrations {schema}"},
+        )
+        context.run_migrations()
