@@ -1,0 +1,1 @@
+"""What operators run: the one-machine run, and the files of a larger deployment."""

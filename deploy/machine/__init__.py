@@ -1,0 +1,1 @@
+"""Hartline on one machine: PostgreSQL, the bus, the services and sample agencies."""
