@@ -104,6 +104,35 @@ Index(
     unique=True,
 )
 
+plans = Table(
+    "plans",
+    metadata,
+    Column("referral_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("rules_version", Text, nullable=False),
+    Column("directory_version", Integer, nullable=False),
+    Column("planned_at", TIME, nullable=False),
+    comment="Append-only (P3): which referral versions were planned, by which rules.",
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("notice_id", Text, primary_key=True, comment="Of the notice that was not made."),
+    Column("referral_id", Text, nullable=False),
+    Column("child_id", Text, nullable=False),
+    Column("agency_id", Text, comment="Null when no agency fits the role."),
+    Column("role", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("refused_at", TIME, nullable=False),
+    comment="Append-only: legs refused when planned (P3). Nothing was ever sent for these.",
+)
+Index("ix_refusals_referral", refusals.c.referral_id)
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -179,6 +208,4 @@ tasks = Table(
     Column("acknowledged_by", Text),
 )
 Index("uq_tasks_about", tasks.c.kind, tasks.c.about, unique=True)
-Index(
-    "ix_tasks_open", tasks.c.created_at, postgresql_where=text("acknowledged_at IS NULL")
-)
+Index("ix_tasks_open", tasks.c.created_at, postgresql_where=text("acknowledged_at IS NULL"))
