@@ -23,7 +23,7 @@ class Outbox:
         heads = tables.heads.fullname
         # Locks the head rows in sorted order, so two emitters cannot deadlock.
         self._take = text(
-            f"INSERT INTO {heads} AS head (topic, subject, sequence) "  # noqa: S608
+            f"INSERT INTO {heads} AS head (topic, subject, sequence) "
             "SELECT topic, subject, n FROM unnest(CAST(:topics AS text[]), "
             "CAST(:subjects AS text[]), CAST(:counts AS bigint[])) AS taken(topic, subject, n) "
             "ORDER BY topic, subject "

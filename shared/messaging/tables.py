@@ -53,6 +53,7 @@ def outbox_tables(metadata: MetaData) -> OutboxTables:
         Column("created_at", TIME, nullable=False, server_default=func.clock_timestamp()),
         Column("sent_at", TIME, comment="When the bus acknowledged it; null while pending."),
     )
+    Index("ix_outbox_created_at", outbox.c.created_at, postgresql_using="brin")
     Index("ix_outbox_pending", outbox.c.id, postgresql_where=text("sent_at IS NULL"))
     heads = Table(
         "outbox_heads",
@@ -84,8 +85,10 @@ def inbox_tables(metadata: MetaData) -> InboxTables:
         Column("body", LargeBinary, nullable=False),
         Column("received_at", TIME, nullable=False, server_default=func.clock_timestamp()),
         Column("done_at", TIME),
+        Column("skipped_by", Text, comment="Who decided that it is not handled; else null."),
     )
-    Index("ix_inbox_done_at", inbox.c.done_at, postgresql_where=text("done_at IS NOT NULL"))
+    Index("ix_inbox_waiting", inbox.c.received_at, postgresql_where=text("done_at IS NULL"))
+    Index("ix_inbox_received_at", inbox.c.received_at, postgresql_using="brin")
     streams = Table(
         "inbox_streams",
         metadata,
@@ -95,7 +98,6 @@ def inbox_tables(metadata: MetaData) -> InboxTables:
         Column("cursor", BigInteger, nullable=False, comment="Last finished sequence."),
         Column("highest", BigInteger, nullable=False, comment="Highest sequence received."),
         Column("ready_at", TIME, comment="When to look at it; null when nothing waits."),
-        Column("waiting_since", TIME, comment="Since when its next event has been unfinished."),
         Column("failures", Integer, nullable=False, server_default=text("0")),
         Column("last_error", Text, comment="Name of the last error's class; never its text."),
         Column("gap_since", TIME, comment="Since when the next sequence has been missing."),
@@ -109,11 +111,6 @@ def inbox_tables(metadata: MetaData) -> InboxTables:
         "ix_inbox_streams_ready",
         streams.c.ready_at,
         postgresql_where=text("ready_at IS NOT NULL AND parked_at IS NULL"),
-    )
-    Index(
-        "ix_inbox_streams_waiting",
-        streams.c.waiting_since,
-        postgresql_where=text("waiting_since IS NOT NULL"),
     )
     Index(
         "ix_inbox_streams_leased",

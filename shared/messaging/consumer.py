@@ -1,0 +1,69 @@
+"""The consumer: bus to inbox, and nothing else. No handler runs under an offset."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from shared.contracts.base import Topic
+from shared.messaging.bus import Bus, BusUnavailable, Subscription
+from shared.messaging.inbox import Inbox
+from shared.messaging.worker import WORK_WAKE
+from shared.runtime import metrics
+from shared.runtime.db import Database, wake_after_commit
+from shared.runtime.failpoints import failpoint
+from shared.runtime.lifecycle import sleep_unless
+
+log = structlog.get_logger()
+
+_BATCH = 500
+_WAIT_SECONDS = 1.0
+
+
+class Consumer:
+    """Copies its topics to the inbox: database first, then the offset."""
+
+    def __init__(
+        self, name: str, db: Database, inbox: Inbox, bus: Bus, topics: Sequence[Topic]
+    ) -> None:
+        self._name = name
+        self._db = db
+        self._inbox = inbox
+        self._bus = bus
+        self._topics = topics
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._consume(stop)
+            except BusUnavailable:
+                log.warning("bus_unavailable", service=self._name)
+                await sleep_unless(stop, _WAIT_SECONDS)
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        async with self._db.transaction() as session:
+            stored = await self._inbox.positions(session)
+        subscription = await self._bus.subscribe(self._name, self._topics, stored)
+        try:
+            while not stop.is_set():
+                await self.consume_once(subscription)
+        finally:
+            await subscription.close()
+
+    async def consume_once(self, subscription: Subscription, wait: float = _WAIT_SECONDS) -> int:
+        """One batch: fetch, insert, commit the database, commit the offset. How many were new."""
+        batch = await subscription.fetch(_BATCH, wait)
+        if not batch.records and not batch.next_offsets:
+            return 0
+        failpoint(f"{self._name}.consume.before_commit")
+        async with self._db.transaction() as session:
+            received = await self._inbox.receive(session, batch)
+            wake_after_commit(session, WORK_WAKE)
+        failpoint(f"{self._name}.consume.after_commit")
+        await subscription.commit(batch.next_offsets)
+        metrics.RECEIVED.inc(received.new)
+        metrics.DUPLICATES.inc(received.duplicates)
+        if received.quarantined:
+            metrics.QUARANTINED.inc(received.quarantined)
+            log.error("records_quarantined", service=self._name, count=received.quarantined)
+        return received.new

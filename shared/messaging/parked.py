@@ -1,0 +1,89 @@
+"""What a person does with a parked subject: look, replay it, or skip its event."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.messaging.streams import Claimed, Streams
+from shared.messaging.tables import InboxTables
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A subject that waits for a person."""
+
+    topic: str
+    source: str
+    subject: str
+    sequence: int
+    reason: str
+    parked_at: datetime
+
+
+async def list_parked(session: AsyncSession, tables: InboxTables) -> list[Parked]:
+    """Every parked subject, the longest first."""
+    rows = await session.execute(
+        text(
+            "SELECT topic, source, subject, cursor + 1 AS sequence, parked_reason, parked_at "
+            f"FROM {tables.streams.fullname} WHERE parked_at IS NOT NULL ORDER BY parked_at"
+        )
+    )
+    return [
+        Parked(r.topic, r.source, r.subject, r.sequence, r.parked_reason, r.parked_at) for r in rows
+    ]
+
+
+async def replay(session: AsyncSession, tables: InboxTables, subject: str) -> int:
+    """Try the parked event again, now. How many streams of the subject were released."""
+    rows = await session.execute(
+        text(
+            f"UPDATE {tables.streams.fullname} SET parked_at = NULL, parked_reason = NULL, "
+            "failures = 0, ready_at = clock_timestamp() "
+            "WHERE subject = :subject AND parked_at IS NOT NULL RETURNING 1"
+        ),
+        {"subject": subject},
+    )
+    await _release_quarantine(session, tables, subject)
+    return len(rows.all())
+
+
+async def skip(session: AsyncSession, tables: InboxTables, subject: str, by: str) -> int:
+    """Move on past the parked events without handling them. `by` is kept with each event.
+
+    A stream parked for a fork while nothing of it waited is only released: there is no event to
+    skip, and moving its cursor would drop the next one.
+    """
+    rows = await session.execute(
+        text(
+            "SELECT s.topic, s.source, s.subject, i.sequence, s.highest "
+            f"FROM {tables.streams.fullname} s JOIN {tables.inbox.fullname} i "
+            "ON i.topic = s.topic AND i.source = s.source AND i.subject = s.subject "
+            "AND i.sequence = s.cursor + 1 "
+            "WHERE s.subject = :subject AND s.parked_at IS NOT NULL "
+            "ORDER BY s.topic, s.source FOR UPDATE OF s"
+        ),
+        {"subject": subject},
+    )
+    waiting = [
+        Claimed(r.topic, r.source, r.subject, r.sequence, r.highest, 0, "", None) for r in rows
+    ]
+    if waiting:
+        await Streams(tables).finish(session, waiting, skipped_by=by)
+    await _release_quarantine(session, tables, subject, by)
+    return len(waiting) + await replay(session, tables, subject)
+
+
+async def _release_quarantine(
+    session: AsyncSession, tables: InboxTables, subject: str, by: str = "replay"
+) -> None:
+    """A fork's other event stays where it is, marked as looked at."""
+    await session.execute(
+        text(
+            f"UPDATE {tables.quarantine.fullname} SET released_at = clock_timestamp(), "
+            "released_by = :by WHERE released_at IS NULL AND body IS NOT NULL "
+            "AND CAST(convert_from(body, 'UTF8') AS jsonb) ->> 'subject' = :subject"
+        ),
+        {"subject": subject, "by": by},
+    )

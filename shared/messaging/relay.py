@@ -1,0 +1,182 @@
+"""The relay: one leader per service moves its outbox to the bus."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import text
+
+from shared.contracts.base import Topic
+from shared.messaging.bus import Bus, BusUnavailable, Outgoing, Publisher
+from shared.messaging.leases import Leadership
+from shared.messaging.outbox import RELAY_WAKE
+from shared.messaging.retention import prune_outbox
+from shared.messaging.tables import OutboxTables
+from shared.runtime import metrics
+from shared.runtime.db import Database
+from shared.runtime.failpoints import failpoint
+from shared.runtime.lifecycle import sleep_unless
+
+log = structlog.get_logger()
+
+_BATCH = 500
+_POLL_SECONDS = 1.0
+_RETRY_SECONDS = 0.25
+_PRUNE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An outbox row that the bus has not acknowledged."""
+
+    id: int
+    topic: str
+    subject: str
+    body: bytes
+
+    @property
+    def head(self) -> tuple[str, str]:
+        return self.topic, self.subject
+
+
+def acknowledged_prefix(pending: Sequence[Pending], acks: Sequence[bool]) -> list[Pending]:
+    """What may be marked sent: per subject, everything before its first unacknowledged event."""
+    stopped: set[tuple[str, str]] = set()
+    sent = []
+    for event, acked in zip(pending, acks, strict=True):
+        if acked and event.head not in stopped:
+            sent.append(event)
+        else:
+            stopped.add(event.head)
+    return sent
+
+
+class LostLeadership(Exception):
+    """Another relay leads this service now. Stop writing; stand for election again."""
+
+
+class Relay:
+    """Publishes pending rows in order per subject, and marks them sent only after the ack.
+
+    A zombie can publish twice what the inbox then deduplicates; it cannot mark anything, for the
+    mark names its epoch.
+    """
+
+    def __init__(self, name: str, db: Database, dsn: str, tables: OutboxTables, bus: Bus) -> None:
+        self._name = name
+        self._db = db
+        self._dsn = dsn
+        self._tables = tables
+        self._bus = bus
+        self._epoch = 0
+        self._held: set[str] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        leadership = Leadership(self._dsn, f"relay {self._name}")
+        try:
+            while not stop.is_set():
+                if await leadership.contend():
+                    await self.elect()
+                    await self._lead(leadership, stop)
+                else:
+                    await sleep_unless(stop, _POLL_SECONDS)
+        finally:
+            await leadership.close()
+
+    async def elect(self) -> int:
+        """Begin a new epoch; from now on marks of earlier ones are refused."""
+        leader = self._tables.leader.fullname
+        async with self._db.transaction() as session:
+            result = await session.execute(
+                text(
+                    f"INSERT INTO {leader} AS l (id, epoch, elected_at) "
+                    "VALUES (1, 1, clock_timestamp()) ON CONFLICT (id) DO UPDATE "
+                    "SET epoch = l.epoch + 1, elected_at = clock_timestamp() RETURNING epoch"
+                )
+            )
+            self._epoch = result.scalar_one()
+        return self._epoch
+
+    async def _lead(self, leadership: Leadership, stop: asyncio.Event) -> None:
+        publisher = await self._bus.publisher()
+        loop = asyncio.get_running_loop()
+        prune_at = loop.time()
+        try:
+            while leadership.leading and not stop.is_set():
+                if await self.relay_once(publisher):
+                    continue
+                if loop.time() >= prune_at:
+                    await prune_outbox(self._db, self._tables)
+                    prune_at = loop.time() + _PRUNE_SECONDS
+                wait = _RETRY_SECONDS if self._held else _POLL_SECONDS
+                self._held.clear()
+                await self._wait(stop, wait)
+        except BusUnavailable:
+            log.warning("bus_unavailable", service=self._name)
+            await sleep_unless(stop, _POLL_SECONDS)
+        except LostLeadership:
+            metrics.RELAY_LEADERSHIP_LOST.inc()
+        finally:
+            await publisher.close()
+
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
+        """Until woken, stopped, or the poll that is the guarantee."""
+        woken = asyncio.ensure_future(self._db.wakes.wait(RELAY_WAKE, seconds))
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((woken, stopped), return_when=asyncio.FIRST_COMPLETED)
+        for task in (woken, stopped):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def relay_once(self, publisher: Publisher) -> int:
+        """Publish one batch; how many events were sent and marked.
+
+        Subjects that the bus did not acknowledge are left out of the next reads, so that they
+        hold up nobody, until nothing else is pending.
+        """
+        pending = await self._pending()
+        if not pending:
+            return 0
+        failpoint(f"{self._name}.relay.before_publish")
+        acks = await publisher.publish(
+            [Outgoing(Topic(event.topic), event.subject, event.body) for event in pending]
+        )
+        failpoint(f"{self._name}.relay.after_publish")
+        sent = acknowledged_prefix(pending, acks)
+        acked = {event.id for event in sent}
+        self._held |= {event.subject for event in pending if event.id not in acked}
+        await self._mark([event.id for event in sent])
+        failpoint(f"{self._name}.relay.after_mark")
+        metrics.RELAYED.inc(len(sent))
+        return len(sent)
+
+    async def _pending(self) -> list[Pending]:
+        outbox = self._tables.outbox.fullname
+        async with self._db.transaction() as session:
+            rows = await session.execute(
+                text(
+                    f"SELECT id, topic, subject, body FROM {outbox} WHERE sent_at IS NULL "
+                    "AND NOT subject = ANY(CAST(:held AS text[])) ORDER BY id LIMIT :limit"
+                ),
+                {"held": sorted(self._held), "limit": _BATCH},
+            )
+            return [Pending(row.id, row.topic, row.subject, row.body) for row in rows]
+
+    async def _mark(self, ids: Sequence[int]) -> None:
+        if not ids:
+            return
+        outbox, leader = self._tables.outbox.fullname, self._tables.leader.fullname
+        async with self._db.transaction() as session:
+            marked = await session.execute(
+                text(
+                    f"UPDATE {outbox} SET sent_at = clock_timestamp() "
+                    "WHERE id = ANY(CAST(:ids AS bigint[])) AND sent_at IS NULL "
+                    f"AND EXISTS (SELECT 1 FROM {leader} WHERE epoch = :epoch) RETURNING id"
+                ),
+                {"ids": list(ids), "epoch": self._epoch},
+            )
+            if len(marked.all()) < len(ids):
+                raise LostLeadership(self._name)

@@ -1,0 +1,87 @@
+"""Messaging for one service: its outbox, and the roles relay, consume and work."""
+
+import asyncio
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.base import Source, Topic
+from shared.messaging.bus import Bus
+from shared.messaging.consumer import Consumer
+from shared.messaging.inbox import Inbox
+from shared.messaging.outbox import Outbox
+from shared.messaging.relay import Relay
+from shared.messaging.tables import InboxTables, OutboxTables
+from shared.messaging.worker import Handlers, Worker
+from shared.runtime.db import Database
+
+
+class Emitting:
+    """What a service that emits has: an outbox to write to, and the relay role."""
+
+    def __init__(
+        self, name: str, db: Database, dsn: str, bus: Bus, tables: OutboxTables, source: Source
+    ) -> None:
+        self._tables = tables
+        self._relay = Relay(name, db, dsn, tables, bus)
+        self.outbox = Outbox(tables, source)
+
+    async def relay(self, stop: asyncio.Event) -> None:
+        await self._relay.run(stop)
+
+    async def ages(self, session: AsyncSession) -> dict[str, float]:
+        """Seconds that the oldest pending event has waited."""
+        outbox = self._tables.outbox.fullname
+        return await _ages(
+            session, f"SELECT 'outbox', min(created_at) FROM {outbox} WHERE sent_at IS NULL"
+        )
+
+
+class Consuming:
+    """What a service that consumes has: the roles consume and work."""
+
+    def __init__(
+        self,
+        name: str,
+        db: Database,
+        dsn: str,
+        bus: Bus,
+        tables: InboxTables,
+        topics: Sequence[Topic],
+        handlers: Handlers,
+    ) -> None:
+        self._tables = tables
+        self._consumer = Consumer(name, db, Inbox(tables), bus, topics)
+        self._worker = Worker(name, db, dsn, tables, handlers)
+
+    async def consume(self, stop: asyncio.Event) -> None:
+        await self._consumer.run(stop)
+
+    async def work(self, stop: asyncio.Event) -> None:
+        await self._worker.run(stop)
+
+    async def ages(self, session: AsyncSession) -> dict[str, float]:
+        """Seconds that the oldest unfinished, parked, missing or quarantined one has waited."""
+        inbox, streams = self._tables.inbox.fullname, self._tables.streams.fullname
+        quarantine = self._tables.quarantine.fullname
+        return await _ages(
+            session,
+            f"SELECT 'inbox', min(received_at) FROM {inbox} WHERE done_at IS NULL "
+            f"UNION ALL SELECT 'parked', min(parked_at) FROM {streams} "
+            "WHERE parked_at IS NOT NULL "
+            f"UNION ALL SELECT 'gap', min(gap_since) FROM {streams} WHERE ready_at IS NOT NULL "
+            f"UNION ALL SELECT 'quarantine', min(quarantined_at) FROM {quarantine} "
+            "WHERE released_at IS NULL",
+        )
+
+
+async def _ages(session: AsyncSession, query: str) -> dict[str, float]:
+    """Zero for what does not wait, so that an alert resolves and a missing series stands out."""
+    rows = await session.execute(
+        text(
+            "SELECT what, coalesce(extract(epoch FROM clock_timestamp() - since), 0) AS age "
+            f"FROM ({query}) AS oldest(what, since)"
+        )
+    )
+    return {row.what: max(0.0, float(row.age)) for row in rows}
