@@ -154,13 +154,20 @@ deliveries = Table(
     Column("attempt_deadline", TIME, comment="When the open attempt must be over."),
     Column("lease_owner", Integer),
     Column("lease_token", Text),
-    Column("ended_at", TIME),
+    Column("delivered_at", TIME, comment="The first 2xx, however late it came to light."),
+    Column("ended_at", TIME, comment="When it came to need no further attempt."),
 )
 Index(
-    "ix_deliveries_due",
+    "ix_deliveries_first_tries",
     deliveries.c.agency_id,
     deliveries.c.next_attempt_at,
-    postgresql_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending' AND attempts = 0"),
+)
+Index(
+    "ix_deliveries_retries",
+    deliveries.c.agency_id,
+    deliveries.c.next_attempt_at,
+    postgresql_where=text("state = 'pending' AND attempts > 0"),
 )
 Index(
     "ix_deliveries_attempting",

@@ -459,7 +459,18 @@ def upgrade() -> None:
         ),
         sa.Column("lease_owner", sa.Integer(), nullable=True),
         sa.Column("lease_token", sa.Text(), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "delivered_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="The first 2xx, however late it came to light.",
+        ),
+        sa.Column(
+            "ended_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When it came to need no further attempt.",
+        ),
         sa.ForeignKeyConstraint(
             ["notice_id"],
             ["notify.notices.notice_id"],
@@ -476,12 +487,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'attempting'"),
     )
     op.create_index(
-        "ix_deliveries_due",
+        "ix_deliveries_first_tries",
         "deliveries",
         ["agency_id", "next_attempt_at"],
         unique=False,
         schema="notify",
-        postgresql_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending' AND attempts = 0"),
+    )
+    op.create_index(
+        "ix_deliveries_retries",
+        "deliveries",
+        ["agency_id", "next_attempt_at"],
+        unique=False,
+        schema="notify",
+        postgresql_where=sa.text("state = 'pending' AND attempts > 0"),
     )
     op.create_index(
         "ix_deliveries_recipient",
