@@ -49,7 +49,8 @@ class Ready:
 
 def backoff(failures: int) -> timedelta:
     """How long a subject waits after its n-th failure in a row (n from 0): doubling to 30 s."""
-    return min(_FIRST_BACKOFF * 2 ** min(failures, 16), _LONGEST_BACKOFF)
+    doubled: timedelta = _FIRST_BACKOFF * (1 << min(failures, 16))
+    return min(doubled, _LONGEST_BACKOFF)
 
 
 class Worker:
@@ -71,6 +72,7 @@ class Worker:
         self._handlers = handlers
         self._ready: asyncio.Queue[Ready] = asyncio.Queue()
         self._in_flight: set[tuple[str, str, str]] = set()
+        self._idle = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         self._ready = asyncio.Queue()
@@ -79,7 +81,9 @@ class Worker:
             housekeeping = group.create_task(self._keep_house())
             committing = group.create_task(self._commit_groups())
             await self._claim_and_prepare(presence, group, stop)
-            await self._drain()
+            if self._in_flight:
+                self._idle.clear()
+                await self._idle.wait()
             housekeeping.cancel()
             committing.cancel()
 
@@ -178,6 +182,8 @@ class Worker:
     def _let_go(self, claimed: Claimed) -> None:
         full = len(self._in_flight) >= _IN_FLIGHT
         self._in_flight.discard(claimed.key)
+        if not self._in_flight:
+            self._idle.set()
         if full:
             self._db.wakes.wake_here(WORK_WAKE)
 
@@ -192,8 +198,3 @@ class Worker:
                 await prune_inbox(self._db, self._tables)
                 prune_at = loop.time() + _PRUNE_SECONDS
             await asyncio.sleep(_REAP_SECONDS)
-
-    async def _drain(self) -> None:
-        """Let what is in flight end; the caller bounds the time."""
-        while self._in_flight:
-            await asyncio.sleep(0.02)
