@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 import pytest
 
 from deploy.machine.bootstrap import SchemaDsns
-from tests.support import databases
+from deploy.machine.kafka import KafkaBroker
+from tests.support import brokers, databases
 from tests.support.databases import FreshDatabase, TestServer
 
 
@@ -40,3 +41,13 @@ def module_database(postgres: TestServer) -> Iterator[FreshDatabase]:
     fresh = postgres.new_database()
     yield fresh
     postgres.drop(fresh)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaBroker]:
+    """The Kafka broker of this run, with every topic; `.bootstrap` is its host:port.
+
+    A test that kills it starts it again before it ends (same ports, same data).
+    """
+    with brokers.test_broker() as broker:
+        yield broker

@@ -1,0 +1,30 @@
+"""A real Kafka broker for the tests that ask for one."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.machine.kafka import KafkaBroker, KafkaUnavailable
+
+
+@contextmanager
+def test_broker() -> Iterator[KafkaBroker]:
+    """A started broker with its topics. Skips where Kafka cannot run, but fails when CI=true."""
+    home = Path(tempfile.mkdtemp(prefix="hartline-kafka-"))
+    broker = KafkaBroker(home)
+    try:
+        try:
+            broker.start()
+        except KafkaUnavailable as unavailable:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(str(unavailable))
+        yield broker
+    finally:
+        broker.stop()
+        shutil.rmtree(home, ignore_errors=True)
