@@ -1,0 +1,89 @@
+"""Every event type has a golden example; examples and AsyncAPI document are the contract."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from shared.contracts import asyncapi
+from shared.contracts.base import Event, EventData, Topic
+from shared.contracts.registry import BY_TYPE, CONSUMERS, EMITTERS, EVENTS, parse_data
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "shared" / "contracts" / "examples"
+
+
+def example(model: type[EventData]) -> str:
+    return (EXAMPLES / f"{model.type}.json").read_text()
+
+
+def test_every_type_has_an_example_and_every_example_a_type() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.json")} == set(BY_TYPE)
+
+
+@pytest.mark.parametrize("model", EVENTS, ids=lambda m: m.type)
+def test_an_example_is_read_and_written_without_loss(model: type[EventData]) -> None:
+    golden = json.loads(example(model))
+    event = Event.model_validate_json(example(model))
+    data = parse_data(event)
+    assert type(data) is model
+    assert data.model_dump(mode="json") == golden["data"]
+    assert event.model_dump(mode="json") == golden
+    assert data.subject == event.subject
+    assert event.source in EMITTERS[model.topic]
+
+
+@pytest.mark.parametrize("model", EVENTS, ids=lambda m: m.type)
+def test_an_example_fits_the_asyncapi_schema_of_its_message(model: type[EventData]) -> None:
+    components = asyncapi.document()["components"]
+    payload = components["messages"][model.__name__]["payload"]
+    golden = json.loads(example(model))
+    jsonschema.validate(golden, payload | {"components": components})
+    assert payload["properties"]["type"] == {"const": golden["type"]}
+
+
+@pytest.mark.parametrize("model", EVENTS, ids=lambda m: m.type)
+def test_a_newer_producers_extra_field_is_ignored(model: type[EventData]) -> None:
+    """Additive within a version: yesterday's consumer reads tomorrow's event."""
+    newer = json.loads(example(model))
+    newer["data"]["added_later"] = newer["added_later"] = True
+    event = Event.model_validate(newer)
+    assert parse_data(event) == parse_data(Event.model_validate_json(example(model)))
+
+
+def test_a_type_of_a_later_release_is_left_alone() -> None:
+    golden = json.loads(example(EVENTS[0])) | {"type": "hartline.referral.unheard_of.v1"}
+    assert parse_data(Event.model_validate(golden)) is None
+
+
+def test_every_topic_has_emitters_consumers_and_types() -> None:
+    assert set(EMITTERS) == set(CONSUMERS) == set(Topic)
+    assert {model.topic for model in EVENTS} == set(Topic)
+
+
+def test_the_published_asyncapi_document_is_current() -> None:
+    published = json.loads((ROOT / "docs" / "asyncapi.json").read_text())
+    assert published == asyncapi.document(), (
+        "run: python -m shared.contracts.asyncapi > docs/asyncapi.json"
+    )
+
+
+def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
+    """P5: an allow-list of every field name that travels. Adding one is a decision."""
+    allowed = {
+        *("referral_id", "child_id", "notice_id", "agency_id", "disclosure_id", "clock_id"),
+        *("version", "superseded_by", "rules_version", "directory_version", "policy_version"),
+        *("trigger", "ht_type", "role", "kind", "channel", "reason", "policy", "rule", "synthetic"),
+        *("authority", "purpose", "fields", "commitment", "http_status", "actor", "actor_kind"),
+        *("received_at", "recorded_at", "planned_at", "refused_at", "delivered_at", "due_at"),
+        *("superseded_at", "attempted_at", "occurred_at", "viewed_at"),
+        *("discovered_at", "satisfied_at"),
+        *("children", "child_ids", "notices", "attempts", "outcomes", "refused"),
+    }
+    for model in EVENTS:
+        schema = model.model_json_schema()
+        names = set(schema["properties"])
+        for part in schema.get("$defs", {}).values():
+            names |= set(part.get("properties", ()))
+        assert names <= allowed, names - allowed
