@@ -1,0 +1,72 @@
+# What you can do here. `make` alone lists it.
+PYTHON ?= python3
+BUS ?= postgresql
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+MACHINE := $(BIN)/python -m deploy.machine
+
+.PHONY: help install up smoke down status token test lint ruff format types imports unit chaos load bench lock
+
+help:  ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+install: $(READY)  ## Make .venv with exactly what requirements.lock names.
+
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Hartline needs Python 3.11 or newer: run make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "Python's venv is missing (Debian: apt-get install python3-venv)"; exit 1; }
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+up: $(READY)  ## Run everything on this machine and show one referral. BUS=kafka for Apache Kafka.
+	@$(MACHINE) up --bus $(BUS)
+
+smoke: $(READY)  ## The same in a temporary home, checked and stopped. BUS=kafka for Apache Kafka.
+	@$(MACHINE) smoke --bus $(BUS)
+
+down: $(READY)  ## Stop what `make up` runs.
+	@$(MACHINE) down
+
+status: $(READY)  ## What runs, and where to look.
+	@$(MACHINE) status
+
+token: $(READY)  ## A bearer token: make token SCOPE="notices:read clocks:read".
+	@$(MACHINE) token $(SCOPE)
+
+lint: ruff format types imports  ## Style, types and import rules.
+
+ruff: $(READY)
+	$(BIN)/ruff check .
+
+format: $(READY)
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+unit: $(READY)  ## The tests that need no server.
+	$(BIN)/pytest tests/unit tests/contract
+
+test: $(READY)  ## Every check, against real PostgreSQL and Kafka. CI=true: nothing may be skipped.
+	@$(MAKE) --keep-going --no-print-directory lint; linted=$$?; \
+	echo "$(BIN)/pytest"; $(BIN)/pytest && exit $$linted
+
+chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
+	$(BIN)/python -m tests.chaos --bus $(BUS)
+
+load: $(READY)  ## Measure the whole way under load.
+	$(BIN)/python -m tests.load --bus $(BUS)
+
+bench: $(READY)  ## Measure the messaging alone.
+	$(BIN)/python -m tests.load.messaging
+
+lock:  ## Write requirements.lock anew from pyproject.toml (needs uv).
+	@command -v uv >/dev/null || { echo "uv is missing (pip install uv)"; exit 1; }
+	uv pip compile pyproject.toml --group dev --python-version 3.11 --generate-hashes \
+	  --no-header --no-emit-index-url --quiet --output-file requirements.lock
