@@ -7,6 +7,8 @@ import json
 import sys
 from typing import Any
 
+from pydantic import BaseModel
+
 from shared.contracts.base import Event, EventData, Topic
 from shared.contracts.registry import CONSUMERS, EMITTERS, EVENTS
 
@@ -66,7 +68,8 @@ def _operations() -> dict[str, Any]:
 def _parts() -> dict[str, Any]:
     """The parts that several messages share, once each."""
     parts: dict[str, Any] = {}
-    for model in (*EVENTS, Event):
+    models: tuple[type[BaseModel], ...] = (*EVENTS, Event)
+    for model in models:
         parts |= model.model_json_schema(ref_template=_REFERENCE).get("$defs", {})
     return dict(sorted(parts.items()))
 
