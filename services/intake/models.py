@@ -1,0 +1,96 @@
+"""Tables of the intake service, in schema `intake`. Personal data lies in `documents` alone."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from shared.messaging.tables import outbox_tables
+
+metadata = MetaData(schema="intake")
+OUTBOX = outbox_tables(metadata)
+
+TIME = DateTime(timezone=True)
+
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("referral_id", Text, primary_key=True),
+    Column("number", Text, nullable=False, comment="Spoken on the phone; random."),
+    Column("owner", Text, nullable=False, comment="Token subject that created it."),
+    Column("version", Integer, nullable=False, comment="The current one."),
+    Column("synthetic", Boolean, nullable=False),
+    UniqueConstraint("number", name="uq_referrals_number"),
+)
+
+referral_versions = Table(
+    "referral_versions",
+    metadata,
+    Column("referral_id", Text, ForeignKey("intake.referrals.referral_id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("change_id", Text, nullable=False, comment="The request that made it (P1)."),
+    Column("trigger", Text, nullable=False),
+    Column("received_at", TIME, nullable=False, comment="The clocks' basis."),
+    Column("recorded_at", TIME, nullable=False),
+    Column("recorded_by", Text, nullable=False, comment="Token subject."),
+    Column("child_ids", ARRAY(Text), nullable=False, comment="In the order given."),
+    comment="Append-only.",
+)
+
+child_keys = Table(
+    "child_keys",
+    metadata,
+    Column("child_id", Text, primary_key=True),
+    Column("referral_id", Text, ForeignKey("intake.referrals.referral_id"), nullable=False),
+    Column("kek_version", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("key_version", Integer, nullable=False, comment="The data key's own version."),
+)
+Index("ix_child_keys_referral_id", child_keys.c.referral_id)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("child_id", Text, ForeignKey("intake.child_keys.child_id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False, comment="One child in one version."),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", Text, primary_key=True, comment="Token subject; each has its own keys."),
+    Column("key_digest", LargeBinary, primary_key=True, comment="HMAC of the Idempotency-Key."),
+    Column("body_digest", LargeBinary, nullable=False, comment="HMAC of the canonical body."),
+    Column("answer", Text, nullable=False, comment="The 201's body: ids and times only."),
+    Column("created_at", TIME, nullable=False),
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("disclosure_id", Text, primary_key=True),
+    Column("referral_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("child_ids", ARRAY(Text), nullable=False),
+    Column("actor", Text, nullable=False, comment="Subject of the reader's token."),
+    Column("actor_kind", Text, nullable=False, comment="service or person."),
+    Column("authority", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("profiles", ARRAY(Text), nullable=False),
+    Column("fields", ARRAY(Text), nullable=False, comment="Names, never values."),
+    Column("commitment", Text, nullable=False, comment="HMAC-SHA256 over what was shown."),
+    Column("viewed_at", TIME, nullable=False),
+    comment="Append-only (P2): committed before the first byte of a read is returned.",
+)
+Index("ix_views_referral_id", views.c.referral_id)

@@ -1,0 +1,92 @@
+"""What each profile may see of a child: a list of fields, and nothing that is not listed (P4).
+
+Fields are named by path: `ht_type`, `parents.name`, `reporter.name`. A field that is new to the
+form is in no profile until somebody lists it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+
+from services.intake.documents import Document
+from shared.runtime.errors import Misconfigured
+
+PROFILES = Path(__file__).with_name("profiles.yaml")
+FACTS = ("ht_type", "residence_town", "incident_towns")
+"""What routing needs of a child, whoever the recipients turn out to be."""
+
+Profiles = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One child's document as a profile may see it, and the paths of the fields in it."""
+
+    content: dict[str, Any]
+    fields: frozenset[str]
+
+
+def load_profiles(path: Path = PROFILES) -> Profiles:
+    """Raises Misconfigured for a profile that lists a field which no form has."""
+    listed: Mapping[str, list[str]] = yaml.safe_load(path.read_text())["profiles"]
+    known = frozenset(paths(Document))
+    for name, fields in listed.items():
+        if unknown := sorted(set(fields) - known):
+            raise Misconfigured(f"{path}: profile {name} lists {unknown[0]}, which no form has.")
+    return {name: frozenset(fields) for name, fields in listed.items()}
+
+
+def project(document: Mapping[str, Any], listed: Collection[str]) -> Copy:
+    """The copy of one child's document for whoever may see the `listed` fields."""
+    seen: set[str] = set()
+    content = _pick(document, listed, "", seen)
+    return Copy(content, frozenset(seen))
+
+
+def facts(document: Mapping[str, Any]) -> Copy:
+    """The facts that routing needs; those that are not known are null or empty."""
+    copy = project(document, FACTS)
+    nothing: dict[str, Any] = {"residence_town": None, "incident_towns": []}
+    return Copy(nothing | copy.content, copy.fields)
+
+
+def paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The path of every field that holds a value."""
+    for name, field in model.model_fields.items():
+        part = _part(field.annotation)
+        if part is None:
+            yield prefix + name
+        else:
+            yield from paths(part, f"{prefix}{name}.")
+
+
+def _pick(
+    document: Mapping[str, Any], listed: Collection[str], prefix: str, seen: set[str]
+) -> dict[str, Any]:
+    picked: dict[str, Any] = {}
+    for name, value in document.items():
+        path = prefix + name
+        if isinstance(value, dict):
+            value = _pick(value, listed, f"{path}.", seen)
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            parts = (_pick(item, listed, f"{path}.", seen) for item in value)
+            value = [part for part in parts if part]
+        elif path not in listed:
+            continue
+        elif value not in (None, "", []):
+            seen.add(path)
+        if value not in (None, "", [], {}):
+            picked[name] = value
+    return picked
+
+
+def _part(annotation: Any) -> type[BaseModel] | None:
+    """The model inside `Part` or `tuple[Part, ...]`; None for a plain value."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
