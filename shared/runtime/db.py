@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from shared.runtime.wakes import Wakes
@@ -18,6 +18,11 @@ class UnsafeServer(Exception):
 def async_url(dsn: str) -> URL:
     """The DSN for asyncpg, whichever way `postgresql://` was spelled."""
     return make_url(dsn).set(drivername="postgresql+asyncpg")
+
+
+def plain_dsn(dsn: str) -> str:
+    """The DSN as asyncpg itself reads it. It holds the password: do not print it."""
+    return async_url(dsn).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 class Database:
@@ -90,3 +95,17 @@ async def check_server(engine: AsyncEngine) -> None:
             f"PostgreSQL runs with {', '.join(unsafe)} = off and may lose accepted referrals: "
             "set them to on in postgresql.conf and restart it."
         )
+
+
+_AWAY = ("08", "40", "53", "57")
+"""SQLSTATE classes: connection, rollback, resources, operator intervention."""
+
+
+def unavailable(error: BaseException) -> bool:
+    """Whether the database was away or too busy, so that the same call may succeed later."""
+    if isinstance(error, OSError | exc.TimeoutError):
+        return True
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return isinstance(state, str) and state[:2] in _AWAY
