@@ -1,4 +1,4 @@
-"""What an error asks of whoever catches it: retry, or park. The docstring is the message."""
+"""What an error asks of whoever catches it: retry, park or reject. The docstring is the message."""
 
 
 class Retryable(Exception):
@@ -11,3 +11,7 @@ class Permanent(Exception):
 
 class Misconfigured(Exception):
     """The process cannot start safely. The text is a sentence that says what to do."""
+
+
+class Wrong(ValueError):
+    """What would be right, for the caller to read: "must not be in the future". Never the value."""

@@ -1,6 +1,6 @@
 """Errors over HTTP: RFC 9457 problem details, for everything, that never echo a value.
 
-A pydantic validator that wants its sentence shown raises `Wrong`; of any other ValueError only
+A pydantic validator that wants its sentence shown raises `errors.Wrong`; of any other ValueError only
 "is not valid" is said, because its text may hold the value.
 """
 
@@ -17,11 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from shared.runtime.db import unavailable
-from shared.runtime.errors import Retryable
-
-
-class Wrong(ValueError):
-    """What would be right, for the caller to read: "must not be in the future". Never the value."""
+from shared.runtime.errors import Retryable, Wrong
 
 
 class Problem(Exception):
