@@ -1,6 +1,6 @@
 """Errors over HTTP: RFC 9457 problem details, for everything, that never echo a value.
 
-A pydantic validator that wants its sentence shown raises `errors.Wrong`; of any other ValueError only
+A pydantic validator that wants its sentence shown raises `Wrong`; of any other ValueError only
 "is not valid" is said, because its text may hold the value.
 """
 
