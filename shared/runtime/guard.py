@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.runtime import metrics
 from shared.runtime.auth import TokenVerifier, authenticate
+from shared.runtime.logging import where
 from shared.runtime.problem import Problem, of_exception, overloaded
 from shared.runtime.text import check_text
 
@@ -27,6 +28,8 @@ _HEADERS = {
     "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
 }
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_PROBES = ("/livez", "/readyz")
 _TYPES = {"PATCH": "application/merge-patch+json"}
 
 
@@ -179,7 +182,7 @@ async def _end(error: Exception, scope: Scope, receive: Receive, answer: _Answer
     """Turn what nobody caught into an answer, and log its class: its text may hold values."""
     problem = of_exception(error)
     if not isinstance(error, Problem):
-        log.error("http_failed", error=type(error).__name__, route=_route(scope))
+        log.error("http_failed", error=error, where=where(error), route=_route(scope))
     if answer.status is not None:
         raise _Cut from None
     await problem.response()(scope, receive, answer)
@@ -188,7 +191,12 @@ async def _end(error: Exception, scope: Scope, receive: Receive, answer: _Answer
 def _record(scope: Scope, answer: _Answer) -> None:
     seconds = time.perf_counter() - answer.began
     status = str(answer.status or 499)
-    metrics.HTTP_SECONDS.labels(scope["method"], _route(scope), status).observe(seconds)
+    route = _route(scope)
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    metrics.HTTP_SECONDS.labels(method, route, status).observe(seconds)
+    if route not in _PROBES:
+        ms = round(seconds * 1000, 1)
+        log.info("http_request", method=method, route=route, status=status, ms=ms)
 
 
 def _route(scope: Scope) -> str:

@@ -2,9 +2,13 @@
 
 import asyncio
 import signal
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
+
+from shared.runtime import metrics
+from shared.runtime.logging import where
 
 log = structlog.get_logger()
 
@@ -13,10 +17,13 @@ Role = Callable[[asyncio.Event], Awaitable[None]]
 
 _RESTART_SECONDS = (0.2, 1.0, 5.0)
 _DRAIN_SECONDS = 10.0
+_CANCEL_SECONDS = 2.0
+_LAG_EVERY = 0.25
+_LAG_WINDOW = 40
 
 
 async def run_roles(roles: Mapping[str, Role], *, stop: asyncio.Event | None = None) -> None:
-    """Run every role until SIGTERM or SIGINT, restarting one that fails; drain at the end.
+    """Run every role until SIGTERM or SIGINT, restarting one that ends; drain at the end.
 
     A role that ends while nobody asked it to is restarted: after 0.2 s, 1 s, then every 5 s.
     """
@@ -27,28 +34,53 @@ async def run_roles(roles: Mapping[str, Role], *, stop: asyncio.Event | None = N
     tasks = [
         asyncio.create_task(_supervise(name, role, stop), name=name) for name, role in roles.items()
     ]
+    watch = asyncio.create_task(_watch_lag(), name="lag")
     await stop.wait()
     _, late = await asyncio.wait(tasks, timeout=_DRAIN_SECONDS)
     for task in late:
         log.warning("role_not_drained", role=task.get_name())
+    for task in (watch, *late):
         task.cancel()
-    await asyncio.gather(*late, return_exceptions=True)
+    await asyncio.wait((watch, *late), timeout=_CANCEL_SECONDS)
 
 
 async def _supervise(name: str, role: Role, stop: asyncio.Event) -> None:
     failures = 0
     while not stop.is_set():
         started = asyncio.get_running_loop().time()
-        try:
-            await role(stop)
-        except Exception as error:
-            log.error("role_failed", role=name, error=type(error).__name__)
+        await _once(name, role, stop)
         if stop.is_set():
             return
+        metrics.ROLE_RESTARTS.labels(name).inc()
         if asyncio.get_running_loop().time() - started > 60:
             failures = 0
         await sleep_unless(stop, _RESTART_SECONDS[min(failures, len(_RESTART_SECONDS) - 1)])
         failures += 1
+
+
+async def _once(name: str, role: Role, stop: asyncio.Event) -> None:
+    """Run a role until it ends in whatever way. A CancelledError that nobody asked for (a client
+    library's own) is one of its failures; one that was asked for ends the supervision."""
+    task = asyncio.current_task()
+    try:
+        await role(stop)
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling():
+            raise
+        log.error("role_failed", role=name, error=error, where=where(error))
+    except Exception as error:
+        log.error("role_failed", role=name, error=error, where=where(error))
+
+
+async def _watch_lag() -> None:
+    """Measure how late the loop wakes; keep the worst of the last ten seconds."""
+    loop = asyncio.get_running_loop()
+    seen: deque[float] = deque(maxlen=_LAG_WINDOW)
+    while True:
+        due = loop.time() + _LAG_EVERY
+        await asyncio.sleep(_LAG_EVERY)
+        seen.append(max(0.0, loop.time() - due))
+        metrics.LOOP_LAG.set(max(seen))
 
 
 async def sleep_unless(stop: asyncio.Event, seconds: float) -> None:

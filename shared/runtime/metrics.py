@@ -39,6 +39,12 @@ HTTP_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+INTERNAL_SECONDS = Histogram(
+    "hartline_internal_request_seconds",
+    "A call to another service, by whom it called and how it ended.",
+    ["service", "outcome"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
 HTTP_IN_FLIGHT = Gauge("hartline_http_requests_in_flight", "Requests being answered.")
 HTTP_SHED = Counter(
     "hartline_http_requests_shed_total", "Requests refused with 503 because too many were running."

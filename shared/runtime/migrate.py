@@ -8,6 +8,7 @@ import asyncio
 import os
 from pathlib import Path
 
+import structlog
 from alembic import command, context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -18,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from shared.runtime.db import async_url
 from shared.runtime.errors import Misconfigured
+
+log = structlog.get_logger()
 
 SERVICES = ("intake", "notify", "deadlines", "audit", "bus")
 """The sections of alembic.ini, each the name of a schema."""
@@ -65,6 +68,8 @@ async def check_head(engine: AsyncEngine, service: str) -> None:
     known = {revision.revision for revision in script.walk_revisions()}
     if not found or (found <= known and found != set(script.get_heads())):
         raise Misconfigured(f"The schema {service} is behind this code: {mend}")
+    if not found <= known:
+        log.warning("schema_newer", revision=",".join(sorted(found)))
 
 
 def _config(service: str) -> Config:

@@ -36,6 +36,9 @@ class ServiceSettings(BaseSettings):
     local_issuer_key: Path | None = Field(
         None, description="Private JWK of the local issuer; for one machine only."
     )
+    internal_token: Path | None = Field(
+        None, description="File with the token for calls to other services, kept fresh by others."
+    )
     log_level: str = "INFO"
 
     @classmethod

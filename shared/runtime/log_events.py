@@ -1,0 +1,30 @@
+"""What may be logged: every event, with the fields it may carry. Anything else is left out.
+
+A field holds an id, a count, a duration, a name from the code or an error's class; never what a
+person typed, and never an error's text, which may quote it (P5). Grouped as the packages are; each
+service adds its own.
+"""
+
+EVENTS: dict[str, frozenset[str]] = {
+    name: frozenset(fields.split())
+    for name, fields in {
+        # shared/runtime
+        "started": "roles",
+        "stopped": "",
+        "crashed": "error where",
+        "library": "logger error where",
+        "role_failed": "role error where",
+        "role_not_drained": "role",
+        "http_request": "method route status ms",
+        "http_failed": "error where route",
+        "schema_newer": "revision",
+        "signals_lost": "name error",
+        # shared/messaging
+        "bus_unavailable": "",
+        "bus_records_missing": "topic count",
+        "records_quarantined": "count",
+        "event_failed": "topic error",
+        "subject_parked": "topic reason",
+    }.items()
+}
+"""`level`, `time` and `service` come with every event."""
