@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from shared.contracts.base import Topic
+
+RETENTION = timedelta(days=14)
+"""How long the bus keeps what every group has read, for reading again."""
 
 
 class BusUnavailable(Exception):
@@ -57,6 +61,8 @@ class Subscription(Protocol):
     async def fetch(self, limit: int, wait: float) -> Batch:
         """Up to `limit` records, waiting up to `wait` seconds for the first.
 
+        Moves on with every call: what was fetched and could not be stored is read again only by
+        a new subscription. So on any failure close this one, and commit nothing after it.
         Raises BusUnavailable when the bus is gone; then open a new subscription.
         """
 
@@ -77,5 +83,9 @@ class Bus(Protocol):
     ) -> Subscription:
         """Read `topics` as `group`. `stored` are the positions that the group's own database
         holds: the PostgreSQL bus starts there; Kafka starts at its committed offsets."""
+
+    async def prune(self, older_than: timedelta) -> int:
+        """Remove what is older and what every group has read; how many records. Kafka's brokers
+        do so by themselves."""
 
     async def close(self) -> None: ...

@@ -1,0 +1,116 @@
+"""Reads as a member of a consumer group, and does not trust the silence."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka.errors import IllegalGenerationError, IllegalStateError, UnknownMemberIdError
+from aiokafka.structs import TopicPartition
+
+from shared.contracts.base import Topic
+from shared.messaging.bus import Batch, BusUnavailable, Incoming, Positions
+from shared.messaging.kafka.calls import Limits, bounded, stop
+from shared.messaging.kafka.membership import Membership
+
+log = structlog.get_logger()
+
+
+class KafkaSubscription:
+    """One started consumer. Once it raised BusUnavailable, open another one.
+
+    While the group rebalances `fetch` finds nothing. Who gets a partition starts at what the last
+    owner committed, so records may come twice, never less than once.
+    """
+
+    def __init__(
+        self, consumer: Any, membership: Membership, topics: Sequence[Topic], limits: Limits
+    ) -> None:
+        self._consumer = consumer
+        self._membership = membership
+        self._topics = topics
+        self._limits = limits
+        self._heard_at = asyncio.get_running_loop().time()
+        self._behind = False
+        self._broken: str | None = None
+
+    async def fetch(self, limit: int, wait: float) -> Batch:
+        if self._broken is not None:
+            raise BusUnavailable(self._broken)
+        found: Mapping[TopicPartition, Sequence[Any]] = await bounded(
+            self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=limit),
+            wait + self._limits.request,
+        )
+        if found:
+            self._heard_at = asyncio.get_running_loop().time()
+            self._behind = False
+        else:
+            await self._watch()
+        return _batch(found)
+
+    async def commit(self, next_offsets: Positions) -> None:
+        """Commit those partitions that are still ours; the new owners read the others again."""
+        owned = self._consumer.assignment()
+        offsets = {
+            TopicPartition(topic, partition): offset
+            for (topic, partition), offset in next_offsets.items()
+            if TopicPartition(topic, partition) in owned
+        }
+        if not offsets:
+            return
+        try:
+            await bounded(self._consumer.commit(offsets), self._limits.commit)
+        except BusUnavailable as error:
+            log.warning("commit_failed", error=str(error))
+            if _costs_the_client(error):
+                self._broken = f"commit: {error}"
+
+    async def close(self) -> None:
+        await stop(self._consumer, self._limits.stop)
+
+    async def _watch(self) -> None:
+        """aiokafka finds nothing, for ever, when the broker is gone: ask, from time to time."""
+        now = asyncio.get_running_loop().time()
+        if now - self._heard_at < self._limits.quiet:
+            return
+        if self._membership.without_place_for() > self._limits.join:
+            raise BusUnavailable("no place in the group")
+        was_behind, self._behind = self._behind, await bounded(self._probe(), self._limits.probe)
+        if was_behind and self._behind:
+            raise BusUnavailable("records are there and do not come")
+        self._heard_at = asyncio.get_running_loop().time()
+
+    async def _probe(self) -> bool:
+        """Ask the group's coordinator and the partitions' leaders; whether we are behind."""
+        await self._consumer.committed(TopicPartition(self._topics[0].value, 0))
+        owned = self._consumer.assignment()
+        ends = await self._consumer.end_offsets(owned) if owned else {}
+        try:
+            return any([await self._consumer.position(tp) < end for tp, end in ends.items()])
+        except IllegalStateError:
+            return False  # A rebalance took it: somebody is there.
+
+
+def _batch(found: Mapping[TopicPartition, Sequence[Any]]) -> Batch:
+    records = [
+        Incoming(record.topic, record.partition, record.offset, record.value)
+        for group in found.values()
+        for record in group
+    ]
+    return Batch(
+        records,
+        {(tp.topic, tp.partition): group[-1].offset + 1 for tp, group in found.items() if group},
+    )
+
+
+def _costs_the_client(error: BusUnavailable) -> bool:
+    """Whether a failed commit means that the consumer is stuck, or fenced off by its group.
+
+    During a rebalance a commit fails too, which is ordinary: were everybody to leave and join
+    again for that, rebalances would never end.
+    """
+    failed = error.__cause__
+    fenced = failed is not None and isinstance(
+        failed.__cause__, UnknownMemberIdError | IllegalGenerationError
+    )
+    return failed is None or fenced
