@@ -1,0 +1,157 @@
+"""Facts: what the events of other services say, one by one, each with the time it is true of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from shared.contracts.codes import HtType, NoticeKind, Role, Trigger
+from shared.contracts.notices import (
+    DeliveredNotice,
+    NoticesDelivered,
+    NoticesPlanned,
+    NoticesRefused,
+    NoticesSuperseded,
+    PlannedNotice,
+    RefusedNotice,
+    SupersededNotice,
+)
+from shared.contracts.referrals import ReferralAmended, ReferralReceived
+
+FactBearing = (
+    ReferralReceived
+    | ReferralAmended
+    | NoticesPlanned
+    | NoticesRefused
+    | NoticesDelivered
+    | NoticesSuperseded
+)
+"""The events that carry facts."""
+
+
+class FactKind(StrEnum):
+    """The kinds of fact. Policies name those that satisfy them."""
+
+    STATED = "referral.stated"
+    """One version's word on one child: when the report was received, and what is alleged."""
+    ROUTED = "route.planned"
+    """A version's recipients are fixed. It exists even when they are none."""
+    PLANNED = "notice.planned"
+    REFUSED = "notice.refused"
+    DELIVERED = "notice.delivered"
+    SUPERSEDED = "notice.superseded"
+    SUPERSESSION_PLANNED = "supersession.planned"
+    """A content-free notice to one who left the route: it is no part of a leg, and tells nothing
+    of the child when it is delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a referral version says that clocks depend on."""
+
+    received_at: datetime
+    trigger: Trigger
+    ht_type: HtType
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact. `event_id` and `index` (its place in the event) identify it for good.
+
+    `occurred_at` is when it happened, never when we heard of it. A refused duty with no agency
+    that fits its role has no `agency_id`; a fact about a whole route has no `child_id`.
+    """
+
+    event_id: str
+    index: int
+    kind: FactKind
+    referral_id: str
+    occurred_at: datetime
+    version: int
+    child_id: str | None = None
+    role: Role | None = None
+    agency_id: str | None = None
+    notice_id: str | None = None
+    statement: Statement | None = None
+
+
+def facts_of(event_id: str, data: FactBearing) -> tuple[Fact, ...]:
+    """The facts that an event carries, in its own order."""
+    match data:
+        case ReferralReceived() | ReferralAmended():
+            return tuple(_stated(event_id, data))
+        case NoticesPlanned():
+            return tuple(_planned(event_id, data))
+        case NoticesRefused():
+            return tuple(_refused(event_id, data))
+        case NoticesDelivered():
+            return tuple(_delivered(event_id, data))
+        case NoticesSuperseded():
+            return tuple(_superseded(event_id, data))
+        case _:
+            assert_never(data)
+
+
+def _stated(event_id: str, data: ReferralReceived | ReferralAmended) -> Iterator[Fact]:
+    for index, child in enumerate(data.children):
+        yield Fact(
+            event_id,
+            index,
+            FactKind.STATED,
+            data.referral_id,
+            data.recorded_at,
+            data.version,
+            child_id=child.child_id,
+            statement=Statement(data.received_at, data.trigger, child.ht_type, data.synthetic),
+        )
+
+
+def _planned(event_id: str, data: NoticesPlanned) -> Iterator[Fact]:
+    yield Fact(event_id, 0, FactKind.ROUTED, data.referral_id, data.planned_at, data.version)
+    for index, leg in enumerate(data.notices, start=1):
+        supersession = leg.kind is NoticeKind.SUPERSESSION
+        kind = FactKind.SUPERSESSION_PLANNED if supersession else FactKind.PLANNED
+        yield _of_leg(event_id, index, kind, data.referral_id, data.planned_at, data.version, leg)
+
+
+def _refused(event_id: str, data: NoticesRefused) -> Iterator[Fact]:
+    kind = FactKind.REFUSED
+    for index, leg in enumerate(data.notices):
+        yield _of_leg(event_id, index, kind, data.referral_id, data.refused_at, data.version, leg)
+
+
+def _delivered(event_id: str, data: NoticesDelivered) -> Iterator[Fact]:
+    kind = FactKind.DELIVERED
+    for index, leg in enumerate(data.notices):
+        yield _of_leg(event_id, index, kind, data.referral_id, leg.delivered_at, leg.version, leg)
+
+
+def _superseded(event_id: str, data: NoticesSuperseded) -> Iterator[Fact]:
+    kind = FactKind.SUPERSEDED
+    for index, leg in enumerate(data.notices):
+        yield _of_leg(event_id, index, kind, data.referral_id, data.superseded_at, leg.version, leg)
+
+
+def _of_leg(
+    event_id: str,
+    index: int,
+    kind: FactKind,
+    referral_id: str,
+    occurred_at: datetime,
+    version: int,
+    leg: PlannedNotice | RefusedNotice | DeliveredNotice | SupersededNotice,
+) -> Fact:
+    return Fact(
+        event_id,
+        index,
+        kind,
+        referral_id,
+        occurred_at,
+        version,
+        leg.child_id,
+        leg.role,
+        leg.agency_id,
+        leg.notice_id,
+    )

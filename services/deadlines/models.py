@@ -1,0 +1,88 @@
+"""Tables of the deadlines service, in schema `deadlines`."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.messaging.tables import inbox_tables, outbox_tables
+
+metadata = MetaData(schema="deadlines")
+OUTBOX = outbox_tables(metadata)
+INBOX = inbox_tables(metadata)
+
+TIME = DateTime(timezone=True)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("policy", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("body", JSONB, nullable=False, comment="The policy as it was read from its file."),
+    Column("first_used_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only: a version under which clocks may run never changes and never goes.",
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("referral_id", Text, nullable=False),
+    Column("occurred_at", TIME, nullable=False, comment="When it happened, not when we heard."),
+    Column("version", Integer, nullable=False),
+    Column("child_id", Text),
+    Column("role", Text),
+    Column("agency_id", Text),
+    Column("notice_id", Text),
+    Column("statement", JSONB, comment="What a referral version says that clocks depend on."),
+    Column("learned_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only. Kept with or without a clock to match: topics race.",
+)
+Index("ix_facts_referral", facts.c.referral_id)
+
+clocks = Table(
+    "clocks",
+    metadata,
+    Column("clock_id", Text, primary_key=True),
+    Column("referral_id", Text, nullable=False),
+    Column("child_id", Text, nullable=False),
+    Column("duty", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+    Column("basis_at", TIME, nullable=False),
+    Column("due_at", TIME, nullable=False),
+    Column("satisfied_at", TIME, comment="Since when its duty has been met without a break."),
+    Column("lacking", Text, comment="Why it is not satisfied; null exactly when it is."),
+    Column("state", Text, nullable=False),
+    Column("look_at", TIME, comment="When the sweeper must look; null when nothing can come."),
+    Column("waiting_since", TIME, comment="Since when its breach has waited for late facts."),
+    comment="A summary of facts and announcements: it can be made again from them.",
+)
+Index("uq_clocks_duty", clocks.c.referral_id, clocks.c.child_id, clocks.c.duty, unique=True)
+Index("ix_clocks_look_at", clocks.c.look_at, postgresql_where=text("look_at IS NOT NULL"))
+Index("ix_clocks_open", clocks.c.due_at, postgresql_where=text("state = 'open'"))
+
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("clock_id", Text, ForeignKey("deadlines.clocks.clock_id"), primary_key=True),
+    Column("kind", Text, primary_key=True, comment="breached or breach_corrected."),
+    Column("due_at", TIME, nullable=False, comment="The due time that it speaks of."),
+    Column("satisfied_at", TIME),
+    Column("discovered_at", TIME, nullable=False),
+    comment="Append-only: each is emitted once, and none is ever erased (P6).",
+)
