@@ -1,0 +1,111 @@
+"""The envelope of a notice: DCF-737 as JSON, padded, encrypted to one agency (JWE, RFC 7516)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from joserfc import jwe
+from joserfc.jwk import ECKey
+from joserfc.registry import HeaderParameter
+
+FORM = "DCF-737"
+FORM_VERSION = "2026-1"
+CONTENT_TYPE = "application/jose"
+PADDED_TO = 4096
+"""The plaintext's length is a multiple of this many bytes, so that size says little."""
+
+CONFIDENTIALITY = (
+    "CONFIDENTIAL. Records of the Connecticut Department of Children and Families and information "
+    "relative to child abuse, wherever located, are confidential by law (Conn. Gen. Stat. "
+    "§§ 17a-28(b) and 17a-101k(a)). For the addressee named here only, for the stated purpose."
+)
+REDISCLOSURE = (
+    "Do not disclose any of this further without written consent, a court order, or authority of "
+    "law (Conn. Gen. Stat. § 17a-28). Unauthorised disclosure may be punished by fine or "
+    "imprisonment."
+)
+
+_REGISTRY = jwe.JWERegistry(
+    header_registry={
+        "aud": HeaderParameter("Audience: the agency's id", "str"),
+        "iat": HeaderParameter("Issued at, in seconds", "int"),
+        "jti": HeaderParameter("The notice's id, stable over retries", "str"),
+    },
+    algorithms=["ECDH-ES", "A256GCM"],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a notice says about itself. `child` is None for a supersession, which has no content."""
+
+    notice_id: str
+    kind: str
+    version: int
+    supersedes: int | None
+    referral_number: str
+    trigger: str
+    received_at: datetime
+    agency_id: str
+    role: str
+    authority: str
+    purpose: str
+    child_id: str
+    child: Mapping[str, object] | None
+
+
+def plaintext(notice: Notice) -> bytes:
+    """The form as UTF-8 JSON, its length a multiple of PADDED_TO."""
+    form: dict[str, object] = {
+        "form": FORM,
+        "form_version": FORM_VERSION,
+        "notice_id": notice.notice_id,
+        "kind": notice.kind,
+        "version": notice.version,
+        "supersedes": notice.supersedes,
+        "referral_number": notice.referral_number,
+        "trigger": notice.trigger,
+        "received_at": notice.received_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "recipient": {"agency_id": notice.agency_id, "role": notice.role},
+        "authority": notice.authority,
+        "purpose": notice.purpose,
+        "confidentiality": CONFIDENTIALITY,
+        "redisclosure": REDISCLOSURE,
+    }
+    if notice.child is not None:
+        form["child"] = {**notice.child, "child_id": notice.child_id}
+    form["padding"] = ""
+    encoded = json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
+    # The padding is the last member: it goes before the closing quote and brace.
+    return encoded[:-2] + b"0" * (-len(encoded) % PADDED_TO) + encoded[-2:]
+
+
+def encrypt(
+    content: bytes, agency_id: str, public_key: Mapping[str, object], notice_id: str, at: datetime
+) -> bytes:
+    """A compact JWE that only the holder of the agency's P-256 key can open.
+
+    The protected header says for whom (`aud`), which notice (`jti`) and since when (`iat`).
+    Raises joserfc.errors.JoseError or ValueError when `public_key` is no P-256 key.
+    """
+    key = _imported(json.dumps(public_key, sort_keys=True))
+    header = {
+        "alg": "ECDH-ES",
+        "enc": "A256GCM",
+        "typ": "dcf-737+jwe",
+        "kid": key.kid or key.thumbprint(),
+        "aud": agency_id,
+        "iat": int(at.timestamp()),
+        "jti": notice_id,
+    }
+    return jwe.encrypt_compact(header, content, key, registry=_REGISTRY).encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _imported(public_key: str) -> ECKey:
+    key = ECKey.import_key(json.loads(public_key))
+    if key.curve_name != "P-256":
+        raise ValueError("an agency's key must be on P-256")
+    return key

@@ -1,0 +1,56 @@
+"""How one attempt to deliver ended. Any HTTP status counts as disclosed (P2)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Obstacle(StrEnum):
+    """Why not one byte of HTTP was written."""
+
+    UNREACHABLE = "unreachable"
+    """No connection came about: name, route, refusal, TLS, or time."""
+    EGRESS_REFUSED = "egress_refused"
+    """The endpoint is none that may be sent to, or leads where this agency's record forbids."""
+    UNSEALABLE = "unsealable"
+    """Our own sealed copy does not open."""
+    BAD_KEY = "bad_key"
+    """The agency's record holds a key that cannot be encrypted to."""
+    INTERRUPTED = "interrupted"
+    """We stopped, or were too late, before we connected."""
+
+    @property
+    def needs_person(self) -> bool:
+        """Trying again mends nothing until somebody corrects a record."""
+        return self in (Obstacle.EGRESS_REFUSED, Obstacle.UNSEALABLE, Obstacle.BAD_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Not one byte of HTTP was written: nothing was disclosed."""
+
+    obstacle: Obstacle
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have been sent; nobody can say. Counts as disclosed.
+
+    `ours`: we broke it off or died; it says nothing about the agency.
+    """
+
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A status came back. `retry_after` in seconds, when the agency asked for it."""
+
+    status: int
+    retry_after: float | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return 200 <= self.status <= 299
+
+
+Outcome = NotSent | Unknown | Answered

@@ -1,0 +1,209 @@
+"""Posting one letter, and saying truly what became of it (P2)."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace, TracebackType
+from typing import Protocol, Self
+
+import aiohttp
+
+from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+
+_MOST_DISCARDED = 64 * 1024
+_LONGEST_DISCARDING = 1.0
+_KEEP_ALIVE_SECONDS = 4.0
+"""Shorter than the 5 s after which common servers hang up: a stale connection means `unknown`."""
+_NAMES_KEPT_SECONDS = 10
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What to post, and where. `deadline` on the event loop's clock: all of it ends by then."""
+
+    agency_id: str
+    url: str
+    allowed_networks: tuple[str, ...]
+    headers: Mapping[str, str]
+    body: bytes
+    deadline: float
+
+
+class Sender(Protocol):
+    """Posts letters. Used as an async context manager: leaving it closes every connection."""
+
+    async def post(self, letter: Letter) -> Outcome:
+        """Post once, without redirects or retries. Never raises but for cancellation."""
+
+    def break_off(self) -> None:
+        """End every post under way now, each with its true outcome."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class _Trip:
+    """What is known of one post so far."""
+
+    writing: bool = False
+    refused: bool = False
+    answer: Answered | None = None
+
+    def outcome(self) -> Outcome:
+        if self.answer is not None:
+            return self.answer
+        if self.writing:
+            return Unknown()
+        return NotSent(Obstacle.EGRESS_REFUSED if self.refused else Obstacle.UNREACHABLE)
+
+
+_TRIP: ContextVar[_Trip] = ContextVar("trip")
+
+
+@dataclass(slots=True)
+class AiohttpSender:
+    """The sender in use. One connection pool per agency, so that none rides on another's rights.
+
+    `tls` replaces the system's certificate authorities, for a private one.
+    """
+
+    allow_http: bool = False
+    tls: ssl.SSLContext | None = None
+    _resolver: Resolver = field(default_factory=Resolver, init=False)
+    _sessions: dict[tuple[str, tuple[str, ...]], aiohttp.ClientSession] = field(
+        default_factory=dict, init=False
+    )
+    _under_way: set[asyncio.Timeout] = field(default_factory=set, init=False)
+
+    async def post(self, letter: Letter) -> Outcome:
+        trip = _Trip()
+        _TRIP.set(trip)
+        limit = asyncio.timeout_at(letter.deadline)
+        self._under_way.add(limit)
+        try:
+            async with limit:
+                await self._post(letter, trip)
+        except (EgressRefused, aiohttp.InvalidURL):
+            trip.refused = True
+        except Exception:  # noqa: S110 - whatever it was, the trip knows how far it came
+            pass
+        finally:
+            self._under_way.discard(limit)
+        return trip.outcome()
+
+    async def _post(self, letter: Letter, trip: _Trip) -> None:
+        check_endpoint(letter.url, allow_http=self.allow_http)
+        response = await self._session(letter).post(
+            letter.url,
+            data=letter.body,
+            headers=letter.headers,
+            allow_redirects=False,
+            trace_request_ctx=trip,
+        )
+        trip.answer = Answered(response.status, _retry_after(response.headers.get("Retry-After")))
+        try:
+            await _discard(response)
+        finally:
+            response.close()
+
+    def break_off(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for limit in self._under_way:
+            if not limit.expired():
+                limit.reschedule(now)
+
+    def _session(self, letter: Letter) -> aiohttp.ClientSession:
+        key = (letter.agency_id, letter.allowed_networks)
+        session = self._sessions.get(key)
+        if session is None:
+            session = self._sessions[key] = self._new_session(letter.allowed_networks)
+        return session
+
+    def _new_session(self, allowed_networks: tuple[str, ...]) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                ssl=self.tls or True,
+                resolver=self._resolver,
+                ttl_dns_cache=_NAMES_KEPT_SECONDS,
+                keepalive_timeout=_KEEP_ALIVE_SECONDS,
+                socket_factory=guarded_sockets(allowed_networks, _note_refusal),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "Hartline", "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            auto_decompress=False,
+            trust_env=False,
+            trace_configs=[_tracing()],
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        sessions = list(self._sessions.values())
+        self._sessions.clear()
+        for session in sessions:
+            await session.close()
+        await self._resolver.close()
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Marks a trip just before the first byte of its request is written, on a new connection or a
+    kept one. Until then not one byte of HTTP has left, whatever exception comes."""
+    config = aiohttp.TraceConfig()
+
+    async def on_headers_sent(
+        session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        params: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        context.trace_request_ctx.writing = True
+
+    config.on_request_headers_sent.append(on_headers_sent)
+    return config
+
+
+def _note_refusal() -> None:
+    _TRIP.get().refused = True
+
+
+async def _discard(response: aiohttp.ClientResponse) -> None:
+    """Read a short answer to its end, so that the connection can be kept. Its text is nobody's."""
+    left = _MOST_DISCARDED
+    async with asyncio.timeout(_LONGEST_DISCARDING):
+        while left > 0 and (chunk := await response.content.readany()):
+            left -= len(chunk)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from now, given as such or as an HTTP date; None when it says nothing sensible."""
+    if value is None:
+        return None
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
