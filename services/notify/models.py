@@ -44,7 +44,7 @@ agencies = Table(
     Column("authority_from", Date),
     Column("authority_to", Date, comment="Last day in force; null: no end on file."),
     Column("endpoint", Text),
-    Column("encryption_key", JSONB, comment="Public P-256 JWK of the agency."),
+    Column("encryption_key", JSONB(none_as_null=True), comment="Public P-256 JWK of the agency."),
     Column("allowed_networks", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("sample", Boolean, nullable=False, server_default=text("false")),
     Column("hold_until", TIME, comment="The breaker: no first try or retry before this."),

@@ -1,0 +1,118 @@
+"""All SQL of tasks. Nothing here commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notify import models
+from services.notify.tasks import NewTask, TaskKind
+from shared.runtime.ids import new_id
+
+_T = models.tasks.c
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    task_id: str
+    kind: str
+    about: str
+    referral_id: str
+    detail: str
+    created_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+
+async def file_tasks(session: AsyncSession, tasks: Sequence[NewTask], now: datetime) -> None:
+    """File each once per kind and matter; what is on file already stays as it is."""
+    if not tasks:
+        return
+    rows = [
+        {
+            "task_id": new_id("tsk"),
+            "kind": task.kind.value,
+            "about": task.about,
+            "referral_id": task.referral_id,
+            "detail": task.detail,
+            "created_at": now,
+        }
+        for task in tasks
+    ]
+    await session.execute(insert(models.tasks).on_conflict_do_nothing(), rows)
+
+
+async def file_parked(session: AsyncSession) -> int:
+    """A task for every parked subject that has none. How many were new.
+
+    Parked again after a replay is a new matter: the time of parking is part of it.
+    """
+    filed = await session.execute(
+        text(
+            f"INSERT INTO {models.tasks.fullname} "
+            "(task_id, kind, about, referral_id, detail, created_at) "
+            "SELECT 'tsk_' || replace(CAST(gen_random_uuid() AS text), '-', ''), :kind, "
+            "concat_ws('|', topic, source, subject, extract(epoch FROM parked_at)), subject, "
+            "format('Event %s of topic %s for this subject cannot be handled (%s) and everything "
+            "behind it waits. See: python -m services.notify parked list.', "
+            "cursor + 1, topic, parked_reason), parked_at "
+            f"FROM {models.INBOX.streams.fullname} WHERE parked_at IS NOT NULL "
+            "ON CONFLICT (kind, about) DO NOTHING RETURNING 1"
+        ),
+        {"kind": TaskKind.PARKED.value},
+    )
+    return len(filed.all())
+
+
+async def add_note(session: AsyncSession, kind: TaskKind, about: str, note: str) -> None:
+    """Add a sentence to a task's detail, once."""
+    await session.execute(
+        update(models.tasks)
+        .where(_T.kind == kind.value, _T.about == about, ~_T.detail.endswith(note))
+        .values(detail=_T.detail + note)
+    )
+
+
+async def list_tasks(
+    session: AsyncSession, *, only_open: bool, after: str | None, limit: int
+) -> list[Task]:
+    """The oldest first, from behind the task `after`."""
+    query = select(models.tasks).order_by(_T.created_at, _T.task_id).limit(limit)
+    if only_open:
+        query = query.where(_T.acknowledged_at.is_(None))
+    if after is not None:
+        mark = select(_T.created_at, _T.task_id).where(_T.task_id == after).scalar_subquery()
+        query = query.where(tuple_(_T.created_at, _T.task_id) > mark)
+    return [_task(row) for row in await session.execute(query)]
+
+
+async def acknowledge(
+    session: AsyncSession, task_id: str, person: str, now: datetime
+) -> Task | None:
+    """The task afterwards, whoever has acknowledged it first; None when there is no such task."""
+    row = (
+        await session.execute(
+            update(models.tasks)
+            .where(
+                _T.task_id == task_id,
+                or_(_T.acknowledged_by.is_(None), _T.acknowledged_by == person),
+            )
+            .values(
+                acknowledged_at=func.coalesce(_T.acknowledged_at, now),
+                acknowledged_by=person,
+            )
+            .returning(*_T)
+        )
+    ).first()
+    if row is None:
+        query = select(models.tasks).where(_T.task_id == task_id)
+        row = (await session.execute(query)).first()
+    return None if row is None else _task(row)
+
+
+def _task(row: Row[Any]) -> Task:
+    return Task(**row._mapping)

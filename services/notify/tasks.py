@@ -1,0 +1,67 @@
+"""Tasks: what a named person must look at. One per kind and matter, never with anybody's name."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.notify.fanout import Refused
+from shared.contracts.codes import RefusalReason
+from shared.contracts.deadlines import BreachCorrected, ClockBreached
+
+
+class TaskKind(StrEnum):
+    UNRESOLVED_TOWN = "unresolved_town"
+    REFUSED = "refused"
+    BREACHED = "breached"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """`about` with the kind names the matter: the same one is filed once."""
+
+    kind: TaskKind
+    about: str
+    referral_id: str
+    detail: str
+
+
+_MEND = {
+    RefusalReason.NO_AUTHORITY_ON_FILE: "no authority on file permits telling it",
+    RefusalReason.AUTHORITY_NOT_YET_IN_FORCE: "its authority is not yet in force",
+    RefusalReason.AUTHORITY_EXPIRED: "its authority has expired",
+    RefusalReason.NO_ENCRYPTION_KEY: "no encrypted channel (endpoint and key) is on file",
+    RefusalReason.NO_AGENCY_FOR_ROLE: "no agency on file fits the role",
+}
+
+
+def refused(referral_id: str, notice_id: str, version: int, leg: Refused) -> NewTask:
+    """A recipient that was not told, or not told that its version is outdated."""
+    whom = leg.agency_id or f"the role {leg.role.value}"
+    detail = (
+        f"Version {version} was not sent to {whom} (child {leg.child_id}, role {leg.role.value}): "
+        f"{_MEND[leg.reason]}. Tell a lawful recipient by other means, or mend the directory and "
+        "have the referral amended."
+    )
+    return NewTask(TaskKind.REFUSED, notice_id, referral_id, detail)
+
+
+def unresolved_town(referral_id: str, child_id: str) -> NewTask:
+    detail = (
+        f"No police agency on file for every town of child {child_id}, or no town is known; the "
+        "State Police are told in their place and the clock runs. Find the town and amend the "
+        "referral."
+    )
+    return NewTask(TaskKind.UNRESOLVED_TOWN, child_id, referral_id, detail)
+
+
+def breached(data: ClockBreached) -> NewTask:
+    detail = (
+        f"The clock {data.policy} of child {data.child_id} for the role {data.role.value} ran out "
+        f"at {data.due_at:%Y-%m-%dT%H:%M:%SZ}. Make sure that the recipient is told now."
+    )
+    return NewTask(TaskKind.BREACHED, data.clock_id, data.referral_id, detail)
+
+
+def breach_corrected_note(data: BreachCorrected) -> str:
+    """To be added to the breach's task."""
+    return f" Later found to have been met in time, at {data.satisfied_at:%Y-%m-%dT%H:%M:%SZ}."
