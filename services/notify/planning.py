@@ -1,0 +1,184 @@
+"""What a new version of a referral means for every recipient, given what earlier ones became (P8).
+
+Pure. Per (child, agency):
+
+- an unattempted or waiting notice of an earlier version is superseded, unsent or not tried again;
+- one in flight ends first and is then not tried again: the new one is blocked until it has ended;
+- whoever may hold an earlier version gets a correction, or, no longer in the route, a
+  supersession without content; whoever certainly holds none and left the route hears nothing;
+- P3 outranks P8: without authority in force there is no correction and no supersession either.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from services.notify.agencies import Directory
+from services.notify.fanout import Leg, Recipient, Refused, Route
+from shared.contracts.codes import NoticeKind, RefusalReason, Role
+
+SUPERSESSION_RULE = "supersession"
+SUPERSESSION_PURPOSE = "Correction of an earlier notice"
+
+
+class DeliveryState(StrEnum):
+    """`deliveries.state`."""
+
+    PENDING = "pending"
+    BLOCKED = "blocked"
+    """Waits until the attempt of an earlier version has ended."""
+    ATTEMPTING = "attempting"
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A notice of an earlier version and what has become of it.
+
+    `may_hold`: an attempt was made, or is open, of which it is not certain that nothing was sent.
+    """
+
+    notice_id: str
+    child_id: str
+    agency_id: str
+    role: Role
+    version: int
+    kind: NoticeKind
+    state: DeliveryState
+    may_hold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotice:
+    """A notice to be made and delivered. A supersession has no profile, for it has no content."""
+
+    child_id: str
+    agency_id: str
+    role: Role
+    kind: NoticeKind
+    supersedes: int | None
+    profile: str | None
+    authority: str
+    purpose: str
+    rule: str
+    because: str
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one version of a referral changes. The recipients are frozen (P3)."""
+
+    notices: tuple[NewNotice, ...]
+    ended: tuple[Earlier, ...]
+    """To be superseded now: they will not be tried (again)."""
+    last_tries: tuple[Earlier, ...]
+    """In flight: to be superseded when the open attempt has ended without a delivery."""
+    refused: tuple[Refused, ...]
+    """Duties that cannot be met."""
+    withheld: tuple[Refused, ...]
+    """Supersessions that may not be sent."""
+
+
+def plan_version(
+    route: Route, history: Iterable[Earlier], directory: Directory, today: date
+) -> Plan:
+    """Plan one version, given the notices of the versions before it."""
+    earlier = _by_leg(history)
+    made = [_notice(each, earlier.get(each.leg, [])) for each in route.recipients]
+    supersessions = [
+        _supersession(earlier[leg], directory, today)
+        for leg in _left_the_route(route, earlier)
+        if any(each.may_hold for each in earlier[leg])
+    ]
+    touched = [each for leg in _touched(route, earlier) for each in earlier[leg]]
+    return Plan(
+        notices=(*made, *(each for each in supersessions if isinstance(each, NewNotice))),
+        ended=tuple(each for each in touched if each.state in _WAITING),
+        last_tries=tuple(each for each in touched if each.state is DeliveryState.ATTEMPTING),
+        refused=route.refused,
+        withheld=tuple(each for each in supersessions if isinstance(each, Refused)),
+    )
+
+
+_WAITING = (DeliveryState.PENDING, DeliveryState.BLOCKED)
+
+
+def _by_leg(history: Iterable[Earlier]) -> dict[Leg, list[Earlier]]:
+    by_leg: dict[Leg, list[Earlier]] = {}
+    for each in sorted(history, key=lambda each: (each.child_id, each.agency_id, each.version)):
+        by_leg.setdefault((each.child_id, each.agency_id), []).append(each)
+    return by_leg
+
+
+def _left_the_route(route: Route, earlier: Mapping[Leg, Sequence[Earlier]]) -> list[Leg]:
+    """Legs of earlier versions that are in this one neither told nor refused, and were not yet
+    told so."""
+    present = {each.leg for each in route.recipients} | {each.leg for each in route.refused}
+    return [
+        leg
+        for leg, before in earlier.items()
+        if leg not in present and before[-1].kind is not NoticeKind.SUPERSESSION
+    ]
+
+
+def _touched(route: Route, earlier: Mapping[Leg, Sequence[Earlier]]) -> list[Leg]:
+    """Every leg but those whose supersession stands."""
+    present = {each.leg for each in route.recipients} | {each.leg for each in route.refused}
+    left = _left_the_route(route, earlier)
+    return [leg for leg in earlier if leg in present or leg in left]
+
+
+def _notice(recipient: Recipient, before: Sequence[Earlier]) -> NewNotice:
+    held = _latest_held(before)
+    return NewNotice(
+        child_id=recipient.child_id,
+        agency_id=recipient.agency_id,
+        role=recipient.role,
+        kind=NoticeKind.ORIGINAL if held is None else NoticeKind.CORRECTION,
+        supersedes=held,
+        profile=recipient.profile,
+        authority=recipient.authority,
+        purpose=recipient.purpose,
+        rule=recipient.rule,
+        because=recipient.because,
+        blocked=_in_flight(before),
+    )
+
+
+def _supersession(
+    before: Sequence[Earlier], directory: Directory, today: date
+) -> NewNotice | Refused:
+    last = before[-1]
+    agency = directory.get(last.agency_id)
+    because = f"may hold version {_latest_held(before)} and is no longer in the route"
+    reason = RefusalReason.NO_AUTHORITY_ON_FILE if agency is None else agency.refusal(today)
+    if agency is None or reason is not None:
+        assert reason is not None
+        rule = SUPERSESSION_RULE
+        return Refused(last.child_id, last.agency_id, last.role, rule, because, reason)
+    return NewNotice(
+        child_id=last.child_id,
+        agency_id=last.agency_id,
+        role=last.role,
+        kind=NoticeKind.SUPERSESSION,
+        supersedes=_latest_held(before),
+        profile=None,
+        authority=agency.authority or "",
+        purpose=SUPERSESSION_PURPOSE,
+        rule=SUPERSESSION_RULE,
+        because=f"{agency.name}: {because}",
+        blocked=_in_flight(before),
+    )
+
+
+def _latest_held(before: Sequence[Earlier]) -> int | None:
+    return max((each.version for each in before if each.may_hold), default=None)
+
+
+def _in_flight(before: Sequence[Earlier]) -> bool:
+    return any(each.state is DeliveryState.ATTEMPTING for each in before)
