@@ -150,10 +150,13 @@ deliveries = Table(
     Column("superseded_by", Integer, comment="Set while an attempt is open: do not retry."),
     Column("next_attempt_at", TIME, comment="Set exactly while pending."),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("open_disclosure_id", Text, comment="Set exactly while attempting."),
+    Column(
+        "open_disclosure_id",
+        Text,
+        comment="The attempt under way, and the lease's token; set exactly while attempting.",
+    ),
     Column("attempt_deadline", TIME, comment="When the open attempt must be over."),
     Column("lease_owner", Integer),
-    Column("lease_token", Text),
     Column("delivered_at", TIME, comment="The first 2xx, however late it came to light."),
     Column("ended_at", TIME, comment="When it came to need no further attempt."),
 )

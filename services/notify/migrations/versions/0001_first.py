@@ -449,7 +449,10 @@ def upgrade() -> None:
         ),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column(
-            "open_disclosure_id", sa.Text(), nullable=True, comment="Set exactly while attempting."
+            "open_disclosure_id",
+            sa.Text(),
+            nullable=True,
+            comment="The attempt under way, and the lease's token; set exactly while attempting.",
         ),
         sa.Column(
             "attempt_deadline",
@@ -458,7 +461,6 @@ def upgrade() -> None:
             comment="When the open attempt must be over.",
         ),
         sa.Column("lease_owner", sa.Integer(), nullable=True),
-        sa.Column("lease_token", sa.Text(), nullable=True),
         sa.Column(
             "delivered_at",
             sa.DateTime(timezone=True),
