@@ -22,9 +22,15 @@ EVENTS: dict[str, frozenset[str]] = {
         # shared/messaging
         "bus_unavailable": "",
         "bus_records_missing": "topic count",
+        "commit_failed": "error",
+        "record_too_large": "topic length",
+        "topic_not_made": "topic code",
+        "topic_partitions_differ": "topic count",
         "records_quarantined": "count",
         "event_failed": "topic error",
         "subject_parked": "topic reason",
+        # services/audit
+        "audit_forked": "reason",
     }.items()
 }
 """`level`, `time` and `service` come with every event."""

@@ -49,3 +49,29 @@ HTTP_IN_FLIGHT = Gauge("hartline_http_requests_in_flight", "Requests being answe
 HTTP_SHED = Counter(
     "hartline_http_requests_shed_total", "Requests refused with 503 because too many were running."
 )
+
+# Messaging
+
+RELAYED = Counter("hartline_events_relayed_total", "Events that the bus acknowledged.")
+RECEIVED = Counter("hartline_events_received_total", "Events that were new to the inbox.")
+DUPLICATES = Counter("hartline_events_duplicate_total", "Events that the inbox already knew.")
+QUARANTINED = Counter(
+    "hartline_records_quarantined_total", "Records of the bus that could not be read, or forked."
+)
+HANDLED = Counter("hartline_events_handled_total", "Events whose effects are committed.")
+PARKED = Counter("hartline_subjects_parked_total", "Subjects stopped until a person looks.")
+LEASES_LOST = Counter(
+    "hartline_leases_lost_total", "Times that work was dropped because its lease had passed on."
+)
+RELAY_LEADERSHIP_LOST = Counter(
+    "hartline_relay_leadership_lost_total", "Times that a relay found another one leading."
+)
+
+# Audit
+
+AUDIT_SEQUENCED = Counter("hartline_audit_entries_total", "Entries given an index in the log.")
+AUDIT_CHECKPOINTS = Counter("hartline_audit_checkpoints_total", "Checkpoints signed and stored.")
+AUDIT_FORKS = Counter(
+    "hartline_audit_forks_total",
+    "Times that the log refused to sign because its tree contradicts a tree that was signed.",
+)

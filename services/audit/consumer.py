@@ -1,0 +1,43 @@
+"""Handlers: every disclosure that happened, or was refused, becomes submissions to the log."""
+
+import secrets
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.audit import store
+from services.audit.leaf import SALT_BYTES, Submission, submissions
+from shared.contracts.base import Event, EventData
+from shared.contracts.disclosures import (
+    DisclosuresAttempted,
+    DisclosuresCompleted,
+    DisclosuresFailed,
+    DisclosuresRefused,
+    DisclosuresUnknown,
+    ReferralViewed,
+)
+from shared.messaging.worker import Handlers
+
+
+class Record:
+    """Takes one event's parts into the log's queue, once each."""
+
+    async def prepare(self, event: Event, data: EventData) -> list[Submission]:
+        return submissions(event, data, lambda: secrets.token_bytes(SALT_BYTES))
+
+    async def apply(
+        self, session: AsyncSession, event: Event, data: EventData, material: list[Submission]
+    ) -> None:
+        await store.submit(session, material)
+
+
+HANDLERS: Handlers = dict.fromkeys(
+    (
+        DisclosuresAttempted,
+        DisclosuresCompleted,
+        DisclosuresFailed,
+        DisclosuresUnknown,
+        DisclosuresRefused,
+        ReferralViewed,
+    ),
+    Record(),
+)

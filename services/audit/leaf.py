@@ -1,0 +1,208 @@
+"""Leaves: the exact bytes that the log holds of each disclosure.
+
+A leaf is one JSON object in canonical form (RFC 8785: keys sorted, no white space, UTF-8). It
+holds references, field names, authority, purpose, a keyed commitment to the content, and a salt of
+128 random bits, so that nobody can guess a leaf from its hash. It never holds personal data: what
+is copied into it is listed here, and what is not listed is left out.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.contracts.base import Event, EventData, Part, Source
+from shared.contracts.disclosures import (
+    Attempt,
+    DisclosuresAttempted,
+    DisclosuresCompleted,
+    DisclosuresFailed,
+    DisclosuresRefused,
+    DisclosuresUnknown,
+    Outcome,
+    ReferralViewed,
+    RefusedDisclosure,
+)
+
+LEAF_VERSION = 1
+SALT_BYTES = 16
+NewSalt = Callable[[], bytes]
+
+
+class Kind(StrEnum):
+    """What an entry records."""
+
+    ATTEMPTED = "attempted"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    VIEWED = "viewed"
+    AUDIT_READ = "audit_read"
+
+
+class Asked(StrEnum):
+    """What of the audit somebody read."""
+
+    ENTRY = "entry"
+    PROOF = "proof"
+    DISCLOSURE = "disclosure"
+    EXPORT = "export"
+
+
+FIELDS: Mapping[type[Part], tuple[str, ...]] = {
+    Attempt: (
+        "disclosure_id",
+        "notice_id",
+        "child_id",
+        "agency_id",
+        "role",
+        "version",
+        "channel",
+        "authority",
+        "purpose",
+        "rule",
+        "rules_version",
+        "directory_version",
+        "fields",
+        "commitment",
+        "attempted_at",
+    ),
+    Outcome: ("disclosure_id", "notice_id", "child_id", "occurred_at", "http_status"),
+    RefusedDisclosure: (
+        "notice_id",
+        "child_id",
+        "agency_id",
+        "role",
+        "version",
+        "reason",
+        "refused_at",
+    ),
+    ReferralViewed: (
+        "disclosure_id",
+        "version",
+        "child_ids",
+        "actor",
+        "actor_kind",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "viewed_at",
+    ),
+}
+"""What a leaf takes from each part of an event."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A leaf on its way into the log. (`event_id`, `position`) is taken into it once."""
+
+    event_id: str
+    position: int
+    kind: Kind
+    disclosure_id: str | None
+    leaf: bytes
+
+
+def submissions(event: Event, data: EventData, new_salt: NewSalt) -> list[Submission]:
+    """One submission for each attempt, outcome, refusal or view that an event carries."""
+    kind, parts = _parts(data)
+    context = {
+        "referral_id": data.referral_id,
+        "event": {
+            "id": event.id,
+            "sequence": event.sequence,
+            "source": event.source.value,
+            "time": _instant(event.time),
+        },
+    }
+    return [
+        _submission(event.id, position, kind, context, _record(part), new_salt())
+        for position, part in enumerate(parts)
+    ]
+
+
+def read_submission(
+    event_id: str, actor: str, person: bool, asked: Asked, about: str, now: datetime, salt: bytes
+) -> Submission:
+    """A read of the audit itself. `about` is an index, a disclosure id or a tree size."""
+    context = {"event": {"id": event_id, "source": Source.AUDIT.value, "time": _instant(now)}}
+    record = {
+        "actor": actor,
+        "actor_kind": "person" if person else "service",
+        "asked": asked.value,
+        "about": about,
+    }
+    return _submission(event_id, 0, Kind.AUDIT_READ, context, record, salt)
+
+
+def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
+    match data:
+        case DisclosuresAttempted():
+            return Kind.ATTEMPTED, data.attempts
+        case DisclosuresCompleted():
+            return Kind.COMPLETED, data.outcomes
+        case DisclosuresFailed():
+            return Kind.FAILED, data.outcomes
+        case DisclosuresUnknown():
+            return Kind.UNKNOWN, data.outcomes
+        case DisclosuresRefused():
+            return Kind.REFUSED, data.refused
+        case ReferralViewed():
+            return Kind.VIEWED, (data,)
+        case _:
+            raise ValueError(f"{data.type} is not a disclosure")
+
+
+def _record(part: Part) -> dict[str, Any]:
+    return part.model_dump(mode="json", include=set(FIELDS[type(part)]))
+
+
+def _submission(
+    event_id: str,
+    position: int,
+    kind: Kind,
+    context: Mapping[str, Any],
+    record: Mapping[str, Any],
+    salt: bytes,
+) -> Submission:
+    if len(salt) != SALT_BYTES:
+        raise ValueError("a salt has 128 bits")
+    content = {
+        **context,
+        "v": LEAF_VERSION,
+        "kind": kind.value,
+        "position": position,
+        "record": record,
+        "salt": salt.hex(),
+    }
+    leaf = canonical(content)
+    # An audit read names what was read, but is no entry of that disclosure's own story.
+    disclosure_id = record.get("disclosure_id")
+    return Submission(event_id, position, kind, disclosure_id, leaf)
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """RFC 8785 for what leaves hold: strings, integers, null, lists and objects with ASCII keys."""
+    _refuse_floats(content.values())
+    return json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def _refuse_floats(values: Iterator[Any] | Any) -> None:
+    for value in values:
+        if isinstance(value, float):
+            raise ValueError("a leaf holds no fractions: their spelling is not settled")
+        if isinstance(value, Mapping):
+            _refuse_floats(value.values())
+        elif isinstance(value, list | tuple):
+            _refuse_floats(value)
+
+
+def _instant(value: datetime) -> str:
+    """As pydantic writes an instant in UTC."""
+    return value.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,92 @@
+"""Tables of the audit service, in schema `audit`."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from shared.messaging.tables import inbox_tables
+
+metadata = MetaData(schema="audit")
+INBOX = inbox_tables(metadata)
+
+TIME = DateTime(timezone=True)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("position", Integer, nullable=False, comment="Place within the event, from 0."),
+    Column("kind", Text, nullable=False),
+    Column("disclosure_id", Text),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("submitted_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    UniqueConstraint("event_id", "position", name="uq_submissions_source"),
+    comment="A queue: the sequencer moves its rows into entries, in one transaction.",
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False, comment="From 0, no gap."),
+    Column("kind", Text, nullable=False),
+    Column("disclosure_id", Text),
+    Column("event_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column(
+        "leaf", LargeBinary, nullable=False, comment="The evidence; the rest is an index to it."
+    ),
+    Column("leaf_hash", LargeBinary, nullable=False, comment="SHA-256(0x00 || leaf)."),
+    Column("submitted_at", TIME, nullable=False),
+    Column("sequenced_at", TIME, nullable=False),
+    UniqueConstraint("event_id", "position", name="uq_entries_source"),
+    comment="Append-only (P7).",
+)
+Index(
+    "ix_entries_disclosure",
+    entries.c.disclosure_id,
+    postgresql_where=entries.c.disclosure_id.isnot(None),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False, comment="From 1."),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    comment="Append-only: perfect subtrees, for proofs in O(log n). Level 0 is in entries.",
+)
+
+head = Table(
+    "head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="Always 1."),
+    Column("size", BigInteger, nullable=False, comment="The next index."),
+    Column("peaks", ARRAY(LargeBinary), nullable=False, comment="Right edge, left to right."),
+    comment="Locked by whoever appends or signs.",
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False, comment="The signed note, byte for byte."),
+    Column("signed_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only (P7).",
+)
+Index("ix_checkpoints_signed_at", checkpoints.c.signed_at)

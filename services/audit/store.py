@@ -1,0 +1,218 @@
+"""All SQL of the audit service. Nothing here commits."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, bindparam, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, SMALLINT, TEXT
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.audit.leaf import Submission
+from services.audit.models import checkpoints, entries, head, nodes
+from services.audit.tlog import Frontier, Node
+from shared.runtime.db import wake_after_commit
+
+SEAL_WAKE = "seal"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the log."""
+
+    index: int
+    kind: str
+    leaf: bytes
+    leaf_hash: bytes
+    sequenced_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredCheckpoint:
+    """A checkpoint as it was signed and stored."""
+
+    size: int
+    root: bytes
+    note: str
+    signed_at: datetime
+
+
+_SUBMIT = text(
+    "INSERT INTO audit.submissions (event_id, position, kind, disclosure_id, leaf) "
+    "SELECT * FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves) "
+    "AS new(event_id, position, kind, disclosure_id, leaf) WHERE NOT EXISTS ("
+    "SELECT 1 FROM audit.entries AS e "
+    "WHERE e.event_id = new.event_id AND e.position = new.position) "
+    "ON CONFLICT DO NOTHING"
+).bindparams(
+    bindparam("event_ids", type_=ARRAY(TEXT)),
+    bindparam("positions", type_=ARRAY(INTEGER)),
+    bindparam("kinds", type_=ARRAY(TEXT)),
+    bindparam("disclosure_ids", type_=ARRAY(TEXT)),
+    bindparam("leaves", type_=ARRAY(BYTEA)),
+)
+
+
+async def submit(session: AsyncSession, submissions: Sequence[Submission]) -> None:
+    """Queue leaves for the log, once each, and wake the sequencer after the commit."""
+    await session.execute(
+        _SUBMIT,
+        {
+            "event_ids": [each.event_id for each in submissions],
+            "positions": [each.position for each in submissions],
+            "kinds": [each.kind.value for each in submissions],
+            "disclosure_ids": [each.disclosure_id for each in submissions],
+            "leaves": [each.leaf for each in submissions],
+        },
+    )
+    wake_after_commit(session, SEAL_WAKE)
+
+
+async def lock_head(session: AsyncSession) -> Frontier:
+    """The right edge of the committed tree, locked: nobody else appends or signs meanwhile."""
+    row = (await session.execute(select(head.c.size, head.c.peaks).with_for_update())).one()
+    return Frontier(row.size, row.peaks)
+
+
+# A row that is in the log already (its event was handled twice) leaves the queue and is not
+# appended again. Only the holder of the head's lock runs this, so nobody can come between.
+_APPEND = text(
+    "WITH taken AS (DELETE FROM audit.submissions WHERE id IN "
+    "(SELECT id FROM audit.submissions ORDER BY id LIMIT :limit) RETURNING *), "
+    "fresh AS (SELECT * FROM taken WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
+    "WHERE e.event_id = taken.event_id AND e.position = taken.position)) "
+    "INSERT INTO audit.entries (index, kind, disclosure_id, event_id, position, leaf, leaf_hash, "
+    "submitted_at, sequenced_at) "
+    "SELECT :size + row_number() OVER (ORDER BY id) - 1, kind, disclosure_id, event_id, position, "
+    "leaf, sha256('\\x00'::bytea || leaf), submitted_at, clock_timestamp() "
+    "FROM fresh RETURNING index, leaf_hash"
+).bindparams(bindparam("size", type_=BIGINT))
+
+
+async def append_entries(session: AsyncSession, size: int, limit: int) -> list[bytes]:
+    """Move queued leaves to indexes `size`, `size` + 1, …: their leaf hashes, by index."""
+    rows = await session.execute(_APPEND, {"size": size, "limit": limit})
+    return [leaf_hash for _, leaf_hash in sorted(tuple(row) for row in rows)]
+
+
+_ADD_NODES = text(
+    "INSERT INTO audit.nodes (level, index, hash) SELECT * FROM unnest(:levels, :indexes, :hashes)"
+).bindparams(
+    bindparam("levels", type_=ARRAY(SMALLINT)),
+    bindparam("indexes", type_=ARRAY(BIGINT)),
+    bindparam("hashes", type_=ARRAY(BYTEA)),
+)
+
+
+async def add_nodes(session: AsyncSession, completed: Sequence[tuple[int, int, bytes]]) -> None:
+    if completed:
+        levels, indexes, hashes = zip(*completed, strict=True)
+        await session.execute(
+            _ADD_NODES, {"levels": list(levels), "indexes": list(indexes), "hashes": list(hashes)}
+        )
+
+
+async def move_head(session: AsyncSession, frontier: Frontier) -> None:
+    await session.execute(head.update().values(size=frontier.size, peaks=frontier.peaks))
+
+
+async def last_index(session: AsyncSession) -> int | None:
+    """The highest index there is; None in an empty log."""
+    found: int | None = await session.scalar(
+        select(entries.c.index).order_by(entries.c.index.desc()).limit(1)
+    )
+    return found
+
+
+async def hashes_of(session: AsyncSession, wanted: Iterable[Node]) -> dict[Node, bytes]:
+    """The hashes of perfect subtrees. A node that is not there is not in the answer."""
+    wanted = set(wanted)
+    leaves = [index for level, index in wanted if level == 0]
+    found: dict[Node, bytes] = {}
+    if leaves:
+        rows = await session.execute(
+            select(entries.c.index, entries.c.leaf_hash).where(entries.c.index.in_(leaves))
+        )
+        found.update({(0, row[0]): row[1] for row in rows})
+    above = [node for node in wanted if node[0] > 0]
+    if above:
+        rows = await session.execute(
+            select(nodes.c.level, nodes.c.index, nodes.c.hash).where(
+                tuple_(nodes.c.level, nodes.c.index).in_(above)
+            )
+        )
+        found.update({(row[0], row[1]): row[2] for row in rows})
+    return found
+
+
+async def latest_checkpoint(session: AsyncSession) -> StoredCheckpoint | None:
+    row = (
+        await session.execute(select(checkpoints).order_by(checkpoints.c.id.desc()).limit(1))
+    ).one_or_none()
+    return StoredCheckpoint(row.size, row.root, row.note, row.signed_at) if row else None
+
+
+async def add_checkpoint(session: AsyncSession, size: int, root: bytes, note: str) -> None:
+    await session.execute(checkpoints.insert().values(size=size, root=root, note=note))
+
+
+async def kept_checkpoints(session: AsyncSession, size: int) -> AsyncIterator[StoredCheckpoint]:
+    """The last checkpoint of every hour, oldest first, up to trees of `size` entries."""
+    rows = await session.stream(
+        text(
+            "SELECT DISTINCT ON (date_trunc('hour', signed_at)) size, root, note, signed_at "
+            "FROM audit.checkpoints WHERE size <= :size "
+            "ORDER BY date_trunc('hour', signed_at), id DESC"
+        ),
+        {"size": size},
+    )
+    async for row in rows:
+        yield StoredCheckpoint(row.size, row.root, row.note, row.signed_at)
+
+
+async def entry(session: AsyncSession, index: int) -> Entry | None:
+    row = (
+        (await session.execute(select(entries).where(entries.c.index == index)))
+        .mappings()
+        .one_or_none()
+    )
+    return _entry(row) if row else None
+
+
+async def entries_from(session: AsyncSession, start: int, end: int) -> list[Entry]:
+    """Entries `start` to `end` - 1, in order."""
+    rows = await session.execute(
+        select(entries)
+        .where(entries.c.index >= start, entries.c.index < end)
+        .order_by(entries.c.index)
+    )
+    return [_entry(row) for row in rows.mappings()]
+
+
+async def entries_of(session: AsyncSession, disclosure_id: str, size: int) -> list[tuple[int, str]]:
+    """(index, kind) of a disclosure's entries among the first `size`, in order."""
+    rows = await session.execute(
+        select(entries.c.index, entries.c.kind)
+        .where(entries.c.disclosure_id == disclosure_id, entries.c.index < size)
+        .order_by(entries.c.index)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def ages(session: AsyncSession) -> dict[str, float]:
+    """Seconds that the oldest unsequenced submission and the oldest unsigned entry have waited."""
+    rows = await session.execute(
+        text(
+            "SELECT what, coalesce(extract(epoch FROM clock_timestamp() - since), 0) AS age FROM ("
+            "SELECT 'audit_unsequenced', "
+            "(SELECT submitted_at FROM audit.submissions ORDER BY id LIMIT 1) "
+            "UNION ALL SELECT 'audit_unsigned', (SELECT sequenced_at FROM audit.entries "
+            "WHERE index = coalesce((SELECT size FROM audit.checkpoints ORDER BY id DESC LIMIT 1),"
+            " 0))) AS oldest(what, since)"
+        )
+    )
+    return {row.what: max(0.0, float(row.age)) for row in rows}
+
+
+def _entry(row: RowMapping) -> Entry:
+    return Entry(row["index"], row["kind"], row["leaf"], row["leaf_hash"], row["sequenced_at"])
