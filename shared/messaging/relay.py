@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import text
 
 from shared.contracts.base import Topic
-from shared.messaging.bus import Bus, BusUnavailable, Outgoing, Publisher
+from shared.messaging.bus import RETENTION, Bus, BusUnavailable, Outgoing, Publisher
 from shared.messaging.leases import Leadership
 from shared.messaging.outbox import RELAY_WAKE
 from shared.messaging.retention import prune_outbox
@@ -109,6 +109,7 @@ class Relay:
                     continue
                 if loop.time() >= prune_at:
                     await prune_outbox(self._db, self._tables)
+                    await self._bus.prune(RETENTION)
                     prune_at = loop.time() + _PRUNE_SECONDS
                 wait = _RETRY_SECONDS if self._held else _POLL_SECONDS
                 self._held.clear()
