@@ -13,12 +13,21 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from services.intake.schemas import AmendedReferral, Body, Child, KnownChild, NewReferral, Reporter
-from services.intake.strict_json import MAX_FLAWS, Flaw, Rejected, step
+from services.intake.strict_json import MAX_FLAWS, Flaw, Path, Rejected
 
 GRACE = timedelta(minutes=5)
 """How far the caller's clock may be ahead of ours."""
 
 B = TypeVar("B", bound=Body)
+
+
+class Unfit(Exception):
+    """A JSON value does not fit its schema: reject it. `error` says where."""
+
+    def __init__(self, value: object, error: ValidationError) -> None:
+        super().__init__(f"{error.error_count()} errors")
+        self.value = value
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +52,18 @@ Amendment = Amended | Unchanged | Stale
 
 
 def read(model: type[B], value: object) -> B:
-    """Validate a parsed JSON value. Raises Rejected."""
+    """Validate a parsed JSON value. Raises Unfit."""
     try:
         return model.model_validate_json(json.dumps(value))
     except ValidationError as error:
-        raise Rejected(*_flaws_of(error)) from None
+        raise Unfit(value, error) from None
 
 
 def check(referral: NewReferral | AmendedReferral, now: datetime, towns: Collection[str]) -> None:
     """What a schema cannot say. Raises Rejected."""
     flaws = [*_moment_flaws(referral.received_at, now), *_reporter_flaws(referral.reporter)]
     for index, child in enumerate(referral.children):
-        flaws += _child_flaws(child, f"/children/{index}", now.date(), towns)
+        flaws += _child_flaws(child, ("children", index), now.date(), towns)
     if flaws:
         raise Rejected(*flaws[:MAX_FLAWS])
 
@@ -68,14 +77,14 @@ def amend(
     now: datetime,
     towns: Collection[str],
 ) -> Amendment:
-    """Apply a merge patch (RFC 7396) to version `version`. Raises Rejected.
+    """Apply a merge patch (RFC 7396) to version `version`. Raises Unfit or Rejected.
 
     `expected` are the versions the caller says it knows (If-Match); None: any.
     """
     if expected is not None and version not in expected:
         return Stale()
     if not isinstance(patch, dict):
-        raise Rejected(Flaw("", "must be a JSON object: a merge patch of the referral"))
+        raise Rejected(Flaw((), "must be a JSON object: a merge patch of the referral"))
     before = read(AmendedReferral, document)
     after = read(AmendedReferral, merge_patch(document, patch))
     check(after, now, towns)
@@ -96,14 +105,17 @@ def merge_patch(target: object, patch: object) -> object:
     return merged
 
 
-def with_ids(children: tuple[Child, ...], new_id: Callable[[], str]) -> tuple[KnownChild, ...]:
-    """Every child by its id, in order; those who have none get one."""
-    return tuple(
-        child
-        if isinstance(child, KnownChild) and child.child_id
-        else KnownChild.model_construct(**dict(child) | {"child_id": new_id()})
-        for child in children
+def identified(
+    referral: NewReferral | AmendedReferral, new_id: Callable[[], str]
+) -> AmendedReferral:
+    """The referral with every child known by an id; those who have none get one."""
+    children = tuple(
+        KnownChild.model_construct(
+            **{**dict(child), "child_id": getattr(child, "child_id", None) or new_id()}
+        )
+        for child in referral.children
     )
+    return AmendedReferral.model_construct(**{**dict(referral), "children": children})
 
 
 def _check_identity(before: AmendedReferral, after: AmendedReferral) -> None:
@@ -118,20 +130,20 @@ def _check_identity(before: AmendedReferral, after: AmendedReferral) -> None:
             detail = (
                 "must be the id of a child of this referral, each named once; a new child has none"
             )
-            flaws.append(Flaw(f"/children/{index}/child_id", detail))
+            flaws.append(Flaw(("children", index, "child_id"), detail))
         seen.add(child.child_id)
     if known - seen:
         detail = "must hold every child of the referral, each whole with its child_id"
-        flaws.append(Flaw("/children", detail))
+        flaws.append(Flaw(("children",), detail))
     if after.synthetic != before.synthetic:
-        flaws.append(Flaw("/synthetic", "cannot be changed: send a referral of its own"))
+        flaws.append(Flaw(("synthetic",), "cannot be changed: send a referral of its own"))
     if flaws:
         raise Rejected(*flaws)
 
 
 def _moment_flaws(received_at: datetime, now: datetime) -> Iterator[Flaw]:
     if received_at > now + GRACE:
-        yield Flaw("/received_at", "must not be in the future")
+        yield Flaw(("received_at",), "must not be in the future")
 
 
 def _reporter_flaws(reporter: Reporter) -> Iterator[Flaw]:
@@ -139,34 +151,15 @@ def _reporter_flaws(reporter: Reporter) -> Iterator[Flaw]:
         return
     for name in ("name", "phone"):
         if getattr(reporter, name) is not None:
-            yield Flaw(f"/reporter/{name}", "must be left out when the reporter is anonymous")
+            yield Flaw(("reporter", name), "must be left out when the reporter is anonymous")
 
 
-def _child_flaws(child: Child, pointer: str, today: date, towns: Collection[str]) -> Iterator[Flaw]:
+def _child_flaws(child: Child, path: Path, today: date, towns: Collection[str]) -> Iterator[Flaw]:
     unknown = "must be one of Connecticut's 169 towns, spelled as in the town list, or null"
     if child.residence_town is not None and child.residence_town not in towns:
-        yield Flaw(f"{pointer}/residence_town", unknown)
+        yield Flaw((*path, "residence_town"), unknown)
     for index, town in enumerate(child.incident_towns):
         if town not in towns:
-            yield Flaw(f"{pointer}/incident_towns/{index}", unknown)
+            yield Flaw((*path, "incident_towns", index), unknown)
     if child.date_of_birth is not None and child.date_of_birth > today:
-        yield Flaw(f"{pointer}/date_of_birth", "must not be in the future")
-
-
-_SENTENCES = {
-    "missing": "is required",
-    "extra_forbidden": "is not a field of this request",
-    "string_pattern_mismatch": "must not be blank",
-    "int_parsing_size": "is not a number in range",
-}
-
-
-def _flaws_of(error: ValidationError) -> Iterator[Flaw]:
-    for detail in error.errors(include_input=False, include_url=False, include_context=False)[
-        :MAX_FLAWS
-    ]:
-        pointer = ""
-        for name in detail["loc"]:
-            pointer = step(pointer, name)
-        sentence = _SENTENCES.get(detail["type"], detail["msg"].removeprefix("Value error, "))
-        yield Flaw(pointer, sentence)
+        yield Flaw((*path, "date_of_birth"), "must not be in the future")

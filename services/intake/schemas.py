@@ -17,6 +17,7 @@ from pydantic import (
 from services.intake.codes import Sex, SourceType
 from shared.contracts.base import OpaqueId
 from shared.contracts.codes import HtType, Trigger
+from shared.runtime.errors import Wrong
 
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
@@ -28,7 +29,7 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 def _is_rfc3339(value: object) -> object:
     if not (isinstance(value, str) and _RFC3339.fullmatch(value)):
-        raise ValueError(
+        raise Wrong(
             "must be an RFC 3339 date-time with an offset, such as 2026-03-02T14:05:00-05:00"
         )
     return value
@@ -40,13 +41,13 @@ def _in_utc(value: datetime) -> datetime:
     except OverflowError:
         instant = None
     if instant is None or instant < _EARLIEST:
-        raise ValueError("must be in the year 2000 or later")
+        raise Wrong("must be in the year 2000 or later")
     return instant
 
 
 def _is_date(value: object) -> object:
     if not (isinstance(value, str) and _DATE.fullmatch(value)):
-        raise ValueError("must be a date such as 2012-04-30")
+        raise Wrong("must be a date such as 2012-04-30")
     return value
 
 
@@ -54,9 +55,17 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339), AfterValidator(_
 Day = Annotated[date, BeforeValidator(_is_date), Field(ge=date(1900, 1, 1))]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Long = Annotated[str, StringConstraints(max_length=20_000)]
-Said = Annotated[str, StringConstraints(max_length=20_000, pattern=r"\S")]
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise Wrong("must not be blank")
+    return value
+
+
+Said = Annotated[Long, AfterValidator(_not_blank)]
 """A narrative that must say something."""
-Reason = Annotated[str, StringConstraints(max_length=300, pattern=r"\S")]
+Reason = Annotated[str, StringConstraints(max_length=300), AfterValidator(_not_blank)]
 ProfileName = Annotated[str, StringConstraints(max_length=64)]
 
 

@@ -4,77 +4,208 @@ Statements are few because a caller is on the line: creating a referral is one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.intake.models import child_keys, documents, idempotency_keys, views
+from services.intake.models import idempotency_keys, views
+from services.intake.records import Claim, SealedChild, StoredChild, Version, View
 from shared.runtime.sealing import WrappedKey
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One request to create, as its Idempotency-Key names it."""
+async def create(
+    session: AsyncSession,
+    claim: Claim,
+    version: Version,
+    children: Sequence[SealedChild],
+    *,
+    patience_ms: int,
+) -> bool:
+    """Claim the key and write the referral, in one statement; False if the key was taken.
 
-    owner: str
-    key_digests: Sequence[bytes]
-    """By every version of the digest key, the current one first."""
-    body_digest: bytes
-    answer: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SealedChild:
-    """A child's document, and the key when the child is new."""
-
-    child_id: str
-    sealed: bytes
-    new_key: WrappedKey | None
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a referral: what of it is not sealed."""
-
-    referral_id: str
-    number: str
-    owner: str
-    version: int
-    change_id: str
-    trigger: str
-    synthetic: bool
-    received_at: datetime
-    recorded_at: datetime
-    recorded_by: str
-    child_ids: Sequence[str]
+    Waits up to `patience_ms` for a request with the same key that is under way, then raises a
+    DBAPIError with SQLSTATE 55P03.
+    """
+    claimed = await session.scalar(
+        _CREATE,
+        {
+            "patience": str(patience_ms),
+            "key_digest": claim.key_digests[0],
+            "older": list(claim.key_digests[1:]),
+            "body_digest": claim.body_digests[0],
+            "answer": claim.answer,
+            **_version_values(version),
+            **_children_values(children),
+        },
+    )
+    return bool(claimed)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredChild:
-    """A child's document as it lies in the table, with what opens it."""
+async def find_claim(
+    session: AsyncSession, owner: str, key_digests: Sequence[bytes]
+) -> tuple[bytes, str] | None:
+    """The body digest and the answer under which a key was taken."""
+    rows = await session.execute(
+        select(idempotency_keys.c.body_digest, idempotency_keys.c.answer).where(
+            idempotency_keys.c.owner == owner, idempotency_keys.c.key_digest.in_(key_digests)
+        )
+    )
+    row = rows.first()
+    return None if row is None else (row.body_digest, row.answer)
 
-    child_id: str
-    key: WrappedKey
-    sealed: bytes
+
+async def lock(session: AsyncSession, referral_id: str) -> str | None:
+    """Let nobody else add a version until this transaction ends; whose the referral is."""
+    owner: str | None = await session.scalar(_LOCK, {"referral_id": referral_id})
+    return owner
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A read of a referral's content, recorded before it is answered (P2)."""
+async def read_version(
+    session: AsyncSession, referral_id: str, version: int | None = None
+) -> tuple[Version, Sequence[StoredChild]] | None:
+    """A version, the current one by default, with its sealed documents in order."""
+    rows = list(await session.execute(_READ, {"referral_id": referral_id, "version": version}))
+    if not rows:
+        return None
+    children = [
+        StoredChild(
+            row.child_id, WrappedKey(row.kek_version, row.wrapped, row.key_version), row.sealed
+        )
+        for row in rows
+    ]
+    return _version_of(rows[0]), children
 
-    disclosure_id: str
-    referral_id: str
-    version: int
-    child_ids: Sequence[str]
-    actor: str
-    actor_kind: str
-    authority: str
-    purpose: str
-    profiles: Sequence[str]
-    fields: Sequence[str]
-    commitment: str
-    viewed_at: datetime
+
+async def read_current(session: AsyncSession, referral_id: str) -> Version | None:
+    """The current version without its content."""
+    rows = await session.execute(_CURRENT, {"referral_id": referral_id})
+    row = rows.first()
+    return None if row is None else _version_of(row)
+
+
+async def append_version(
+    session: AsyncSession, version: Version, children: Sequence[SealedChild]
+) -> None:
+    """Add the next version of a referral that this session has locked."""
+    await session.execute(_APPEND, _version_values(version) | _children_values(children))
+
+
+async def insert_view(session: AsyncSession, view: View) -> bool:
+    """Record a read; False if this very read is recorded already."""
+    recorded = await session.execute(
+        upsert(views)
+        .values({name: getattr(view, name) for name in View.__slots__})
+        .on_conflict_do_nothing()
+        .returning(views.c.disclosure_id)
+    )
+    return recorded.first() is not None
+
+
+def _version_values(version: Version) -> dict[str, object]:
+    return {name: getattr(version, name) for name in Version.__slots__} | {
+        "child_ids": list(version.child_ids)
+    }
+
+
+def _children_values(children: Sequence[SealedChild]) -> dict[str, object]:
+    keys = [(child.child_id, child.new_key) for child in children if child.new_key is not None]
+    return {
+        "new_ids": [child_id for child_id, _ in keys],
+        "kek_versions": [key.kek_version for _, key in keys],
+        "wrapped": [key.wrapped for _, key in keys],
+        "key_versions": [key.version for _, key in keys],
+        "document_ids": [child.child_id for child in children],
+        "sealed": [child.sealed for child in children],
+    }
+
+
+def _version_of(row: Row[Any]) -> Version:
+    return Version(**{name: getattr(row, name) for name in Version.__slots__})
+
+
+_CHILDREN = """
+version AS (
+    INSERT INTO intake.referral_versions
+        (referral_id, version, change_id, trigger, received_at, recorded_at, recorded_by, child_ids)
+    SELECT CAST(:referral_id AS text), CAST(:version AS integer), CAST(:change_id AS text),
+        CAST(:trigger AS text), CAST(:received_at AS timestamptz),
+        CAST(:recorded_at AS timestamptz), CAST(:recorded_by AS text), CAST(:child_ids AS text[])
+    FROM claimed
+), keys AS (
+    INSERT INTO intake.child_keys (child_id, referral_id, kek_version, wrapped, key_version)
+    SELECT child_id, CAST(:referral_id AS text), kek_version, wrapped, key_version
+    FROM claimed, unnest(CAST(:new_ids AS text[]), CAST(:kek_versions AS integer[]),
+        CAST(:wrapped AS bytea[]), CAST(:key_versions AS integer[]))
+        AS new(child_id, kek_version, wrapped, key_version)
+), sealed AS (
+    INSERT INTO intake.documents (child_id, version, sealed)
+    SELECT child_id, CAST(:version AS integer), sealed
+    FROM claimed, unnest(CAST(:document_ids AS text[]), CAST(:sealed AS bytea[]))
+        AS document(child_id, sealed)
+)
+SELECT count(*) FROM claimed
+"""
+
+_CREATE = text(
+    """
+WITH patience AS MATERIALIZED (
+    SELECT set_config('lock_timeout', CAST(:patience AS text), true)
+), claimed AS (
+    INSERT INTO intake.idempotency_keys (owner, key_digest, body_digest, answer, created_at)
+    SELECT CAST(:owner AS text), CAST(:key_digest AS bytea), CAST(:body_digest AS bytea),
+        CAST(:answer AS text), CAST(:recorded_at AS timestamptz)
+    FROM patience
+    WHERE NOT EXISTS (
+        SELECT FROM intake.idempotency_keys
+        WHERE owner = CAST(:owner AS text) AND key_digest = ANY(CAST(:older AS bytea[]))
+    )
+    ON CONFLICT DO NOTHING
+    RETURNING owner
+), referral AS (
+    INSERT INTO intake.referrals (referral_id, number, owner, version, synthetic)
+    SELECT CAST(:referral_id AS text), CAST(:number AS text), owner, CAST(:version AS integer),
+        CAST(:synthetic AS boolean)
+    FROM claimed
+),"""
+    + _CHILDREN
+)
+
+_APPEND = text(
+    """
+WITH claimed AS (
+    UPDATE intake.referrals SET version = CAST(:version AS integer)
+    WHERE referral_id = CAST(:referral_id AS text)
+    RETURNING referral_id
+),"""
+    + _CHILDREN
+)
+
+_LOCK = text("SELECT owner FROM intake.referrals WHERE referral_id = :referral_id FOR UPDATE")
+
+_CURRENT = text(
+    """
+SELECT r.referral_id, r.number, r.owner, r.version, r.synthetic, v.change_id, v.trigger,
+    v.received_at, v.recorded_at, v.recorded_by, v.child_ids
+FROM intake.referrals AS r
+JOIN intake.referral_versions AS v ON v.referral_id = r.referral_id AND v.version = r.version
+WHERE r.referral_id = :referral_id
+"""
+)
+
+_READ = text(
+    """
+SELECT r.referral_id, r.number, r.owner, r.synthetic, v.version, v.change_id, v.trigger,
+    v.received_at, v.recorded_at, v.recorded_by, v.child_ids,
+    child.child_id, k.kek_version, k.wrapped, k.key_version, d.sealed
+FROM intake.referrals AS r
+JOIN intake.referral_versions AS v ON v.referral_id = r.referral_id
+    AND v.version = coalesce(CAST(:version AS integer), r.version)
+CROSS JOIN unnest(v.child_ids) WITH ORDINALITY AS child(child_id, position)
+JOIN intake.child_keys AS k ON k.child_id = child.child_id
+JOIN intake.documents AS d ON d.child_id = child.child_id AND d.version = v.version
+WHERE r.referral_id = :referral_id
+ORDER BY child.position
+"""
+)

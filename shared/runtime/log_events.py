@@ -29,6 +29,12 @@ EVENTS: dict[str, frozenset[str]] = {
         "records_quarantined": "count",
         "event_failed": "topic error",
         "subject_parked": "topic reason",
+        # services/intake
+        "database_lost": "error",
+        "number_taken": "",
+        "referral_kept": "referral_id",
+        "referral_amended": "referral_id version",
+        "referral_viewed": "referral_id version disclosure_id",
         # services/audit
         "audit_forked": "reason",
     }.items()

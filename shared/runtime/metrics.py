@@ -67,6 +67,15 @@ RELAY_LEADERSHIP_LOST = Counter(
     "hartline_relay_leadership_lost_total", "Times that a relay found another one leading."
 )
 
+# Intake
+
+REFERRALS_KEPT = Counter(
+    "hartline_intake_referrals_total", "Referrals kept, by what set them in motion.", ["trigger"]
+)
+REFERRALS_AMENDED = Counter(
+    "hartline_intake_amendments_total", "Versions of referrals kept after the first."
+)
+
 # Audit
 
 AUDIT_SEQUENCED = Counter("hartline_audit_entries_total", "Entries given an index in the log.")

@@ -1,0 +1,137 @@
+"""Amending a referral: a new version and its event, and of two racing amendments one."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, assert_never
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake import referrals, store
+from services.intake.announcing import announcement
+from services.intake.answers import instant
+from services.intake.documents import assemble
+from services.intake.records import StoredChild, Version
+from services.intake.referrals import Amended, Stale, Unchanged, identified
+from services.intake.retrying import until_known
+from services.intake.vault import Vault
+from shared.messaging.outbox import Outbox
+from shared.runtime import metrics
+from shared.runtime.db import Database
+from shared.runtime.failpoints import failpoint
+from shared.runtime.ids import new_id
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A request to amend. `expected` are the versions of its If-Match, `change_id` is its own."""
+
+    referral_id: str
+    caller: str
+    expected: Collection[int]
+    patch: object
+    now: datetime
+    change_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The version that holds now, whether this request made it or it was so already."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class NotTheirs:
+    """There is no such referral, or it is somebody else's: the caller cannot tell which."""
+
+
+class Amending:
+    """The unit of work behind PATCH /v1/referrals/{id}."""
+
+    def __init__(self, db: Database, outbox: Outbox, vault: Vault, towns: Collection[str]) -> None:
+        self._db = db
+        self._outbox = outbox
+        self._vault = vault
+        self._towns = towns
+
+    async def amend(self, change: Change) -> Current | Stale | NotTheirs:
+        """Apply the patch to the current version. Raises Unfit or Rejected."""
+        return await until_known(partial(self._attempt, change))
+
+    async def _attempt(self, change: Change) -> Current | Stale | NotTheirs:
+        async with self._db.transaction() as session:
+            outcome = await self._apply(session, change)
+            failpoint("intake.before_commit")
+        failpoint("intake.after_commit")
+        if isinstance(outcome, Current) and outcome.version.change_id == change.change_id:
+            metrics.REFERRALS_AMENDED.inc()
+            log.info(
+                "referral_amended",
+                referral_id=change.referral_id,
+                version=outcome.version.version,
+            )
+        return outcome
+
+    async def _apply(self, session: AsyncSession, change: Change) -> Current | Stale | NotTheirs:
+        if await store.lock(session, change.referral_id) != change.caller:
+            return NotTheirs()
+        found = await store.read_version(session, change.referral_id)
+        assert found is not None
+        version, children = found
+        if version.change_id == change.change_id:
+            return Current(version)
+        amendment = referrals.amend(
+            self._document(version, children),
+            version.version,
+            change.patch,
+            change.expected,
+            now=change.now,
+            towns=self._towns,
+        )
+        match amendment:
+            case Stale():
+                return amendment
+            case Unchanged():
+                return Current(version)
+            case Amended():
+                return Current(await self._write(session, change, version, children, amendment))
+            case _:
+                assert_never(amendment)
+
+    def _document(self, version: Version, children: Sequence[StoredChild]) -> dict[str, Any]:
+        own = {
+            "trigger": version.trigger,
+            "received_at": instant(version.received_at),
+            "synthetic": version.synthetic,
+        }
+        return assemble(self._vault.open(children, version.version), own)
+
+    async def _write(
+        self,
+        session: AsyncSession,
+        change: Change,
+        before: Version,
+        children: Sequence[StoredChild],
+        amendment: Amended,
+    ) -> Version:
+        referral = identified(amendment.referral, lambda: new_id("chd"))
+        version = replace(
+            before,
+            version=amendment.version,
+            change_id=change.change_id,
+            trigger=referral.trigger.value,
+            received_at=referral.received_at,
+            recorded_at=change.now,
+            recorded_by=change.caller,
+            child_ids=[child.child_id for child in referral.children if child.child_id],
+        )
+        keys = {child.child_id: child.key for child in children}
+        sealed = self._vault.seal(referral, version.version, keys)
+        await store.append_version(session, version, sealed)
+        await self._outbox.emit(session, change.now, announcement(version, referral))
+        return version

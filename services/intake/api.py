@@ -1,0 +1,161 @@
+"""The HTTP routes of intake: requests in, outcomes out. Rules and storage live elsewhere."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, assert_never
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.intake import receiving, referrals, store
+from services.intake.amending import Amending, Change, Current, NotTheirs
+from services.intake.answers import describe, location
+from services.intake.inputs import (
+    expected_versions,
+    idempotency_key,
+    json_body,
+    referral_id,
+    refusing,
+    unprocessable,
+    version,
+)
+from services.intake.receiving import Accepted, KeyReused, Receiving, StillOpen
+from services.intake.records import Version
+from services.intake.referrals import Stale
+from services.intake.retrying import until_known
+from services.intake.schemas import NewReferral, ProjectionRequest
+from services.intake.strict_json import Flaw
+from services.intake.viewing import Question, Viewing
+from shared.runtime.auth import Principal, require
+from shared.runtime.db import Database
+from shared.runtime.ids import new_id, utc_now
+from shared.runtime.problem import Problem, not_found
+
+Creator = Annotated[Principal, Depends(require("referrals:create"))]
+Amender = Annotated[Principal, Depends(require("referrals:amend"))]
+Asker = Annotated[Principal, Depends(require("referrals:status"))]
+Reader = Annotated[Principal, Depends(require("internal:projections"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the routes stand on."""
+
+    db: Database
+    receiving: Receiving
+    amending: Amending
+    viewing: Viewing
+    towns: Collection[str]
+
+
+def routes(desk: Desk) -> APIRouter:
+    """Every route of intake."""
+    router = APIRouter()
+
+    @router.post("/v1/referrals", status_code=201)
+    async def create(request: Request, caller: Creator) -> Response:
+        """Keep a referral. Needs Idempotency-Key; sent again, it gives the first answer again."""
+        key = idempotency_key(request)
+        body = await json_body(request)
+        now = utc_now()
+        with refusing():
+            referral = referrals.read(NewReferral, body)
+            referrals.check(referral, now, desk.towns)
+        wanted = receiving.Request(caller.subject, key, body, referral, now)
+        return _created(await desk.receiving.receive(wanted))
+
+    @router.patch("/v1/referrals/{referral_id}")
+    async def amend(request: Request, caller: Amender) -> Response:
+        """Amend a referral by JSON Merge Patch (RFC 7396). Needs If-Match with its ETag."""
+        subject = referral_id(request)
+        expected = expected_versions(request)
+        patch = await json_body(request)
+        change = Change(subject, caller.subject, expected, patch, utc_now(), new_id("chg"))
+        with refusing():
+            outcome = await desk.amending.amend(change)
+        return _amended(outcome)
+
+    @router.get("/v1/referrals/{referral_id}")
+    async def status(request: Request, caller: Asker) -> Response:
+        """How a referral stands: ids, version and times, never content. For who created it."""
+        subject = referral_id(request)
+        found = await until_known(lambda: _current(desk.db, subject))
+        if found is None or found.owner != caller.subject:
+            raise not_found()
+        return _json(describe(found), etag=found.version)
+
+    @router.post("/internal/v1/referrals/{referral_id}/versions/{version}/projections")
+    async def projections(request: Request, caller: Reader) -> Response:
+        """One version as each profile may see it. The read is on record before it is answered."""
+        subject, number = referral_id(request), version(request)
+        body = await json_body(request)
+        with refusing():
+            wanted = referrals.read(ProjectionRequest, body)
+        if unknown := desk.viewing.unknown(wanted.profiles):
+            raise unprocessable(*map(_no_profile, unknown))
+        content = await desk.viewing.view(
+            Question(
+                disclosure_id=new_id("dsc"),
+                referral_id=subject,
+                version=number,
+                principal=caller,
+                profiles=wanted.profiles,
+                purpose=wanted.purpose,
+                authority=wanted.authority,
+                now=utc_now(),
+            )
+        )
+        if content is None:
+            raise not_found()
+        return _json(content)
+
+    return router
+
+
+async def _current(db: Database, subject: str) -> Version | None:
+    async with db.transaction() as session:
+        return await store.read_current(session, subject)
+
+
+def _created(outcome: receiving.Received) -> Response:
+    match outcome:
+        case Accepted():
+            headers = {"Location": location(outcome.answer)}
+            return _json(outcome.answer, 201, etag=1, headers=headers)
+        case KeyReused():
+            detail = "This Idempotency-Key came before with another body: use a new key."
+            raise Problem(409, "Conflict", detail)
+        case StillOpen():
+            detail = "A request with this Idempotency-Key is under way: send it again in a moment."
+            raise Problem(409, "Conflict", detail, headers={"Retry-After": "1"})
+        case _:
+            assert_never(outcome)
+
+
+def _amended(outcome: Current | Stale | NotTheirs) -> Response:
+    match outcome:
+        case Current(version=current):
+            return _json(describe(current), etag=current.version)
+        case Stale():
+            detail = "The referral has a newer version: read its status, then amend that."
+            raise Problem(412, "Precondition Failed", detail)
+        case NotTheirs():
+            raise not_found()
+        case _:
+            assert_never(outcome)
+
+
+def _no_profile(position: int) -> Flaw:
+    return Flaw(("profiles", position), "must be the name of a profile in profiles.yaml")
+
+
+def _json(
+    content: str,
+    status: int = 200,
+    *,
+    etag: int | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    tagged = {} if etag is None else {"ETag": f'"{etag}"'}
+    return Response(
+        content, status, headers={**tagged, **(headers or {})}, media_type="application/json"
+    )

@@ -1,0 +1,165 @@
+"""Receiving a referral: 201 only when it is kept, and kept once however often it is sent (P1)."""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake import answers, store
+from services.intake.announcing import announcement
+from services.intake.digests import Digests
+from services.intake.records import Claim, SealedChild, Version
+from services.intake.referrals import identified
+from services.intake.retrying import until_known
+from services.intake.schemas import AmendedReferral, NewReferral
+from services.intake.strict_json import canonical
+from services.intake.vault import Vault
+from shared.messaging.outbox import Outbox
+from shared.runtime import metrics
+from shared.runtime.db import Database
+from shared.runtime.errors import Retryable
+from shared.runtime.failpoints import failpoint
+from shared.runtime.ids import new_id
+
+log = structlog.get_logger()
+
+_PATIENCE_MS = 3000
+_LOCK_NOT_AVAILABLE, _UNIQUE_VIOLATION = "55P03", "23505"
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A valid request to create a referral. `body` is its parsed JSON, `key` the client's own."""
+
+    owner: str
+    key: str
+    body: object
+    referral: NewReferral
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Kept. `answer` is the 201's body; for a request sent again it is the first one's."""
+
+    answer: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """The Idempotency-Key was used before, with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillOpen:
+    """A request with the same key is under way and takes long: ask again in a moment."""
+
+
+Received = Accepted | KeyReused | StillOpen
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """Everything that one request would write. Made once, however often it is attempted."""
+
+    claim: Claim
+    version: Version
+    referral: AmendedReferral
+    children: list[SealedChild]
+
+
+class Receiving:
+    """The unit of work behind POST /v1/referrals."""
+
+    def __init__(
+        self,
+        db: Database,
+        outbox: Outbox,
+        vault: Vault,
+        digests: Digests,
+        new_number: Callable[[], str] | None = None,
+    ) -> None:
+        self._db = db
+        self._outbox = outbox
+        self._vault = vault
+        self._digests = digests
+        self._new_number = new_number or random_number
+
+    async def receive(self, request: Request) -> Received:
+        """Keep the referral and its event in one transaction, or find what was kept before."""
+        while True:
+            draft = self._draft(request)
+            try:
+                return await until_known(partial(self._attempt, draft))
+            except DBAPIError as error:
+                if _says(error, _LOCK_NOT_AVAILABLE):
+                    return StillOpen()
+                if not _says(error, _UNIQUE_VIOLATION):
+                    raise
+                # Another referral has this number; the dice are thrown again.
+                log.warning("number_taken")
+
+    def _draft(self, request: Request) -> _Draft:
+        referral = identified(request.referral, lambda: new_id("chd"))
+        version = Version(
+            referral_id=new_id("ref"),
+            number=self._new_number(),
+            owner=request.owner,
+            version=1,
+            change_id=new_id("chg"),
+            trigger=referral.trigger.value,
+            synthetic=referral.synthetic,
+            received_at=referral.received_at,
+            recorded_at=request.now,
+            recorded_by=request.owner,
+            child_ids=[child.child_id for child in referral.children if child.child_id],
+        )
+        claim = Claim(
+            self._digests.request(request.key.encode()),
+            self._digests.request(canonical(request.body)),
+            answers.describe(version),
+        )
+        return _Draft(claim, version, referral, self._vault.seal(referral, 1, {}))
+
+    async def _attempt(self, draft: _Draft) -> Received:
+        """Once. Made again after a lost connection, it finds what it has committed by the key."""
+        async with self._db.transaction() as session:
+            outcome = await self._keep(session, draft)
+            failpoint("intake.before_commit")
+        failpoint("intake.after_commit")
+        if isinstance(outcome, Accepted) and not outcome.again:
+            metrics.REFERRALS_KEPT.labels(draft.version.trigger).inc()
+            log.info("referral_kept", referral_id=draft.version.referral_id)
+        return outcome
+
+    async def _keep(self, session: AsyncSession, draft: _Draft) -> Received:
+        version, claim = draft.version, draft.claim
+        if await store.create(session, claim, version, draft.children, patience_ms=_PATIENCE_MS):
+            event = announcement(version, draft.referral)
+            await self._outbox.emit(session, version.recorded_at, event)
+            return Accepted(claim.answer, again=False)
+        found = await store.find_claim(session, version.owner, claim.key_digests)
+        if found is None:
+            raise Retryable("the key was taken and is free again")
+        body_digest, answer = found
+        if not any(hmac.compare_digest(body_digest, each) for each in claim.body_digests):
+            return KeyReused()
+        return Accepted(answer, again=answer != claim.answer)
+
+
+def random_number() -> str:
+    """A number to say on the phone. Random: a gap in a sequence would betray a referral."""
+    symbols = "".join(secrets.choice(_CROCKFORD) for _ in range(8))
+    return f"HL-{symbols[:4]}-{symbols[4:]}"
+
+
+def _says(error: DBAPIError, state: str) -> bool:
+    return getattr(error.orig, "sqlstate", None) == state

@@ -1,0 +1,44 @@
+"""Documents in and out of their seals: one per child and version, under that child's own key."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.intake import documents
+from services.intake.records import SealedChild, StoredChild
+from services.intake.schemas import AmendedReferral
+from shared.runtime.sealing import Sealer, WrappedKey
+
+
+class Vault:
+    """Seals a referral's children, each for its own row, and opens them again."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def seal(
+        self, referral: AmendedReferral, version: int, known: Mapping[str, WrappedKey]
+    ) -> list[SealedChild]:
+        """Every child's document in this version. A child without a known key gets a new one."""
+        sealed = []
+        for child in referral.children:
+            assert child.child_id is not None
+            key = known.get(child.child_id) or self._sealer.new_key()
+            document = self._sealer.seal(
+                key,
+                documents.TABLE,
+                documents.row(child.child_id, version),
+                documents.write(referral, child),
+            )
+            new_key = None if child.child_id in known else key
+            sealed.append(SealedChild(child.child_id, document, new_key))
+        return sealed
+
+    def open(
+        self, children: Sequence[StoredChild], version: int
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Each child's id and document, in order. Raises Unsealable."""
+        return [(child.child_id, self._open(child, version)) for child in children]
+
+    def _open(self, child: StoredChild, version: int) -> dict[str, Any]:
+        row = documents.row(child.child_id, version)
+        return documents.read(self._sealer.open(child.key, documents.TABLE, row, child.sealed))

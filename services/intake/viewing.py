@@ -1,0 +1,154 @@
+"""Showing content: a read is recorded and committed before its first byte is returned (P2)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake import store
+from services.intake.answers import instant
+from services.intake.digests import Digests
+from services.intake.projections import Profiles, facts, project
+from services.intake.records import Version, View
+from services.intake.retrying import until_known
+from services.intake.strict_json import canonical
+from services.intake.vault import Vault
+from shared.contracts.disclosures import ReferralViewed
+from shared.messaging.outbox import Outbox
+from shared.runtime.auth import Principal
+from shared.runtime.db import Database
+from shared.runtime.failpoints import failpoint
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who wants to read which version, as which profiles, why, and by what right."""
+
+    disclosure_id: str
+    referral_id: str
+    version: int
+    principal: Principal
+    profiles: Sequence[str]
+    purpose: str
+    authority: str
+    now: datetime
+
+
+class Viewing:
+    """The unit of work behind POST /internal/v1/referrals/{id}/versions/{v}/projections."""
+
+    def __init__(
+        self, db: Database, outbox: Outbox, vault: Vault, digests: Digests, profiles: Profiles
+    ) -> None:
+        self._db = db
+        self._outbox = outbox
+        self._vault = vault
+        self._digests = digests
+        self._profiles = profiles
+
+    def unknown(self, names: Sequence[str]) -> list[int]:
+        """The positions of the names that are no profile."""
+        return [index for index, name in enumerate(names) if name not in self._profiles]
+
+    async def view(self, question: Question) -> str | None:
+        """The copies as JSON, once the read is on record; None if there is no such version."""
+        return await until_known(partial(self._attempt, question))
+
+    async def _attempt(self, question: Question) -> str | None:
+        async with self._db.transaction() as session:
+            content = await self._read(session, question)
+        failpoint("intake.after_view_commit")
+        if content is not None:
+            log.info(
+                "referral_viewed",
+                referral_id=question.referral_id,
+                version=question.version,
+                disclosure_id=question.disclosure_id,
+            )
+        return content
+
+    async def _read(self, session: AsyncSession, question: Question) -> str | None:
+        found = await store.read_version(session, question.referral_id, question.version)
+        if found is None:
+            return None
+        version, sealed = found
+        opened = self._vault.open(sealed, version.version)
+        children, fields = self._project(opened, question.profiles)
+        view = self._view(question, version, children, fields)
+        if await store.insert_view(session, view):
+            await self._outbox.emit(session, question.now, _viewed(view))
+        return _answer(version, children)
+
+    def _project(
+        self, opened: Sequence[tuple[str, dict[str, Any]]], profiles: Sequence[str]
+    ) -> tuple[list[dict[str, Any]], frozenset[str]]:
+        """Each child's facts and copies, made of that child's own document and no other (P4)."""
+        children, fields = [], frozenset[str]()
+        for child_id, document in opened:
+            known = facts(document)
+            copies = {name: project(document, self._profiles[name]) for name in profiles}
+            fields = fields.union(known.fields, *(copy.fields for copy in copies.values()))
+            contents = {name: copy.content for name, copy in copies.items()}
+            children.append({"child_id": child_id, "facts": known.content, "copies": contents})
+        return children, fields
+
+    def _view(
+        self,
+        question: Question,
+        version: Version,
+        children: list[dict[str, Any]],
+        fields: frozenset[str],
+    ) -> View:
+        return View(
+            disclosure_id=question.disclosure_id,
+            referral_id=version.referral_id,
+            version=version.version,
+            child_ids=version.child_ids,
+            actor=question.principal.subject,
+            actor_kind="person" if question.principal.person else "service",
+            authority=question.authority,
+            purpose=question.purpose,
+            profiles=question.profiles,
+            fields=sorted(fields),
+            commitment=self._digests.commit(canonical(children)),
+            viewed_at=question.now,
+        )
+
+
+def _viewed(view: View) -> ReferralViewed:
+    return ReferralViewed(
+        referral_id=view.referral_id,
+        disclosure_id=view.disclosure_id,
+        version=view.version,
+        child_ids=tuple(view.child_ids),
+        actor=view.actor,
+        actor_kind=view.actor_kind,
+        authority=view.authority,
+        purpose=view.purpose,
+        fields=tuple(view.fields),
+        commitment=view.commitment,
+        viewed_at=view.viewed_at,
+    )
+
+
+def _answer(version: Version, children: list[dict[str, Any]]) -> str:
+    return json.dumps(
+        {
+            "referral_id": version.referral_id,
+            "number": version.number,
+            "version": version.version,
+            "trigger": version.trigger,
+            "received_at": instant(version.received_at),
+            "synthetic": version.synthetic,
+            "children": children,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
