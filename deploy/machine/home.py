@@ -1,0 +1,117 @@
+"""A home: the folder that holds everything one machine's Hartline keeps."""
+
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from deploy.machine.bootstrap import role_names
+from deploy.machine.ports import free_ports, is_free
+from shared.runtime import keys
+
+ROOT = Path(__file__).parents[2]
+ISSUER = "hartline-one-machine"
+KEYS = {
+    "intake": {"kek-1": "kek", "commitment-1": "hmac", "idempotency-1": "hmac"},
+    "notify": {"kek-1": "kek", "commitment-1": "hmac", "webhook-1": "ed25519"},
+    "audit": {"log-1": "ed25519"},
+}
+"""The keys of each service, by file name; docs/keys.md says what they are for."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports on loopback: each service's API and operations port, and the sample agencies."""
+
+    intake: int = 8101
+    notify: int = 8102
+    deadlines: int = 8103
+    audit: int = 8104
+    agencies: int = 8105
+    intake_ops: int = 9101
+    notify_ops: int = 9102
+    deadlines_ops: int = 9103
+    audit_ops: int = 9104
+
+    @classmethod
+    def free(cls) -> Self:
+        """All of them free and none of them the default."""
+        return cls(*free_ports(len(fields(cls))))
+
+    def where_taken_another(self) -> Self:
+        """These, with a free port in place of each that somebody else has."""
+        taken = [name for name, port in asdict(self).items() if not is_free(port)]
+        instead = dict(zip(taken, free_ports(len(taken)), strict=True))
+        return type(self)(**(asdict(self) | instead))
+
+
+class Home:
+    """Paths of a home, and what is made once and then kept: passwords and keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.postgres = self.path / "postgres"
+        self.kafka = self.path / "kafka"
+        self.keys = self.path / "keys"
+        self.agencies = self.path / "agencies"
+        self.logs = self.path / "logs"
+        self.lock = self.path / "lock"
+        self.running = self.path / "running.json"
+        self.issuer_key = self.keys / "issuer.jwk"
+        self.jwks = self.keys / "jwks.json"
+
+    @classmethod
+    def default(cls) -> Self:
+        """HARTLINE_HOME, or `.hartline` in the clone; as root, a folder below /var/lib/hartline.
+
+        Root's PostgreSQL runs as another user, who may not be able to reach the clone.
+        """
+        named = os.environ.get("HARTLINE_HOME")
+        if named:
+            return cls(Path(named))
+        if os.geteuid() == 0:
+            clone = hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
+            return cls(Path("/var/lib/hartline") / clone)
+        return cls(ROOT / ".hartline")
+
+    def make(self) -> None:
+        """Make what is missing; never replaces a key or a password."""
+        self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.path.chmod(0o711)
+        for folder in (self.keys, self.agencies, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        for service, names in KEYS.items():
+            (self.keys / service).mkdir(mode=0o700, exist_ok=True)
+            for name, kind in names.items():
+                _make_key(kind, self.keys / service / f"{name}.key")
+        _make_key("issuer", self.issuer_key)
+        self.jwks.write_text(json.dumps(keys.jwks(self.issuer_key)))
+
+    def passwords(self) -> dict[str, str]:
+        """The password of every database role; made when first asked for."""
+        path = self.path / "passwords.json"
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        missing = [role for role in role_names() if role not in known]
+        if missing:
+            known |= {role: secrets.token_urlsafe(24) for role in missing}
+            write_private(path, json.dumps(known, indent=2))
+        return known
+
+
+def write_private(path: Path, content: str) -> None:
+    """Replace the file as a whole, readable by its owner only."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _make_key(kind: str, path: Path) -> None:
+    if not path.exists():
+        keys.make(kind, path)
