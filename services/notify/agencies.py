@@ -78,6 +78,12 @@ class Directory:
         """Only the sample agencies: whom a synthetic referral may reach. It never goes outside."""
         return replace(self, agencies=tuple(agency for agency in self.agencies if agency.sample))
 
+    def without_samples(self) -> "Directory":
+        """Only real agencies: whom production may reach."""
+        return replace(
+            self, agencies=tuple(agency for agency in self.agencies if not agency.sample)
+        )
+
     def get(self, agency_id: str) -> Agency | None:
         return self._by_id.get(agency_id)
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models
 from services.notify.agencies import Agency, Directory, Kind
+from shared.runtime.errors import Retryable
 
 _TOWNS = Path(__file__).parent / "data" / "ct_towns.csv"
 _VERSION = "hartline.directory_version"
@@ -26,21 +27,30 @@ def judicial_districts() -> Mapping[str, str]:
 class Directories:
     """The directory, read again only when its version has changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, samples: bool) -> None:
+        """`samples`: whether sample agencies may be routed to at all; never in production."""
+        self._samples = samples
         self._latest: Directory | None = None
 
     async def current(self, session: AsyncSession) -> Directory:
-        """The directory as this transaction sees it. One cheap read per transaction."""
+        """The directory as this transaction sees it. One cheap read per transaction.
+
+        Raises Retryable while there is none: refusing everybody for good would be no answer.
+        """
         version = session.info.get(_VERSION)
         if version is None:
-            version = session.info[_VERSION] = await _version(session)
+            version = session.info[_VERSION] = await directory_version(session)
+        if version is None:
+            raise Retryable("the directory holds no agency yet")
         if self._latest is None or self._latest.version != version:
-            self._latest = await _read(session, version)
+            read = await _read(session, version)
+            self._latest = read if self._samples else read.without_samples()
         return self._latest
 
 
-async def _version(session: AsyncSession) -> int:
-    return await session.scalar(select(models.directory.c.version)) or 0
+async def directory_version(session: AsyncSession) -> int | None:
+    """None as long as nothing was ever put into it."""
+    return await session.scalar(select(models.directory.c.version)) or None
 
 
 async def _read(session: AsyncSession, version: int) -> Directory:

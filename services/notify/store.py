@@ -1,6 +1,6 @@
 """All SQL of planning, and of what the API shows. Nothing here commits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,26 +8,17 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models
-from services.notify.planning import DeliveryState, Earlier
+from services.notify.drafting import Occasion, PlanRows
+from services.notify.planning import DeliveryState, Earlier, Plan
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
 from shared.runtime.sealing import WrappedKey
-
-Rows = Sequence[Mapping[str, object]]
 
 _NOTICES = models.notices.fullname
 _DELIVERIES = models.deliveries.fullname
 
 
-async def take_plan(
-    session: AsyncSession,
-    referral_id: str,
-    version: int,
-    *,
-    rules_version: str,
-    directory_version: int,
-    now: datetime,
-) -> bool:
+async def take_plan(session: AsyncSession, occasion: Occasion) -> bool:
     """Record that this version is planned. False: it, or a later one, has been planned before."""
     plans = models.plans.fullname
     taken = await session.execute(
@@ -39,11 +30,11 @@ async def take_plan(
             "ON CONFLICT DO NOTHING RETURNING 1"
         ),
         {
-            "referral_id": referral_id,
-            "version": version,
-            "rules": rules_version,
-            "directory": directory_version,
-            "now": now,
+            "referral_id": occasion.referral_id,
+            "version": occasion.version,
+            "rules": occasion.rules_version,
+            "directory": occasion.directory_version,
+            "now": occasion.now,
         },
     )
     return taken.first() is not None
@@ -102,17 +93,6 @@ async def child_keys(session: AsyncSession, child_ids: Iterable[str]) -> dict[st
     return {row.child_id: WrappedKey(row.kek_version, row.wrapped) for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRows:
-    """What a plan adds, as rows of the tables named."""
-
-    child_keys: Rows
-    copies: Rows
-    notices: Rows
-    deliveries: Rows
-    refusals: Rows
-
-
 async def insert_plan(session: AsyncSession, rows: PlanRows) -> None:
     """One statement per table that gains anything, whatever the number of recipients."""
     for table, added in (
@@ -126,20 +106,14 @@ async def insert_plan(session: AsyncSession, rows: PlanRows) -> None:
             await session.execute(insert(table), list(added))
 
 
-async def supersede(
-    session: AsyncSession,
-    ended: Sequence[Earlier],
-    last_tries: Sequence[Earlier],
-    version: int,
-    now: datetime,
-) -> None:
+async def supersede(session: AsyncSession, plan: Plan, occasion: Occasion) -> None:
     """End what waits; let what is in flight end without another try. Rows are locked already."""
-    if not ended and not last_tries:
+    if not plan.ended and not plan.last_tries:
         return
     await session.execute(
         text(
             f"UPDATE {_DELIVERIES} SET superseded_by = :version, "
-            "state = CASE WHEN notice_id = ANY(:ended) THEN 'superseded' ELSE state END, "
+            "state = CASE WHEN notice_id = ANY(:ended) THEN :superseded ELSE state END, "
             "next_attempt_at = CASE WHEN notice_id = ANY(:ended) THEN NULL "
             "ELSE next_attempt_at END, "
             "ended_at = CASE WHEN notice_id = ANY(:ended) THEN CAST(:now AS timestamptz) "
@@ -147,10 +121,11 @@ async def supersede(
             "WHERE notice_id = ANY(:ended) OR notice_id = ANY(:last_tries)"
         ),
         {
-            "version": version,
-            "now": now,
-            "ended": [each.notice_id for each in ended],
-            "last_tries": [each.notice_id for each in last_tries],
+            "version": occasion.version,
+            "now": occasion.now,
+            "superseded": DeliveryState.SUPERSEDED.value,
+            "ended": [each.notice_id for each in plan.ended],
+            "last_tries": [each.notice_id for each in plan.last_tries],
         },
     )
 

@@ -1,9 +1,11 @@
 """Tasks: what a named person must look at. One per kind and matter, never with anybody's name."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from services.notify.fanout import Refused
+from services.notify.outcomes import Obstacle
 from shared.contracts.codes import RefusalReason
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 
@@ -13,6 +15,8 @@ class TaskKind(StrEnum):
     REFUSED = "refused"
     BREACHED = "breached"
     PARKED = "parked"
+    CANNOT_SEND = "cannot_send"
+    UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,33 @@ def refused(referral_id: str, notice_id: str, version: int, leg: Refused) -> New
         "have the referral amended."
     )
     return NewTask(TaskKind.REFUSED, notice_id, referral_id, detail)
+
+
+_OBSTACLES = {
+    Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "
+    "does not list. Mend the endpoint or the networks in the directory",
+    Obstacle.BAD_KEY: "the key on its record is no public P-256 key. Mend it in the directory",
+    Obstacle.UNSEALABLE: "our own sealed copy does not open. Look for the key files of notify "
+    "(docs/keys.md); a restored database needs the keys of its time",
+}
+
+
+def cannot_send(referral_id: str, notice_id: str, obstacle: Obstacle) -> NewTask:
+    """A notice that no retry will get through before a record is mended."""
+    detail = (
+        f"Notice {notice_id} cannot be sent: {_OBSTACLES[obstacle]}. Hartline goes on trying; "
+        "meanwhile tell the recipient by other means."
+    )
+    return NewTask(TaskKind.CANNOT_SEND, notice_id, referral_id, detail)
+
+
+def unreachable(referral_id: str, agency_id: str, now: datetime) -> NewTask:
+    """An agency that fails again and again. One task per agency and day (UTC)."""
+    detail = (
+        f"Agency {agency_id} has refused or missed several notices in a row. Hartline holds and "
+        "goes on trying, and drops nothing; the clocks run. Call the agency."
+    )
+    return NewTask(TaskKind.UNREACHABLE, f"{agency_id} {now:%Y-%m-%d}", referral_id, detail)
 
 
 def unresolved_town(referral_id: str, child_id: str) -> NewTask:

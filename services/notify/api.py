@@ -1,0 +1,82 @@
+"""The HTTP API: a referral's notices, the tasks of persons, and the watermark for deadlines."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from services.notify import store, task_store
+from services.notify.schemas import NoticeOut, NoticesOut, TaskOut, TasksOut, WatermarkOut
+from shared.runtime.auth import Principal, require
+from shared.runtime.db import Database
+from shared.runtime.ids import utc_now
+from shared.runtime.problem import Problem, not_found
+
+_PAGE = 100
+_NO = ("false", "0", "no")
+
+Reader = Annotated[Principal, Depends(require("notices:read"))]
+TaskReader = Annotated[Principal, Depends(require("tasks:read"))]
+Acknowledger = Annotated[Principal, Depends(require("tasks:acknowledge"))]
+Service = Annotated[Principal, Depends(require("internal:watermark"))]
+
+
+def router(db: Database) -> APIRouter:
+    """Every route of notify but the probes."""
+    routes = APIRouter()
+
+    @routes.get("/v1/referrals/{referral_id}/notices")
+    async def notices(referral_id: str, reader: Reader) -> NoticesOut:
+        """All legs of a referral; an agency sees its own and of the rest not even that they are."""
+        async with db.transaction() as session:
+            found = await store.referral_notices(session, referral_id, reader.agency)
+        if not found:
+            raise not_found()
+        legs = [NoticeOut.model_validate(leg) for leg in found]
+        return NoticesOut(referral_id=referral_id, notices=legs)
+
+    @routes.get("/v1/tasks")
+    async def tasks(
+        reader: TaskReader,
+        only_open: Annotated[str | None, Query(alias="open", max_length=5)] = None,
+        after: Annotated[str | None, Query(max_length=40)] = None,
+        limit: Annotated[int, Query(ge=1, le=_PAGE)] = _PAGE,
+    ) -> TasksOut:
+        """The oldest first; with `?open` only those that nobody has acknowledged."""
+        _refuse_agencies(reader)
+        wanted = only_open is not None and only_open.lower() not in _NO
+        async with db.transaction() as session:
+            found = await task_store.list_tasks(
+                session, only_open=wanted, after=after, limit=limit + 1
+            )
+        page = [TaskOut.model_validate(task) for task in found[:limit]]
+        return TasksOut(tasks=page, next=page[-1].task_id if len(found) > limit else None)
+
+    @routes.post("/v1/tasks/{task_id}/acknowledge")
+    async def acknowledge(task_id: str, person: Acknowledger) -> TaskOut:
+        """A named person takes the task. Again by the same person: the same answer."""
+        _refuse_agencies(person)
+        if not person.person:
+            raise Problem(403, "Forbidden", "Only a person can acknowledge a task.")
+        async with db.transaction() as session:
+            task = await task_store.acknowledge(session, task_id, person.subject, utc_now())
+        if task is None:
+            raise not_found()
+        if task.acknowledged_by != person.subject:
+            raise Problem(409, "Conflict", "Somebody else has acknowledged this task already.")
+        return TaskOut.model_validate(task)
+
+    @routes.get("/internal/v1/watermark")
+    async def watermark(service: Service) -> WatermarkOut:
+        """How far the facts of topic notices have reached the bus."""
+        now = utc_now()
+        async with db.transaction() as session:
+            oldest = await store.oldest_unrelayed(session)
+        return WatermarkOut(oldest_unrelayed_at=oldest, now=now)
+
+    return routes
+
+
+def _refuse_agencies(principal: Principal) -> None:
+    """Tasks are of all agencies, so none may see them, whatever its token says (P10)."""
+    if principal.agency is not None:
+        raise Problem(403, "Forbidden", "Tasks are for the department's own people.")

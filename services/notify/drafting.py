@@ -1,0 +1,185 @@
+"""A plan with ids, and the rows that carry it out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.notify.commitment import Committer
+from services.notify.copies import seal_copy
+from services.notify.fanout import Refused
+from services.notify.intake_client import Content, Projection
+from services.notify.planning import DeliveryState, NewNotice, Plan
+from shared.contracts.codes import NoticeKind
+from shared.runtime.ids import new_id
+from shared.runtime.sealing import Sealer, WrappedKey
+
+Row = dict[str, object]
+Copies = Mapping[str, Mapping[str, Content]]
+"""child id → profile → the copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The version that is planned, by which rules and directory, and when."""
+
+    referral_id: str
+    version: int
+    rules_version: str
+    directory_version: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRows:
+    """What a plan adds, as rows of the tables named."""
+
+    child_keys: Sequence[Row]
+    copies: Sequence[Row]
+    notices: Sequence[Row]
+    deliveries: Sequence[Row]
+    refusals: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan whose every leg has the id of its notice, made or refused."""
+
+    occasion: Occasion
+    plan: Plan
+    told: Mapping[str, NewNotice]
+    refused: Mapping[str, Refused]
+    withheld: Mapping[str, Refused]
+
+
+def draft(plan: Plan, occasion: Occasion) -> Draft:
+    """Give every leg its id: 128 random bits, for partners see it."""
+    return Draft(
+        occasion,
+        plan,
+        told={new_id("ntc"): notice for notice in plan.notices},
+        refused={new_id("ntc"): leg for leg in plan.refused},
+        withheld={new_id("ntc"): leg for leg in plan.withheld},
+    )
+
+
+class Clerk:
+    """Turns drafts into rows: seals the copies under each child's key, commits to each content."""
+
+    def __init__(self, sealer: Sealer, committer: Committer) -> None:
+        self._sealer = sealer
+        self._committer = committer
+
+    def rows(
+        self, draft: Draft, projection: Projection, known: Mapping[str, WrappedKey]
+    ) -> PlanRows:
+        """`known`: the data keys that the referral's children already have.
+
+        Raises KeyError when the projection lacks a copy that the plan needs.
+        """
+        copies = {child.child_id: child.copies for child in projection.children}
+        needed = {(n.child_id, n.profile) for n in draft.told.values() if n.profile is not None}
+        new = {child: self._sealer.new_key() for child, _ in sorted(needed) if child not in known}
+        keys = {**known, **new}
+        return PlanRows(
+            child_keys=[_key_row(child, key) for child, key in new.items()],
+            copies=[
+                self._copy_row(keys[child], child, projection.version, profile, copies)
+                for child, profile in sorted(needed)
+            ],
+            notices=list(self._notice_rows(draft, projection, copies)),
+            deliveries=[
+                _delivery_row(id_, each, draft.occasion) for id_, each in draft.told.items()
+            ],
+            refusals=list(_refusal_rows(draft)),
+        )
+
+    def _copy_row(
+        self, key: WrappedKey, child_id: str, version: int, profile: str, copies: Copies
+    ) -> Row:
+        copy = copies[child_id][profile]
+        return {
+            "child_id": child_id,
+            "version": version,
+            "profile": profile,
+            "sealed": seal_copy(self._sealer, key, child_id, version, profile, copy),
+        }
+
+    def _notice_rows(self, draft: Draft, projection: Projection, copies: Copies) -> Iterator[Row]:
+        occasion = draft.occasion
+        for notice_id, notice in draft.told.items():
+            copy = {} if notice.profile is None else copies[notice.child_id][notice.profile]
+            yield {
+                "notice_id": notice_id,
+                "referral_id": occasion.referral_id,
+                "referral_number": projection.number,
+                "child_id": notice.child_id,
+                "agency_id": notice.agency_id,
+                "role": notice.role.value,
+                "version": occasion.version,
+                "kind": notice.kind.value,
+                "supersedes": notice.supersedes,
+                "trigger": projection.trigger.value,
+                "profile": notice.profile,
+                "fields": sorted(set(field_names(copy))),
+                "commitment": self._committer.over(notice_id, copy),
+                "authority": notice.authority,
+                "purpose": notice.purpose,
+                "rule": notice.rule,
+                "because": notice.because,
+                "rules_version": occasion.rules_version,
+                "directory_version": occasion.directory_version,
+                "received_at": projection.received_at,
+                "planned_at": occasion.now,
+                "synthetic": projection.synthetic,
+            }
+
+
+def field_names(copy: Mapping[str, object], prefix: str = "") -> Iterator[str]:
+    """The names of the fields that a copy discloses: `ht_type`, `parents.name`; never a value."""
+    for name, value in copy.items():
+        parts = value if isinstance(value, list) else [value]
+        nested = [part for part in parts if isinstance(part, dict)]
+        if not nested:
+            yield prefix + name
+        for part in nested:
+            yield from field_names(part, f"{prefix}{name}.")
+
+
+def _key_row(child_id: str, key: WrappedKey) -> Row:
+    return {"child_id": child_id, "kek_version": key.kek_version, "wrapped": key.wrapped}
+
+
+def _delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
+    state = DeliveryState.BLOCKED if notice.blocked else DeliveryState.PENDING
+    return {
+        "notice_id": notice_id,
+        "referral_id": occasion.referral_id,
+        "child_id": notice.child_id,
+        "agency_id": notice.agency_id,
+        "version": occasion.version,
+        "state": state.value,
+        "next_attempt_at": None if notice.blocked else occasion.now,
+    }
+
+
+def _refusal_rows(draft: Draft) -> Iterator[Row]:
+    for notice_id, leg in draft.refused.items():
+        yield _refusal_row(notice_id, leg, NoticeKind.ORIGINAL, draft.occasion)
+    for notice_id, leg in draft.withheld.items():
+        yield _refusal_row(notice_id, leg, NoticeKind.SUPERSESSION, draft.occasion)
+
+
+def _refusal_row(notice_id: str, leg: Refused, kind: NoticeKind, occasion: Occasion) -> Row:
+    return {
+        "notice_id": notice_id,
+        "referral_id": occasion.referral_id,
+        "child_id": leg.child_id,
+        "agency_id": leg.agency_id,
+        "role": leg.role.value,
+        "version": occasion.version,
+        "kind": kind.value,
+        "reason": leg.reason.value,
+        "rule": leg.rule,
+        "because": leg.because,
+        "refused_at": occasion.now,
+    }

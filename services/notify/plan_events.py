@@ -1,0 +1,115 @@
+"""What planning tells the others, and what it asks of persons. Pure."""
+
+from collections.abc import Iterator
+
+from services.notify import tasks
+from services.notify.drafting import Draft
+from services.notify.tasks import NewTask
+from shared.contracts.base import EventData
+from shared.contracts.disclosures import DisclosuresRefused, RefusedDisclosure
+from shared.contracts.notices import (
+    NoticesPlanned,
+    NoticesRefused,
+    NoticesSuperseded,
+    PlannedNotice,
+    RefusedNotice,
+    SupersededNotice,
+)
+
+
+def events(draft: Draft) -> Iterator[EventData]:
+    """The plan always; refusals and superseded notices when there are any.
+
+    A supersession that may not be sent is a refused disclosure, but no duty: it is not among the
+    refused notices.
+    """
+    yield _planned(draft)
+    if draft.refused:
+        yield _refused(draft)
+    if draft.plan.ended:
+        yield _superseded(draft)
+    if draft.refused or draft.withheld:
+        yield _disclosures_refused(draft)
+
+
+def tasks_for(draft: Draft, unresolved: tuple[str, ...]) -> list[NewTask]:
+    """`unresolved`: children whose town nobody on file polices."""
+    referral_id, version = draft.occasion.referral_id, draft.occasion.version
+    legs = [*draft.refused.items(), *draft.withheld.items()]
+    filed = [tasks.refused(referral_id, notice_id, version, leg) for notice_id, leg in legs]
+    return filed + [tasks.unresolved_town(referral_id, child_id) for child_id in unresolved]
+
+
+def _planned(draft: Draft) -> NoticesPlanned:
+    occasion = draft.occasion
+    return NoticesPlanned(
+        referral_id=occasion.referral_id,
+        version=occasion.version,
+        rules_version=occasion.rules_version,
+        directory_version=occasion.directory_version,
+        planned_at=occasion.now,
+        notices=tuple(
+            PlannedNotice(
+                notice_id=notice_id,
+                child_id=notice.child_id,
+                agency_id=notice.agency_id,
+                role=notice.role,
+                kind=notice.kind,
+            )
+            for notice_id, notice in draft.told.items()
+        ),
+    )
+
+
+def _refused(draft: Draft) -> NoticesRefused:
+    return NoticesRefused(
+        referral_id=draft.occasion.referral_id,
+        version=draft.occasion.version,
+        refused_at=draft.occasion.now,
+        notices=tuple(
+            RefusedNotice(
+                notice_id=notice_id,
+                child_id=leg.child_id,
+                agency_id=leg.agency_id,
+                role=leg.role,
+                reason=leg.reason,
+            )
+            for notice_id, leg in draft.refused.items()
+        ),
+    )
+
+
+def _superseded(draft: Draft) -> NoticesSuperseded:
+    return NoticesSuperseded(
+        referral_id=draft.occasion.referral_id,
+        superseded_by=draft.occasion.version,
+        superseded_at=draft.occasion.now,
+        notices=tuple(
+            SupersededNotice(
+                notice_id=each.notice_id,
+                child_id=each.child_id,
+                agency_id=each.agency_id,
+                role=each.role,
+                version=each.version,
+            )
+            for each in draft.plan.ended
+        ),
+    )
+
+
+def _disclosures_refused(draft: Draft) -> DisclosuresRefused:
+    return DisclosuresRefused(
+        referral_id=draft.occasion.referral_id,
+        refused=tuple(
+            RefusedDisclosure(
+                notice_id=notice_id,
+                child_id=leg.child_id,
+                agency_id=leg.agency_id,
+                role=leg.role,
+                version=draft.occasion.version,
+                reason=leg.reason,
+                refused_at=draft.occasion.now,
+            )
+            for notice_id, leg in (*draft.refused.items(), *draft.withheld.items())
+        ),
+    )
