@@ -8,6 +8,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -160,14 +161,14 @@ class Sealer:
             missing = isinstance(error, KeyError)
             self._refuse("a node of the tree is missing" if missing else str(error))
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, reason: str) -> NoReturn:
         self.forked = (
             f"The audit log refuses to sign: {reason}. The database was restored or changed; "
             "keep it as it is, and see docs/runbook.md."
         )
         metrics.AUDIT_FORKS.inc()
         log.error("audit_forked", reason=reason)
-        raise Forked(reason)
+        raise Forked(self.forked)
 
 
 async def _root_at(session: AsyncSession, size: int) -> bytes | None:

@@ -130,10 +130,10 @@ async def hashes_of(session: AsyncSession, wanted: Iterable[Node]) -> dict[Node,
     leaves = [index for level, index in wanted if level == 0]
     found: dict[Node, bytes] = {}
     if leaves:
-        rows = await session.execute(
+        hashed = await session.execute(
             select(entries.c.index, entries.c.leaf_hash).where(entries.c.index.in_(leaves))
         )
-        found.update({(0, row[0]): row[1] for row in rows})
+        found.update({(0, row[0]): row[1] for row in hashed})
     above = [node for node in wanted if node[0] > 0]
     if above:
         rows = await session.execute(
@@ -157,12 +157,14 @@ async def add_checkpoint(session: AsyncSession, size: int, root: bytes, note: st
 
 
 async def kept_checkpoints(session: AsyncSession, size: int) -> AsyncIterator[StoredCheckpoint]:
-    """The last checkpoint of every hour, oldest first, up to trees of `size` entries."""
+    """The newest 1,000 checkpoints and the last one of every hour, up to trees of `size`."""
     rows = await session.stream(
         text(
-            "SELECT DISTINCT ON (date_trunc('hour', signed_at)) size, root, note, signed_at "
+            "(SELECT DISTINCT ON (date_trunc('hour', signed_at)) size, root, note, signed_at "
             "FROM audit.checkpoints WHERE size <= :size "
-            "ORDER BY date_trunc('hour', signed_at), id DESC"
+            "ORDER BY date_trunc('hour', signed_at), id DESC) "
+            "UNION (SELECT size, root, note, signed_at FROM audit.checkpoints "
+            "WHERE size <= :size ORDER BY id DESC LIMIT 1000)"
         ),
         {"size": size},
     )

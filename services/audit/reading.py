@@ -1,0 +1,56 @@
+"""Reading the log: what is shown lies under a signed checkpoint, and the read is an entry itself.
+
+`record` belongs in the transaction that reads; only after its commit may the answer leave (P2).
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.audit import store, tlog
+from services.audit.leaf import SALT_BYTES, Asked, read_submission
+from services.audit.proofs import format_proof
+from services.audit.store import Entry
+from shared.runtime.ids import new_event_id, utc_now
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads: the subject of a token, and whether it is a natural person."""
+
+    subject: str
+    person: bool
+
+
+async def record(session: AsyncSession, reader: Reader, asked: Asked, about: str) -> None:
+    salt = secrets.token_bytes(SALT_BYTES)
+    read = read_submission(
+        new_event_id(), reader.subject, reader.person, asked, about, utc_now(), salt
+    )
+    await store.submit(session, [read])
+
+
+async def entry(session: AsyncSession, index: int) -> Entry | None:
+    """An entry under the latest checkpoint."""
+    checkpoint = await store.latest_checkpoint(session)
+    if checkpoint is None or index >= checkpoint.size:
+        return None
+    return await store.entry(session, index)
+
+
+async def proof(session: AsyncSession, index: int) -> str | None:
+    """A tlog-proof of an entry against the latest checkpoint."""
+    checkpoint = await store.latest_checkpoint(session)
+    if checkpoint is None or index >= checkpoint.size:
+        return None
+    spans = tlog.inclusion_spans(index, checkpoint.size)
+    nodes = await store.hashes_of(session, tlog.nodes_of(spans))
+    return format_proof(index, tlog.hash_spans(spans, nodes), checkpoint.note)
+
+
+async def of_disclosure(session: AsyncSession, disclosure_id: str) -> list[tuple[int, str]]:
+    """(index, kind) of a disclosure's entries under the latest checkpoint."""
+    checkpoint = await store.latest_checkpoint(session)
+    size = checkpoint.size if checkpoint else 0
+    return await store.entries_of(session, disclosure_id, size)

@@ -1,0 +1,120 @@
+"""What the audit service is made of."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from services.audit import store
+from services.audit.api import routes
+from services.audit.consumer import HANDLERS
+from services.audit.models import INBOX
+from services.audit.sealer import Sealer, Sealing
+from services.audit.settings import AuditSettings, load_signers, load_witnessed
+from shared.contracts.base import Topic
+from shared.messaging.bus import Bus
+from shared.messaging.buses import open_bus
+from shared.messaging.service import Consuming
+from shared.messaging.worker import WORK_WAKE
+from shared.runtime.auth import TokenVerifier
+from shared.runtime.db import Database, check_server
+from shared.runtime.http import create_app, serve
+from shared.runtime.lifecycle import Role
+from shared.runtime.migrate import check_head
+from shared.runtime.ops import Ages, Readiness, operations
+from shared.runtime.pgnotify import Signals, share_wakes
+from shared.runtime.settings import Profile
+from shared.runtime.wakes import Wakes
+
+NAME = "audit"
+
+
+@dataclass(frozen=True)
+class App:
+    """The service, put together and not yet running."""
+
+    db: Database
+    messaging: Consuming
+    api: FastAPI
+    readiness: Readiness
+    ages: Ages
+    sealer: Sealer
+    roles: Mapping[str, Role]
+    operations: Role
+
+
+def open_database(settings: AuditSettings, wakes: Wakes) -> Database:
+    return Database.open(settings.dsn.get_secret_value(), wakes, name=f"hartline {NAME}")
+
+
+@asynccontextmanager
+async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncIterator[App]:
+    """Everything of the service. `alone` unless its roles run in several processes.
+
+    Raises Misconfigured or UnsafeServer before anything runs.
+    """
+    sealing = _sealing(settings)
+    verifier = TokenVerifier(settings.jwks, settings.issuer)
+    dsn = settings.dsn.get_secret_value()
+    wakes = Wakes()
+    signals = Signals(dsn, f"hartline {NAME} signals")
+    db = open_database(settings, wakes)
+    bus = open_bus(settings, f"hartline {NAME}")
+    try:
+        await check_server(db.engine)
+        await check_head(db.engine, NAME)
+        if not alone:
+            share_wakes(wakes, signals, NAME, (store.SEAL_WAKE, WORK_WAKE))
+            signals.start()
+        yield _put_together(settings, db, bus, verifier, Sealer(db, dsn, sealing))
+    finally:
+        await signals.close()
+        await bus.close()
+        await db.close()
+
+
+def _sealing(settings: AuditSettings) -> Sealing:
+    signers = load_signers(settings)
+    trusted = tuple(signer.public for signer in signers)
+    return Sealing(settings.origin, signers, load_witnessed(settings, trusted))
+
+
+def _put_together(
+    settings: AuditSettings, db: Database, bus: Bus, verifier: TokenVerifier, sealer: Sealer
+) -> App:
+    dsn = settings.dsn.get_secret_value()
+    messaging = Consuming(NAME, db, dsn, bus, INBOX, (Topic.DISCLOSURES,), HANDLERS)
+    readiness = Readiness(database=lambda: _answers(db), log=lambda: _sound(sealer))
+    ages = _ages(db, messaging)
+    development = settings.profile is Profile.DEVELOPMENT
+    api = create_app("Hartline audit", verifier, readiness=readiness, development=development)
+    api.include_router(routes(db))
+    roles: dict[str, Role] = {
+        "api": serve(api, settings.host, settings.port),
+        "consume": messaging.consume,
+        "work": messaging.work,
+        "seal": sealer.run,
+    }
+    ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
+    return App(db, messaging, api, readiness, ages, sealer, roles, ops)
+
+
+def _ages(db: Database, messaging: Consuming) -> Ages:
+    async def read() -> dict[str, float]:
+        async with db.transaction() as session:
+            return await messaging.ages(session) | await store.ages(session)
+
+    ages = Ages(NAME)
+    ages.add(read)
+    return ages
+
+
+async def _answers(db: Database) -> None:
+    async with db.transaction() as session:
+        await session.execute(text("SELECT 1"))
+
+
+async def _sound(sealer: Sealer) -> str | None:
+    return sealer.forked
