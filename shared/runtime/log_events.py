@@ -35,6 +35,12 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_kept": "referral_id",
         "referral_amended": "referral_id version",
         "referral_viewed": "referral_id version disclosure_id",
+        # services/notify
+        "claim_failed": "error",
+        "reclaim_failed": "error",
+        "letter_failed": "notice error",
+        "outcomes_not_recorded": "count error",
+        "attempts_recorded": "accepted rejected not_sent unknown",
         # services/audit
         "audit_forked": "reason",
     }.items()

@@ -76,6 +76,14 @@ REFERRALS_AMENDED = Counter(
     "hartline_intake_amendments_total", "Versions of referrals kept after the first."
 )
 
+# Notify
+
+ATTEMPTS = Counter(
+    "hartline_notify_attempts_total",
+    "Attempts to deliver that ended: accepted, rejected (another status), not_sent or unknown.",
+    ["result"],
+)
+
 # Audit
 
 AUDIT_SEQUENCED = Counter("hartline_audit_entries_total", "Entries given an index in the log.")

@@ -1,0 +1,165 @@
+"""An attempt from its claim to its end, and what its end makes of the delivery. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from services.notify.outcomes import Answered, NotSent, Outcome, Unknown
+from services.notify.planning import DeliveryState
+from services.notify.retry import Delivered, RetryAt, Superseded, Verdict, after_attempt
+from shared.contracts.codes import Role
+from shared.runtime.sealing import WrappedKey
+
+
+DELIVER_WAKE = "deliver"
+"""Wakes the deliver role: there may be something due."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCopy:
+    """A child's copy as it lies in the database."""
+
+    key: WrappedKey
+    version: int
+    profile: str
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt whose record is committed and which may now be made (P2).
+
+    `retry`: which of the agency's slots it takes. `probe`: it tries a tripped breaker.
+    """
+
+    disclosure_id: str
+    notice_id: str
+    referral_id: str
+    referral_number: str
+    child_id: str
+    agency_id: str
+    role: Role
+    version: int
+    kind: str
+    supersedes: int | None
+    trigger: str
+    received_at: datetime
+    authority: str
+    purpose: str
+    copy: SealedCopy | None
+    endpoint: str
+    public_key: Mapping[str, object]
+    allowed_networks: tuple[str, ...]
+    retry: bool
+    probe: bool
+    strained: bool
+    """The agency has failed lately: its next success must be written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, and what that says about its agency, if anything."""
+
+    disclosure_id: str
+    notice_id: str
+    agency_id: str
+    outcome: Outcome
+    at: datetime
+    verdict: Verdict | None = None
+    strained: bool = False
+
+    @property
+    def fact(self) -> str:
+        """As in `disclosure_outcomes.outcome`."""
+        match self.outcome:
+            case Answered():
+                return "completed"
+            case NotSent():
+                return "failed"
+            case Unknown():
+                return "unknown"
+            case _:
+                assert_never(self.outcome)
+
+    @property
+    def http_status(self) -> int | None:
+        return self.outcome.status if isinstance(self.outcome, Answered) else None
+
+    @property
+    def accepted(self) -> bool:
+        return isinstance(self.outcome, Answered) and self.outcome.accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A delivery as its row says, locked."""
+
+    notice_id: str
+    referral_id: str
+    child_id: str
+    agency_id: str
+    role: Role
+    version: int
+    state: DeliveryState
+    attempts: int
+    superseded_by: int | None
+    open_disclosure_id: str | None
+    next_attempt_at: datetime | None
+    delivered_at: datetime | None
+    ended_at: datetime | None
+
+    def is_open(self, disclosure_id: str) -> bool:
+        """Whether that very attempt is the one under way."""
+        return self.state is DeliveryState.ATTEMPTING and self.open_disclosure_id == disclosure_id
+
+
+def adds_something(standing: Standing, ended: Ended) -> bool:
+    """Whether it is a fact to record. `Unknown` about an attempt that is over tells nothing."""
+    return not isinstance(ended.outcome, Unknown) or standing.is_open(ended.disclosure_id)
+
+
+def settle(standing: Standing, ended: Ended, now: datetime, luck: float) -> Standing:
+    """The delivery after an attempt of it has ended, on time or late.
+
+    A late answer never ends another attempt that is still open, lest a later version overtake it
+    (P8); but a late 2xx counts from its own time (P6) and needs no further attempt.
+    """
+    if ended.accepted and standing.delivered_at is None:
+        standing = replace(standing, delivered_at=ended.at)
+    if standing.is_open(ended.disclosure_id):
+        return _close(standing, ended, now, luck)
+    if ended.accepted and standing.state not in (DeliveryState.ATTEMPTING, DeliveryState.CLOSED):
+        return _finish(standing, DeliveryState.DELIVERED, now)
+    return standing
+
+
+def _close(standing: Standing, ended: Ended, now: datetime, luck: float) -> Standing:
+    following = after_attempt(
+        ended.outcome,
+        delivered=standing.delivered_at is not None,
+        superseded=standing.superseded_by is not None,
+        attempts=standing.attempts,
+        now=now,
+        luck=luck,
+    )
+    match following:
+        case Delivered():
+            return _finish(standing, DeliveryState.DELIVERED, now)
+        case Superseded():
+            return _finish(standing, DeliveryState.SUPERSEDED, now)
+        case RetryAt(when=when):
+            return replace(
+                standing,
+                state=DeliveryState.PENDING,
+                open_disclosure_id=None,
+                next_attempt_at=when,
+            )
+        case _:
+            assert_never(following)
+
+
+def _finish(standing: Standing, state: DeliveryState, now: datetime) -> Standing:
+    return replace(
+        standing, state=state, open_disclosure_id=None, next_attempt_at=None, ended_at=now
+    )

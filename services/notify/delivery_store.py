@@ -1,0 +1,222 @@
+"""All SQL of claiming: due deliveries become attempts on record, or are refused. Nothing commits.
+
+Locks are taken in this order everywhere, so that nobody waits in a circle: deliveries by notice,
+then agencies by id, then the outbox's heads.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notify import delivery_events, models, tasks
+from services.notify.attempts import Attempt, SealedCopy
+from services.notify.authority import refusal, today
+from services.notify.breaker_store import hold_others
+from services.notify.due_store import Slots, lock_due
+from services.notify.fanout import Refused
+from services.notify.task_store import file_tasks
+from shared.contracts.codes import RefusalReason, Role
+from shared.messaging.outbox import Outbox
+from shared.runtime.ids import new_id
+from shared.runtime.sealing import WrappedKey
+
+_DELIVERIES = models.deliveries.fullname
+_AGENCIES = models.agencies.fullname
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim found. `due` counts what it looked at, refused deliveries too."""
+
+    attempts: tuple[Attempt, ...]
+    due: int
+
+
+_NOTHING = Claim((), 0)
+
+
+async def claim(
+    session: AsyncSession,
+    outbox: Outbox,
+    *,
+    owner: int,
+    slots: Slots,
+    busy: Mapping[str, Slots],
+    batch: int,
+    now: datetime,
+    deadline: datetime,
+) -> Claim:
+    """Turn due deliveries into attempts on record, each agency's up to its free slots.
+
+    1. Lock what is due; what somebody else holds is skipped.
+    2. Lock the agencies' rows and ask the law again: a change committed before this one binds it.
+    3. Record each attempt and the event that says so, or refuse it, with an event and a task.
+    """
+    due = await lock_due(session, slots, busy, batch, now)
+    if not due:
+        return _NOTHING
+    agencies = await _lock_agencies(session, due)
+    notices = await _notices(session, [row.notice_id for row in due])
+    held, refused, lawful = _sort(due, agencies, now)
+    ids = {row.notice_id: new_id("dsc") for row in lawful}
+    if refused:
+        pairs = [(notices[row.notice_id], reason) for row, reason in refused]
+        await _refuse(session, pairs, now)
+    if lawful:
+        await _record(session, ids, owner, now, deadline)
+        await hold_others(session, [row.agency_id for row in lawful if row.probe], deadline)
+    await outbox.emit(
+        session,
+        now,
+        *delivery_events.attempted([notices[row.notice_id] for row in lawful], ids, now),
+        *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
+    )
+    attempts = tuple(
+        _attempt(row, notices[row.notice_id], agencies[row.agency_id], ids[row.notice_id])
+        for row in lawful
+    )
+    return Claim(attempts, len(due) - len(held))
+
+
+async def _lock_agencies(session: AsyncSession, due: Iterable[Any]) -> dict[str, Any]:
+    """Shared, so that claims of one agency do not queue; alone, where a breaker is to be probed."""
+    strength = "NO KEY UPDATE" if any(row.probe for row in due) else "SHARE"
+    rows = await session.execute(
+        text(
+            "SELECT agency_id, authority, authority_from, authority_to, endpoint, encryption_key, "
+            f"allowed_networks, hold_until, consecutive_failures FROM {_AGENCIES} "
+            f"WHERE agency_id = ANY(:ids) ORDER BY agency_id FOR {strength}"
+        ),
+        {"ids": list({row.agency_id for row in due})},
+    )
+    return {row.agency_id: row for row in rows}
+
+
+async def _notices(session: AsyncSession, notice_ids: Sequence[str]) -> dict[str, Any]:
+    rows = await session.execute(
+        text(
+            f"SELECT n.*, c.sealed, k.kek_version, k.wrapped FROM {models.notices.fullname} n "
+            f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
+            "AND c.version = n.version AND c.profile = n.profile "
+            f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
+            "WHERE n.notice_id = ANY(:ids)"
+        ),
+        {"ids": list(notice_ids)},
+    )
+    return {row.notice_id: row for row in rows}
+
+
+def _sort(
+    due: Iterable[Any], agencies: Mapping[str, Any], now: datetime
+) -> tuple[list[Any], list[tuple[Any, RefusalReason]], list[Any]]:
+    """Held in the meantime; no longer permitted; lawful."""
+    held, refused, lawful = [], [], []
+    for row in due:
+        agency = agencies[row.agency_id]
+        reason = refusal(
+            agency.authority,
+            agency.authority_from,
+            agency.authority_to,
+            agency.endpoint is not None and agency.encryption_key is not None,
+            today(now),
+        )
+        if reason is not None:
+            refused.append((row, reason))
+        elif agency.hold_until is not None and agency.hold_until > now:
+            held.append(row)
+        else:
+            lawful.append(row)
+    return held, refused, lawful
+
+
+async def _record(
+    session: AsyncSession, ids: Mapping[str, str], owner: int, now: datetime, deadline: datetime
+) -> None:
+    """The record that P2 wants before the first byte, and the lease, in one statement."""
+    await session.execute(
+        text(
+            "WITH claimed AS (SELECT * FROM unnest(CAST(:notices AS text[]), "
+            "CAST(:disclosures AS text[])) AS c(notice_id, disclosure_id)), "
+            f"taken AS (UPDATE {_DELIVERIES} d SET state = 'attempting', "
+            "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
+            "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
+            "FROM claimed c WHERE d.notice_id = c.notice_id "
+            "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id) "
+            f"INSERT INTO {models.disclosures.fullname} "
+            "(disclosure_id, notice_id, agency_id, attempted_at) "
+            "SELECT open_disclosure_id, notice_id, agency_id, :now FROM taken"
+        ),
+        {
+            "notices": list(ids),
+            "disclosures": list(ids.values()),
+            "owner": owner,
+            "now": now,
+            "deadline": deadline,
+        },
+    )
+
+
+async def _refuse(
+    session: AsyncSession, refused: Sequence[tuple[Any, RefusalReason]], now: datetime
+) -> None:
+    await session.execute(
+        text(
+            f"UPDATE {_DELIVERIES} SET state = 'refused', next_attempt_at = NULL, ended_at = :now "
+            "WHERE notice_id = ANY(:ids)"
+        ),
+        {"ids": [notice.notice_id for notice, _ in refused], "now": now},
+    )
+    filed = [
+        tasks.refused(
+            notice.referral_id,
+            notice.notice_id,
+            notice.version,
+            Refused(
+                notice.child_id,
+                notice.agency_id,
+                Role(notice.role),
+                notice.rule,
+                notice.because,
+                reason,
+            ),
+        )
+        for notice, reason in refused
+    ]
+    await file_tasks(session, filed, now)
+
+
+def _attempt(row: Any, notice: Any, agency: Any, disclosure_id: str) -> Attempt:
+    return Attempt(
+        disclosure_id=disclosure_id,
+        notice_id=notice.notice_id,
+        referral_id=notice.referral_id,
+        referral_number=notice.referral_number,
+        child_id=notice.child_id,
+        agency_id=notice.agency_id,
+        role=Role(notice.role),
+        version=notice.version,
+        kind=notice.kind,
+        supersedes=notice.supersedes,
+        trigger=notice.trigger,
+        received_at=notice.received_at,
+        authority=notice.authority,
+        purpose=notice.purpose,
+        copy=_copy(notice),
+        endpoint=agency.endpoint,
+        public_key=agency.encryption_key,
+        allowed_networks=tuple(agency.allowed_networks),
+        retry=row.retry,
+        probe=row.probe,
+        strained=agency.consecutive_failures > 0,
+    )
+
+
+def _copy(notice: Any) -> SealedCopy | None:
+    if notice.profile is None:
+        return None
+    key = WrappedKey(notice.kek_version, notice.wrapped)
+    return SealedCopy(key, notice.version, notice.profile, notice.sealed)

@@ -1,0 +1,73 @@
+"""The query for what is due: per agency, up to its free slots, locked. Nothing here commits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notify import models
+from services.notify.retry import TRIP_AFTER
+
+_DELIVERIES = models.deliveries.fullname
+_AGENCIES = models.agencies.fullname
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Attempts of one agency that may run, or are running, at a time."""
+
+    first: int
+    retry: int
+
+
+_LANE = (
+    f"(SELECT d.notice_id, d.attempts, d.next_attempt_at FROM {_DELIVERIES} d "
+    "WHERE d.agency_id = a.agency_id AND d.state = 'pending' AND d.attempts {lane} "
+    "AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at "
+    "LIMIT a.{slots} FOR UPDATE SKIP LOCKED)"
+)
+
+# Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
+# nothing is in flight to try it. Agencies in random order: a full batch starves none for long.
+_DUE = text(
+    "SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe FROM ("
+    "SELECT agency_id, tripped, "
+    "CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END AS first, "
+    "CASE WHEN tripped THEN idle ELSE greatest(0, :retry - busy_retry) END AS retry FROM ("
+    "SELECT agency_id, consecutive_failures >= :trip AS tripped, "
+    "coalesce(b.first, 0) AS busy_first, coalesce(b.retry, 0) AS busy_retry, "
+    "CASE WHEN b.agency_id IS NULL THEN 1 ELSE 0 END AS idle "
+    f"FROM {_AGENCIES} LEFT JOIN unnest(CAST(:busy AS text[]), CAST(:busy_first AS integer[]), "
+    "CAST(:busy_retry AS integer[])) AS b(agency_id, first, retry) USING (agency_id) "
+    "WHERE hold_until IS NULL OR hold_until <= :now) AS free ORDER BY random()) AS a "
+    "CROSS JOIN LATERAL (SELECT * FROM ("
+    + _LANE.format(lane="= 0", slots="first")
+    + " UNION ALL "
+    + _LANE.format(lane="> 0", slots="retry")
+    + ") AS lanes ORDER BY next_attempt_at "
+    "LIMIT CASE WHEN a.tripped THEN 1 ELSE a.first + a.retry END) AS due "
+    "LIMIT :batch"
+)
+
+
+async def lock_due(
+    session: AsyncSession, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
+) -> Sequence[Any]:
+    """Rows of (notice_id, agency_id, retry, probe). What somebody else holds is skipped."""
+    rows = await session.execute(
+        _DUE,
+        {
+            "now": now,
+            "trip": TRIP_AFTER,
+            "first": slots.first,
+            "retry": slots.retry,
+            "batch": batch,
+            "busy": list(busy),
+            "busy_first": [each.first for each in busy.values()],
+            "busy_retry": [each.retry for each in busy.values()],
+        },
+    )
+    return rows.all()

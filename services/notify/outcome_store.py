@@ -1,0 +1,194 @@
+"""All SQL of outcomes: facts are inserted once, deliveries move on. Nothing here commits."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notify import breaker_store, delivery_events, models, tasks
+from services.notify.attempts import DELIVER_WAKE, Ended, Standing, adds_something, settle
+from services.notify.outcomes import NotSent, Unknown
+from services.notify.planning import DeliveryState
+from services.notify.task_store import file_tasks
+from shared.contracts.codes import Role
+from shared.messaging.leases import ALIVE_OWNERS
+from shared.messaging.outbox import Outbox
+from shared.runtime.db import wake_after_commit
+
+LONGEST_LEASE = timedelta(seconds=20)
+"""Beyond an attempt's own deadline, even while its owner's session lives."""
+
+_DELIVERIES = models.deliveries.fullname
+_RECLAIMED_AT_ONCE = 256
+
+
+async def record(
+    session: AsyncSession,
+    outbox: Outbox,
+    ended: Sequence[Ended],
+    now: datetime,
+    luck: Callable[[], float],
+) -> list[Standing]:
+    """Write down how attempts ended; returns the deliveries that this has moved.
+
+    Facts are inserted once and never filtered by a lease: a zombie's late 200 is kept. What is on
+    record already, or speaks of an attempt that never was, changes nothing: so it may be repeated
+    after an ambiguous commit, of this or of the claim.
+
+    1. Lock the deliveries.
+    2. Insert what is a new fact.
+    3. Move the deliveries on, then let go the later versions that waited for them.
+    4. Judge the agencies, file tasks, emit.
+    """
+    before = await _lock(session, {each.notice_id for each in ended})
+    telling = [
+        each
+        for each in ended
+        if each.notice_id in before and adds_something(before[each.notice_id], each)
+    ]
+    new = await _insert_facts(session, telling)
+    facts = [each for each in telling if (each.disclosure_id, each.fact) in new]
+    after = dict(before)
+    for each in facts:
+        after[each.notice_id] = settle(after[each.notice_id], each, now, luck())
+    moved = [each for each in after.values() if each != before[each.notice_id]]
+    await _move(session, moved)
+    if any(each.superseded_by for each in moved):
+        await _unblock(session, [each.notice_id for each in moved], now)
+    filed = _cannot_send(facts, after) + await breaker_store.judge_agencies(
+        session, facts, after, now
+    )
+    await file_tasks(session, filed, now)
+    await outbox.emit(
+        session,
+        now,
+        *delivery_events.outcomes((before[each.notice_id], each) for each in facts),
+        *delivery_events.delivered(before.values(), after),
+        *delivery_events.superseded(before.values(), after, now),
+    )
+    return moved
+
+
+async def abandoned(session: AsyncSession, now: datetime) -> list[Ended]:
+    """Open attempts past their deadline whose owner is gone, or is silent for far too long.
+
+    Nobody can say what became of them: they are `Unknown`, which counts as disclosed (P2).
+    """
+    rows = await session.execute(
+        text(
+            f"SELECT notice_id, agency_id, open_disclosure_id FROM {_DELIVERIES} "
+            "WHERE state = 'attempting' AND attempt_deadline < :now "
+            f"AND (lease_owner NOT IN ({ALIVE_OWNERS}) OR attempt_deadline < :long_ago) "
+            f"ORDER BY attempt_deadline LIMIT {_RECLAIMED_AT_ONCE}"
+        ),
+        {"now": now, "long_ago": now - LONGEST_LEASE},
+    )
+    return [
+        Ended(row.open_disclosure_id, row.notice_id, row.agency_id, Unknown(ours=True), now)
+        for row in rows
+    ]
+
+
+async def _lock(session: AsyncSession, notice_ids: Iterable[str]) -> dict[str, Standing]:
+    rows = await session.execute(
+        text(
+            "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, n.role, d.version, "
+            "d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
+            f"d.delivered_at, d.ended_at FROM {_DELIVERIES} d "
+            f"JOIN {models.notices.fullname} n USING (notice_id) "
+            "WHERE d.notice_id = ANY(:ids) ORDER BY d.notice_id FOR UPDATE OF d"
+        ),
+        {"ids": sorted(notice_ids)},
+    )
+    return {
+        row.notice_id: Standing(
+            **{
+                **row._mapping,
+                "role": Role(row.role),
+                "state": DeliveryState(row.state),
+            }
+        )
+        for row in rows
+    }
+
+
+async def _insert_facts(session: AsyncSession, ended: Sequence[Ended]) -> set[tuple[str, str]]:
+    """(disclosure, fact) of those that were new."""
+    if not ended:
+        return set()
+    rows = await session.execute(
+        text(
+            f"INSERT INTO {models.disclosure_outcomes.fullname} "
+            "(disclosure_id, outcome, http_status, occurred_at) "
+            "SELECT e.disclosure_id, e.outcome, e.http_status, e.occurred_at FROM unnest("
+            "CAST(:ids AS text[]), CAST(:outcomes AS text[]), CAST(:statuses AS integer[]), "
+            "CAST(:times AS timestamptz[])) AS e(disclosure_id, outcome, http_status, occurred_at) "
+            f"JOIN {models.disclosures.fullname} USING (disclosure_id) "
+            "ON CONFLICT DO NOTHING RETURNING disclosure_id, outcome"
+        ),
+        {
+            "ids": [each.disclosure_id for each in ended],
+            "outcomes": [each.fact for each in ended],
+            "statuses": [each.http_status for each in ended],
+            "times": [each.at for each in ended],
+        },
+    )
+    return {(row.disclosure_id, row.outcome) for row in rows}
+
+
+async def _move(session: AsyncSession, moved: Sequence[Standing]) -> None:
+    """The lease goes with the attempt it was for."""
+    if not moved:
+        return
+    await session.execute(
+        text(
+            f"UPDATE {_DELIVERIES} d SET state = m.state, next_attempt_at = m.next_attempt_at, "
+            "delivered_at = m.delivered_at, ended_at = m.ended_at, "
+            "open_disclosure_id = m.open_disclosure_id, "
+            "attempt_deadline = CASE WHEN m.state = 'attempting' THEN d.attempt_deadline END, "
+            "lease_owner = CASE WHEN m.state = 'attempting' THEN d.lease_owner END "
+            "FROM unnest(CAST(:ids AS text[]), CAST(:states AS text[]), "
+            "CAST(:nexts AS timestamptz[]), CAST(:delivered AS timestamptz[]), "
+            "CAST(:ended AS timestamptz[]), CAST(:open AS text[])) "
+            "AS m(notice_id, state, next_attempt_at, delivered_at, ended_at, open_disclosure_id) "
+            "WHERE d.notice_id = m.notice_id"
+        ),
+        {
+            "ids": [each.notice_id for each in moved],
+            "states": [each.state.value for each in moved],
+            "nexts": [each.next_attempt_at for each in moved],
+            "delivered": [each.delivered_at for each in moved],
+            "ended": [each.ended_at for each in moved],
+            "open": [each.open_disclosure_id for each in moved],
+        },
+    )
+
+
+async def _unblock(session: AsyncSession, notice_ids: Sequence[str], now: datetime) -> None:
+    """The lowest version that waits for one of these, unless another attempt is still open."""
+    await session.execute(
+        text(
+            f"UPDATE {_DELIVERIES} SET state = 'pending', next_attempt_at = :now "
+            "WHERE notice_id IN (SELECT DISTINCT ON (b.referral_id, b.child_id, b.agency_id) "
+            f"b.notice_id FROM {_DELIVERIES} e JOIN {_DELIVERIES} b "
+            "USING (referral_id, child_id, agency_id) "
+            "WHERE e.notice_id = ANY(:ids) AND b.state = 'blocked' AND NOT EXISTS ("
+            f"SELECT FROM {_DELIVERIES} o WHERE o.referral_id = b.referral_id "
+            "AND o.child_id = b.child_id AND o.agency_id = b.agency_id "
+            "AND o.state = 'attempting') "
+            "ORDER BY b.referral_id, b.child_id, b.agency_id, b.version)"
+        ),
+        {"ids": list(notice_ids), "now": now},
+    )
+    wake_after_commit(session, DELIVER_WAKE)
+
+
+def _cannot_send(facts: Iterable[Ended], standing: dict[str, Standing]) -> list[tasks.NewTask]:
+    return [
+        tasks.cannot_send(
+            standing[each.notice_id].referral_id, each.notice_id, each.outcome.obstacle
+        )
+        for each in facts
+        if isinstance(each.outcome, NotSent) and each.outcome.obstacle.needs_person
+    ]

@@ -1,0 +1,85 @@
+"""From an attempt to a letter: open the copy, write the form, encrypt, sign. About 150 µs."""
+
+from datetime import datetime
+
+from joserfc.errors import JoseError
+
+from services.notify import envelope
+from services.notify.attempts import Attempt
+from services.notify.copies import open_copy
+from services.notify.outcomes import Obstacle
+from services.notify.sender import Letter
+from services.notify.signing import Signer
+from shared.runtime.sealing import Sealer, Unsealable
+
+
+class CannotPrepare(Exception):
+    """There is no letter to send, so nothing is sent."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(obstacle.value)
+        self.obstacle = obstacle
+
+
+class Postroom:
+    """Holds what opens our copies and what signs our letters."""
+
+    def __init__(self, sealer: Sealer, signer: Signer) -> None:
+        self._sealer = sealer
+        self._signer = signer
+
+    def letter(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
+        """The letter of one attempt. `deadline` on the event loop's clock.
+
+        Its webhook-id is the notice's id, so a receiver knows a retry. Raises CannotPrepare.
+        """
+        notice = self._notice(attempt)
+        try:
+            body = envelope.encrypt(
+                envelope.plaintext(notice),
+                attempt.agency_id,
+                attempt.public_key,
+                attempt.notice_id,
+                now,
+            )
+        except (JoseError, ValueError, KeyError):
+            raise CannotPrepare(Obstacle.BAD_KEY) from None
+        return Letter(
+            agency_id=attempt.agency_id,
+            url=attempt.endpoint,
+            allowed_networks=attempt.allowed_networks,
+            headers={
+                "Content-Type": envelope.CONTENT_TYPE,
+                **self._signer.headers(attempt.notice_id, now, body),
+            },
+            body=body,
+            deadline=deadline,
+        )
+
+    def _notice(self, attempt: Attempt) -> envelope.Notice:
+        return envelope.Notice(
+            notice_id=attempt.notice_id,
+            kind=attempt.kind,
+            version=attempt.version,
+            supersedes=attempt.supersedes,
+            referral_number=attempt.referral_number,
+            trigger=attempt.trigger,
+            received_at=attempt.received_at,
+            agency_id=attempt.agency_id,
+            role=attempt.role.value,
+            authority=attempt.authority,
+            purpose=attempt.purpose,
+            child_id=attempt.child_id,
+            child=self._child(attempt),
+        )
+
+    def _child(self, attempt: Attempt) -> dict[str, object] | None:
+        copy = attempt.copy
+        if copy is None:
+            return None
+        try:
+            return open_copy(
+                self._sealer, copy.key, attempt.child_id, copy.version, copy.profile, copy.sealed
+            )
+        except Unsealable:
+            raise CannotPrepare(Obstacle.UNSEALABLE) from None
