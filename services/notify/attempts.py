@@ -11,7 +11,6 @@ from services.notify.retry import Delivered, RetryAt, Superseded, Verdict, after
 from shared.contracts.codes import Role
 from shared.runtime.sealing import WrappedKey
 
-
 DELIVER_WAKE = "deliver"
 """Wakes the deliver role: there may be something due."""
 
