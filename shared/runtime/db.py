@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from sqlalchemy import URL, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from shared.runtime.errors import Misconfigured
 from shared.runtime.wakes import Wakes
 
 _WAKES = "hartline.wakes"
 
 
-class UnsafeServer(Exception):
+class UnsafeServer(Misconfigured):
     """The PostgreSQL server may lose what it acknowledged. Mend its settings, then start again."""
 
 
@@ -107,5 +108,8 @@ def unavailable(error: BaseException) -> bool:
         return True
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
-    state = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return isinstance(state, str) and state[:2] in _AWAY
+    cause = getattr(error, "orig", error)
+    state = getattr(cause, "sqlstate", None)
+    # Another process changed a table: this connection's plans are stale, the next call's are not.
+    stale = type(cause).__name__ == "InvalidCachedStatementError"
+    return stale or (isinstance(state, str) and state[:2] in _AWAY)

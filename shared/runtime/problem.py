@@ -19,6 +19,9 @@ from starlette.requests import Request
 from shared.runtime.db import unavailable
 from shared.runtime.errors import Retryable, Wrong
 
+MOST = 50
+"""How many errors one answer names."""
+
 
 class Problem(Exception):
     """An answer that is an error. `errors` are `{"pointer": "#/children/0/name", "detail": …}`."""
@@ -111,7 +114,7 @@ def of_validation(errors: Sequence[Any], body: object) -> Problem:
         422,
         "Unprocessable Content",
         "Some fields are not as they must be; nothing was stored.",
-        errors=[_place(error, body) | {"detail": _sentence(error)} for error in errors],
+        errors=[_place(error, body) | {"detail": _sentence(error)} for error in errors[:MOST]],
     )
 
 

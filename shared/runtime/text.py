@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 
-from shared.runtime.problem import Problem, pointer
+from shared.runtime.problem import MOST, Problem, pointer
 
 _SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -19,7 +20,7 @@ def check_text(body: bytes) -> None:
     if not _SUSPECT.search(body):
         return
     try:
-        found = list(_unstorable([], json.loads(body)))
+        found = list(islice(_unstorable([], json.loads(body)), MOST))
     except (ValueError, RecursionError):
         return
     if found:
