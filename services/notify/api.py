@@ -1,5 +1,6 @@
 """The HTTP API: a referral's notices, the tasks of persons, and the watermark for deadlines."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -27,6 +28,7 @@ def router(db: Database) -> APIRouter:
     @routes.get("/v1/referrals/{referral_id}/notices")
     async def notices(referral_id: str, reader: Reader) -> NoticesOut:
         """All legs of a referral; an agency sees its own and of the rest not even that they are."""
+        _must_be("ref", referral_id)
         async with db.transaction() as session:
             found = await store.referral_notices(session, referral_id, reader.agency)
         if not found:
@@ -38,7 +40,7 @@ def router(db: Database) -> APIRouter:
     async def tasks(
         reader: TaskReader,
         only_open: Annotated[str | None, Query(alias="open", max_length=5)] = None,
-        after: Annotated[str | None, Query(max_length=40)] = None,
+        after: Annotated[str | None, Query(pattern=r"^tsk_[0-9a-f]{32}$")] = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = _PAGE,
     ) -> TasksOut:
         """The oldest first; with `?open` only those that nobody has acknowledged."""
@@ -57,6 +59,7 @@ def router(db: Database) -> APIRouter:
         _refuse_agencies(person)
         if not person.person:
             raise Problem(403, "Forbidden", "Only a person can acknowledge a task.")
+        _must_be("tsk", task_id)
         async with db.transaction() as session:
             task = await task_store.acknowledge(session, task_id, person.subject, utc_now())
         if task is None:
@@ -74,6 +77,12 @@ def router(db: Database) -> APIRouter:
         return WatermarkOut(oldest_unrelayed_at=oldest, now=now)
 
     return routes
+
+
+def _must_be(kind: str, opaque_id: str) -> None:
+    """What cannot be an id is as unknown as an id that is not there (P10)."""
+    if not re.fullmatch(rf"{kind}_[0-9a-f]{{32}}", opaque_id, re.ASCII):
+        raise not_found()
 
 
 def _refuse_agencies(principal: Principal) -> None:

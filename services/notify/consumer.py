@@ -8,6 +8,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import store, task_store, tasks
+from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Occasion, draft
@@ -25,8 +26,6 @@ from shared.runtime import failpoints
 from shared.runtime.db import wake_after_commit
 from shared.runtime.errors import Permanent
 from shared.runtime.ids import utc_now
-
-DELIVER_WAKE = "deliver"
 
 Clock = Callable[[], datetime]
 ReferralVersion = ReferralReceived | ReferralAmended

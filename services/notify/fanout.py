@@ -171,7 +171,7 @@ def _leg(
 
 def _authority_line(duty: str, on_file: str) -> str:
     """The law that makes us tell, and the one on file that lets the agency be told."""
-    return duty if on_file == duty else f"{duty}; {on_file}"
+    return on_file if duty in on_file.split("; ") else f"{duty}; {on_file}"
 
 
 def _choose(child: ChildFacts, rule: Rule, directory: Directory) -> list[tuple[Agency, str]]:

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from shared.runtime.settings import ServiceSettings
 
 
-class Settings(ServiceSettings):
+class NotifySettings(ServiceSettings):
     """What notify needs beside what every service needs."""
 
     dsn: SecretStr = Field(
