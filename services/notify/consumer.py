@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,7 +12,7 @@ from services.notify import store, task_store, tasks
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
 from services.notify.directory import Directories
-from services.notify.drafting import Clerk, Occasion, draft
+from services.notify.drafting import Clerk, Draft, Occasion, draft
 from services.notify.fanout import Rulebook, route
 from services.notify.intake_client import Intake, Projection
 from services.notify.plan_events import events, tasks_for
@@ -22,10 +23,12 @@ from shared.contracts.base import Event
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
-from shared.runtime import failpoints
 from shared.runtime.db import wake_after_commit
 from shared.runtime.errors import Permanent
+from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
+
+log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
 ReferralVersion = ReferralReceived | ReferralAmended
@@ -99,7 +102,7 @@ class PlanReferral:
         await task_store.file_tasks(session, tasks_for(drafted, unresolved), occasion.now)
         await self._outbox.emit(session, occasion.now, *events(drafted))
         wake_after_commit(session, DELIVER_WAKE)
-        _fail_here(session)
+        _after_commit(session, drafted)
 
 
 class FileBreach:
@@ -130,11 +133,19 @@ class NoteCorrection:
         await task_store.add_note(session, TaskKind.BREACHED, data.clock_id, note)
 
 
-def _fail_here(session: AsyncSession) -> None:
-    """The fail points around the commit of a plan, for the kill harness."""
-    failpoints.failpoint("notify.plan.before_commit")
-    if failpoints.armed():
+def _after_commit(session: AsyncSession, drafted: Draft) -> None:
+    """Log the plan once it stands. The fail points are the kill harness's."""
+    failpoint("notify.plan.before_commit")
 
-        @sqlalchemy_event.listens_for(session.sync_session, "after_commit", once=True)
-        def committed(_: object) -> None:
-            failpoints.failpoint("notify.plan.after_commit")
+    def committed(_: object) -> None:
+        failpoint("notify.plan.after_commit")
+        log.info(
+            "referral_planned",
+            referral_id=drafted.occasion.referral_id,
+            version=drafted.occasion.version,
+            notices=len(drafted.told),
+            refused=len(drafted.refused) + len(drafted.withheld),
+            superseded=len(drafted.plan.ended) + len(drafted.plan.last_tries),
+        )
+
+    sqlalchemy_event.listen(session.sync_session, "after_commit", committed, once=True)

@@ -36,6 +36,8 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_amended": "referral_id version",
         "referral_viewed": "referral_id version disclosure_id",
         # services/notify
+        "referral_planned": "referral_id version notices refused superseded",
+        "parked_not_filed": "error",
         "claim_failed": "error",
         "reclaim_failed": "error",
         "letter_failed": "notice error",

@@ -1,0 +1,97 @@
+"""The notify service's processes and commands.
+
+python -m services.notify [ROLE …]                   every role, or only those named
+python -m services.notify seed-sample --agencies FILE   load a sample directory (development only)
+python -m services.notify parked …                   see --help; also bus replay, prune
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import structlog
+
+from services.notify.models import INBOX, OUTBOX
+from services.notify.seeding import seed_samples
+from services.notify.settings import NotifySettings
+from services.notify.wiring import NAME, open_app, open_database
+from shared.messaging.commands import COMMANDS, MessagingTables, run_command
+from shared.runtime import logging
+from shared.runtime.db import Database, UnsafeServer, unavailable
+from shared.runtime.errors import Misconfigured
+from shared.runtime.lifecycle import run_roles
+from shared.runtime.settings import Profile
+from shared.runtime.wakes import Wakes
+
+log = structlog.get_logger()
+
+ROLES = ("api", "consume", "work", "deliver", "relay")
+SEED = "seed-sample"
+
+
+def main(argv: list[str]) -> int:
+    """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
+    try:
+        return asyncio.run(_main(argv))
+    except (Misconfigured, UnsafeServer) as error:
+        return _end(str(error), 2)
+    except Exception as error:
+        if unavailable(error):
+            return _end("PostgreSQL does not answer: start it, then try again.", 1)
+        raise
+
+
+async def _main(argv: list[str]) -> int:
+    if argv and argv[0] in (*COMMANDS, SEED):
+        return await _command(argv)
+    parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
+    parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
+    chosen = tuple(parser.parse_args(argv).roles) or ROLES
+    if unknown := [role for role in chosen if role not in ROLES]:
+        parser.error(f"there is no role {unknown[0]}: choose from {', '.join(ROLES)}")
+    await _run(NotifySettings.load(), chosen)
+    return 0
+
+
+async def _run(settings: NotifySettings, chosen: tuple[str, ...]) -> None:
+    logging.configure(NAME, settings.log_level)
+    async with open_app(settings, alone=set(chosen) == set(ROLES)) as app:
+        roles = {name: app.roles[name] for name in chosen}
+        log.info("started", roles=list(chosen))
+        await run_roles({**roles, "operations": app.operations})
+        log.info("stopped")
+
+
+async def _command(argv: list[str]) -> int:
+    settings = NotifySettings.load()
+    db = open_database(settings, Wakes())
+    try:
+        if argv[0] in COMMANDS:
+            return await run_command(NAME, argv, db, MessagingTables(OUTBOX, INBOX))
+        return await _seed(settings, argv[1:], db)
+    finally:
+        await db.close()
+
+
+async def _seed(settings: NotifySettings, argv: list[str], db: Database) -> int:
+    parser = argparse.ArgumentParser(prog=f"python -m services.{NAME} {SEED}")
+    parser.add_argument("--agencies", type=Path, required=True, help="JSON file of sample agencies")
+    path = parser.parse_args(argv).agencies
+    if settings.profile is Profile.PRODUCTION:
+        raise Misconfigured(
+            "HARTLINE_PROFILE is production, which must not route on a sample directory: seed "
+            "with HARTLINE_PROFILE=development."
+        )
+    count, version = await seed_samples(db, path)
+    sys.stdout.write(f"{count} sample agencies; the directory is at version {version}.\n")
+    return 0
+
+
+def _end(sentence: str, code: int) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

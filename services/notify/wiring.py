@@ -1,0 +1,189 @@
+"""What the notify service is made of."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.notify import store
+from services.notify.api import router
+from services.notify.attempts import DELIVER_WAKE
+from services.notify.commitment import Committer
+from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
+from services.notify.deliver import deliver_role
+from services.notify.directory import Directories, count_samples, directory_version
+from services.notify.drafting import Clerk
+from services.notify.intake_client import SCOPES, HttpIntake, Intake
+from services.notify.models import INBOX, OUTBOX
+from services.notify.parked_tasks import work_role
+from services.notify.postroom import Postroom
+from services.notify.rulebook import load_rulebook
+from services.notify.sender import AiohttpSender
+from services.notify.settings import NotifySettings
+from services.notify.signing import Signer
+from shared.contracts.base import Source, Topic
+from shared.contracts.deadlines import BreachCorrected, ClockBreached
+from shared.contracts.referrals import ReferralAmended, ReferralReceived
+from shared.messaging.bus import Bus
+from shared.messaging.buses import open_bus
+from shared.messaging.outbox import RELAY_WAKE
+from shared.messaging.service import Consuming, Emitting
+from shared.messaging.worker import WORK_WAKE, Handlers
+from shared.runtime.auth import TokenVerifier
+from shared.runtime.db import Database, check_server
+from shared.runtime.errors import Misconfigured
+from shared.runtime.http import create_app, serve
+from shared.runtime.internal_http import InternalClient, tokens
+from shared.runtime.lifecycle import Role
+from shared.runtime.migrate import check_head
+from shared.runtime.ops import Ages, Readiness, operations
+from shared.runtime.pgnotify import Signals, share_wakes
+from shared.runtime.sealing import Keyring, Sealer
+from shared.runtime.settings import Profile
+from shared.runtime.wakes import Wakes
+
+NAME = "notify"
+
+
+@dataclass(frozen=True)
+class App:
+    """The service, put together and not yet running."""
+
+    db: Database
+    emitting: Emitting
+    consuming: Consuming
+    api: FastAPI
+    readiness: Readiness
+    ages: Ages
+    roles: Mapping[str, Role]
+    operations: Role
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What is read from files before anything is opened, so that a missing key stops the start."""
+
+    sealer: Sealer
+    clerk: Clerk
+    signer: Signer
+    verifier: TokenVerifier
+    intake: InternalClient
+
+
+def open_database(settings: NotifySettings, wakes: Wakes) -> Database:
+    return Database.open(settings.dsn.get_secret_value(), wakes, name=f"hartline {NAME}")
+
+
+@asynccontextmanager
+async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIterator[App]:
+    """Everything of the service. `alone` unless its roles run in several processes.
+
+    Raises Misconfigured or UnsafeServer before anything runs.
+    """
+    parts = _read_parts(settings)
+    dsn = settings.dsn.get_secret_value()
+    wakes = Wakes()
+    signals = Signals(dsn, f"hartline {NAME} signals")
+    db = open_database(settings, wakes)
+    bus = open_bus(settings, f"hartline {NAME}")
+    try:
+        await check_server(db.engine)
+        await check_head(db.engine, NAME)
+        await _refuse_samples(settings, db)
+        if not alone:
+            share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, DELIVER_WAKE))
+            signals.start()
+        yield _put_together(settings, db, bus, parts)
+    finally:
+        await parts.intake.close()
+        await signals.close()
+        await bus.close()
+        await db.close()
+
+
+def make_handlers(
+    settings: NotifySettings, emitting: Emitting, intake: Intake, clerk: Clerk
+) -> Handlers:
+    """One handler per event type that notify acts on."""
+    planning = PlanReferral(
+        intake,
+        load_rulebook(),
+        Directories(samples=settings.profile is Profile.DEVELOPMENT),
+        clerk,
+        emitting.outbox,
+    )
+    return {
+        ReferralReceived: planning,
+        ReferralAmended: planning,
+        ClockBreached: FileBreach(),
+        BreachCorrected: NoteCorrection(),
+    }
+
+
+def _read_parts(settings: NotifySettings) -> _Parts:
+    sealer = Sealer(Keyring.load(settings.keys))
+    return _Parts(
+        sealer=sealer,
+        clerk=Clerk(sealer, Committer.load(settings.keys)),
+        signer=Signer.load(settings.keys),
+        verifier=TokenVerifier(settings.jwks, settings.issuer),
+        intake=InternalClient("intake", settings.intake_url, tokens(settings, NAME, SCOPES)),
+    )
+
+
+async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
+    if settings.profile is not Profile.PRODUCTION:
+        return
+    async with db.transaction() as session:
+        count = await count_samples(session)
+    if count:
+        raise Misconfigured(
+            f"The directory holds {count} sample agencies and HARTLINE_PROFILE is production: "
+            "nobody may be told by a sample. Load the real directory, or set "
+            "HARTLINE_PROFILE=development."
+        )
+
+
+def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Parts) -> App:
+    dsn = settings.dsn.get_secret_value()
+    development = settings.profile is Profile.DEVELOPMENT
+    emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY)
+    handlers = make_handlers(settings, emitting, HttpIntake(parts.intake), parts.clerk)
+    topics = (Topic.REFERRALS, Topic.DEADLINES)
+    consuming = Consuming(NAME, db, dsn, bus, INBOX, topics, handlers)
+    readiness = Readiness(directory=lambda: _has_directory(db))
+    ages = _ages(db, emitting, consuming)
+    api = create_app(
+        "Hartline notify", parts.verifier, readiness=readiness, development=development
+    )
+    api.include_router(router(db))
+    postroom = Postroom(parts.sealer, parts.signer)
+    open_sender = partial(AiohttpSender, allow_http=development)
+    roles: dict[str, Role] = {
+        "api": serve(api, settings.host, settings.port),
+        "consume": consuming.consume,
+        "work": work_role(db, consuming),
+        "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
+        "relay": emitting.relay,
+    }
+    ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
+    return App(db, emitting, consuming, api, readiness, ages, roles, ops)
+
+
+def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
+    async def read() -> dict[str, float]:
+        async with db.transaction() as session:
+            waiting = await emitting.ages(session) | await consuming.ages(session)
+            return waiting | await store.ages(session)
+
+    ages = Ages(NAME)
+    ages.add(read)
+    return ages
+
+
+async def _has_directory(db: Database) -> str | None:
+    async with db.transaction() as session:
+        version = await directory_version(session)
+    return None if version else "the directory holds no agency yet: nothing can be planned"
