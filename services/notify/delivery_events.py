@@ -8,7 +8,7 @@ from typing import Any
 from services.notify.attempts import Ended, Standing
 from services.notify.planning import DeliveryState
 from shared.contracts.base import EventData
-from shared.contracts.codes import Channel, RefusalReason
+from shared.contracts.codes import Channel, NoticeKind, RefusalReason
 from shared.contracts.disclosures import (
     Attempt,
     DisclosuresAttempted,
@@ -67,7 +67,10 @@ def attempted(notices: Iterable[Any], ids: dict[str, str], now: datetime) -> lis
 
 
 def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> list[EventData]:
-    """Of notices (rows of that table) that the law no longer permits to send."""
+    """Of notices (rows of that table) that the law no longer permits to send.
+
+    A supersession is no duty: it is not among the refused notices, only the refused disclosures.
+    """
     by_version = defaultdict(list)
     by_referral = defaultdict(list)
     for row, reason in refusals:
@@ -78,7 +81,8 @@ def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> lis
             "role": row.role,
             "reason": reason,
         }
-        by_version[row.referral_id, row.version].append(RefusedNotice(**who))
+        if row.kind != NoticeKind.SUPERSESSION:
+            by_version[row.referral_id, row.version].append(RefusedNotice(**who))
         by_referral[row.referral_id].append(
             RefusedDisclosure(**who, version=row.version, refused_at=now)
         )

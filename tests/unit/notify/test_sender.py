@@ -1,0 +1,254 @@
+"""The sender says truly what became of a post: not sent, unknown, or answered (P2)."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from services.notify import egress
+from services.notify.egress import AddrInfo
+from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify.sender import AiohttpSender, Letter
+from tests.support.receiver import (
+    Behaviour,
+    Receiver,
+    Request,
+    answer,
+    answer_then_reset,
+    drip,
+    garbage,
+    receiving,
+    reset,
+)
+
+UNREACHABLE = NotSent(Obstacle.UNREACHABLE)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as started:
+        yield started
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[AiohttpSender]:
+    async with AiohttpSender(allow_http=True) as opened:
+        yield opened
+
+
+def _letter(url: str, deadline: float = 2.0, body: bytes = b"x") -> Letter:
+    by = asyncio.get_running_loop().time() + deadline
+    return Letter("agy", url, ("127.0.0.0/8",), {"webhook-id": "ntc"}, body, by)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 301, 400, 404, 410, 429, 500, 503, 599])
+async def test_any_status_is_an_answer(
+    receiver: Receiver, sender: AiohttpSender, status: int
+) -> None:
+    receiver.behaviour = answer(status)
+    assert await sender.post(_letter(receiver.url)) == Answered(status)
+
+
+async def test_what_is_received_is_what_was_given(
+    receiver: Receiver, sender: AiohttpSender
+) -> None:
+    await sender.post(_letter(receiver.url, body=b"\x00body"))
+    (request,) = receiver.requests
+    assert request.body == b"\x00body"
+    assert request.headers["webhook-id"] == "ntc"
+    assert "cookie" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [
+        (reset, Unknown()),
+        (garbage, Unknown()),
+        (answer_then_reset, Answered(200)),
+        (drip(b"HTTP/1.1 200 OK\r\n"), Unknown()),
+        (drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n"), Answered(200)),
+        (drip(b""), Unknown()),
+    ],
+    ids=["reset", "garbage", "lying", "dripping head", "dripping body", "dripping nonsense"],
+)
+async def test_after_the_request_only_a_status_makes_it_certain(
+    receiver: Receiver, sender: AiohttpSender, behaviour: Behaviour, outcome: Outcome
+) -> None:
+    receiver.behaviour = behaviour
+    assert await sender.post(_letter(receiver.url, deadline=0.3)) == outcome
+
+
+async def test_a_hanging_receiver_is_unknown_at_the_deadline(
+    receiver: Receiver, sender: AiohttpSender
+) -> None:
+    receiver.behaviour = receiver.hang
+    started = time.monotonic()
+    assert await sender.post(_letter(receiver.url, deadline=0.2)) == Unknown()
+    assert time.monotonic() - started < 1
+
+
+async def test_a_closed_port_is_not_sent(sender: AiohttpSender) -> None:
+    async with receiving() as gone:
+        url = gone.url
+    assert await sender.post(_letter(url)) == UNREACHABLE
+
+
+async def test_a_reset_on_arrival_is_unknown_since_bytes_may_have_been_written(
+    receiver: Receiver, sender: AiohttpSender
+) -> None:
+    async def slam(writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    receiver.before_reading = slam
+    assert await sender.post(_letter(receiver.url)) == Unknown()
+
+
+async def test_a_name_that_does_not_resolve_in_time_is_not_sent(
+    sender: AiohttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object) -> list[AddrInfo]:
+        time.sleep(0.2)
+        return []
+
+    monkeypatch.setattr(egress, "_look_up", slow)
+    assert await sender.post(_letter("http://police.example/", deadline=0.05)) == UNREACHABLE
+
+
+async def test_a_deadline_in_the_past_sends_nothing(
+    receiver: Receiver, sender: AiohttpSender
+) -> None:
+    assert await sender.post(_letter(receiver.url, deadline=-1)) == UNREACHABLE
+    assert receiver.requests == []
+
+
+async def test_a_server_that_hung_up_on_a_kept_connection_is_unknown_and_not_resent(
+    receiver: Receiver, sender: AiohttpSender
+) -> None:
+    """No silent second post by the client: a second attempt needs a record of its own."""
+    receiver.script = [answer(200), reset]
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+    assert await sender.post(_letter(receiver.url)) == Unknown()
+    assert len(receiver.requests) == 2
+    assert receiver.connections == 1
+
+
+async def test_connections_are_kept(receiver: Receiver, sender: AiohttpSender) -> None:
+    receiver.behaviour = answer(200, body=b"thank you")
+    for _ in range(5):
+        assert await sender.post(_letter(receiver.url)) == Answered(200)
+    assert receiver.connections == 1
+
+
+async def test_an_endless_answer_is_cut_off(receiver: Receiver, sender: AiohttpSender) -> None:
+    sent = 0
+
+    async def flood(_: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            sent += 65536
+
+    receiver.behaviour = flood
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+    assert sent < 32 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("120", 120.0), ("0", 0.0), ("soon", None), ("-5", None), ("9" * 4000, None), ("1e9", None)],
+)
+async def test_retry_after_in_seconds(
+    receiver: Receiver, sender: AiohttpSender, value: str, seconds: float | None
+) -> None:
+    receiver.behaviour = answer(503, f"Retry-After: {value}")
+    assert await sender.post(_letter(receiver.url)) == Answered(503, seconds)
+
+
+async def test_retry_after_as_a_date(receiver: Receiver, sender: AiohttpSender) -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    receiver.behaviour = answer(429, f"Retry-After: {at}")
+    outcome = await sender.post(_letter(receiver.url))
+    assert isinstance(outcome, Answered)
+    assert outcome.retry_after is not None
+    assert 85 < outcome.retry_after <= 90
+
+
+async def test_breaking_off_ends_every_post_with_its_true_outcome(
+    receiver: Receiver, sender: AiohttpSender
+) -> None:
+    receiver.behaviour = receiver.hang
+    posts = [asyncio.create_task(sender.post(_letter(receiver.url, 10))) for _ in range(3)]
+    while len(receiver.requests) < 3:
+        await asyncio.sleep(0.005)
+    sender.break_off()
+    assert await asyncio.gather(*posts) == [Unknown()] * 3
+
+
+def _certificate(directory: Path, names: Sequence[str]) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Example Agency")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .sign(key, hashes.SHA256())
+    )
+    (directory / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (directory / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "ca.pem", directory / "key.pem")
+    return context
+
+
+@pytest.mark.parametrize(
+    ("trusted", "names", "outcome"),
+    [
+        (True, ["localhost"], Answered(200)),
+        (False, ["localhost"], UNREACHABLE),
+        (True, ["other.example"], UNREACHABLE),
+    ],
+    ids=["good", "unknown authority", "another's name"],
+)
+async def test_tls_that_fails_is_not_sent(
+    tmp_path: Path, trusted: bool, names: list[str], outcome: Outcome
+) -> None:
+    context = _certificate(tmp_path, names)
+    tls = ssl.create_default_context(cafile=tmp_path / "ca.pem") if trusted else None
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with AiohttpSender(tls=tls) as sender:
+        assert await sender.post(_letter(f"https://localhost:{port}/")) == outcome
+    assert len(receiver.requests) == (1 if outcome == Answered(200) else 0)
+    server.close()
+    await asyncio.sleep(0)
+
+
+async def test_clear_http_is_refused_outside_development(receiver: Receiver) -> None:
+    async with AiohttpSender() as sender:
+        assert await sender.post(_letter(receiver.url)) == NotSent(Obstacle.EGRESS_REFUSED)
+    assert receiver.connections == 0
