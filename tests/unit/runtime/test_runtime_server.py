@@ -1,0 +1,123 @@
+"""uvicorn as a role, over a real socket."""
+
+import asyncio
+import signal
+import socket
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from shared.runtime.server import BoundedHead, listen, serve, serve_on
+
+
+class Served:
+    """An application on a free port, for the length of a `with`."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.stop = asyncio.Event()
+
+    async def __aenter__(self) -> "Served":
+        listener = listen("127.0.0.1", 0)
+        self.port = listener.getsockname()[1]
+        self.task = asyncio.create_task(serve_on(self.app, listener, self.stop))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop.set()
+        await self.task
+
+
+async def test_a_request_under_way_is_answered_before_the_role_ends(
+    app: FastAPI, headers: dict[str, str]
+) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    @app.get("/slow")
+    async def slow() -> int:
+        begun.set()
+        await gate.wait()
+        return 1
+
+    async with Served(app) as served, httpx.AsyncClient(trust_env=False) as client:
+        url = f"http://127.0.0.1:{served.port}/slow"
+        request = asyncio.create_task(client.get(url, headers=headers))
+        await begun.wait()
+        served.stop.set()
+        await asyncio.sleep(0.01)
+        gate.set()
+        assert (await request).json() == 1
+
+
+async def test_the_role_leaves_signals_to_the_lifecycle(app: FastAPI) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    async with Served(app) as served:
+        await asyncio.sleep(0.02)
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert not served.task.done()
+
+
+async def test_a_port_that_is_taken_is_an_error_not_an_exit(app: FastAPI) -> None:
+    with listen("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
+        await serve(app, "127.0.0.1", taken.getsockname()[1])(asyncio.Event())
+
+
+async def test_connections_do_not_wait_for_delayed_acks() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        with client, accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_a_body_that_is_far_too_large_still_gets_its_answer(
+    app: FastAPI, headers: dict[str, str]
+) -> None:
+    async with Served(app) as served, httpx.AsyncClient(trust_env=False) as client:
+        url = f"http://127.0.0.1:{served.port}/things/1"
+        headers = headers | {"Content-Type": "application/json"}
+        answer = await client.post(url, content=b"x" * 15_000, headers=headers)
+        assert answer.status_code == 413
+
+
+async def test_an_endless_head_ends_the_connection(app: FastAPI) -> None:
+    async with Served(app) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(b"GET / HTTP/1.1\r\n")
+        with pytest.raises(ConnectionError):
+            for _ in range(200):
+                writer.write(b"x: " + b"x" * 1000 + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(0)
+            await reader.readexactly(1)
+            raise ConnectionResetError
+        writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n"])
+async def test_a_head_that_does_not_come_ends_the_connection(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(BoundedHead, "head_seconds", 0.03)
+    async with Served(app) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(sent)
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_slow_handler_is_not_taken_for_a_slow_head(
+    app: FastAPI, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedHead, "head_seconds", 0.03)
+
+    @app.get("/slow")
+    async def slow() -> int:
+        await asyncio.sleep(0.06)
+        return 1
+
+    async with Served(app) as served, httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(2):
+            answer = await client.get(f"http://127.0.0.1:{served.port}/slow", headers=headers)
+            assert answer.json() == 1
