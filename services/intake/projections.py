@@ -85,7 +85,7 @@ def _pick(
 
 
 def _part(annotation: Any) -> type[BaseModel] | None:
-    """The model inside `Part` or `tuple[Part, ...]`; None for a plain value."""
+    """The model inside `Part` or `list[Part]`; None for a plain value."""
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate

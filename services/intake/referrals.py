@@ -109,12 +109,12 @@ def identified(
     referral: NewReferral | AmendedReferral, new_id: Callable[[], str]
 ) -> AmendedReferral:
     """The referral with every child known by an id; those who have none get one."""
-    children = tuple(
+    children = [
         KnownChild.model_construct(
             **{**dict(child), "child_id": getattr(child, "child_id", None) or new_id()}
         )
         for child in referral.children
-    )
+    ]
     return AmendedReferral.model_construct(**{**dict(referral), "children": children})
 
 

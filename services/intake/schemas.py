@@ -51,8 +51,11 @@ def _is_date(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339), AfterValidator(_in_utc)]
-Day = Annotated[date, BeforeValidator(_is_date), Field(ge=date(1900, 1, 1))]
+# Not strict: past a BeforeValidator, pydantic takes the JSON text for a Python string.
+Moment = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_is_rfc3339), AfterValidator(_in_utc)
+]
+Day = Annotated[date, Field(strict=False, ge=date(1900, 1, 1)), BeforeValidator(_is_date)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Long = Annotated[str, StringConstraints(max_length=20_000)]
 
@@ -109,16 +112,16 @@ class Child(Body):
     sex: Sex | None = None
     residence_address: Short | None = None
     residence_town: Short | None = None
-    incident_towns: tuple[Short, ...] = Field((), max_length=20)
+    incident_towns: list[Short] = Field(default=[], max_length=20)
     current_location: Long | None = None
-    parents: tuple[Parent, ...] = Field((), max_length=10)
+    parents: list[Parent] = Field(default=[], max_length=10)
     ht_type: HtType
     reasons_for_suspicion: Said
     nature_and_extent: Long | None = None
     incident_at_text: Long | None = None
     previous_injuries: Long | None = None
     action_taken: Long | None = None
-    suspected_persons: tuple[SuspectedPerson, ...] = Field((), max_length=20)
+    suspected_persons: list[SuspectedPerson] = Field(default=[], max_length=20)
     officer_safety_notes: Long | None = None
     other_concerns: Long | None = None
 
@@ -140,18 +143,18 @@ class _Referral(Body):
 class NewReferral(_Referral):
     """What the Careline's phone system, or an ongoing worker's system, sends."""
 
-    children: tuple[Child, ...] = Field(min_length=1, max_length=20)
+    children: list[Child] = Field(min_length=1, max_length=20)
 
 
 class AmendedReferral(_Referral):
     """A referral after a merge patch, as a whole."""
 
-    children: tuple[KnownChild, ...] = Field(min_length=1, max_length=20)
+    children: list[KnownChild] = Field(min_length=1, max_length=20)
 
 
 class ProjectionRequest(Body):
     """What a service asks for, and by what right; both are recorded before it is answered."""
 
-    profiles: tuple[ProfileName, ...] = Field(min_length=1, max_length=16)
+    profiles: list[ProfileName] = Field(min_length=1, max_length=16)
     purpose: Reason
     authority: Reason

@@ -1,0 +1,88 @@
+"""Nobody gets in (P10): tokens, scopes, ownership, and one 404 for everything else."""
+
+import httpx
+import pytest
+
+from services.intake.api import Desk
+from tests.support.intake import BASE, SCOPES, Keys, app_on, patch, post, project, referral
+
+REF = f"ref_{'0' * 32}"
+ROUTES = [
+    ("POST", "/v1/referrals", "referrals:create"),
+    ("PATCH", f"/v1/referrals/{REF}", "referrals:amend"),
+    ("GET", f"/v1/referrals/{REF}", "referrals:status"),
+    ("POST", f"/internal/v1/referrals/{REF}/versions/1/projections", "internal:projections"),
+]
+
+
+def test_p10_this_table_names_every_route(desk: Desk, intake_keys: Keys) -> None:
+    found = app_on(desk, intake_keys).openapi()["paths"]
+    assert sum(len(methods) for methods in found.values()) == len(ROUTES)
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
+async def test_p10_no_token_or_a_bad_one_is_401_and_a_missing_scope_403(
+    client: httpx.AsyncClient, intake_keys: Keys, method: str, path: str, scope: str
+) -> None:
+    others = [each for each in SCOPES if each != scope]
+    tokens = [
+        ({"Authorization": ""}, 401),
+        ({"Authorization": "Bearer nonsense"}, 401),
+        (intake_keys.bearer(scopes=others), 403),
+        (intake_keys.bearer(scopes=[scope]), None),
+    ]
+    for headers, expected in tokens:
+        answer = await client.request(method, path, headers=headers)
+        if expected is None:
+            assert answer.status_code not in (401, 403)
+        else:
+            assert answer.status_code == expected
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_p10_foreign_unknown_and_malformed_ids_answer_with_the_same_bytes(
+    client: httpx.AsyncClient, intake_keys: Keys
+) -> None:
+    kept = (await post(client, referral())).json()["referral_id"]
+    stranger = intake_keys.bearer("another-system")
+    asked = [kept, REF, "ref_x", "%00", "ref_" + "\u00e9" * 32, "x" * 5000]
+    got = [await client.get(f"/v1/referrals/{each}", headers=stranger) for each in asked]
+    client.headers.update(stranger)
+    patched = [await patch(client, each, {"source_type": "ems"}) for each in asked]
+    stale = [await patch(client, each, {"source_type": "ems"}, '"9"') for each in asked]
+    answers = [*got, *patched, *stale, await client.get("/v1/nothing")]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.content for answer in answers}) == 1
+    heads = [{k: v for k, v in answer.headers.items() if k != "date"} for answer in answers]
+    assert all(head == heads[0] for head in heads)
+
+
+async def test_only_who_created_it_may_amend_or_ask(
+    client: httpx.AsyncClient, intake_keys: Keys
+) -> None:
+    kept = (await post(client, referral())).json()
+    assert (await client.get(kept["links"]["self"])).status_code == 200
+    client.headers.update(intake_keys.bearer("another-system"))
+    assert (await client.get(kept["links"]["self"])).status_code == 404
+    client.headers.update(intake_keys.bearer("notify"))
+    assert (await project(client, kept["referral_id"])).status_code == 200
+
+
+async def test_a_body_of_the_wrong_type_or_size_is_415_or_413(client: httpx.AsyncClient) -> None:
+    wrong = await client.post(
+        "/v1/referrals",
+        content=b"trigger=careline",
+        headers={"Idempotency-Key": "k", "Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert wrong.status_code == 415
+    large = await post(client, b'"' + b"x" * 2**21 + b'"')
+    assert large.status_code == 413
+    plain = await client.patch(f"/v1/referrals/{REF}", json={}, headers={"If-Match": '"1"'})
+    assert plain.status_code == 415
+
+
+async def test_the_probes_are_open(client: httpx.AsyncClient) -> None:
+    async with httpx.AsyncClient(transport=client._transport, base_url=BASE) as stranger:
+        assert (await stranger.get("/livez")).status_code == 200
+        assert (await stranger.get("/readyz")).status_code == 200

@@ -1,0 +1,225 @@
+"""Whatever is sent is stored exactly or refused with a pointer: never mangled, never a 5xx."""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.intake.api import Desk
+from services.intake.digests import Digests
+from services.intake.documents import Document
+from services.intake.models import OUTBOX
+from services.intake.projections import paths
+from services.intake.vault import Vault
+from services.intake.viewing import Viewing
+from shared.contracts.base import Source
+from shared.messaging.outbox import Outbox
+from shared.runtime.db import Database
+from shared.runtime.ids import new_event_id
+from shared.runtime.sealing import Keyring, Sealer
+from tests.support.intake import Keys, app_on, child, client_of, patch, post, project, referral
+
+PROPERTY = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+TRICKY = [
+    "\u202e\u2066right to left\u2069",
+    "e\u0301 \u00e9 \ufdfa \u200d\u200b",
+    "\U0001f9d2\U0001f3fd\u200d\U0010ffff\uffff",
+    "\x01\x1b[31m\x7f\r\n\t\u2028",
+    "\u00a0 \tedges\u3000\n",
+    "' OR 1=1; -- \\u0000 \\ud800 %s {} <script>",
+]
+ANY_TEXT = st.one_of(
+    st.sampled_from(TRICKY),
+    st.text(max_size=40),
+    st.text(st.characters(exclude_categories=()), max_size=40),
+)
+ANY_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**999, -(10**400)])
+    | st.floats()
+    | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+CODED = {"ht_type", "sex", "source_type", "age_years", "residence_town", "incident_towns"}
+TEXTS = {path for path in paths(Document) if "." not in path} - CODED - {"date_of_birth"}
+LEAVES = sorted(set(paths(Document)) - {"reporter.name", "reporter.phone"})
+
+
+@pytest.fixture
+def whole(desk: Desk, intake_db: Database, intake_keys: Keys) -> Desk:
+    """A desk with one more profile, which sees everything."""
+    everything = {"all": frozenset(paths(Document))}
+    vault = Vault(Sealer(Keyring.load(intake_keys.directory)))
+    outbox, digests = Outbox(OUTBOX, Source.INTAKE), Digests.load(intake_keys.directory)
+    return replace(desk, viewing=Viewing(intake_db, outbox, vault, digests, everything))
+
+
+@pytest.fixture
+async def caller(whole: Desk, intake_keys: Keys) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app_on(whole, intake_keys), intake_keys) as client:
+        yield client
+
+
+def with_leaf(path: str, value: object) -> dict[str, Any]:
+    """A good referral but for one field."""
+    head, _, leaf = path.rpartition(".")
+    if head == "reporter":
+        return referral(reporter={"anonymous": True, leaf: value})
+    if path == "source_type":
+        return referral(source_type=value)
+    return referral(children=[child(**({head: [{leaf: value}]} if head else {leaf: value}))])
+
+
+def filled(text: str) -> dict[str, Any]:
+    """A referral with this text in every field that takes any."""
+    reporter = dict.fromkeys(("name", "phone", "relationship", "organisation"), text)
+    parent = dict.fromkeys(("name", "address", "phone"), text)
+    suspect = dict.fromkeys(("name", "description", "relationship"), text)
+    whole = child(parents=[parent], suspected_persons=[suspect], **dict.fromkeys(TEXTS, text))
+    return referral(
+        reporter={"anonymous": False, "confidential": True, **reporter}, children=[whole]
+    )
+
+
+def known(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without what says nothing, which no copy holds."""
+
+    def value_of(value: Any) -> Any:
+        if isinstance(value, dict):
+            return known(value)
+        if isinstance(value, list):
+            return [each for each in map(value_of, value) if each not in ({}, None)]
+        return value
+
+    cleaned = {name: value_of(value) for name, value in document.items()}
+    return {name: value for name, value in cleaned.items() if value not in (None, "", [], {})}
+
+
+def assert_refused_well(answer: httpx.Response) -> None:
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    if answer.status_code == 422:
+        errors = answer.json()["errors"]
+        assert errors
+        assert all(error["pointer"].startswith("#") and error["detail"] for error in errors)
+
+
+@PROPERTY
+@given(path=st.sampled_from(LEAVES), value=ANY_TEXT, escaped=st.booleans())
+async def test_any_text_in_any_field_is_stored_exactly_or_refused(
+    caller: httpx.AsyncClient, path: str, value: str, escaped: bool
+) -> None:
+    sent = with_leaf(path, value)
+    body = json.dumps(sent, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    answer = await post(caller, body, new_event_id())
+    if answer.status_code != 201:
+        assert_refused_well(answer)
+        return
+    shown = (await project(caller, answer.json()["referral_id"], 1, "all")).json()
+    copy = shown["children"][0]["copies"]["all"]
+    assert copy.pop("reporter")["anonymous"] is sent["reporter"]["anonymous"]
+    expected = known(sent["children"][0]) | {"source_type": sent["source_type"]}
+    assert copy == expected
+
+
+@pytest.mark.parametrize("text", TRICKY)
+async def test_odd_but_whole_text_is_stored_exactly(caller: httpx.AsyncClient, text: str) -> None:
+    sent = filled(text)
+    answer = await post(caller, sent)
+    assert answer.status_code == 201, answer.text
+    shown = (await project(caller, answer.json()["referral_id"], 1, "all")).json()
+    copy = shown["children"][0]["copies"]["all"]
+    shared = {"source_type": sent["source_type"], "reporter": sent["reporter"]}
+    assert copy == sent["children"][0] | shared
+
+
+@pytest.mark.parametrize("text", ["\0", "a\ud800", "\udfff\ud800", "x\0"])
+@pytest.mark.parametrize("path", ["name", "parents.phone", "reporter.relationship"])
+async def test_nul_and_half_a_surrogate_pair_are_refused_with_a_pointer(
+    caller: httpx.AsyncClient, path: str, text: str
+) -> None:
+    answer = await post(caller, json.dumps(with_leaf(path, text)).encode())
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"].endswith(path.rpartition(".")[2])
+
+
+@PROPERTY
+@given(body=ANY_JSON)
+async def test_any_json_is_refused_with_pointers(caller: httpx.AsyncClient, body: Any) -> None:
+    assert_refused_well(await post(caller, json.dumps(body).encode()))
+
+
+@PROPERTY
+@given(path=st.sampled_from(LEAVES), value=ANY_JSON)
+async def test_any_json_in_any_field_is_kept_or_refused_with_pointers(
+    caller: httpx.AsyncClient, path: str, value: Any
+) -> None:
+    answer = await post(caller, json.dumps(with_leaf(path, value)).encode(), new_event_id())
+    if answer.status_code != 201:
+        assert_refused_well(answer)
+
+
+@PROPERTY
+@given(body=st.binary(max_size=60))
+async def test_any_bytes_are_refused(caller: httpx.AsyncClient, body: bytes) -> None:
+    assert_refused_well(await post(caller, body))
+
+
+@PROPERTY
+@given(body=ANY_JSON)
+async def test_any_json_as_a_patch_is_applied_or_refused(
+    caller: httpx.AsyncClient, body: Any
+) -> None:
+    kept = (await post(caller, referral(received_at="2026-01-02T03:04:05Z"), "patched")).json()
+    answer = await patch(caller, kept["referral_id"], body)
+    if answer.status_code != 200:
+        assert_refused_well(answer)
+
+
+def hostile() -> Iterator[tuple[str, bytes]]:
+    good = json.dumps(referral())
+    yield "deep arrays", b"[" * 400_000
+    yield "deep and closed", b"[" * 900 + b"]" * 900
+    yield "deep objects", b'{"a":' * 200 + b"1" + b"}" * 200
+    yield "deep beside good", good[:-1].encode() + b',"x":' + b"[" * 100 + b"]" * 100 + b"}"
+    yield "a huge number", b'{"trigger": ' + b"9" * 500_000 + b"}"
+    yield "a huge exponent", good.replace("15", "1e999999").encode()
+    yield "a name twice", good[:-1].encode() + b', "trigger": "careline"}'
+    yield "a name twice, deep", good.replace('"ht_type"', '"sex": "male", "ht_type"').encode()
+    yield "NaN", good.replace("15", "NaN").encode()
+    yield "a mark of byte order", b"\xef\xbb\xbf" + good.encode()
+    yield "UTF-16", good.encode("utf-16")
+    yield "not UTF-8", good.replace("Test", "\udcff").encode("utf-8", "surrogateescape")
+    yield "two texts", good.encode() * 2
+    yield "many unknown fields", json.dumps({f"f{n}": n for n in range(50_000)}).encode()
+    yield "many children", json.dumps(referral(children=[child()] * 21)).encode()
+    yield "nothing", b""
+
+
+HOSTILE = dict(hostile())
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+async def test_hostile_json_is_refused(caller: httpx.AsyncClient, what: str) -> None:
+    body = HOSTILE[what]
+    answer = await post(caller, body)
+    assert_refused_well(answer)
+    assert len(answer.content) < 20_000
+    kept = (await post(caller, referral(), "good")).json()
+    amended = await caller.patch(
+        kept["links"]["self"],
+        content=body,
+        headers={"Content-Type": "application/merge-patch+json", "If-Match": '"1"'},
+    )
+    assert amended.status_code in (200, 400, 422)

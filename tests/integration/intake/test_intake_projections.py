@@ -1,0 +1,218 @@
+"""Projections: recorded before departure (P2), and only what the profile lists (P4)."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.intake.api import Desk
+from services.intake.projections import load_profiles
+from shared.contracts.disclosures import ReferralViewed
+from shared.runtime.db import Database
+from tests.support.databases import FreshDatabase
+from tests.support.intake import (
+    Keys,
+    app_on,
+    child,
+    client_of,
+    events_of,
+    patch,
+    post,
+    project,
+    referral,
+)
+
+TWO = [
+    child(name="Test Child One", reasons_for_suspicion="Reason one."),
+    child(
+        name="Test Child Two",
+        residence_town="Derby",
+        incident_towns=[],
+        reasons_for_suspicion="Reason two.",
+        parents=[{"name": "Example Parent", "phone": "555-0102"}],
+    ),
+]
+
+
+async def create(client: httpx.AsyncClient, **fields: Any) -> str:
+    answer = await post(client, referral(**fields))
+    assert answer.status_code == 201, answer.text
+    referral_id: str = answer.json()["referral_id"]
+    return referral_id
+
+
+async def test_a_projection_answers_facts_and_one_copy_per_profile_for_each_child(
+    client: httpx.AsyncClient,
+) -> None:
+    referral_id = await create(client, children=TWO)
+    answer = await project(client, referral_id, 1, "law_enforcement", "prosecution")
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert set(shown) == {
+        "referral_id", "number", "version", "trigger", "received_at", "synthetic", "children",
+    }  # fmt: skip
+    first, second = shown["children"]
+    assert second["facts"] == {
+        "ht_type": "sex",
+        "residence_town": "Derby",
+        "incident_towns": [],
+    }
+    assert first["facts"]["incident_towns"] == ["Hartford"]
+    assert second["copies"]["law_enforcement"]["parents"] == TWO[1]["parents"]
+    assert second["copies"]["prosecution"]["parents"] == [{"name": "Example Parent"}]
+
+
+async def test_p4_no_child_appears_in_another_childs_copy(client: httpx.AsyncClient) -> None:
+    referral_id = await create(client, children=TWO)
+    shown = (await project(client, referral_id, 1, *load_profiles())).json()["children"]
+    first, second = json.dumps(shown[0]["copies"]), json.dumps(shown[1]["copies"])
+    assert "Two" not in first
+    assert "two" not in first
+    assert "Derby" not in first
+    assert "Child One" not in second
+    assert "Reason one" not in second
+
+
+async def test_p4_no_profile_shows_who_reported_it(client: httpx.AsyncClient) -> None:
+    reporter = {
+        "anonymous": False,
+        "name": "Canary Reporter",
+        "phone": "Canary Phone",
+        "relationship": "Canary Relationship",
+        "organisation": "Canary Organisation",
+    }
+    referral_id = await create(client, reporter=reporter)
+    answer = await project(client, referral_id, 1, *load_profiles())
+    assert answer.status_code == 200
+    assert "Canary" not in answer.text
+    assert "reporter" not in answer.text
+
+
+async def test_p2_the_view_is_committed_before_the_first_byte_is_sent(
+    desk: Desk, intake_keys: Keys, client: httpx.AsyncClient, database: FreshDatabase
+) -> None:
+    referral_id = await create(client)
+    other = database.open("intake")
+    recorded: list[int] = []
+
+    def watching(app: ASGIApp) -> ASGIApp:
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            async def look_first(message: Message) -> None:
+                async with other.transaction() as session:
+                    query = (
+                        "SELECT (SELECT count(*) FROM intake.views) + "
+                        "(SELECT count(*) FROM intake.outbox WHERE topic = 'disclosures')"
+                    )
+                    recorded.append(await session.scalar(text(query)) or 0)
+                await send(message)
+
+            await app(scope, receive, look_first)
+
+        return watched
+
+    async with client_of(watching(app_on(desk, intake_keys)), intake_keys) as watched:
+        assert (await project(watched, referral_id)).status_code == 200
+    assert recorded[0] == 2
+
+
+async def test_p2_the_record_says_who_what_why_and_by_what_right_and_no_value(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    referral_id = await create(client, children=TWO)
+    await project(client, referral_id, 1, "mdt")
+    query = "SELECT body FROM intake.outbox WHERE topic = 'disclosures'"
+    async with intake_db.transaction() as session:
+        rows = (await session.execute(text(query))).mappings().all()
+        view = (await session.execute(text("SELECT * FROM intake.views"))).mappings().one()
+    (event,) = events_of([dict(row) for row in rows])
+    assert isinstance(event, ReferralViewed)
+    assert event.actor == "phone-system"
+    assert event.actor_kind == "service"
+    assert (event.authority, event.purpose) == ("CGS 17a-101b(c)", "notice")
+    assert {"ht_type", "name", "parents.name", "reasons_for_suspicion"} <= set(event.fields)
+    assert "parents.phone" not in event.fields
+    assert len(event.child_ids) == 2
+    assert event.disclosure_id == view["disclosure_id"]
+    assert event.commitment == view["commitment"]
+    assert view["profiles"] == ["mdt"]
+    assert "Test Child" not in rows[0]["body"].decode()
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET version = 9", "DELETE FROM {}", "TRUNCATE {}"]
+)
+@pytest.mark.parametrize("table", ["intake.views", "intake.referral_versions"])
+async def test_p2_the_record_cannot_be_changed_afterwards(
+    client: httpx.AsyncClient, database: FreshDatabase, table: str, statement: str
+) -> None:
+    await project(client, await create(client))
+    for owner in (False, True):
+        db = database.open("intake", owner=owner)
+        with pytest.raises(Exception, match=r"permission denied|append-only"):
+            async with db.transaction() as session:
+                await session.execute(text(statement.format(table)))
+
+
+async def test_a_version_that_is_not_there_is_the_same_404(client: httpx.AsyncClient) -> None:
+    referral_id = await create(client)
+    answers = [
+        await project(client, referral_id, 2),
+        await project(client, f"ref_{'0' * 32}", 1),
+        await project(client, "nonsense", 1),
+        await project(client, referral_id, 2**70),
+        await project(client, referral_id, 0),
+    ]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.content for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"profiles": ["mdt", "nobody"], "purpose": "p", "authority": "a"}, "#/profiles/1"),
+        ({"profiles": [], "purpose": "p", "authority": "a"}, "#/profiles"),
+        ({"profiles": ["mdt"], "purpose": " ", "authority": "a"}, "#/purpose"),
+        ({"profiles": ["mdt"], "purpose": "p"}, "#/authority"),
+    ],
+)
+async def test_a_read_without_a_known_profile_purpose_and_authority_is_refused_and_not_recorded(
+    client: httpx.AsyncClient, intake_db: Database, body: dict[str, Any], pointer: str
+) -> None:
+    referral_id = await create(client)
+    path = f"/internal/v1/referrals/{referral_id}/versions/1/projections"
+    answer = await client.post(path, json=body)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    async with intake_db.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM intake.views")) == 0
+
+
+async def test_a_document_moved_to_another_childs_row_does_not_open(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    referral_id = await create(client, children=TWO)
+    async with intake_db.transaction() as session:
+        await session.execute(
+            text(
+                "UPDATE intake.documents AS a SET sealed = b.sealed FROM intake.documents AS b "
+                "WHERE a.child_id < b.child_id"
+            )
+        )
+    answer = await project(client, referral_id)
+    assert answer.status_code == 500
+    assert "Test Child" not in answer.text
+    async with intake_db.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM intake.views")) == 0
+
+
+async def test_each_version_is_projected_as_it_was(client: httpx.AsyncClient) -> None:
+    referral_id = await create(client, source_type="school")
+    await patch(client, referral_id, {"source_type": "medical"})
+    shown = [
+        (await project(client, referral_id, version, "hart")).json()["children"][0]["copies"]
+        for version in (1, 2)
+    ]
+    assert [copy["hart"]["source_type"] for copy in shown] == ["school", "medical"]
