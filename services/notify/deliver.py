@@ -23,6 +23,7 @@ from shared.runtime.db import Database, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import Role, sleep_unless
+from shared.runtime.logging import where
 
 log = structlog.get_logger()
 
@@ -107,7 +108,7 @@ class Engine:
                 try:
                     await self._claim_as_one_owner(group, stop)
                 except Exception as error:
-                    log.warning("claim_failed", error=type(error).__name__)
+                    log.warning("claim_failed", error=error, where=where(error))
                     # One that cannot be claimed must not hold up the others.
                     self._batch = self._limits.batch if unavailable(error) else 1
                     await sleep_unless(stop, _RECOVERY_SECONDS)
@@ -177,7 +178,7 @@ class Engine:
         except CannotPrepare as error:
             return NotSent(error.obstacle)
         except Exception as error:
-            log.error("letter_failed", notice=attempt.notice_id, error=type(error).__name__)
+            log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
             return NotSent(Obstacle.UNSEALABLE)
         outcome = await self._sender.post(letter)
         return _ours(outcome) if self._breaking_off else outcome
@@ -187,7 +188,7 @@ class Engine:
             try:
                 await self._recorder.reclaim()
             except Exception as error:
-                log.warning("reclaim_failed", error=type(error).__name__)
+                log.warning("reclaim_failed", error=error, where=where(error))
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _drain(self) -> None:

@@ -24,10 +24,10 @@ class Slots:
 
 
 _LANE = (
-    f"(SELECT d.notice_id, d.attempts, d.next_attempt_at FROM {_DELIVERIES} d "
+    f"SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at FROM {_DELIVERIES} d "
     "WHERE d.agency_id = a.agency_id AND d.state = 'pending' AND d.attempts {lane} "
     "AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at "
-    "LIMIT a.{slots} FOR UPDATE SKIP LOCKED)"
+    "LIMIT a.{slots} FOR UPDATE SKIP LOCKED) AS {slots}"
 )
 
 # Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and

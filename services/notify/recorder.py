@@ -14,6 +14,7 @@ from shared.runtime import metrics
 from shared.runtime.db import Database, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
+from shared.runtime.logging import where
 
 log = structlog.get_logger()
 
@@ -66,7 +67,7 @@ class Recorder:
         try:
             moved = await self._commit(group)
         except Exception as error:
-            log.warning("outcomes_not_recorded", count=len(group), error=type(error).__name__)
+            log.warning("outcomes_not_recorded", count=len(group), error=error, where=where(error))
             if len(group) == 1 or unavailable(error):
                 self._again(group)
                 return

@@ -38,10 +38,10 @@ EVENTS: dict[str, frozenset[str]] = {
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
-        "claim_failed": "error",
-        "reclaim_failed": "error",
-        "letter_failed": "notice error",
-        "outcomes_not_recorded": "count error",
+        "claim_failed": "error where",
+        "reclaim_failed": "error where",
+        "letter_failed": "notice error where",
+        "outcomes_not_recorded": "count error where",
         "attempts_recorded": "accepted rejected not_sent unknown",
         # services/audit
         "audit_forked": "reason",
