@@ -39,10 +39,11 @@ class StoredCheckpoint:
 
 _SUBMIT = text(
     "INSERT INTO audit.submissions (event_id, position, kind, disclosure_id, leaf) "
-    "SELECT * FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves) "
-    "AS new(event_id, position, kind, disclosure_id, leaf) WHERE NOT EXISTS ("
-    "SELECT 1 FROM audit.entries AS e "
-    "WHERE e.event_id = new.event_id AND e.position = new.position) "
+    "SELECT event_id, position, kind, disclosure_id, leaf "
+    "FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves) "
+    "WITH ORDINALITY AS new(event_id, position, kind, disclosure_id, leaf, place) "
+    "WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
+    "WHERE e.event_id = new.event_id AND e.position = new.position) ORDER BY place "
     "ON CONFLICT DO NOTHING"
 ).bindparams(
     bindparam("event_ids", type_=ARRAY(TEXT)),
@@ -54,7 +55,7 @@ _SUBMIT = text(
 
 
 async def submit(session: AsyncSession, submissions: Sequence[Submission]) -> None:
-    """Queue leaves for the log, once each, and wake the sequencer after the commit."""
+    """Queue leaves for the log, in order, once each; wakes the sequencer after the commit."""
     await session.execute(
         _SUBMIT,
         {
