@@ -1,9 +1,14 @@
 """Nobody gets in (P10): tokens, scopes, ownership, and one 404 for everything else."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
 from services.intake.api import Desk
+from shared.runtime.db import Database
+from shared.runtime.ids import new_event_id
+from tests.support.databases import FreshDatabase
 from tests.support.intake import BASE, SCOPES, Keys, app_on, patch, post, project, referral
 
 REF = f"ref_{'0' * 32}"
@@ -13,6 +18,13 @@ ROUTES = [
     ("GET", f"/v1/referrals/{REF}", "referrals:status"),
     ("POST", f"/internal/v1/referrals/{REF}/versions/1/projections", "internal:projections"),
 ]
+
+
+@pytest.fixture
+async def intake_db(module_database: FreshDatabase) -> AsyncIterator[Database]:
+    """One database for all of these: each test has referrals of its own."""
+    yield module_database.open("intake")
+    await module_database.close()
 
 
 def test_p10_this_table_names_every_route(desk: Desk, intake_keys: Keys) -> None:
@@ -44,7 +56,7 @@ async def test_p10_no_token_or_a_bad_one_is_401_and_a_missing_scope_403(
 async def test_p10_foreign_unknown_and_malformed_ids_answer_with_the_same_bytes(
     client: httpx.AsyncClient, intake_keys: Keys
 ) -> None:
-    kept = (await post(client, referral())).json()["referral_id"]
+    kept = (await post(client, referral(), new_event_id())).json()["referral_id"]
     stranger = intake_keys.bearer("another-system")
     asked = [kept, REF, "ref_x", "%00", "ref_" + "\u00e9" * 32, "x" * 5000]
     got = [await client.get(f"/v1/referrals/{each}", headers=stranger) for each in asked]
@@ -61,7 +73,7 @@ async def test_p10_foreign_unknown_and_malformed_ids_answer_with_the_same_bytes(
 async def test_only_who_created_it_may_amend_or_ask(
     client: httpx.AsyncClient, intake_keys: Keys
 ) -> None:
-    kept = (await post(client, referral())).json()
+    kept = (await post(client, referral(), new_event_id())).json()
     assert (await client.get(kept["links"]["self"])).status_code == 200
     client.headers.update(intake_keys.bearer("another-system"))
     assert (await client.get(kept["links"]["self"])).status_code == 404

@@ -22,6 +22,7 @@ from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
 from shared.runtime.ids import new_event_id
 from shared.runtime.sealing import Keyring, Sealer
+from tests.support.databases import FreshDatabase
 from tests.support.intake import Keys, app_on, child, client_of, patch, post, project, referral
 
 PROPERTY = settings(
@@ -53,6 +54,13 @@ ANY_JSON = st.recursive(
 CODED = {"ht_type", "sex", "source_type", "age_years", "residence_town", "incident_towns"}
 TEXTS = {path for path in paths(Document) if "." not in path} - CODED - {"date_of_birth"}
 LEAVES = sorted(set(paths(Document)) - {"reporter.name", "reporter.phone"})
+
+
+@pytest.fixture
+async def intake_db(module_database: FreshDatabase) -> AsyncIterator[Database]:
+    """One database for all of these: each test has referrals of its own."""
+    yield module_database.open("intake")
+    await module_database.close()
 
 
 @pytest.fixture
@@ -135,7 +143,7 @@ async def test_any_text_in_any_field_is_stored_exactly_or_refused(
 @pytest.mark.parametrize("text", TRICKY)
 async def test_odd_but_whole_text_is_stored_exactly(caller: httpx.AsyncClient, text: str) -> None:
     sent = filled(text)
-    answer = await post(caller, sent)
+    answer = await post(caller, sent, new_event_id())
     assert answer.status_code == 201, answer.text
     shown = (await project(caller, answer.json()["referral_id"], 1, "all")).json()
     copy = shown["children"][0]["copies"]["all"]
@@ -181,7 +189,7 @@ async def test_any_bytes_are_refused(caller: httpx.AsyncClient, body: bytes) -> 
 async def test_any_json_as_a_patch_is_applied_or_refused(
     caller: httpx.AsyncClient, body: Any
 ) -> None:
-    kept = (await post(caller, referral(received_at="2026-01-02T03:04:05Z"), "patched")).json()
+    kept = (await post(caller, referral(), new_event_id())).json()
     answer = await patch(caller, kept["referral_id"], body)
     if answer.status_code != 200:
         assert_refused_well(answer)
@@ -216,7 +224,7 @@ async def test_hostile_json_is_refused(caller: httpx.AsyncClient, what: str) -> 
     answer = await post(caller, body)
     assert_refused_well(answer)
     assert len(answer.content) < 20_000
-    kept = (await post(caller, referral(), "good")).json()
+    kept = (await post(caller, referral(), new_event_id())).json()
     amended = await caller.patch(
         kept["links"]["self"],
         content=body,
