@@ -82,16 +82,13 @@ async def test_a_body_that_is_far_too_large_still_gets_its_answer(
 
 
 async def test_an_endless_head_ends_the_connection(app: FastAPI) -> None:
-    async with Served(app) as served:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with Served(app) as served, asyncio.timeout(5):
+        _, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(b"GET / HTTP/1.1\r\n")
         with pytest.raises(ConnectionError):
-            for _ in range(200):
+            while True:
                 writer.write(b"x: " + b"x" * 1000 + b"\r\n")
                 await writer.drain()
-                await asyncio.sleep(0)
-            await reader.readexactly(1)
-            raise ConnectionResetError
         writer.close()
 
 

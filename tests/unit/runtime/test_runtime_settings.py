@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr
+
+from shared.runtime import failpoints
+from shared.runtime.errors import Misconfigured
+from shared.runtime.settings import Profile, ServiceSettings
+
+BASE = {
+    "HARTLINE_ISSUER": "https://issuer.example",
+    "HARTLINE_JWKS": "/keys/jwks.json",
+    "HARTLINE_BUS_DSN": "postgresql://bus:hunter2@127.0.0.1/hartline",
+    "HARTLINE_TEST_PORT": "1",
+    "HARTLINE_SAMPLE_DSN": "postgresql://sample:hunter2@127.0.0.1/hartline",
+}
+
+
+class Sample(ServiceSettings):
+    dsn: SecretStr = Field(validation_alias="HARTLINE_SAMPLE_DSN")
+    port: int = Field(validation_alias="HARTLINE_TEST_PORT")
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> Sample:
+    for name, value in (BASE | changes).items():
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(
+            name, value
+        )
+    return Sample.load()
+
+
+def test_production_is_what_runs_when_nobody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load(monkeypatch, HARTLINE_PROFILE=None)
+    assert settings.profile is Profile.PRODUCTION
+    assert settings.jwks == Path("/keys/jwks.json")
+
+
+def test_each_missing_setting_is_a_sentence_by_its_own_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        load(monkeypatch, HARTLINE_ISSUER=None, HARTLINE_SAMPLE_DSN=None)
+    lines = str(refused.value).splitlines()
+    assert lines[:2] == [
+        "HARTLINE_ISSUER is not set: set it.",
+        "HARTLINE_SAMPLE_DSN is not set: set it.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HARTLINE_TEST_PORT", "hunter2"),
+        ("HARTLINE_BUS", "redis://hunter2"),
+        ("HARTLINE_PROFILE", "hunter2"),
+    ],
+)
+def test_a_wrong_value_is_named_but_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        load(monkeypatch, **{name: value})
+    assert name in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "hunter2" not in repr(load(monkeypatch))
+
+
+def test_the_postgresql_bus_needs_its_own_dsn(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Misconfigured, match="HARTLINE_BUS_DSN"):
+        load(monkeypatch, HARTLINE_BUS_DSN=None)
+    assert load(monkeypatch, HARTLINE_BUS_DSN=None, HARTLINE_BUS="kafka://127.0.0.1:9092")
+
+
+def test_production_refuses_the_local_issuer_and_fail_points(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(Misconfigured, match="HARTLINE_LOCAL_ISSUER_KEY"):
+        load(monkeypatch, HARTLINE_LOCAL_ISSUER_KEY="/k", HARTLINE_PROFILE="production")
+    assert load(monkeypatch, HARTLINE_LOCAL_ISSUER_KEY="/k", HARTLINE_PROFILE="development")
+    monkeypatch.setattr(failpoints, "_DIRECTORY", "/tmp/x")
+    assert load(monkeypatch, HARTLINE_LOCAL_ISSUER_KEY="/k", HARTLINE_PROFILE="development")
+    with pytest.raises(Misconfigured, match="HARTLINE_FAILPOINT_DIR"):
+        load(monkeypatch, HARTLINE_LOCAL_ISSUER_KEY=None, HARTLINE_PROFILE="production")
