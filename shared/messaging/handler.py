@@ -1,6 +1,7 @@
 """What a service gives the worker: one handler per event type."""
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,3 +25,17 @@ class Handler(Protocol[D_contra]):
         self, session: AsyncSession, event: Event, data: D_contra, material: Any
     ) -> None:
         """Write the effects through `session`. No HTTP and no commit: the worker commits."""
+
+
+@runtime_checkable
+class BatchHandler(Protocol):
+    """A handler that also applies many events at once, for fewer statements.
+
+    The events are of different subjects. When the batch fails, each is handed over alone, so that
+    one bad event holds up only its own subject.
+    """
+
+    async def apply_all(
+        self, session: AsyncSession, batch: Sequence[tuple[Event, Any, Any]]
+    ) -> None:
+        """What `apply` does, for a batch of (event, data, material)."""

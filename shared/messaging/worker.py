@@ -8,10 +8,11 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import Event, EventData
 from shared.contracts.registry import parse_data
-from shared.messaging.handler import Handler
+from shared.messaging.handler import BatchHandler, Handler
 from shared.messaging.leases import Presence
 from shared.messaging.retention import prune_inbox
 from shared.messaging.streams import Claimed, Streams
@@ -155,15 +156,29 @@ class Worker:
             held = await self._streams.lock(session, [each.claimed for each in group])
             keys = {each.key for each in held}
             metrics.LEASES_LOST.inc(len(group) - len(held))
-            for each in group:
-                if each.data is not None and each.claimed.key in keys:
-                    handler = self._handlers[type(each.data)]
-                    await handler.apply(session, each.event, each.data, each.material)
+            await self._hand_over(session, [each for each in group if each.claimed.key in keys])
             more = await self._streams.finish(session, held) if held else 0
             failpoint(f"{self._name}.work.before_commit")
         failpoint(f"{self._name}.work.after_commit")
         metrics.HANDLED.inc(len(held))
         return more
+
+    async def _hand_over(self, session: AsyncSession, group: Sequence[Ready]) -> None:
+        """Each to its handler; to a handler of batches everything that is its at once."""
+        batches: dict[int, list[tuple[Event, EventData, Any]]] = {}
+        handlers: dict[int, Handler[Any]] = {}
+        for each in group:
+            if each.data is not None:
+                handler = self._handlers[type(each.data)]
+                handlers[id(handler)] = handler
+                batches.setdefault(id(handler), []).append((each.event, each.data, each.material))
+        for key, batch in batches.items():
+            handler = handlers[key]
+            if isinstance(handler, BatchHandler):
+                await handler.apply_all(session, batch)
+                continue
+            for event, data, material in batch:
+                await handler.apply(session, event, data, material)
 
     async def _fail(self, claimed: Claimed, error: Exception) -> None:
         """Back this subject off, or park it. Its own transaction; the lease may be lost by now."""
