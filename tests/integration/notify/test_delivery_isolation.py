@@ -1,0 +1,155 @@
+"""One partner's trouble is its own: slots, lanes, the breaker, and who is woken when."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.notify.deliver import Limits
+from services.notify.due_store import Slots
+from tests.support.deliveries import World, eventually
+from tests.support.receiver import Receiver, answer, receiving
+
+SMALL = Limits(slots=Slots(first=4, retry=2), drain=0.05)
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Receiver]:
+    async with receiving() as started:
+        yield started
+
+
+async def test_one_hanging_agency_delays_nobody(
+    world: World, receiver: Receiver, other: Receiver
+) -> None:
+    """P1: a hundred notices to one that hangs; the other agency's arrive as if it were alone."""
+    receiver.behaviour = receiver.hang
+    await world.notices(await world.agency(receiver.url), 100)
+    async with world.delivering(SMALL):
+        await eventually(lambda: _open(receiver, 4))
+        well = await world.agency(other.url)
+        started = time.monotonic()
+        await world.notices(well, 20)
+        await eventually(lambda: _received(other, 20))
+        assert time.monotonic() - started < 1
+        assert receiver.most_open == 4, "never more than its own slots"
+
+
+async def test_first_tries_do_not_wait_behind_retries(world: World, receiver: Receiver) -> None:
+    """Retries that hang take the retry slots and no more."""
+    receiver.script = [receiver.hang] * 2
+    agency = await world.agency(receiver.url)
+    await world.notices(agency, 50, attempts=3)
+    async with world.delivering(SMALL):
+        await eventually(lambda: _open(receiver, 2))
+        fresh = await world.notice(agency)
+        await eventually(lambda: _is(world, fresh, "delivered"))
+        assert len(receiver.requests) == 3
+
+
+async def test_more_than_fits_in_one_claim_is_delivered_without_waiting_for_a_poll(
+    world: World, receiver: Receiver
+) -> None:
+    agency = await world.agency(receiver.url)
+    started = time.monotonic()
+    await world.notices(agency, 60)
+    async with world.delivering(SMALL):
+        await eventually(lambda: _states(world, {"delivered": 60}))
+    assert time.monotonic() - started < 3
+    assert receiver.most_open <= 4
+    assert sorted(receiver.notice_ids) == sorted(set(receiver.notice_ids))
+
+
+async def test_two_processes_share_the_work_and_send_nothing_twice(
+    world: World, receiver: Receiver
+) -> None:
+    async with world.delivering(SMALL), world.delivering(SMALL):
+        await world.notices(await world.agency(receiver.url), 80)
+        await eventually(lambda: _states(world, {"delivered": 80}))
+    assert len(receiver.requests) == len(set(receiver.notice_ids)) == 80
+
+
+async def test_failures_in_a_row_hold_the_agency_page_a_person_and_drop_nothing(
+    world: World, receiver: Receiver
+) -> None:
+    receiver.behaviour = answer(500)
+    agency = await world.agency(receiver.url)
+    notices = await world.notices(agency, 12)
+    async with world.delivering(SMALL):
+        await eventually(lambda: _held(world))
+        await asyncio.sleep(0.05)
+        tried = len(receiver.requests)
+        assert 5 <= tried <= 8, "what was in flight when it tripped, and no more"
+        assert [kind for kind, _ in await world.tasks()] == ["unreachable"]
+        receiver.behaviour = answer(200)
+        await eventually(lambda: _states(world, {"delivered": 12}), within=8)
+    assert set(receiver.notice_ids) == set(notices)
+    rows = await world.rows("SELECT consecutive_failures, hold_until FROM notify.agencies")
+    assert tuple(rows[0]) == (0, None)
+
+
+async def test_a_held_agency_is_probed_by_one_delivery(world: World, receiver: Receiver) -> None:
+    receiver.behaviour = receiver.hang
+    agency = await world.agency(receiver.url, consecutive_failures=5)
+    await world.notices(agency, 10)
+    async with world.delivering(SMALL), world.delivering(SMALL):
+        await eventually(lambda: _open(receiver, 1))
+        await asyncio.sleep(0.1)
+        assert receiver.open_requests == 1
+        receiver.behaviour = answer(200)
+        receiver.released.set()
+        await eventually(lambda: _states(world, {"delivered": 10}))
+
+
+async def test_a_failed_probe_holds_twice_as_long(world: World, receiver: Receiver) -> None:
+    receiver.behaviour = answer(503)
+    await world.notices(await world.agency(receiver.url, consecutive_failures=5), 10)
+    async with world.delivering(SMALL):
+        await eventually(lambda: _failures(world, 6))
+    assert len(receiver.requests) == 1
+    rows = await world.rows(
+        "SELECT extract(epoch FROM hold_until - clock_timestamp()) AS wait FROM notify.agencies"
+    )
+    assert 1 < float(rows[0].wait) <= 2
+
+
+async def test_an_agency_that_is_held_costs_the_others_nothing(
+    world: World, receiver: Receiver, other: Receiver
+) -> None:
+    await world.notices(await world.agency(receiver.url), 300)
+    await world.rows(
+        "UPDATE notify.agencies SET consecutive_failures = 9, "
+        "hold_until = clock_timestamp() + CAST('1 hour' AS interval) RETURNING 1"
+    )
+    well = await world.notices(await world.agency(other.url), 3)
+    async with world.delivering():
+        await eventually(lambda: _received(other, 3))
+    assert sorted(other.notice_ids) == sorted(well)
+    assert receiver.connections == 0
+
+
+async def _is(world: World, notice: str, state: str) -> bool:
+    return await world.state(notice) == state
+
+
+async def _states(world: World, expected: dict[str, int]) -> bool:
+    return await world.states() == expected
+
+
+async def _held(world: World) -> bool:
+    rows = await world.rows("SELECT hold_until FROM notify.agencies")
+    return rows[0].hold_until is not None
+
+
+async def _failures(world: World, count: int) -> bool:
+    rows = await world.rows("SELECT consecutive_failures AS n FROM notify.agencies")
+    return bool(rows[0].n == count)
+
+
+async def _received(receiver: Receiver, count: int) -> bool:
+    return len(receiver.requests) >= count
+
+
+async def _open(receiver: Receiver, count: int) -> bool:
+    return receiver.open_requests >= count
