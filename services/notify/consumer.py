@@ -1,6 +1,6 @@
 """What notify does with the events it consumes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import store, task_store, tasks
+from services.notify.agencies import Directory
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
 from services.notify.directory import Directories
@@ -16,7 +17,7 @@ from services.notify.drafting import Clerk, Draft, Occasion, draft
 from services.notify.fanout import Rulebook, route
 from services.notify.intake_client import Intake, Projection
 from services.notify.plan_events import events, tasks_for
-from services.notify.planning import Plan, plan_version
+from services.notify.planning import Earlier, plan_version
 from services.notify.rulebook import profiles
 from services.notify.tasks import TaskKind
 from shared.contracts.base import Event
@@ -27,6 +28,7 @@ from shared.runtime.db import wake_after_commit
 from shared.runtime.errors import Permanent
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
+from shared.runtime.sealing import WrappedKey
 
 log = structlog.get_logger()
 
@@ -35,7 +37,7 @@ ReferralVersion = ReferralReceived | ReferralAmended
 
 
 class PlanReferral:
-    """Plans one version of a referral: routes it, freezes the recipients, seals their copies."""
+    """Plans versions of referrals: routes each, freezes its recipients, seals their copies."""
 
     def __init__(
         self,
@@ -66,43 +68,69 @@ class PlanReferral:
     async def apply(
         self, session: AsyncSession, event: Event, data: ReferralVersion, material: Projection
     ) -> None:
-        """1. Take the plan: handled twice, the second time ends here.
-        2. Lock what earlier versions became, then decide.
+        await self.apply_all(session, [(event, data, material)])
+
+    async def apply_all(
+        self,
+        session: AsyncSession,
+        batch: Sequence[tuple[Event, ReferralVersion, Projection]],
+    ) -> None:
+        """1. Take the plans: what was planned before is done, and left out.
+        2. Lock what earlier versions became, then decide, each referral for itself.
         3. Insert, supersede, emit, and file tasks, all in the worker's transaction.
         """
         now = self._clock()
         directory = await self._directories.current(session)
-        occasion = Occasion(
-            data.referral_id, data.version, self._rulebook.version, directory.version, now
-        )
-        if not await store.take_plan(session, occasion):
-            return
-        history = await store.lock_history(session, data.referral_id) if data.version > 1 else []
-        allowed = directory.samples() if material.synthetic else directory
-        facts = [child.routing for child in material.children]
-        routed = route(data.trigger, facts, allowed, self._rulebook, today(now))
-        plan = plan_version(routed, history, allowed, today(now))
-        await self._carry_out(session, plan, occasion, material, routed.unresolved)
+        occasions = {
+            data.referral_id: Occasion(
+                data.referral_id, data.version, self._rulebook.version, directory.version, now
+            )
+            for _, data, _ in batch
+        }
+        taken = await store.take_plans(session, list(occasions.values()))
+        projections = [material for _, data, material in batch if data.referral_id in taken]
+        later = [each.referral_id for each in projections if each.version > 1]
+        known = await store.child_keys(session, later) if later else {}
+        history = await store.lock_history(session, later) if later else []
+        drafts = []
+        for each in projections:
+            before = [one for one in history if one.referral_id == each.referral_id]
+            drafts.append(self._draft(each, before, directory, occasions[each.referral_id]))
+        await self._carry_out(session, drafts, projections, known, now)
+
+    def _draft(
+        self,
+        projection: Projection,
+        history: Sequence[Earlier],
+        directory: Directory,
+        occasion: Occasion,
+    ) -> Draft:
+        allowed = directory.samples() if projection.synthetic else directory
+        facts = [child.routing for child in projection.children]
+        on = today(occasion.now)
+        routed = route(projection.trigger, facts, allowed, self._rulebook, on)
+        return draft(plan_version(routed, history, allowed, on), routed.unresolved, occasion)
 
     async def _carry_out(
         self,
         session: AsyncSession,
-        plan: Plan,
-        occasion: Occasion,
-        projection: Projection,
-        unresolved: tuple[str, ...],
+        drafts: Sequence[Draft],
+        projections: Sequence[Projection],
+        known: Mapping[str, WrappedKey],
+        now: datetime,
     ) -> None:
-        drafted = draft(plan, occasion)
-        known = {}
-        if occasion.version > 1:
-            children = [child.child_id for child in projection.children]
-            known = await store.child_keys(session, children)
-        await store.supersede(session, plan, occasion)
-        await store.insert_plan(session, self._clerk.rows(drafted, projection, known))
-        await task_store.file_tasks(session, tasks_for(drafted, unresolved), occasion.now)
-        await self._outbox.emit(session, occasion.now, *events(drafted))
+        if not drafts:
+            return
+        await store.supersede(session, drafts, now)
+        rows = [
+            self._clerk.rows(each, projection, known)
+            for each, projection in zip(drafts, projections, strict=True)
+        ]
+        await store.insert_plans(session, rows)
+        await task_store.file_tasks(session, [t for each in drafts for t in tasks_for(each)], now)
+        await self._outbox.emit(session, now, *(e for each in drafts for e in events(each)))
         wake_after_commit(session, DELIVER_WAKE)
-        _after_commit(session, drafted)
+        _after_commit(session, drafts)
 
 
 class FileBreach:
@@ -133,19 +161,20 @@ class NoteCorrection:
         await task_store.add_note(session, TaskKind.BREACHED, data.clock_id, note)
 
 
-def _after_commit(session: AsyncSession, drafted: Draft) -> None:
-    """Log the plan once it stands. The fail points are the kill harness's."""
+def _after_commit(session: AsyncSession, drafts: Sequence[Draft]) -> None:
+    """Log the plans once they stand. The fail points are the kill harness's."""
     failpoint("notify.plan.before_commit")
 
     def committed(_: object) -> None:
         failpoint("notify.plan.after_commit")
-        log.info(
-            "referral_planned",
-            referral_id=drafted.occasion.referral_id,
-            version=drafted.occasion.version,
-            notices=len(drafted.told),
-            refused=len(drafted.refused) + len(drafted.withheld),
-            superseded=len(drafted.plan.ended) + len(drafted.plan.last_tries),
-        )
+        for each in drafts:
+            log.info(
+                "referral_planned",
+                referral_id=each.occasion.referral_id,
+                version=each.occasion.version,
+                notices=len(each.told),
+                refused=len(each.refused) + len(each.withheld),
+                superseded=len(each.plan.ended) + len(each.plan.last_tries),
+            )
 
     sqlalchemy_event.listen(session.sync_session, "after_commit", committed, once=True)

@@ -49,9 +49,11 @@ class Draft:
     told: Mapping[str, NewNotice]
     refused: Mapping[str, Refused]
     withheld: Mapping[str, Refused]
+    unresolved: tuple[str, ...]
+    """Children whose town nobody on file polices."""
 
 
-def draft(plan: Plan, occasion: Occasion) -> Draft:
+def draft(plan: Plan, unresolved: tuple[str, ...], occasion: Occasion) -> Draft:
     """Give every leg its id: 128 random bits, for partners see it."""
     return Draft(
         occasion,
@@ -59,6 +61,7 @@ def draft(plan: Plan, occasion: Occasion) -> Draft:
         told={new_id("ntc"): notice for notice in plan.notices},
         refused={new_id("ntc"): leg for leg in plan.refused},
         withheld={new_id("ntc"): leg for leg in plan.withheld},
+        unresolved=unresolved,
     )
 
 

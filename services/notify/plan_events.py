@@ -32,12 +32,11 @@ def events(draft: Draft) -> Iterator[EventData]:
         yield _disclosures_refused(draft)
 
 
-def tasks_for(draft: Draft, unresolved: tuple[str, ...]) -> list[NewTask]:
-    """`unresolved`: children whose town nobody on file polices."""
+def tasks_for(draft: Draft) -> list[NewTask]:
     referral_id, version = draft.occasion.referral_id, draft.occasion.version
     legs = [*draft.refused.items(), *draft.withheld.items()]
     filed = [tasks.refused(referral_id, notice_id, version, leg) for notice_id, leg in legs]
-    return filed + [tasks.unresolved_town(referral_id, child_id) for child_id in unresolved]
+    return filed + [tasks.unresolved_town(referral_id, child) for child in draft.unresolved]
 
 
 def _planned(draft: Draft) -> NoticesPlanned:

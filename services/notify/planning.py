@@ -43,6 +43,7 @@ class Earlier:
     """
 
     notice_id: str
+    referral_id: str
     child_id: str
     agency_id: str
     role: Role

@@ -1,6 +1,6 @@
 """All SQL of planning, and of what the API shows. Nothing here commits."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models
-from services.notify.drafting import Occasion, PlanRows
-from services.notify.planning import DeliveryState, Earlier, Plan
+from services.notify.drafting import Draft, Occasion, PlanRows
+from services.notify.planning import DeliveryState, Earlier
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
 from shared.runtime.sealing import WrappedKey
@@ -18,57 +18,66 @@ _NOTICES = models.notices.fullname
 _DELIVERIES = models.deliveries.fullname
 
 
-async def take_plan(session: AsyncSession, occasion: Occasion) -> bool:
-    """Record that this version is planned. False: it, or a later one, has been planned before."""
+async def take_plans(session: AsyncSession, occasions: Sequence[Occasion]) -> set[str]:
+    """Record which versions are planned now; the referrals of those recorded.
+
+    Left out is a version that, or one after which, has been planned before.
+    """
     plans = models.plans.fullname
     taken = await session.execute(
         text(
             f"INSERT INTO {plans} "
             "(referral_id, version, rules_version, directory_version, planned_at) "
-            "SELECT :referral_id, :version, :rules, :directory, :now WHERE NOT EXISTS "
-            f"(SELECT FROM {plans} WHERE referral_id = :referral_id AND version > :version) "
-            "ON CONFLICT DO NOTHING RETURNING 1"
+            "SELECT n.* FROM unnest(CAST(:referral_ids AS text[]), CAST(:versions AS integer[]), "
+            "CAST(:rules AS text[]), CAST(:directories AS integer[]), "
+            "CAST(:nows AS timestamptz[])) "
+            "AS n(referral_id, version, rules_version, directory_version, planned_at) "
+            f"WHERE NOT EXISTS (SELECT FROM {plans} p WHERE p.referral_id = n.referral_id "
+            "AND p.version > n.version) ORDER BY n.referral_id "
+            "ON CONFLICT DO NOTHING RETURNING referral_id"
         ),
         {
-            "referral_id": occasion.referral_id,
-            "version": occasion.version,
-            "rules": occasion.rules_version,
-            "directory": occasion.directory_version,
-            "now": occasion.now,
+            "referral_ids": [each.referral_id for each in occasions],
+            "versions": [each.version for each in occasions],
+            "rules": [each.rules_version for each in occasions],
+            "directories": [each.directory_version for each in occasions],
+            "nows": [each.now for each in occasions],
         },
     )
-    return taken.first() is not None
+    return set(taken.scalars())
 
 
-async def lock_history(session: AsyncSession, referral_id: str) -> list[Earlier]:
-    """Every notice of the referral so far, its delivery locked until the transaction ends.
+async def lock_history(session: AsyncSession, referral_ids: Sequence[str]) -> list[Earlier]:
+    """Every notice of these referrals so far, its delivery locked until the transaction ends.
 
-    1. Lock: no claim begins and no attempt ends from here on.
+    1. Lock, in the order in which delivery locks too: no claim begins, no attempt ends from here.
     2. Read, in a statement of its own, so that it sees what was committed while it waited.
     """
     await session.execute(
         text(
-            f"SELECT FROM {_DELIVERIES} WHERE referral_id = :referral_id "
+            f"SELECT FROM {_DELIVERIES} WHERE referral_id = ANY(:referral_ids) "
             "ORDER BY notice_id FOR UPDATE"
         ),
-        {"referral_id": referral_id},
+        {"referral_ids": referral_ids},
     )
     rows = await session.execute(
         text(
-            "SELECT n.notice_id, n.child_id, n.agency_id, n.role, n.version, n.kind, d.state, "
+            "SELECT n.notice_id, n.referral_id, n.child_id, n.agency_id, n.role, n.version, "
+            "n.kind, d.state, "
             f"EXISTS (SELECT FROM {models.disclosures.fullname} a WHERE a.notice_id = n.notice_id "
             "AND (SELECT count(*) FILTER (WHERE o.outcome = 'failed') = 0 "
             "OR count(*) FILTER (WHERE o.outcome <> 'failed') > 0 "
             f"FROM {models.disclosure_outcomes.fullname} o "
             "WHERE o.disclosure_id = a.disclosure_id)) AS may_hold "
             f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
-            "WHERE n.referral_id = :referral_id"
+            "WHERE n.referral_id = ANY(:referral_ids)"
         ),
-        {"referral_id": referral_id},
+        {"referral_ids": referral_ids},
     )
     return [
         Earlier(
             notice_id=row.notice_id,
+            referral_id=row.referral_id,
             child_id=row.child_id,
             agency_id=row.agency_id,
             role=Role(row.role),
@@ -81,51 +90,58 @@ async def lock_history(session: AsyncSession, referral_id: str) -> list[Earlier]
     ]
 
 
-async def child_keys(session: AsyncSession, child_ids: Iterable[str]) -> dict[str, WrappedKey]:
-    """The data keys that these children already have."""
+async def child_keys(session: AsyncSession, referral_ids: Sequence[str]) -> dict[str, WrappedKey]:
+    """The data keys of the children whom these referrals have told of so far."""
     rows = await session.execute(
         text(
             f"SELECT child_id, kek_version, wrapped FROM {models.child_keys.fullname} "
-            "WHERE child_id = ANY(:child_ids)"
+            f"WHERE child_id IN (SELECT child_id FROM {_NOTICES} "
+            "WHERE referral_id = ANY(:referral_ids))"
         ),
-        {"child_ids": sorted(child_ids)},
+        {"referral_ids": referral_ids},
     )
     return {row.child_id: WrappedKey(row.kek_version, row.wrapped) for row in rows}
 
 
-async def insert_plan(session: AsyncSession, rows: PlanRows) -> None:
-    """One statement per table that gains anything, whatever the number of recipients."""
+async def insert_plans(session: AsyncSession, plans: Sequence[PlanRows]) -> None:
+    """One statement per table that gains anything, whatever the number of referrals."""
     for table, added in (
-        (models.child_keys, rows.child_keys),
-        (models.copies, rows.copies),
-        (models.notices, rows.notices),
-        (models.deliveries, rows.deliveries),
-        (models.refusals, rows.refusals),
+        (models.child_keys, [row for plan in plans for row in plan.child_keys]),
+        (models.copies, [row for plan in plans for row in plan.copies]),
+        (models.notices, [row for plan in plans for row in plan.notices]),
+        (models.deliveries, [row for plan in plans for row in plan.deliveries]),
+        (models.refusals, [row for plan in plans for row in plan.refusals]),
     ):
         if added:
-            await session.execute(insert(table), list(added))
+            await session.execute(insert(table), added)
 
 
-async def supersede(session: AsyncSession, plan: Plan, occasion: Occasion) -> None:
+async def supersede(session: AsyncSession, drafts: Sequence[Draft], now: datetime) -> None:
     """End what waits; let what is in flight end without another try. Rows are locked already."""
-    if not plan.ended and not plan.last_tries:
+    replaced = [
+        (each.notice_id, draft.occasion.version, waits)
+        for draft in drafts
+        for some, waits in ((draft.plan.ended, True), (draft.plan.last_tries, False))
+        for each in some
+    ]
+    if not replaced:
         return
     await session.execute(
         text(
-            f"UPDATE {_DELIVERIES} SET superseded_by = :version, "
-            "state = CASE WHEN notice_id = ANY(:ended) THEN :superseded ELSE state END, "
-            "next_attempt_at = CASE WHEN notice_id = ANY(:ended) THEN NULL "
-            "ELSE next_attempt_at END, "
-            "ended_at = CASE WHEN notice_id = ANY(:ended) THEN CAST(:now AS timestamptz) "
-            "ELSE ended_at END "
-            "WHERE notice_id = ANY(:ended) OR notice_id = ANY(:last_tries)"
+            f"UPDATE {_DELIVERIES} d SET superseded_by = r.version, "
+            "state = CASE WHEN r.waits THEN :superseded ELSE d.state END, "
+            "next_attempt_at = CASE WHEN NOT r.waits THEN d.next_attempt_at END, "
+            "ended_at = CASE WHEN r.waits THEN CAST(:now AS timestamptz) ELSE d.ended_at END "
+            "FROM unnest(CAST(:ids AS text[]), CAST(:versions AS integer[]), "
+            "CAST(:waits AS boolean[])) AS r(notice_id, version, waits) "
+            "WHERE d.notice_id = r.notice_id"
         ),
         {
-            "version": occasion.version,
-            "now": occasion.now,
+            "now": now,
             "superseded": DeliveryState.SUPERSEDED.value,
-            "ended": [each.notice_id for each in plan.ended],
-            "last_tries": [each.notice_id for each in plan.last_tries],
+            "ids": [notice_id for notice_id, _, _ in replaced],
+            "versions": [version for _, version, _ in replaced],
+            "waits": [waits for _, _, waits in replaced],
         },
     )
 

@@ -85,7 +85,8 @@ def drafted(*lapsed: Kind) -> tuple[Draft, PlanRows]:
     facts = [child.routing for child in fetched.children]
     routed = route(Trigger.CARELINE, facts, agencies, load_rulebook(), NOW.date())
     plan = plan_version(routed, [], agencies, NOW.date())
-    made = draft(plan, Occasion(REFERRAL, 1, "2026-1", agencies.version, NOW))
+    occasion = Occasion(REFERRAL, 1, "2026-1", agencies.version, NOW)
+    made = draft(plan, routed.unresolved, occasion)
     return made, Clerk(SEALER, COMMITTER).rows(made, fetched, {})
 
 
@@ -127,7 +128,7 @@ def test_p5_a_copy_opens_in_its_own_row_only() -> None:
 def test_p5_nothing_of_a_child_is_in_clear_in_rows_events_or_tasks() -> None:
     made, rows = drafted(Kind.FBI)
     written = repr(rows) + "".join(event.model_dump_json() for event in events(made))
-    written += repr(tasks_for(made, (CHILDREN[0],)))
+    written += repr(tasks_for(made))
     for secret in ("Test Child", "sees this of", "Ansonia", "Derby"):
         assert secret not in written
 
@@ -161,7 +162,7 @@ def test_p3_a_refusal_is_said_twice_and_becomes_a_task_and_no_notice() -> None:
     assert [type(event) for event in said] == [NoticesPlanned, NoticesRefused, DisclosuresRefused]
     assert len(rows.notices) == len(rows.deliveries) == 8
     assert len(rows.refusals) == 2
-    filed = tasks_for(made, ())
+    filed = tasks_for(made)
     assert {task.about for task in filed} == set(made.refused)
     assert all("no authority on file" in task.detail for task in filed)
 

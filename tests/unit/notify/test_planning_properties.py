@@ -39,6 +39,7 @@ def histories(draw: st.DrawFn) -> list[Earlier]:
             history.append(
                 Earlier(
                     notice_id=f"ntc_{child_id}_{agency_id}_{version}",
+                    referral_id="ref_one",
                     child_id=child_id,
                     agency_id=agency_id,
                     role=ROLE,
@@ -146,7 +147,15 @@ def test_an_agency_that_moves_keeps_its_leg() -> None:
     directory = Directory(2, (replace(agency("agy_1", "law"), name="Renamed"),), {})
     history = [
         Earlier(
-            "ntc_1", "chd_a", "agy_1", ROLE, 1, NoticeKind.ORIGINAL, DeliveryState.DELIVERED, True
+            "ntc_1",
+            "ref_one",
+            "chd_a",
+            "agy_1",
+            ROLE,
+            1,
+            NoticeKind.ORIGINAL,
+            DeliveryState.DELIVERED,
+            True,
         )
     ]
     (notice,) = plan_version(Route((), (), ()), history, directory, TODAY).notices

@@ -59,6 +59,7 @@ def earlier(
 ) -> Earlier:
     return Earlier(
         notice_id=f"ntc_{version}",
+        referral_id="ref_one",
         child_id="chd_one",
         agency_id="agy_police",
         role=Role.LOCAL_LAW_ENFORCEMENT,
