@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -364,3 +365,44 @@ async def test_p9_what_waits_has_an_age(planning: Planning) -> None:
     async with planning.db.transaction() as session:
         ages = await store.ages(session)
     assert all(ages[what] > 0 for what in ("delivery", "attempt", "task"))
+
+
+async def test_a_batch_is_planned_as_each_alone_would_be_in_few_statements(
+    planning: Planning,
+) -> None:
+    """Among it a second version, and one that is handled for the second time."""
+    child = Child()
+    again = planning.announce()
+    first = planning.announce(child)
+    await planning.plan(first)
+    await planning.set_state(FBI, "attempting", None)
+    await planning.plan(again)
+    batch = [
+        again,
+        planning.announce(child, referral_id=first.referral_id, version=2),
+        planning.announce(Child(towns=())),
+        planning.announce(Child(), Child()),
+    ]
+    materials = [await planning.handler.prepare(support.envelope(data), data) for data in batch]
+    statements: list[str] = []
+    sqlalchemy_event.listen(
+        planning.db.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _c, _u, statement, *_: statements.append(statement),
+    )
+    async with planning.db.transaction() as session:
+        await planning.handler.apply_all(
+            session,
+            [
+                (support.envelope(data), data, material)
+                for data, material in zip(batch, materials, strict=True)
+            ],
+        )
+    assert len(statements) <= 14
+    notices = await planning.rows(models.notices)
+    told = [sum(n["referral_id"] == data.referral_id for n in notices) for data in batch]
+    assert told == [5, 10, 4, 10]
+    second = {n["kind"] for n in notices if n["version"] == 2}
+    assert second == {"original", "correction"}
+    planned = [e for e in await planning.emitted() if isinstance(e, NoticesPlanned)]
+    assert len(planned) == 5
