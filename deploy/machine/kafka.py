@@ -65,6 +65,10 @@ class KafkaBroker:
             raise KafkaUnavailable("The Kafka broker is not started.")
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start on the data that is there, or on none; wait until every topic exists.
 

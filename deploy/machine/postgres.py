@@ -71,6 +71,10 @@ class PostgresServer:
             raise PostgresFailed("The PostgreSQL server is not started.")
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Make the cluster if there is none, start the server and wait until it serves.
 

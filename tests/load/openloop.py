@@ -1,0 +1,56 @@
+"""An open-loop client: requests leave when they are due, whether or not earlier ones came back."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request. Times are seconds of time.time(), comparable between processes."""
+
+    number: int
+    intended_at: float
+    answered_at: float
+    status: int
+    reference: str
+    """The referral's number, by which the receivers' copies are told apart; empty unless 201."""
+
+
+async def run(
+    send: Callable[[int], Awaitable[tuple[int, str]]],
+    *,
+    rate: float,
+    seconds: float,
+    first: int = 0,
+) -> list[Sent]:
+    """Send at `rate` per second for `seconds`; latencies count from the intended time."""
+    start = time.time() + 0.05
+    total = int(rate * seconds)
+    tasks = []
+    for index in range(total):
+        intended = start + index / rate
+        delay = intended - time.time()
+        if delay > 0:
+            await asyncio.sleep(delay)
+        tasks.append(asyncio.create_task(_one(send, first + index, intended)))
+    return list(await asyncio.gather(*tasks))
+
+
+async def _one(
+    send: Callable[[int], Awaitable[tuple[int, str]]], number: int, intended: float
+) -> Sent:
+    try:
+        status, reference = await send(number)
+    except Exception:
+        status, reference = 0, ""
+    return Sent(number, intended, time.time(), status, reference)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which `share` of them lie; 0 for none."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
