@@ -177,6 +177,7 @@ Index(
     deliveries.c.attempt_deadline,
     postgresql_where=text("state = 'attempting'"),
 )
+Index("ix_deliveries_blocked", deliveries.c.notice_id, postgresql_where=text("state = 'blocked'"))
 Index(
     "ix_deliveries_recipient",
     deliveries.c.referral_id,

@@ -364,7 +364,14 @@ async def test_p9_what_waits_has_an_age(planning: Planning) -> None:
     await planning.set_state(FBI, "attempting", None)
     async with planning.db.transaction() as session:
         ages = await store.ages(session)
-    assert all(ages[what] > 0 for what in ("delivery", "attempt", "task"))
+    assert all(ages[what] > 86_400 for what in ("delivery", "attempt", "task"))
+
+
+async def test_p9_a_blocked_version_waits_visibly(planning: Planning) -> None:
+    await planning.plan(planning.announce())
+    async with planning.db.transaction() as session:
+        await session.execute(text("UPDATE notify.deliveries SET state = 'blocked'"))
+        assert (await store.ages(session))["delivery"] > 0
 
 
 async def test_a_batch_is_planned_as_each_alone_would_be_in_few_statements(

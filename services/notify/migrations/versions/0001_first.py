@@ -489,6 +489,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'attempting'"),
     )
     op.create_index(
+        "ix_deliveries_blocked",
+        "deliveries",
+        ["notice_id"],
+        unique=False,
+        schema="notify",
+        postgresql_where=sa.text("state = 'blocked'"),
+    )
+    op.create_index(
         "ix_deliveries_first_tries",
         "deliveries",
         ["agency_id", "next_attempt_at"],
