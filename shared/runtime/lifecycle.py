@@ -1,16 +1,21 @@
 """One process: its roles as supervised tasks, and an orderly end on SIGTERM."""
 
 import asyncio
+import gc
 import signal
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import structlog
+import uvloop
 
 from shared.runtime import metrics
 from shared.runtime.logging import where
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 Role = Callable[[asyncio.Event], Awaitable[None]]
 """A role runs until the event it is handed is set, then finishes its unit of work and returns."""
@@ -20,6 +25,21 @@ _DRAIN_SECONDS = 10.0
 _CANCEL_SECONDS = 2.0
 _LAG_EVERY = 0.25
 _LAG_WINDOW = 40
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a process's main coroutine, on uvloop."""
+    return uvloop.run(main)
+
+
+def settle() -> None:
+    """Call it once everything is put together, before the work begins.
+
+    What exists by then lives as long as the process; walking it, the collector would hold up
+    whoever is being answered by 50 to 100 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def run_roles(roles: Mapping[str, Role], *, stop: asyncio.Event | None = None) -> None:
