@@ -45,6 +45,8 @@ EVENTS: dict[str, frozenset[str]] = {
         "attempts_recorded": "accepted rejected not_sent unknown",
         # services/audit
         "audit_forked": "reason",
+        # services/deadlines
+        "clocks_breached": "count",
     }.items()
 }
 """`level`, `time` and `service` come with every event."""

@@ -92,3 +92,18 @@ AUDIT_FORKS = Counter(
     "hartline_audit_forks_total",
     "Times that the log refused to sign because its tree contradicts a tree that was signed.",
 )
+
+# Deadlines
+
+CLOCKS_BREACHED = Counter(
+    "hartline_deadlines_breaches_total", "Clocks that ran out, by policy.", ["policy"]
+)
+BREACHES_CORRECTED = Counter(
+    "hartline_deadlines_corrections_total",
+    "Breaches that a fact dated in time took back, by policy.",
+    ["policy"],
+)
+NEXT_DUE = Gauge(
+    "hartline_deadlines_next_due_seconds",
+    "Until the next open clock falls due; NaN when none is open.",
+)

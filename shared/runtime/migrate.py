@@ -6,6 +6,7 @@ is `run(metadata)`. The schema and its roles must exist (deploy/machine/bootstra
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import structlog
@@ -27,20 +28,19 @@ SERVICES = ("intake", "notify", "deadlines", "audit", "bus")
 
 _INI = Path(__file__).parents[2] / "alembic.ini"
 _DSN = "hartline.owner_dsn"
+_ONE_AT_A_TIME = threading.Lock()  # Alembic keeps what it works on in module globals.
 
 
 def upgrade(service: str, owner_dsn: str) -> None:
     """Bring one schema to head. Blocking; from async code call it in a thread."""
-    config = _config(service)
-    config.attributes[_DSN] = owner_dsn
-    command.upgrade(config, "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(_config(service, owner_dsn), "head")
 
 
 def check_drift(service: str, owner_dsn: str) -> None:
     """Raises CommandError when the tables in the code and in the schema differ. Blocking."""
-    config = _config(service)
-    config.attributes[_DSN] = owner_dsn
-    command.check(config)
+    with _ONE_AT_A_TIME:
+        command.check(_config(service, owner_dsn))
 
 
 def run(metadata: MetaData) -> None:
@@ -72,8 +72,8 @@ async def check_head(engine: AsyncEngine, service: str) -> None:
         log.warning("schema_newer", revision=",".join(sorted(found)))
 
 
-def _config(service: str) -> Config:
-    return Config(str(_INI), ini_section=service)
+def _config(service: str, owner_dsn: str | None = None) -> Config:
+    return Config(str(_INI), ini_section=service, attributes={_DSN: owner_dsn})
 
 
 def _owner_dsn(service: str) -> str:
@@ -114,13 +114,22 @@ def _migrate(connection: Connection, schema: str, metadata: MetaData) -> None:
         compare_server_default=True,
     )
     with context.begin_transaction():
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+            {"name": f"hartline migrations {schema}"},
+        )
         connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         if not connection.scalar(
             text("SELECT 1 FROM pg_namespace WHERE nspname = :schema"), {"schema": schema}
         ):
             raise CommandError(f"The schema {schema} does not exist: run the bootstrap first.")
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-            {"name": f"hartline migrations {schema}"},
-        )
         context.run_migrations()
+        _keep_version_from_runtime(connection, schema)
+
+
+def _keep_version_from_runtime(connection: Connection, schema: str) -> None:
+    """The runtime role, which the schema's default privileges let write, may only read it."""
+    table, role = f"{schema}.alembic_version", f"hartline_{schema}_app"
+    there = text("SELECT to_regclass(:table) IS NOT NULL AND to_regrole(:role) IS NOT NULL")
+    if connection.scalar(there, {"table": table, "role": role}):
+        connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {role}"))

@@ -1,0 +1,158 @@
+"""Transactions, wakes and what counts as "away", against a real server."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from shared.runtime.db import (
+    Database,
+    UnsafeServer,
+    check_server,
+    forget_on_crash,
+    unavailable,
+    wake_after_commit,
+)
+from shared.runtime.errors import Misconfigured
+from shared.runtime.wakes import Wakes
+from tests.support.databases import FreshDatabase
+
+
+async def test_a_wake_is_sent_after_the_commit_and_never_after_a_rollback(
+    database: FreshDatabase,
+) -> None:
+    wakes = Wakes()
+    db = database.open("bus", wakes=wakes)
+    async with db.transaction() as session:
+        wake_after_commit(session, "relay")
+        assert not await wakes.wait("relay", 0)
+    assert await wakes.wait("relay", 0)
+    with pytest.raises(RuntimeError):
+        await fail(db)
+    assert not await wakes.wait("relay", 0)
+
+
+async def fail(db: Database) -> None:
+    async with db.transaction() as session:
+        wake_after_commit(session, "relay")
+        raise RuntimeError
+
+
+async def test_a_database_error_shows_no_parameter(database: FreshDatabase) -> None:
+    """P5"""
+    db = database.open("bus")
+    with pytest.raises(DBAPIError) as failed:
+        async with db.transaction() as session:
+            await session.execute(
+                text("SELECT 1 / (length(:name) - 14)"), {"name": "Test Child One"}
+            )
+    assert "Child" not in str(failed.value)
+    assert not unavailable(failed.value)
+
+
+async def test_the_server_s_clock_is_read_in_utc(database: FreshDatabase) -> None:
+    async with database.open("bus").transaction() as session:
+        assert await session.scalar(text("SHOW timezone")) == "UTC"
+
+
+async def test_only_a_transaction_that_asks_may_be_forgotten(database: FreshDatabase) -> None:
+    db = database.open("bus")
+    async with db.transaction() as session:
+        await forget_on_crash(session)
+        assert await session.scalar(text("SHOW synchronous_commit")) == "off"
+    async with db.transaction() as session:
+        assert await session.scalar(text("SHOW synchronous_commit")) == "on"
+
+
+async def test_a_server_that_may_forget_a_commit_refuses_the_start(
+    database: FreshDatabase,
+) -> None:
+    """P1"""
+    db = database.open("bus")
+    await check_server(db.engine)
+    place = f'ROLE hartline_bus_app IN DATABASE "{database.name}"'
+    async with db.transaction() as session:
+        await session.execute(text(f"ALTER {place} SET synchronous_commit = off"))
+    await database.close()
+    with pytest.raises(UnsafeServer, match="synchronous_commit = off and may lose") as refused:
+        await check_server(database.open("bus").engine)
+    assert isinstance(refused.value, Misconfigured)
+
+
+async def test_a_connection_cut_by_the_server_counts_as_away_and_the_next_call_works(
+    database: FreshDatabase,
+) -> None:
+    db = database.open("bus", pool_size=1)
+    with pytest.raises(DBAPIError) as cut:
+        async with db.transaction() as session:
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert unavailable(cut.value)
+    async with db.transaction() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_full_pool_and_a_server_that_is_not_there_count_as_away(
+    database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = database.open("bus", pool_size=1)
+    monkeypatch.setattr(db.engine.pool, "_timeout", 0.01)
+    async with db.transaction() as holding:
+        await holding.execute(text("SELECT 1"))
+        with pytest.raises(Exception, match="QueuePool limit") as full:
+            await select_one(db)
+    assert unavailable(full.value)
+    nobody = Database.open("postgresql://x:y@127.0.0.1:1/x", Wakes(), name="test")
+    with pytest.raises(OSError, match="Connect call failed") as absent:
+        await select_one(nobody)
+    assert unavailable(absent.value)
+
+
+async def select_one(db: Database) -> None:
+    async with db.transaction() as session:
+        await session.execute(text("SELECT 1"))
+
+
+async def test_a_deadlock_counts_as_away(database: FreshDatabase) -> None:
+    owner, db = database.open("bus", owner=True), database.open("bus")
+    async with owner.transaction() as session:
+        await session.execute(text("CREATE TABLE bus.pair (id int PRIMARY KEY, n int)"))
+        await session.execute(text("INSERT INTO bus.pair VALUES (1, 0), (2, 0)"))
+    met = asyncio.Barrier(2)
+
+    async def update(first: int, second: int) -> None:
+        async with db.transaction() as session:
+            for number in (first, second):
+                await session.execute(text(f"UPDATE bus.pair SET n = 1 WHERE id = {number}"))
+                if number == first:
+                    await met.wait()
+
+    one, two = await asyncio.gather(update(1, 2), update(2, 1), return_exceptions=True)
+    [error] = [found for found in (one, two) if found is not None]
+    assert unavailable(error)
+
+
+async def test_a_plan_made_stale_by_a_migration_counts_as_away(database: FreshDatabase) -> None:
+    owner, db = database.open("bus", owner=True), database.open("bus", pool_size=1)
+    async with owner.transaction() as session:
+        await session.execute(text("CREATE TABLE bus.wide (id int)"))
+    async with db.transaction() as session:
+        await session.execute(text("SELECT * FROM bus.wide"))
+    async with owner.transaction() as session:
+        await session.execute(text("ALTER TABLE bus.wide ADD COLUMN more text"))
+    with pytest.raises(DBAPIError) as stale:
+        async with db.transaction() as session:
+            await session.execute(text("SELECT * FROM bus.wide"))
+    assert unavailable(stale.value)
+    async with db.transaction() as session:
+        await session.execute(text("SELECT * FROM bus.wide"))
+
+
+async def test_a_broken_constraint_is_not_the_server_s_absence(database: FreshDatabase) -> None:
+    async with database.open("bus", owner=True).transaction() as session:
+        await session.execute(text("CREATE TABLE bus.once (id int PRIMARY KEY)"))
+        await session.execute(text("INSERT INTO bus.once VALUES (1)"))
+    with pytest.raises(IntegrityError) as broken:
+        async with database.open("bus").transaction() as session:
+            await session.execute(text("INSERT INTO bus.once VALUES (1)"))
+    assert not unavailable(broken.value)
