@@ -1,6 +1,7 @@
 """Handlers: every disclosure that happened, or was refused, becomes submissions to the log."""
 
 import secrets
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,6 +29,11 @@ class Record:
         self, session: AsyncSession, event: Event, data: EventData, material: list[Submission]
     ) -> None:
         await store.submit(session, material)
+
+    async def apply_all(
+        self, session: AsyncSession, batch: Sequence[tuple[Event, EventData, list[Submission]]]
+    ) -> None:
+        await store.submit(session, [each for _, _, material in batch for each in material])
 
 
 HANDLERS: Handlers = dict.fromkeys(

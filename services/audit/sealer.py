@@ -164,7 +164,7 @@ class Sealer:
     def _refuse(self, reason: str) -> NoReturn:
         self.forked = (
             f"The audit log refuses to sign: {reason}. The database was restored or changed; "
-            "keep it as it is, and see docs/runbook.md."
+            "keep it as it is, and see docs/audit.md."
         )
         metrics.AUDIT_FORKS.inc()
         log.error("audit_forked", reason=reason)
