@@ -58,14 +58,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact. `event_id` and `index` (its place in the event) identify it for good.
+    """One fact. `event_id` and `place` (in the event, from 0) identify it for good.
 
     `occurred_at` is when it happened, never when we heard of it. A refused duty with no agency
     that fits its role has no `agency_id`; a fact about a whole route has no `child_id`.
     """
 
     event_id: str
-    index: int
+    place: int
     kind: FactKind
     referral_id: str
     occurred_at: datetime
@@ -95,10 +95,10 @@ def facts_of(event_id: str, data: FactBearing) -> tuple[Fact, ...]:
 
 
 def _stated(event_id: str, data: ReferralReceived | ReferralAmended) -> Iterator[Fact]:
-    for index, child in enumerate(data.children):
+    for place, child in enumerate(data.children):
         yield Fact(
             event_id,
-            index,
+            place,
             FactKind.STATED,
             data.referral_id,
             data.recorded_at,
@@ -110,33 +110,33 @@ def _stated(event_id: str, data: ReferralReceived | ReferralAmended) -> Iterator
 
 def _planned(event_id: str, data: NoticesPlanned) -> Iterator[Fact]:
     yield Fact(event_id, 0, FactKind.ROUTED, data.referral_id, data.planned_at, data.version)
-    for index, leg in enumerate(data.notices, start=1):
+    for place, leg in enumerate(data.notices, start=1):
         supersession = leg.kind is NoticeKind.SUPERSESSION
         kind = FactKind.SUPERSESSION_PLANNED if supersession else FactKind.PLANNED
-        yield _of_leg(event_id, index, kind, data.referral_id, data.planned_at, data.version, leg)
+        yield _of_leg(event_id, place, kind, data.referral_id, data.planned_at, data.version, leg)
 
 
 def _refused(event_id: str, data: NoticesRefused) -> Iterator[Fact]:
     kind = FactKind.REFUSED
-    for index, leg in enumerate(data.notices):
-        yield _of_leg(event_id, index, kind, data.referral_id, data.refused_at, data.version, leg)
+    for place, leg in enumerate(data.notices):
+        yield _of_leg(event_id, place, kind, data.referral_id, data.refused_at, data.version, leg)
 
 
 def _delivered(event_id: str, data: NoticesDelivered) -> Iterator[Fact]:
     kind = FactKind.DELIVERED
-    for index, leg in enumerate(data.notices):
-        yield _of_leg(event_id, index, kind, data.referral_id, leg.delivered_at, leg.version, leg)
+    for place, leg in enumerate(data.notices):
+        yield _of_leg(event_id, place, kind, data.referral_id, leg.delivered_at, leg.version, leg)
 
 
 def _superseded(event_id: str, data: NoticesSuperseded) -> Iterator[Fact]:
     kind = FactKind.SUPERSEDED
-    for index, leg in enumerate(data.notices):
-        yield _of_leg(event_id, index, kind, data.referral_id, data.superseded_at, leg.version, leg)
+    for place, leg in enumerate(data.notices):
+        yield _of_leg(event_id, place, kind, data.referral_id, data.superseded_at, leg.version, leg)
 
 
 def _of_leg(
     event_id: str,
-    index: int,
+    place: int,
     kind: FactKind,
     referral_id: str,
     occurred_at: datetime,
@@ -145,7 +145,7 @@ def _of_leg(
 ) -> Fact:
     return Fact(
         event_id,
-        index,
+        place,
         kind,
         referral_id,
         occurred_at,

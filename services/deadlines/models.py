@@ -37,7 +37,7 @@ facts = Table(
     "facts",
     metadata,
     Column("event_id", Text, primary_key=True),
-    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("referral_id", Text, nullable=False),
     Column("occurred_at", TIME, nullable=False, comment="When it happened, not when we heard."),

@@ -2,17 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from services.deadlines.facts import Fact, FactKind, Statement
 from services.deadlines.policy import EveryAgencyTold, Policy
-
-SETTLE = timedelta(milliseconds=250)
-"""How long a fact may take from happening to being committed by the service that saw it."""
-PATIENCE = timedelta(minutes=2)
-"""How long a breach may wait for facts that are still on their way."""
-RECHECK = timedelta(seconds=1)
 
 
 class Lacking(StrEnum):
@@ -49,41 +43,6 @@ class Standing:
     @property
     def in_time(self) -> bool:
         return self.satisfied_at is not None and self.satisfied_at <= self.due_at
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing will happen to this clock by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class LookAgain:
-    """Too early to say. `since`: since when the breach has been waiting for facts, if it is."""
-
-    at: datetime
-    since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """The clock ran out at `due_at`."""
-
-    due_at: datetime
-
-
-Verdict = Rest | LookAgain | Breach
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What we know of facts that have not reached us.
-
-    `complete_until`: every event of notify's up to then has left it; null when it cannot be asked.
-    `unfinished`: something about this referral is known to be under way.
-    """
-
-    complete_until: datetime | None
-    unfinished: bool
 
 
 def statements(facts: Iterable[Fact]) -> Mapping[str, Statement]:
@@ -125,41 +84,6 @@ def state_of(standing: Standing, breached_at: datetime | None) -> ClockState:
     return ClockState.SATISFIED_LATE
 
 
-def look_at(standing: Standing, breached_at: datetime | None) -> datetime | None:
-    """When the sweeper must look at a clock; None when nothing will come of looking."""
-    if breached_at is not None or standing.in_time:
-        return None
-    return standing.due_at + SETTLE
-
-
-def look(
-    standing: Standing,
-    breached_at: datetime | None,
-    since: datetime | None,
-    evidence: Evidence,
-    now: datetime,
-) -> Verdict:
-    """What to do about a clock whose time to look has come.
-
-    A breach waits while facts dated up to the due time may be on their way, and no longer than
-    PATIENCE after due, or after it was first found overdue (`since`).
-    """
-    first = look_at(standing, breached_at)
-    if first is None:
-        return Rest()
-    if now < first:
-        return LookAgain(first, None)
-    since = since or max(standing.due_at, now - SETTLE)
-    if _all_here(evidence, first) or now >= since + PATIENCE:
-        return Breach(standing.due_at)
-    return LookAgain(min(now + RECHECK, since + PATIENCE), since)
-
-
-def _all_here(evidence: Evidence, moment: datetime) -> bool:
-    until = evidence.complete_until
-    return until is not None and until >= moment and not evidence.unfinished
-
-
 @dataclass(frozen=True, slots=True)
 class _Leg:
     """The recipients of one role in one version. `unlawful`: nobody may be told for some duty."""
@@ -196,10 +120,12 @@ def _plan_times(facts: Sequence[Fact]) -> Mapping[int, datetime]:
 
 
 def _leg(rule: EveryAgencyTold, child_id: str, version: int, facts: Sequence[Fact]) -> _Leg:
+    empty = _without_content(facts)
     mine = [
         fact
         for fact in facts
         if (fact.version, fact.child_id, fact.role) == (version, child_id, rule.role)
+        and fact.notice_id not in empty
     ]
     refused = [fact for fact in mine if fact.kind is FactKind.REFUSED]
     planned = [fact for fact in mine if fact.kind is FactKind.PLANNED]
@@ -212,7 +138,7 @@ def _leg(rule: EveryAgencyTold, child_id: str, version: int, facts: Sequence[Fac
 
 def _told(rule: EveryAgencyTold, child_id: str, facts: Sequence[Fact]) -> Mapping[str, datetime]:
     """When each agency was first told of the child. A supersession tells nothing of it."""
-    empty = {fact.notice_id for fact in facts if fact.kind is FactKind.SUPERSESSION_PLANNED}
+    empty = _without_content(facts)
     told: dict[str, datetime] = {}
     for fact in facts:
         if fact.kind not in rule.by or fact.child_id != child_id or fact.notice_id in empty:
@@ -221,6 +147,10 @@ def _told(rule: EveryAgencyTold, child_id: str, facts: Sequence[Fact]) -> Mappin
             earlier = told.get(fact.agency_id, fact.occurred_at)
             told[fact.agency_id] = min(fact.occurred_at, earlier)
     return told
+
+
+def _without_content(facts: Sequence[Fact]) -> frozenset[str | None]:
+    return frozenset(f.notice_id for f in facts if f.kind is FactKind.SUPERSESSION_PLANNED)
 
 
 def _lacking(leg: _Leg, told: Mapping[str, datetime], moment: datetime) -> Lacking | None:

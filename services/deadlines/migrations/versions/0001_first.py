@@ -83,7 +83,7 @@ def upgrade() -> None:
     op.create_table(
         "facts",
         sa.Column("event_id", sa.Text(), nullable=False),
-        sa.Column("index", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("referral_id", sa.Text(), nullable=False),
         sa.Column(
@@ -109,7 +109,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.PrimaryKeyConstraint("event_id", "index"),
+        sa.PrimaryKeyConstraint("event_id", "place"),
         schema="deadlines",
         comment="Append-only. Kept with or without a clock to match: topics race.",
     )

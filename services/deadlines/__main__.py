@@ -1,0 +1,90 @@
+"""The deadlines service's processes and commands.
+
+python -m services.deadlines [ROLE …]         every role, or only those named
+python -m services.deadlines policies [DIR]   check the policy files, and show what they say
+python -m services.deadlines parked …         see --help; also bus replay, prune
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import structlog
+
+from services.deadlines.models import INBOX, OUTBOX
+from services.deadlines.policy_files import SHIPPED, load
+from services.deadlines.settings import DeadlinesSettings
+from services.deadlines.wiring import NAME, open_app, open_database
+from shared.messaging.commands import COMMANDS, MessagingTables, run_command
+from shared.runtime import logging
+from shared.runtime.db import UnsafeServer, unavailable
+from shared.runtime.errors import Misconfigured
+from shared.runtime.lifecycle import run_roles
+from shared.runtime.wakes import Wakes
+
+log = structlog.get_logger()
+
+ROLES = ("api", "consume", "work", "sweep", "relay")
+
+
+def main(argv: list[str]) -> int:
+    """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
+    try:
+        return asyncio.run(_main(argv))
+    except (Misconfigured, UnsafeServer) as error:
+        return _end(str(error), 2)
+    except Exception as error:
+        if unavailable(error):
+            return _end("PostgreSQL does not answer: start it, then try again.", 1)
+        raise
+
+
+async def _main(argv: list[str]) -> int:
+    if argv and argv[0] in COMMANDS:
+        return await _command(argv)
+    if argv and argv[0] == "policies":
+        return _policies(argv[1:])
+    parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
+    parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
+    chosen = tuple(parser.parse_args(argv).roles) or ROLES
+    if unknown := [role for role in chosen if role not in ROLES]:
+        parser.error(f"there is no role {unknown[0]}: choose from {', '.join(ROLES)}")
+    await _run(DeadlinesSettings.load(), chosen)
+    return 0
+
+
+async def _run(settings: DeadlinesSettings, chosen: tuple[str, ...]) -> None:
+    logging.configure(NAME, settings.log_level)
+    async with open_app(settings, alone=set(chosen) == set(ROLES)) as app:
+        roles = {name: app.roles[name] for name in chosen}
+        log.info("started", roles=list(chosen))
+        await run_roles({**roles, "operations": app.operations})
+        log.info("stopped")
+
+
+async def _command(argv: list[str]) -> int:
+    db = open_database(DeadlinesSettings.load(), Wakes())
+    try:
+        return await run_command(NAME, argv, db, MessagingTables(outbox=OUTBOX, inbox=INBOX))
+    finally:
+        await db.close()
+
+
+def _policies(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=f"python -m services.{NAME} policies")
+    parser.add_argument("folder", nargs="?", type=Path, default=SHIPPED, help="with *.yaml files")
+    for policy in load(parser.parse_args(argv).folder):
+        law = policy.citation or "no citation: a policy of ours"
+        head = f"{policy.policy} {policy.version}: {policy.length.hours} h for {policy.duty}"
+        sys.stdout.write(f"{head} ({law}).\n    {policy.words}\n")
+    return 0
+
+
+def _end(sentence: str, code: int) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

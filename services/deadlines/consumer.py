@@ -1,0 +1,70 @@
+"""What deadlines does with the events it consumes: keep their facts, and fold."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.deadlines import store
+from services.deadlines.clocks import Clock
+from services.deadlines.facts import FactBearing, facts_of
+from services.deadlines.keeper import Keeper
+from shared.contracts.base import Event, EventData
+from shared.contracts.notices import (
+    NoticesDelivered,
+    NoticesPlanned,
+    NoticesRefused,
+    NoticesSuperseded,
+)
+from shared.contracts.referrals import ReferralAmended, ReferralReceived
+from shared.messaging.handler import Handler
+from shared.runtime.db import wake_after_commit
+from shared.runtime.ids import utc_now
+
+SWEEP_WAKE = "sweep"
+
+_SOON = timedelta(seconds=1)
+"""The sweeper polls this often: only what is due earlier need wake it."""
+
+
+class KeepFacts:
+    """Keeps the facts of one event and folds its referral again.
+
+    Facts are kept whether or not a clock exists yet: the topics race.
+    """
+
+    def __init__(self, keeper: Keeper, clock: Callable[[], datetime] = utc_now) -> None:
+        self._keeper = keeper
+        self._clock = clock
+
+    async def prepare(self, event: Event, data: FactBearing) -> None:
+        return None
+
+    async def apply(
+        self, session: AsyncSession, event: Event, data: FactBearing, material: None
+    ) -> None:
+        now = self._clock()
+        await store.hold_referral(session, data.referral_id)
+        await store.add_facts(session, facts_of(event.id, data))
+        folded = await self._keeper.fold(session, [data.referral_id])
+        await self._keeper.write(session, folded.clocks, folded, now)
+        if any(_soon(clock, now) for clock in folded.clocks):
+            wake_after_commit(session, SWEEP_WAKE)
+
+
+def handlers(keeper: Keeper) -> Mapping[type[EventData], Handler[Any]]:
+    """One for every event that carries facts."""
+    keep = KeepFacts(keeper)
+    return {
+        ReferralReceived: keep,
+        ReferralAmended: keep,
+        NoticesPlanned: keep,
+        NoticesRefused: keep,
+        NoticesDelivered: keep,
+        NoticesSuperseded: keep,
+    }
+
+
+def _soon(clock: Clock, now: datetime) -> bool:
+    return clock.look_at is not None and clock.look_at <= now + _SOON

@@ -1,0 +1,114 @@
+"""What the tables' rows mean."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from services.deadlines.clocks import Announced, Clock
+from services.deadlines.facts import Fact, FactKind, Statement
+from services.deadlines.sla import ClockState, Lacking, Standing
+from shared.contracts.codes import HtType, Role, Trigger
+
+
+def statement_json(statement: Statement) -> dict[str, object]:
+    return {
+        "received_at": statement.received_at.isoformat(),
+        "trigger": statement.trigger.value,
+        "ht_type": statement.ht_type.value,
+        "synthetic": statement.synthetic,
+    }
+
+
+def _statement(body: Mapping[str, Any]) -> Statement:
+    return Statement(
+        datetime.fromisoformat(body["received_at"]),
+        Trigger(body["trigger"]),
+        HtType(body["ht_type"]),
+        body["synthetic"],
+    )
+
+
+def fact(row: Row[Any]) -> Fact:
+    return Fact(
+        row.event_id,
+        row.place,
+        FactKind(row.kind),
+        row.referral_id,
+        row.occurred_at,
+        row.version,
+        row.child_id,
+        row.role and Role(row.role),
+        row.agency_id,
+        row.notice_id,
+        row.statement and _statement(json.loads(row.statement)),
+    )
+
+
+def clock(row: Row[Any]) -> Clock:
+    return Clock(
+        clock_id=row.clock_id,
+        referral_id=row.referral_id,
+        child_id=row.child_id,
+        duty=row.duty,
+        role=Role(row.role),
+        policy=row.policy,
+        policy_version=row.policy_version,
+        synthetic=row.synthetic,
+        standing=Standing(
+            row.basis_at, row.due_at, row.satisfied_at, row.lacking and Lacking(row.lacking)
+        ),
+        state=ClockState(row.state),
+        look_at=row.look_at,
+        waiting_since=row.waiting_since,
+        breach=_announced(row.breach_due_at, row.breach_discovered_at, None),
+        correction=_announced(
+            row.correction_due_at, row.correction_discovered_at, row.correction_satisfied_at
+        ),
+    )
+
+
+def _announced(
+    due_at: datetime | None, discovered_at: datetime | None, satisfied_at: datetime | None
+) -> Announced | None:
+    if due_at is None or discovered_at is None:
+        return None
+    return Announced(due_at, discovered_at, satisfied_at)
+
+
+def fact_values(fact: Fact) -> dict[str, object]:
+    return {
+        "event_id": fact.event_id,
+        "place": fact.place,
+        "kind": fact.kind.value,
+        "referral_id": fact.referral_id,
+        "occurred_at": fact.occurred_at,
+        "version": fact.version,
+        "child_id": fact.child_id,
+        "role": fact.role and fact.role.value,
+        "agency_id": fact.agency_id,
+        "notice_id": fact.notice_id,
+        "statement": fact.statement and statement_json(fact.statement),
+    }
+
+
+def clock_columns(clocks: Sequence[Clock]) -> dict[str, list[object]]:
+    return {
+        "clock_ids": [clock.clock_id for clock in clocks],
+        "referral_ids": [clock.referral_id for clock in clocks],
+        "child_ids": [clock.child_id for clock in clocks],
+        "duties": [clock.duty for clock in clocks],
+        "roles": [clock.role.value for clock in clocks],
+        "policies": [clock.policy for clock in clocks],
+        "versions": [clock.policy_version for clock in clocks],
+        "synthetic": [clock.synthetic for clock in clocks],
+        "bases": [clock.standing.basis_at for clock in clocks],
+        "dues": [clock.standing.due_at for clock in clocks],
+        "satisfied": [clock.standing.satisfied_at for clock in clocks],
+        "lacking": [clock.standing.lacking for clock in clocks],
+        "states": [clock.state.value for clock in clocks],
+        "looks": [clock.look_at for clock in clocks],
+        "waiting": [clock.waiting_since for clock in clocks],
+    }

@@ -1,0 +1,175 @@
+"""Facts, clocks, announcements and policy versions: all SQL that keeps them. Nothing commits."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.deadlines import models, rows
+from services.deadlines.clocks import Announced, Clock
+from services.deadlines.facts import Fact
+from services.deadlines.policy import Policy
+
+BREACHED = "breached"
+CORRECTED = "breach_corrected"
+
+
+async def hold_referral(session: AsyncSession, referral_id: str) -> None:
+    """Let nobody else fold this referral's facts until the transaction ends.
+
+    A lock of its own, because at first a referral has no clock whose row could be locked.
+    """
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
+        {"key": _lock_key(referral_id)},
+    )
+
+
+async def try_hold_referrals(session: AsyncSession, referral_ids: Iterable[str]) -> list[str]:
+    """Those of these referrals that nobody else is folding, now held."""
+    found = await session.execute(
+        text(
+            "SELECT id FROM unnest(CAST(:ids AS text[]), CAST(:keys AS text[])) AS r(id, key) "
+            "WHERE pg_try_advisory_xact_lock(hashtextextended(key, 0))"
+        ),
+        {
+            "ids": (ids := sorted(set(referral_ids))),
+            "keys": [_lock_key(referral_id) for referral_id in ids],
+        },
+    )
+    return list(found.scalars())
+
+
+def _lock_key(referral_id: str) -> str:
+    return f"hartline deadlines {referral_id}"
+
+
+async def add_facts(session: AsyncSession, facts: Sequence[Fact]) -> None:
+    """Keep facts, each once by its event and place in it."""
+    if not facts:
+        return
+    await session.execute(
+        insert(models.facts).on_conflict_do_nothing(),
+        [rows.fact_values(fact) for fact in facts],
+    )
+
+
+async def facts_of(
+    session: AsyncSession, referral_ids: Sequence[str]
+) -> Mapping[str, Sequence[Fact]]:
+    """Every fact of these referrals, by referral, in no order."""
+    found = await session.execute(_FACTS, {"ids": list(referral_ids)})
+    by_referral: dict[str, list[Fact]] = defaultdict(list)
+    for row in found:
+        by_referral[row.referral_id].append(rows.fact(row))
+    return by_referral
+
+
+async def knows(session: AsyncSession, referral_id: str) -> bool:
+    """Whether any fact speaks of this referral."""
+    found = await session.execute(
+        text("SELECT 1 FROM deadlines.facts WHERE referral_id = :id LIMIT 1"), {"id": referral_id}
+    )
+    return found.first() is not None
+
+
+async def clocks_of(
+    session: AsyncSession, referral_ids: Sequence[str], *, lock: bool = False
+) -> Mapping[str, Sequence[Clock]]:
+    """Every clock of these referrals, by referral; with `lock`, their rows locked."""
+    query = _CLOCKS_LOCKED if lock else _CLOCKS
+    found = await session.execute(query, {"ids": list(referral_ids)})
+    by_referral: dict[str, list[Clock]] = defaultdict(list)
+    for row in found:
+        by_referral[row.referral_id].append(rows.clock(row))
+    return by_referral
+
+
+async def save(session: AsyncSession, clocks: Sequence[Clock]) -> None:
+    """Insert or update clocks."""
+    if not clocks:
+        return
+    await session.execute(_SAVE, rows.clock_columns(clocks))
+
+
+async def announce(session: AsyncSession, kind: str, said: Mapping[str, Announced]) -> set[str]:
+    """Record announcements by clock id; those ids for which this one is the first of its kind."""
+    if not said:
+        return set()
+    ids = sorted(said)
+    found = await session.execute(
+        text(
+            "INSERT INTO deadlines.announcements "
+            "(clock_id, kind, due_at, satisfied_at, discovered_at) "
+            "SELECT id, :kind, due_at, satisfied_at, discovered_at "
+            "FROM unnest(CAST(:ids AS text[]), CAST(:dues AS timestamptz[]), "
+            "CAST(:satisfied AS timestamptz[]), CAST(:discovered AS timestamptz[])) "
+            "AS a(id, due_at, satisfied_at, discovered_at) "
+            "ON CONFLICT DO NOTHING RETURNING clock_id"
+        ),
+        {
+            "kind": kind,
+            "ids": ids,
+            "dues": [said[clock_id].due_at for clock_id in ids],
+            "satisfied": [said[clock_id].satisfied_at for clock_id in ids],
+            "discovered": [said[clock_id].discovered_at for clock_id in ids],
+        },
+    )
+    return set(found.scalars())
+
+
+async def used_policies(session: AsyncSession) -> list[Policy]:
+    """Every policy version under which clocks may run."""
+    found = await session.scalars(select(models.policies.c.body))
+    return [Policy.model_validate(body) for body in found]
+
+
+async def add_policies(session: AsyncSession, policies: Sequence[Policy]) -> None:
+    """Keep policy versions that are not known yet."""
+    await session.execute(
+        insert(models.policies).on_conflict_do_nothing(),
+        [
+            {
+                "policy": policy.policy,
+                "version": policy.version,
+                "body": policy.model_dump(mode="json"),
+            }
+            for policy in policies
+        ],
+    )
+
+
+_FACTS = text(
+    "SELECT event_id, place, kind, referral_id, occurred_at, version, child_id, role, agency_id, "
+    "notice_id, CAST(statement AS text) AS statement FROM deadlines.facts "
+    "WHERE referral_id = ANY(CAST(:ids AS text[]))"
+)
+
+_CLOCKS_SQL = (
+    "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
+    "k.due_at AS correction_due_at, k.discovered_at AS correction_discovered_at, "
+    "k.satisfied_at AS correction_satisfied_at FROM deadlines.clocks c "
+    f"LEFT JOIN deadlines.announcements b ON b.clock_id = c.clock_id AND b.kind = '{BREACHED}' "
+    f"LEFT JOIN deadlines.announcements k ON k.clock_id = c.clock_id AND k.kind = '{CORRECTED}' "
+    "WHERE c.referral_id = ANY(CAST(:ids AS text[])) ORDER BY c.referral_id, c.child_id, c.duty"
+)
+_CLOCKS = text(_CLOCKS_SQL)
+_CLOCKS_LOCKED = text(f"{_CLOCKS_SQL} FOR UPDATE OF c")
+
+_SAVE = text(
+    "INSERT INTO deadlines.clocks AS c (clock_id, referral_id, child_id, duty, role, policy, "
+    "policy_version, synthetic, basis_at, due_at, satisfied_at, lacking, state, look_at, "
+    "waiting_since) SELECT * FROM unnest(CAST(:clock_ids AS text[]), "
+    "CAST(:referral_ids AS text[]), CAST(:child_ids AS text[]), CAST(:duties AS text[]), "
+    "CAST(:roles AS text[]), CAST(:policies AS text[]), CAST(:versions AS text[]), "
+    "CAST(:synthetic AS boolean[]), CAST(:bases AS timestamptz[]), CAST(:dues AS timestamptz[]), "
+    "CAST(:satisfied AS timestamptz[]), CAST(:lacking AS text[]), CAST(:states AS text[]), "
+    "CAST(:looks AS timestamptz[]), CAST(:waiting AS timestamptz[])) "
+    "ON CONFLICT (clock_id) DO UPDATE SET role = excluded.role, policy = excluded.policy, "
+    "policy_version = excluded.policy_version, synthetic = excluded.synthetic, "
+    "basis_at = excluded.basis_at, due_at = excluded.due_at, "
+    "satisfied_at = excluded.satisfied_at, lacking = excluded.lacking, state = excluded.state, "
+    "look_at = excluded.look_at, waiting_since = excluded.waiting_since"
+)

@@ -1,0 +1,94 @@
+"""The sweeper's SQL: what is due, and what we know of facts that have not been folded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.base import Source, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A clock that a sweeper has taken to look at."""
+
+    clock_id: str
+    referral_id: str
+
+
+async def claim_due(session: AsyncSession, now: datetime, until: datetime, limit: int) -> list[Due]:
+    """Take clocks whose time to look has come; nobody else takes them before `until`."""
+    rows = await session.execute(
+        text(
+            "UPDATE deadlines.clocks SET look_at = :until WHERE clock_id = ANY(ARRAY("
+            "SELECT clock_id FROM deadlines.clocks WHERE look_at <= :now "
+            "ORDER BY look_at LIMIT :limit FOR UPDATE SKIP LOCKED)) "
+            "RETURNING clock_id, referral_id"
+        ),
+        {"now": now, "until": until, "limit": limit},
+    )
+    return [Due(row.clock_id, row.referral_id) for row in rows]
+
+
+async def next_look(session: AsyncSession) -> datetime | None:
+    """When the next clock is to be looked at."""
+    moment: datetime | None = await session.scalar(
+        text("SELECT min(look_at) FROM deadlines.clocks WHERE look_at IS NOT NULL")
+    )
+    return moment
+
+
+async def finished_sequences(
+    session: AsyncSession, referral_ids: Sequence[str]
+) -> Mapping[str, int]:
+    """By referral: the last event of notify's that we have folded. Absent: none arrived."""
+    rows = await session.execute(
+        text(
+            "SELECT subject, cursor FROM deadlines.inbox_streams WHERE topic = :topic "
+            "AND source = :source AND subject = ANY(CAST(:ids AS text[]))"
+        ),
+        {
+            "topic": Topic.NOTICES.value,
+            "source": Source.NOTIFY.value,
+            "ids": list(referral_ids),
+        },
+    )
+    return {row.subject: row.cursor for row in rows}
+
+
+async def unfinished(session: AsyncSession, referral_ids: Sequence[str]) -> set[str]:
+    """Those of these referrals with events in our inbox that are not folded yet, or missing."""
+    streams = ((Topic.REFERRALS, Source.INTAKE), (Topic.NOTICES, Source.NOTIFY))
+    rows = await session.execute(
+        text(
+            "SELECT s.subject FROM deadlines.inbox_streams s "
+            "JOIN unnest(CAST(:topics AS text[]), CAST(:sources AS text[])) AS w(topic, source) "
+            "USING (topic, source) "
+            "WHERE s.subject = ANY(CAST(:ids AS text[])) AND s.cursor < s.highest"
+        ),
+        {
+            "topics": [topic.value for topic, _ in streams],
+            "sources": [source.value for _, source in streams],
+            "ids": list(referral_ids),
+        },
+    )
+    return set(rows.scalars())
+
+
+async def waiting(session: AsyncSession) -> tuple[float, float | None]:
+    """Seconds that the oldest clock is overdue and unannounced (0: none), and until the next one
+    that is open falls due (None: none is open)."""
+    row = (
+        await session.execute(
+            text(
+                "SELECT extract(epoch FROM clock_timestamp() - (SELECT min(due_at) "
+                "FROM deadlines.clocks WHERE state = 'open')) AS overdue, "
+                "extract(epoch FROM (SELECT min(due_at) FROM deadlines.clocks "
+                "WHERE state = 'open' AND due_at > clock_timestamp()) - clock_timestamp()) AS next"
+            )
+        )
+    ).one()
+    overdue = max(0.0, float(row.overdue)) if row.overdue is not None else 0.0
+    return overdue, None if row.next is None else float(row.next)

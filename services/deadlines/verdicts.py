@@ -1,0 +1,80 @@
+"""When a clock must be looked at, and what is then decided (P6). Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.deadlines.sla import Standing
+
+SETTLE = timedelta(milliseconds=250)
+"""How long a fact may take from happening to being committed by the service that saw it."""
+PATIENCE = timedelta(minutes=2)
+"""How long a breach may wait for facts that are still on their way."""
+RECHECK = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing will happen to this clock by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Too early to say. `since`: since when the breach has been waiting for facts, if it is."""
+
+    at: datetime
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """The clock ran out, at its due time."""
+
+
+Verdict = Rest | LookAgain | Breach
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What we know of facts that have not reached us.
+
+    `complete_until`: every event of notify's up to then has left it; null when it cannot be asked.
+    `unfinished`: something about this referral is known to be under way.
+    """
+
+    complete_until: datetime | None
+    unfinished: bool
+
+
+def look_at(standing: Standing, breached_at: datetime | None) -> datetime | None:
+    """When the sweeper must look at a clock; None when nothing will come of looking."""
+    if breached_at is not None or standing.in_time:
+        return None
+    return standing.due_at + SETTLE
+
+
+def look(
+    standing: Standing,
+    breached_at: datetime | None,
+    since: datetime | None,
+    evidence: Evidence,
+    now: datetime,
+) -> Verdict:
+    """What to do about a clock whose time to look has come.
+
+    A breach waits while facts dated up to the due time may be on their way, and no longer than
+    PATIENCE after due, or after it was first found overdue (`since`).
+    """
+    first = look_at(standing, breached_at)
+    if first is None:
+        return Rest()
+    if now < first:
+        return LookAgain(first, None)
+    since = since or max(standing.due_at, now - SETTLE)
+    if _all_here(evidence, first) or now >= since + PATIENCE:
+        return Breach()
+    return LookAgain(min(now + max(RECHECK, (now - since) / 8), since + PATIENCE), since)
+
+
+def _all_here(evidence: Evidence, moment: datetime) -> bool:
+    until = evidence.complete_until
+    return until is not None and until >= moment and not evidence.unfinished
