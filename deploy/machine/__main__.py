@@ -1,50 +1,179 @@
 """Hartline on one machine.
 
-python -m deploy.machine up [--bus kafka]      start everything, send one referral, stay up
-python -m deploy.machine smoke [--bus kafka]   the same in a temporary home; then stop
-python -m deploy.machine down | status         stop it; what runs, and where
-python -m deploy.machine token SCOPE …         a bearer token for trying the APIs
+python -m deploy.machine up [--bus kafka]      run everything, show one referral, stay up
+python -m deploy.machine smoke [--bus kafka]   the same in a temporary home, checked, then stopped
+python -m deploy.machine down                  stop what `up` runs
+python -m deploy.machine status                what runs, and where
+python -m deploy.machine token SCOPE …         a bearer token for what runs
 """
 
 import argparse
 import asyncio
-import fcntl
-import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
-from deploy.machine.home import Home, Ports
+from deploy.machine import report, running
+from deploy.machine.home import ISSUER, Home, Ports
 from deploy.machine.kafka import KafkaUnavailable
+from deploy.machine.machine import BUSES, Machine, NotReady
 from deploy.machine.postgres import PostgresFailed
-from deploy.machine.stack import Stack, wait_ready
-from deploy.machine.way import show, walk
+from deploy.machine.running import AlreadyRunning
+from deploy.machine.way import Result, Way
+from shared.runtime.auth import LocalIssuer
+from shared.runtime.errors import Misconfigured
 
 
 def main(argv: list[str]) -> int:
-    args = _parser().parse_args(argv)
+    """Exit code 0; 1 when something is not as it must be; 2 when it cannot run here."""
+    arguments = _parser().parse_args(argv)
+    # Until the event loop takes the signals: leave through every `finally`.
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda number, _: sys.exit(128 + number))
     try:
-        if args.command == "up":
-            return _up(args.bus)
-        if args.command == "smoke":
-            return _smoke(args.bus)
-        return (
-            {"down": _down, "status": _status}[args.command]()
-            if args.command != "token"
-            else (_token(args.scopes))
-        )
-    except (KafkaUnavailable, PostgresFailed, TimeoutError) as error:
-        print(error, file=sys.stderr)
+        match arguments.command:
+            case "up":
+                return up(arguments.bus)
+            case "smoke":
+                return smoke(arguments.bus)
+            case "down":
+                return down()
+            case "status":
+                return status()
+            case _:
+                return token(arguments.scope, arguments.subject, arguments.person)
+    except (AlreadyRunning, KafkaUnavailable, Misconfigured, PostgresFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def up(bus: str) -> int:
+    """Until Ctrl-C or `down`."""
+    base = running.base()
+    with running.lock(base):
+        machine = Machine(Home(base / bus), Ports().where_taken_another(), bus=bus)
+        running.remember(base, machine)
+        try:
+            return asyncio.run(_up(machine, _prepare(machine, bus)))
+        finally:
+            running.forget(base)
+            machine.stop_servers()
+            print("Stopped.")
+
+
+async def _up(machine: Machine, began: float) -> int:
+    stop = _stop_on_signals()
+    task = asyncio.create_task(machine.run(stop))
+    try:
+        if await _or_stopped(machine.wait_ready(), stop):
+            print(f"Ready after {time.monotonic() - began:.1f} s.\n", flush=True)
+            way = Way(machine)
+            if await _or_stopped(way.go(), stop):
+                print(report.of_result(way.result), "\n", flush=True)
+                print(report.where_to_look(machine, way.result.referral_id), flush=True)
+    except NotReady as problem:
+        print(f"{problem}\nIt is tried again and again; `make down` stops it.", flush=True)
+    await task
+    return 0
+
+
+def smoke(bus: str) -> int:
+    """Exit code 0 only if every required recipient verified its notice and every disclosure is
+    in the log with a proof that verifies."""
+    home = Home(Path(tempfile.mkdtemp(prefix="hartline-smoke-")))
+    machine = Machine(home, Ports.free(), bus=bus)
+    try:
+        result = asyncio.run(_smoke(machine, _prepare(machine, bus)))
+    finally:
+        machine.stop_servers()
+        shutil.rmtree(home.path, ignore_errors=True)
+    print(f"smoke ({bus}): {'passed' if result is not None and not result.problems else 'FAILED'}")
+    return 0 if result is not None and not result.problems else 1
+
+
+async def _smoke(machine: Machine, began: float) -> Result | None:
+    stop = _stop_on_signals()
+    task = asyncio.create_task(machine.run(stop))
+    way = Way(machine)
+    try:
+        if not await _or_stopped(machine.wait_ready(), stop):
+            return None
+        print(f"Ready after {time.monotonic() - began:.1f} s.\n", flush=True)
+        if not await _or_stopped(way.go(), stop):
+            return None
+        print(report.of_result(way.result), flush=True)
+    except NotReady as problem:
+        way.result.problems.append(str(problem))
+        print(problem, flush=True)
+    finally:
+        if way.result.problems:
+            _print_logs(machine)
+        stop.set()
+        await task
+    return way.result
+
+
+def down() -> int:
+    """Ask what runs to stop, and wait until it has."""
+    stopped = running.stop(running.base())
+    print("Stopped." if stopped else "Nothing is running.")
+    return 0
+
+
+def status() -> int:
+    found = running.current(running.base())
+    print(found.describe() if found else "Nothing is running: `make up` starts it.")
+    return 0 if found else 1
+
+
+def token(scopes: list[str], subject: str, person: bool) -> int:
+    found = running.current(running.base())
+    if found is None:
+        sys.stderr.write("Nothing is running: `make up` starts it.\n")
         return 1
-    except subprocess.CalledProcessError as error:
-        print(f"{error.cmd} failed:\n{(error.output or b'').decode()}", file=sys.stderr)
-        return 1
+    issuer = LocalIssuer(Home(Path(found.home)).issuer_key, ISSUER)
+    print(issuer.token(subject, " ".join(scopes).split(), person=person))
+    return 0
+
+
+def _prepare(machine: Machine, bus: str) -> float:
+    """Returns when it began, on the monotonic clock."""
+    began = time.monotonic()
+    servers = "PostgreSQL" if bus == "postgresql" else "PostgreSQL and Apache Kafka"
+    print(f"Hartline on one machine: {servers}, four services and sample agencies.", flush=True)
+    machine.prepare()
+    return began
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    return stop
+
+
+async def _or_stopped(work: object, stop: asyncio.Event) -> bool:
+    """Do the work, unless asked to stop first. Whether it was done."""
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            return False
+        task.result()
+        return True
+    finally:
+        stopping.cancel()
+        task.cancel()
+
+
+def _print_logs(machine: Machine) -> None:
+    for path in sorted(machine.home.logs.glob("*.log")):
+        lines = path.read_text(errors="replace").splitlines()
+        print(f"--- the end of {path.name}", *lines[-15:], sep="\n", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,125 +184,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "smoke"):
-        command = commands.add_parser(name)
-        command.add_argument("--bus", choices=("postgresql", "kafka"), default="postgresql")
+        commands.add_parser(name).add_argument("--bus", choices=BUSES, default=BUSES[0])
     commands.add_parser("down")
     commands.add_parser("status")
-    commands.add_parser("token").add_argument("scopes", nargs="+", metavar="SCOPE")
+    asking = commands.add_parser("token")
+    asking.add_argument("scope", nargs="+")
+    asking.add_argument("--subject", default="one-machine-operator")
+    asking.add_argument("--person", action="store_true", help="a natural person holds it")
     return parser
-
-
-def _up(bus: str) -> int:
-    home = Home.default()
-    home.path.mkdir(mode=0o711, parents=True, exist_ok=True)
-    with home.lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("It is up already: `make status` says where, `make down` stops it.")
-            return 1
-        return asyncio.run(_run(Stack(home, Ports().where_taken_another(), bus), stay=True))
-
-
-def _smoke(bus: str) -> int:
-    folder = Path(tempfile.mkdtemp(prefix="hartline-smoke-"))
-    folder.chmod(0o711)
-    try:
-        return asyncio.run(_run(Stack(Home(folder), Ports.free(), bus), stay=False))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _run(stack: Stack, *, stay: bool) -> int:
-    """Start, walk one referral, and stay until told to stop. 0 only if nothing was missing."""
-    started = time.monotonic()
-    stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    try:
-        await stack.prepare()
-        print(f"Servers, schemas and keys are there ({time.monotonic() - started:.1f} s).")
-        supervisor = stack.supervisor(agencies=True)
-        running = asyncio.create_task(supervisor.run(stop))
-        try:
-            await wait_ready({name: stack.url(name) for name in supervisor.programs})
-            print(f"Ready after {time.monotonic() - started:.1f} s.\n")
-            walked = await walk(stack)
-            print(show(walked))
-            if stay and not stop.is_set():
-                await _stay(stack, stop)
-            return 1 if walked.problems else 0
-        finally:
-            stop.set()
-            await running
-    finally:
-        stack.home.running.unlink(missing_ok=True)
-        stack.close()
-
-
-async def _stay(stack: Stack, stop: asyncio.Event) -> None:
-    where = {"pid": os.getpid(), "ports": asdict(stack.ports), "logs": str(stack.home.logs)}
-    stack.home.running.write_text(json.dumps(where))
-    print(f"\n{_where(where)}", flush=True)
-    await stop.wait()
-    print("Stopping …", flush=True)
-
-
-def _where(where: dict[str, object]) -> str:
-    ports = where["ports"]
-    assert isinstance(ports, dict)
-    lines = ["It stays up. Where to look:", ""]
-    for name in ("intake", "notify", "deadlines", "audit"):
-        api, ops = ports[name], ports[f"{name}_ops"]
-        lines.append(
-            f"  {name:<10} http://127.0.0.1:{api}   metrics http://127.0.0.1:{ops}/metrics"
-        )
-    lines += [
-        f"  what the sample agencies got: http://127.0.0.1:{ports['agencies']}/received",
-        f"  logs: {where['logs']}",
-        "",
-        '  a token:  make token SCOPE="referrals:create notices:read"',
-        "  to stop:  make down (or Ctrl-C here)",
-    ]
-    return "\n".join(lines)
-
-
-def _running() -> dict[str, object] | None:
-    try:
-        where: dict[str, object] = json.loads(Home.default().running.read_text())
-        os.kill(int(str(where["pid"])), 0)
-    except (FileNotFoundError, ProcessLookupError, json.JSONDecodeError):
-        return None
-    return where
-
-
-def _status() -> int:
-    where = _running()
-    print(_where(where) if where else "Nothing runs: `make up` starts it.")
-    return 0 if where else 1
-
-
-def _down() -> int:
-    where = _running()
-    if where is None:
-        print("Nothing runs.")
-        return 0
-    pid = int(str(where["pid"]))
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + 40
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    print("Stopped.")
-    return 0
-
-
-def _token(scopes: list[str]) -> int:
-    home = Home.default()
-    if not home.issuer_key.exists():
-        print("There is no issuer yet: run `make up` first.", file=sys.stderr)
-        return 1
-    print(Stack(home, Ports(), "postgresql").issuer().token("somebody", scopes, person=True))
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """A home: the folder that holds everything one machine's Hartline keeps."""
 
-import hashlib
 import json
 import os
 import secrets
@@ -58,24 +57,8 @@ class Home:
         self.keys = self.path / "keys"
         self.agencies = self.path / "agencies"
         self.logs = self.path / "logs"
-        self.lock = self.path / "lock"
-        self.running = self.path / "running.json"
         self.issuer_key = self.keys / "issuer.jwk"
         self.jwks = self.keys / "jwks.json"
-
-    @classmethod
-    def default(cls) -> Self:
-        """HARTLINE_HOME, or `.hartline` in the clone; as root, a folder below /var/lib/hartline.
-
-        Root's PostgreSQL runs as another user, who may not be able to reach the clone.
-        """
-        named = os.environ.get("HARTLINE_HOME")
-        if named:
-            return cls(Path(named))
-        if os.geteuid() == 0:
-            clone = hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
-            return cls(Path("/var/lib/hartline") / clone)
-        return cls(ROOT / ".hartline")
 
     def make(self) -> None:
         """Make what is missing; never replaces a key or a password."""

@@ -113,7 +113,7 @@ class Stack:
 
 
 async def _until_topics(bootstrap_servers: str) -> None:
-    while not await make_topics(bootstrap_servers):
+    while not await make_topics(bootstrap_servers):  # noqa: ASYNC110
         await asyncio.sleep(0.2)
 
 

@@ -1,194 +1,240 @@
-"""One synthetic referral through the whole way, and who got what after how many milliseconds."""
+"""One synthetic referral through everything, and what became of it, shown as a table.
+
+It asks as the Careline's phone system, an operator and a compliance officer would, over HTTP. The
+two things it takes from elsewhere are what was received (from the sample agencies) and which
+disclosures the senders themselves recorded (from their tables): the log must hold each of them.
+"""
 
 import asyncio
 import base64
-import json
 import secrets
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import asyncpg
 import httpx
 
-from deploy.machine.stack import Stack
-from services.audit.evidence import examine
+from deploy.machine.home import ISSUER
+from deploy.machine.machine import Machine
+from services.audit.note import PublicKey, Signer
 from services.audit.proofs import verify_proof
+from services.audit.settings import AuditSettings
+from services.audit.tlog import BadProof
+from shared.runtime import keys
+from shared.runtime.auth import LocalIssuer
 
-REQUIRED_ROLES = (
-    "local_law_enforcement",
-    "hart_lead_statewide",
-    "fbi",
-    "chief_states_attorney",
-    "mdt",
+REQUIRED = ("local_law_enforcement", "hart_lead_statewide", "fbi", "chief_states_attorney", "mdt")
+"""Whom a Careline referral must reach (DCF policy 21-14)."""
+SCOPES = (
+    "referrals:create referrals:amend referrals:status notices:read tasks:read clocks:read "
+    "audit:read"
 )
-_SCOPES = ("referrals:create", "notices:read", "clocks:read", "audit:read")
-_WITHIN_SECONDS = 30.0
-
-REFERRAL: Mapping[str, Any] = {
-    "trigger": "careline",
-    "source_type": "school",
-    "synthetic": True,
-    "reporter": {"anonymous": False, "name": "Example Reporter"},
-    "children": [
-        {
-            "name": "Test Child One",
-            "age_years": 15,
-            "residence_town": "Ansonia",
-            "incident_towns": ["Ansonia"],
-            "ht_type": "sex",
-            "reasons_for_suspicion": "A synthetic example; no real person.",
-        }
-    ],
-}
+_POLL_SECONDS = 0.02
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Walked:
-    """What became of it. `problems` is empty when everybody verified and every proof holds."""
+@dataclass
+class Result:
+    """What became of the referral. `problems` is empty when all is as it must be."""
 
-    number: str
-    notices: list[dict[str, Any]]
-    receipts: list[dict[str, Any]]
-    clocks: list[dict[str, Any]]
-    proofs: int
-    accepted_at: datetime
-    problems: list[str]
+    referral_id: str = ""
+    number: str = ""
+    accepted_ms: float = 0.0
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    """As notify tells them, each with `ms` from the caller's POST to the agency's receipt."""
+    clocks: list[dict[str, Any]] = field(default_factory=list)
+    disclosures: int = 0
+    proofs: int = 0
+    """Log entries of these disclosures whose inclusion proof verified offline."""
+    log_size: int = 0
+    problems: list[str] = field(default_factory=list)
 
 
-async def walk(stack: Stack) -> Walked:
-    """Post a referral and follow it until all is told and logged, 30 seconds at most."""
-    token = stack.issuer().token("one-machine", _SCOPES, person=True)
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=10) as client:
-        body = {**REFERRAL, "received_at": datetime.now(UTC).isoformat()}
-        answer = await client.post(
-            f"{stack.url('intake')}/v1/referrals",
-            json=body,
+def sample_referral(now: datetime) -> dict[str, Any]:
+    """A referral about nobody: one invented child in Ansonia."""
+    return {
+        "trigger": "careline",
+        "received_at": now.isoformat(timespec="seconds"),
+        "source_type": "school",
+        "synthetic": True,
+        "reporter": {"anonymous": False, "name": "Example Person", "phone": "000-000-0000"},
+        "children": [
+            {
+                "name": "Test Child One",
+                "age_years": 15,
+                "residence_town": "Ansonia",
+                "incident_towns": ["Ansonia"],
+                "ht_type": "sex",
+                "reasons_for_suspicion": "Synthetic referral of the one-machine run.",
+            }
+        ],
+    }
+
+
+class Way:
+    """Posts one referral and follows it. `patience` bounds, in seconds, each thing waited for."""
+
+    def __init__(self, machine: Machine, *, patience: float = 30.0) -> None:
+        self._machine = machine
+        self._patience = patience
+        issuer = LocalIssuer(machine.home.issuer_key, ISSUER)
+        token = issuer.token("one-machine-run", SCOPES.split())
+        headers = {"Authorization": f"Bearer {token}"}
+        self._client = httpx.AsyncClient(headers=headers, trust_env=False, timeout=10.0)
+        self.result = Result()
+
+    async def go(self) -> Result:
+        """The whole way. Never raises for what Hartline does wrong: that is in `problems`."""
+        async with self._client:
+            steps = (self._post, self._follow_notices, self._follow_clocks, self._prove)
+            for step in steps:
+                try:
+                    await step()
+                except (httpx.HTTPError, KeyError, ValueError) as error:
+                    self._wrong(f"{step.__name__.strip('_')} failed: {error or type(error)}")
+                    break
+        return self.result
+
+    async def _post(self) -> None:
+        began, now = time.perf_counter(), datetime.now(UTC)
+        answer = await self._client.post(
+            f"{self._url('intake')}/v1/referrals",
+            json=sample_referral(now),
             headers={"Idempotency-Key": secrets.token_hex(16)},
         )
-        accepted_at = datetime.now(UTC)
         answer.raise_for_status()
-        referral = answer.json()
-        follow = _Follow(stack, client, referral)
-        deadline = asyncio.get_running_loop().time() + _WITHIN_SECONDS
-        problems = await follow.problems()
-        while problems and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.1)
-            problems = await follow.problems()
-        while not problems:
-            problems = await follow.unproved()
-            if not problems or asyncio.get_running_loop().time() > deadline:
-                break
-            problems = await asyncio.sleep(0.5, [])
-        return Walked(
-            referral["number"],
-            follow.notices,
-            follow.receipts,
-            follow.clocks,
-            follow.proofs,
-            accepted_at,
-            problems,
-        )
+        body = answer.json()
+        self.result.accepted_ms = (time.perf_counter() - began) * 1000
+        self.result.referral_id, self.result.number = body["referral_id"], body["number"]
+        self._posted_at = now
 
+    async def _follow_notices(self) -> None:
+        """Every notice delivered, as notify says, and received, as the agency says."""
+        notices = await self._until(self._notices, _all_delivered)
+        receipts = {receipt["notice_id"]: receipt for receipt in await self._receipts()}
+        for notice in notices:
+            receipt = receipts.get(notice["notice_id"])
+            if receipt is None or not receipt["current"]:
+                self._wrong(f"{notice['recipient']} has not verified its notice")
+            else:
+                at = datetime.fromisoformat(receipt["at"])
+                notice["ms"] = (at - self._posted_at).total_seconds() * 1000
+        reached = {notice["role"] for notice in notices if "ms" in notice}
+        for role in REQUIRED:
+            if role not in reached:
+                self._wrong(f"nobody was told as {role}")
+        self.result.notices = notices
 
-class _Follow:
-    """Asks every service what it knows of one referral."""
+    async def _follow_clocks(self) -> None:
+        self.result.clocks = await self._until(self._clocks, _all_satisfied)
+        if not _all_satisfied(self.result.clocks):
+            self._wrong("not every clock is satisfied")
 
-    def __init__(
-        self, stack: Stack, client: httpx.AsyncClient, referral: Mapping[str, Any]
-    ) -> None:
-        self._stack = stack
-        self._client = client
-        self._id = referral["referral_id"]
-        self._number = referral["number"]
-        self.notices: list[dict[str, Any]] = []
-        self.receipts: list[dict[str, Any]] = []
-        self.clocks: list[dict[str, Any]] = []
-        self.proofs = 0
+    async def _prove(self) -> None:
+        """Every disclosure that a sender recorded is in the log, each entry with its proof."""
+        disclosures = await self._recorded()
+        self.result.disclosures = len(disclosures)
+        indexes: list[int] = []
+        for disclosure_id in disclosures:
+            entries = await self._until(lambda one=disclosure_id: self._entries(one), bool)  # type: ignore[misc]
+            if not entries:
+                self._wrong("a disclosure is not in the log")
+            indexes += [entry["index"] for entry in entries]
+        log_keys = log_public_keys(self._machine)
+        for index in indexes:
+            await self._verify(index, log_keys)
 
-    async def problems(self) -> list[str]:
-        """What is still missing, in words."""
-        received = await self._get("agencies", f"/received?referral={self._number}")
-        self.receipts = received.get("received", [])
-        answer = await self._get("notify", f"/v1/referrals/{self._id}/notices")
-        self.notices = answer.get("notices", [])
-        answer = await self._get("deadlines", f"/v1/referrals/{self._id}/clocks")
-        self.clocks = answer.get("clocks", [])
-        got = {receipt["role"] for receipt in self.receipts}
-        missing = [f"{role} has verified no notice" for role in REQUIRED_ROLES if role not in got]
-        missing += [
-            f"the notice to {notice['recipient']} is {notice['state']}"
-            for notice in self.notices
-            if notice["state"] != "delivered"
-        ]
-        if not any(clock["state"] == "satisfied" for clock in self.clocks):
-            missing.append("no clock is satisfied yet")
-        return missing
+    async def _verify(self, index: int, log_keys: Sequence[PublicKey]) -> None:
+        url = f"{self._url('audit')}/v1/entries/{index}"
+        entry = (await self._client.get(url)).raise_for_status().json()
+        leaf = base64.b64decode(entry["leaf"])
 
-    async def unproved(self) -> list[str]:
-        """What of the receipts the exported log does not prove.
+        async def proof() -> bytes:
+            answer = await self._client.get(f"{url}/proof")
+            return answer.content if answer.status_code == 200 else b""
 
-        1. Export the log and verify the whole of it offline.
-        2. Ask for the inclusion proof of each attempt, and verify it with the leaf and the key.
-        """
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / "export"
-            await self._stack.run("services.audit", "export", str(folder))
-            report = await asyncio.to_thread(examine, folder)
-            leaves = _leaves(folder)
-        attempted = {
-            leaf["notice_id"]: index
-            for index, leaf in enumerate(map(json.loads, leaves))
-            if leaf["kind"] == "attempted"
-        }
-        problems = [f"the exported log does not verify: {each}" for each in report.sentences]
-        self.proofs = 0
-        for receipt in self.receipts:
-            index = attempted.get(receipt["notice_id"])
-            if index is None:
-                problems.append(f"the log does not hold the notice to {receipt['role']}")
-                continue
-            url = f"{self._stack.url('audit')}/v1/entries/{index}/proof"
-            proof = (await self._client.get(url)).content
-            verify_proof(proof, leaves[index], report.keys)
-            self.proofs += 1
-        return problems
-
-    async def _get(self, service: str, path: str) -> dict[str, Any]:
         try:
-            answer = await self._client.get(self._stack.url(service) + path)
-        except httpx.HTTPError:
-            return {}
-        found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
-        return found
+            found, checkpoint = verify_proof(await self._until(proof, bool), leaf, log_keys)
+        except BadProof as error:
+            self._wrong(f"entry {index} of the log is not proven: {error}")
+            return
+        if found != index or self.result.referral_id.encode() not in leaf:
+            self._wrong(f"entry {index} of the log is another one's")
+            return
+        self.result.proofs += 1
+        self.result.log_size = checkpoint.size
+
+    async def _recorded(self) -> list[str]:
+        """The ids of the disclosures in the append-only records of intake and notify (P2)."""
+        connection = await asyncpg.connect(self._machine.postgres.superuser_dsn("hartline"))
+        try:
+            rows = await connection.fetch(
+                "SELECT d.disclosure_id FROM notify.disclosures d JOIN notify.notices n "
+                "USING (notice_id) WHERE n.referral_id = $1 "
+                "UNION ALL SELECT disclosure_id FROM intake.views WHERE referral_id = $1",
+                self.result.referral_id,
+            )
+        finally:
+            await connection.close()
+        return [row["disclosure_id"] for row in rows]
+
+    async def _notices(self) -> list[dict[str, Any]]:
+        return await self._listed("notify", "notices")
+
+    async def _clocks(self) -> list[dict[str, Any]]:
+        return await self._listed("deadlines", "clocks")
+
+    async def _listed(self, service: str, what: str) -> list[dict[str, Any]]:
+        """Empty while the service has not heard of the referral."""
+        url = f"{self._url(service)}/v1/referrals/{self.result.referral_id}/{what}"
+        answer = await self._client.get(url)
+        if answer.status_code == 404:
+            return []
+        return list(answer.raise_for_status().json()[what])
+
+    async def _receipts(self) -> list[dict[str, Any]]:
+        url = f"{self._url('agencies')}/received"
+        answer = await self._client.get(url, params={"referral": self.result.number})
+        return list(answer.raise_for_status().json()["received"])
+
+    async def _entries(self, disclosure_id: str) -> list[dict[str, Any]]:
+        """The attempt and its outcome, or the view; empty while the log has not all of it."""
+        answer = await self._client.get(f"{self._url('audit')}/v1/disclosures/{disclosure_id}")
+        if answer.status_code == 404:
+            return []
+        entries = list(answer.raise_for_status().json()["entries"])
+        whole = {"viewed"} if len(entries) == 1 else {"completed", "failed", "unknown"}
+        return entries if whole & {entry["kind"] for entry in entries} else []
+
+    async def _until(self, ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
+        """The first good answer, or the last one when patience is over."""
+        deadline = time.monotonic() + self._patience
+        pause = _POLL_SECONDS
+        while not good(answer := await ask()) and time.monotonic() < deadline:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.5)
+        return answer
+
+    def _url(self, name: str) -> str:
+        return f"http://127.0.0.1:{getattr(self._machine.ports, name)}"
+
+    def _wrong(self, problem: str) -> None:
+        self.result.problems.append(problem)
 
 
-def _leaves(folder: Path) -> list[bytes]:
-    with (folder / "entries.ndjson").open() as lines:
-        return [base64.b64decode(json.loads(line)["leaf"]) for line in lines]
+def _all_delivered(notices: Sequence[dict[str, Any]]) -> bool:
+    return bool(notices) and all(notice["state"] == "delivered" for notice in notices)
 
 
-def show(walked: Walked) -> str:
-    """The table that a person looks at."""
-    received = {receipt["notice_id"]: receipt for receipt in walked.receipts}
-    lines = [f"Referral {walked.number}: who got what, after how many milliseconds", ""]
-    lines.append(f"  {'recipient':<46}{'role':<24}{'after':>9}  verified")
-    for notice in sorted(walked.notices, key=lambda each: str(each["role"])):
-        receipt = received.get(notice["notice_id"])
-        after = "-" if receipt is None else f"{_milliseconds(walked, receipt):.0f} ms"
-        verified = "no" if receipt is None else "yes"
-        lines.append(f"  {notice['recipient']:<46}{notice['role']:<24}{after:>9}  {verified}")
-        lines.append(f"      {notice['because']}")
-    lines.append("")
-    for clock in walked.clocks:
-        lines.append(f"  clock {clock['policy']}: {clock['state']}, due {clock['due_at']}")
-    lines += ["", f"  {walked.proofs} disclosures in the log, each with a proof that verifies."]
-    lines += [f"  PROBLEM: {problem}" for problem in walked.problems]
-    return "\n".join(lines)
+def _all_satisfied(clocks: Sequence[dict[str, Any]]) -> bool:
+    return bool(clocks) and all(clock["state"] == "satisfied" for clock in clocks)
 
 
-def _milliseconds(walked: Walked, receipt: dict[str, Any]) -> float:
-    return (datetime.fromisoformat(receipt["at"]) - walked.accepted_at).total_seconds() * 1000
+def log_public_keys(machine: Machine) -> list[PublicKey]:
+    """The log's public key, from its own key file and not from what it says of itself."""
+    origin = AuditSettings.model_fields["origin"].default
+    seed = keys.load(machine.home.keys / "audit" / "log-1.key")
+    return [Signer.of_seed(origin, seed).public]
