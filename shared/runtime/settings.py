@@ -39,7 +39,7 @@ class ServiceSettings(BaseSettings):
     internal_token: Path | None = Field(
         None, description="File with the token for calls to other services, kept fresh by others."
     )
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 
     @classmethod
     def load(cls) -> Self:

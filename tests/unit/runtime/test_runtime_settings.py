@@ -55,6 +55,7 @@ def test_each_missing_setting_is_a_sentence_by_its_own_name(
         ("HARTLINE_TEST_PORT", "hunter2"),
         ("HARTLINE_BUS", "redis://hunter2"),
         ("HARTLINE_PROFILE", "hunter2"),
+        ("HARTLINE_LOG_LEVEL", "hunter2"),
     ],
 )
 def test_a_wrong_value_is_named_but_not_shown(
