@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
-from asyncpg.exceptions import InvalidCachedStatementError
-from sqlalchemy.exc import DBAPIError
 
 from shared.runtime.db import unavailable
 
@@ -29,16 +27,8 @@ async def until_known(attempt: Callable[[], Awaitable[T]]) -> T:
             try:
                 return await attempt()
             except Exception as error:
-                if not _may_pass(error):
+                if not unavailable(error):
                     raise
                 log.warning("database_lost", error=type(error).__name__)
             await asyncio.sleep(pause)
         return await attempt()
-
-
-def _may_pass(error: Exception) -> bool:
-    """A connection that went away, or a statement planned before somebody else's migration."""
-    stale = isinstance(error, DBAPIError) and isinstance(
-        getattr(error.orig, "__cause__", None), InvalidCachedStatementError
-    )
-    return stale or unavailable(error)

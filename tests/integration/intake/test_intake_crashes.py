@@ -100,6 +100,20 @@ async def test_p2_nothing_is_shown_when_the_record_cannot_be_committed(
     assert await count(intake_db, "views") == 0
 
 
+async def test_a_migration_under_way_costs_nobody_an_answer(
+    client: httpx.AsyncClient, database: FreshDatabase
+) -> None:
+    """A statement planned before somebody else's DDL fails once; the attempt is made again."""
+    kept = (await post(client, referral())).json()
+    assert (await client.get(kept["links"]["self"])).status_code == 200
+    async with database.open("intake", owner=True).transaction() as session:
+        await session.execute(text("ALTER TABLE intake.referrals ALTER version TYPE bigint"))
+    assert (await client.get(kept["links"]["self"])).status_code == 200
+    assert (await patch(client, kept["referral_id"], AMENDMENT)).status_code == 200
+    assert (await project(client, kept["referral_id"], 2)).status_code == 200
+    assert (await post(client, referral(), "key-2")).status_code == 201
+
+
 async def test_a_database_that_is_away_is_a_503_that_says_when_to_try_again(
     intake_keys: Keys, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,8 +12,9 @@ from sqlalchemy import text
 from services.intake.api import Desk
 from services.intake.receiving import Receiving
 from shared.contracts.referrals import ReferralReceived
+from shared.runtime import keys
 from shared.runtime.db import Database
-from tests.support.intake import Keys, child, events_of, post, referral
+from tests.support.intake import Keys, app_on, child, client_of, desk_on, events_of, post, referral
 
 
 async def rows(db: Database, query: str) -> list[dict[str, object]]:
@@ -130,6 +132,20 @@ async def test_a_number_that_is_taken_is_drawn_again(
     monkeypatch.setattr(desk.receiving, "_new_number", lambda: next(numbers))
     given = [(await post(client, referral(), key)).json()["number"] for key in ("one", "two")]
     assert given == ["HL-AAAA-AAAA", "HL-BBBB-BBBB"]
+
+
+async def test_p1_a_request_sent_again_after_a_rotation_of_keys_is_recognised(
+    client: httpx.AsyncClient, intake_db: Database, tmp_path: Path
+) -> None:
+    made = Keys.make(tmp_path)
+    body = referral()
+    async with client_of(app_on(desk_on(intake_db, made), made), made) as before:
+        first = await post(before, body)
+    keys.make("hmac", made.directory / "idempotency-2.key")
+    async with client_of(app_on(desk_on(intake_db, made), made), made) as after:
+        assert (await post(after, body)).content == first.content
+        assert (await post(after, referral(source_type="ems"))).status_code == 409
+        assert (await post(after, body, "key-2")).status_code == 201
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "with space", "n\u00e9"])
