@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -53,7 +55,11 @@ class BusKind(ABC):
     async def recover(self) -> None: ...
 
     def hang(self) -> None:
+        """SIGSTOP, and wait until not one thread runs any more."""
         self._signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self.pid()}/task")
+        while any("State:\tT" not in (t / "status").read_text() for t in threads.iterdir()):
+            time.sleep(0.002)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

@@ -8,7 +8,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from shared.contracts.base import Topic
 from shared.messaging.bus import Positions, Publisher, Subscription
-from shared.messaging.kafka.calls import Limits, bounded, stop
+from shared.messaging.kafka.calls import Limits
+from shared.messaging.kafka.clients import Clients
 from shared.messaging.kafka.membership import Membership
 from shared.messaging.kafka.partitions import choose
 from shared.messaging.kafka.publisher import KafkaPublisher
@@ -30,11 +31,12 @@ class KafkaBus:
         self._servers = servers
         self._name = name
         self._limits = limits
+        self._clients = Clients(limits)
         self._topics_exist = False
 
     async def publisher(self) -> Publisher:
         """Connects with the first batch."""
-        return KafkaPublisher(self._producer, self._limits)
+        return KafkaPublisher(self._producer, self._clients, self._limits)
 
     async def subscribe(
         self, group: str, topics: Sequence[Topic], stored: Positions
@@ -56,16 +58,17 @@ class KafkaBus:
             fetch_max_bytes=_FETCH_BYTES,
             retry_backoff_ms=_BACKOFF_MS,
         )
-        await self._start(consumer)
+        await self._clients.start(consumer)
         consumer.subscribe([topic.value for topic in topics], listener=membership)
-        return KafkaSubscription(consumer, membership, topics, self._limits)
+        return KafkaSubscription(consumer, membership, topics, self._clients, self._limits)
 
     async def prune(self, older_than: timedelta) -> int:
         """Nothing to do: the brokers remove what is older than the topics' retention."""
         return 0
 
     async def close(self) -> None:
-        """Publishers and subscriptions are closed by whoever opened them."""
+        """Publishers and subscriptions are closed before, by whoever opened them."""
+        await self._clients.settle()
 
     async def _producer(self) -> Any:
         await self._ensure_topics()
@@ -79,22 +82,13 @@ class KafkaBus:
             request_timeout_ms=_ms(self._limits.publish / 2),
             retry_backoff_ms=_BACKOFF_MS,
         )
-        await self._start(producer)
+        await self._clients.start(producer)
         return producer
 
     async def _ensure_topics(self) -> None:
         if not self._topics_exist:
-            await ensure_topics(self._servers, self._limits)
+            await ensure_topics(self._servers, self._clients, self._limits)
             self._topics_exist = True
-
-    async def _start(self, client: Any) -> None:
-        started = False
-        try:
-            await bounded(client.start(), self._limits.request)
-            started = True
-        finally:
-            if not started:
-                await stop(client, self._limits.stop)
 
 
 def _ms(seconds: float) -> int:

@@ -24,6 +24,7 @@ class Limits:
     """A whole batch, with connecting. Records expire in aiokafka after half of it."""
     commit: float = 5.0
     stop: float = 5.0
+    """After this, the end of a client goes on in the background, by force."""
     quiet: float = 5.0
     """Hearing nothing for this long, a subscription asks whether anybody is there."""
     probe: float = 5.0
@@ -42,7 +43,7 @@ async def bounded(call: Coroutine[Any, Any, T], seconds: float) -> T:
     finally:
         if not task.done():
             task.cancel()
-            task.add_done_callback(_forget)
+            task.add_done_callback(forget)
     if not task.done():
         raise BusUnavailable("timeout")
     if task.cancelled():
@@ -54,40 +55,7 @@ async def bounded(call: Coroutine[Any, Any, T], seconds: float) -> T:
     return task.result()
 
 
-def _forget(task: "asyncio.Future[Any]") -> None:
+def forget(task: "asyncio.Future[Any]") -> None:
     """Look at the outcome, so that asyncio does not report it as unheard of."""
     if not task.cancelled():
         task.exception()
-
-
-async def stop(client: Any, seconds: float) -> None:
-    """Stop a producer or a consumer in order, or else by force. Never raises, never hangs."""
-    try:
-        await bounded(client.stop(), seconds)
-    except BusUnavailable:
-        await _kill(client, seconds)
-
-
-async def _kill(client: Any, seconds: float) -> None:
-    """End the background tasks: a consumer half stopped would heartbeat and keep its partitions.
-
-    Reaches into aiokafka 0.14, which has no other way.
-    """
-    coordinator = getattr(client, "_coordinator", None)
-    for owner, name in (
-        (coordinator, "_heartbeat_task"),
-        (coordinator, "_commit_refresh_task"),
-        (coordinator, "_coordination_task"),
-        (getattr(client, "_fetcher", None), "_fetch_task"),
-        (getattr(client, "_sender", None), "_sender_task"),
-    ):
-        task = getattr(owner, name, None)
-        if task is not None and not task.done():
-            task.cancel()
-            task.add_done_callback(_forget)
-    connections = getattr(client, "_client", None) or getattr(client, "client", None)
-    if connections is not None:
-        try:
-            await bounded(connections.close(), seconds)
-        except BusUnavailable:
-            return

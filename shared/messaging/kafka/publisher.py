@@ -9,7 +9,8 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from shared.messaging.bus import BusUnavailable, Outgoing
-from shared.messaging.kafka.calls import Limits, bounded, stop
+from shared.messaging.kafka.calls import Limits, bounded
+from shared.messaging.kafka.clients import Clients
 
 log = structlog.get_logger()
 
@@ -20,12 +21,14 @@ Sent = list["asyncio.Future[Any] | None"]
 class KafkaPublisher:
     """A publisher that makes itself a new producer when it lost its faith in the old one."""
 
-    def __init__(self, make: Callable[[], Coroutine[Any, Any, Any]], limits: Limits) -> None:
+    def __init__(
+        self, make: Callable[[], Coroutine[Any, Any, Any]], clients: Clients, limits: Limits
+    ) -> None:
         """`make` gives a started producer, or raises BusUnavailable."""
         self._make = make
+        self._clients = clients
         self._limits = limits
         self._producer: Any = None
-        self._stopping: set[asyncio.Task[None]] = set()
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         """True up to the first record of each key that Kafka did not acknowledge.
@@ -52,9 +55,9 @@ class KafkaPublisher:
         return prefix_per_key(batch, acks)
 
     async def close(self) -> None:
-        self._replace()
-        if self._stopping:
-            await asyncio.wait(self._stopping)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await self._clients.end(producer)
 
     async def _send(self, batch: Sequence[Outgoing], sent: Sent, deadline: float) -> None:
         """Hand everything over, then wait for the answers; whatever is there at the deadline."""
@@ -73,12 +76,9 @@ class KafkaPublisher:
             future.add_done_callback(_acknowledged)
 
     def _replace(self) -> None:
-        """Stop the producer in the background: stopping sends what it holds, and takes time."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            task = asyncio.create_task(stop(producer, self._limits.stop))
-            self._stopping.add(task)
-            task.add_done_callback(self._stopping.discard)
+            self._clients.end_soon(producer)
 
 
 async def _enqueue(producer: Any, batch: Sequence[Outgoing], sent: Sent) -> None:

@@ -10,7 +10,8 @@ from aiokafka.structs import TopicPartition
 
 from shared.contracts.base import Topic
 from shared.messaging.bus import Batch, BusUnavailable, Incoming, Positions
-from shared.messaging.kafka.calls import Limits, bounded, stop
+from shared.messaging.kafka.calls import Limits, bounded
+from shared.messaging.kafka.clients import Clients
 from shared.messaging.kafka.membership import Membership
 
 log = structlog.get_logger()
@@ -24,9 +25,15 @@ class KafkaSubscription:
     """
 
     def __init__(
-        self, consumer: Any, membership: Membership, topics: Sequence[Topic], limits: Limits
+        self,
+        consumer: Any,
+        membership: Membership,
+        topics: Sequence[Topic],
+        clients: Clients,
+        limits: Limits,
     ) -> None:
         self._consumer = consumer
+        self._clients = clients
         self._membership = membership
         self._topics = topics
         self._limits = limits
@@ -66,7 +73,7 @@ class KafkaSubscription:
                 self._broken = f"commit: {error}"
 
     async def close(self) -> None:
-        await stop(self._consumer, self._limits.stop)
+        await self._clients.end(self._consumer)
 
     async def _watch(self) -> None:
         """aiokafka finds nothing, for ever, when the broker is gone: ask, from time to time."""

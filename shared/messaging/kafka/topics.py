@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from shared.contracts.base import Topic
 from shared.messaging.bus import RETENTION, BusUnavailable
 from shared.messaging.kafka.calls import Limits, bounded
+from shared.messaging.kafka.clients import Clients
 
 log = structlog.get_logger()
 
@@ -18,14 +19,14 @@ _DONE = 0
 _TOPIC_ALREADY_EXISTS = 36
 
 
-async def ensure_topics(servers: str, limits: Limits) -> None:
+async def ensure_topics(servers: str, clients: Clients, limits: Limits) -> None:
     """Make the topics that are missing; one with other than 6 partitions is used as it is, and
     logged. Raises BusUnavailable, also when Kafka refuses to make one."""
     admin = AIOKafkaAdminClient(
         bootstrap_servers=servers, request_timeout_ms=int(limits.request * 1000)
     )
+    await clients.start(admin)
     try:
-        await bounded(admin.start(), limits.request)
         found = await _partitions(admin, limits)
         missing = [topic.value for topic in Topic if topic.value not in found]
         if missing:
@@ -34,7 +35,7 @@ async def ensure_topics(servers: str, limits: Limits) -> None:
             if found.get(topic.value, PARTITIONS) != PARTITIONS:
                 log.warning("topic_partitions_differ", topic=topic.value, count=found[topic.value])
     finally:
-        await bounded(admin.close(), limits.stop)
+        clients.end_soon(admin)
 
 
 async def _partitions(admin: Any, limits: Limits) -> Mapping[str, int]:
