@@ -31,20 +31,25 @@ class Unusable(Exception):
 
 @dataclass
 class Findings:
-    """What is wrong, in words, and the first entry that is bad or unproven."""
+    """What is wrong, in words, and the first entry that is bad or unproven, as far as it shows."""
 
     sentences: list[str] = field(default_factory=list)
     first_bad: int | None = None
+    latest: int | None = None
 
-    def add(self, sentence: str, first_bad: int | None = None) -> None:
+    def add(self, sentence: str, first_bad: int | None = None, latest: int | None = None) -> None:
         self.sentences.append(sentence)
         if first_bad is not None and (self.first_bad is None or first_bad < self.first_bad):
             self.first_bad = first_bad
+            self.latest = first_bad if latest is None else latest
 
 
 @dataclass(frozen=True)
 class Report:
-    """The judgement on a folder. No sentence: it is what the log signed."""
+    """The judgement on a folder. No sentence: it is what the log signed.
+
+    The first bad entry is `first_bad`, or one after it up to `latest` when no more can be told.
+    """
 
     origin: str
     entries: int
@@ -54,6 +59,7 @@ class Report:
     held: Checkpoint | None
     sentences: tuple[str, ...]
     first_bad: int | None
+    latest: int | None
     proven: int
 
 
@@ -105,6 +111,7 @@ def examine(folder: Path, held: bytes | None = None, keys: Sequence[PublicKey] =
         held=kept,
         sentences=tuple(findings.sentences),
         first_bad=findings.first_bad,
+        latest=findings.latest,
         proven=walked.proven,
     )
 
@@ -188,7 +195,7 @@ def _believe(data: bytes) -> Checkpoint:
 def _judge(walked: Walked, anchors: _Anchors, findings: Findings) -> None:
     count, signed = walked.count, anchors.largest
     if walked.fault is not None:
-        findings.add(str(walked.fault), walked.fault.index)
+        findings.add(str(walked.fault), walked.fault.index, walked.fault.latest)
     elif count < signed:
         findings.add(
             f"Entry {count} is missing: the export ends before it, and {signed} entries were "
@@ -201,7 +208,7 @@ def _judge(walked: Walked, anchors: _Anchors, findings: Findings) -> None:
             "were added, or their checkpoint was changed.",
             signed,
         )
-    if walked.list_differs is not None:
+    if walked.list_differs is not None and count <= signed:
         findings.add(
             f"{LEAF_HASHES} is damaged at entry {walked.list_differs}; the entries themselves "
             "were compared with the signed roots."

@@ -68,8 +68,7 @@ def _words(report: Report) -> list[str]:
         if report.first_bad is None:
             lines.append("No entry is bad; what lies beside them was changed or damaged.")
         else:
-            lines.append(f"First bad index: {report.first_bad}.")
-            lines.append(_proven(report.proven))
+            lines += [_first_bad(report.first_bad, report.latest), *_proven(report)]
         return lines
     lines = [
         f"VERIFIED: {report.entries} entries of the log {report.origin} are what it signed, "
@@ -83,10 +82,18 @@ def _words(report: Report) -> list[str]:
     return lines
 
 
-def _proven(count: int) -> str:
-    if count == 0:
-        return "No entry is proven."
-    return f"Entries 0 to {count - 1} are what was signed."
+def _first_bad(first: int, latest: int | None) -> str:
+    if latest is None or latest == first:
+        return f"First bad index: {first}."
+    return f"First bad index: {first} at the earliest, {latest} at the latest."
+
+
+def _proven(report: Report) -> list[str]:
+    proven, first = report.proven, report.first_bad or 0
+    lines = [f"Entries 0 to {proven - 1} are what was signed." if proven else "No entry is proven."]
+    if proven < first:
+        lines.append(f"Entries {proven} to {first - 1} are not proven either way.")
+    return lines
 
 
 def _say(code: int, *lines: str) -> int:

@@ -26,11 +26,12 @@ _END = b'"}\n'
 
 
 class Fault(Exception):
-    """The first entry that is not what was signed."""
+    """The first entry that is not what was signed: `index`, or at the latest `latest`."""
 
-    def __init__(self, index: int, sentence: str) -> None:
+    def __init__(self, index: int, sentence: str, latest: int | None = None) -> None:
         super().__init__(sentence)
         self.index = index
+        self.latest = index if latest is None else latest
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,10 @@ def walk(folder: Path, roots: Mapping[int, bytes]) -> Walked:
 
 
 def _check_root(tree: _Tree) -> None:
+    if tree.wrong == 0:
+        raise Fault(0, "The checkpoint of the empty log does not have the root of an empty tree.")
     if tree.wrong is not None:
-        raise Fault(tree.matched, _between(tree.matched, tree.wrong))
+        raise Fault(tree.matched, _between(tree.matched, tree.wrong), tree.wrong - 1)
 
 
 def _between(matched: int, wrong: int) -> str:

@@ -358,6 +358,14 @@ TAMPERINGS = [
 ]
 
 
+BETWEEN: dict[Callable[[Path], int | None], int] = {
+    change_leaf_and_every_hash: 32,
+    fork_signed_by_the_log: 15,
+    sign_anew: 15,
+}
+"""Where everything but the signatures was rewritten: the latest that the first bad one can be."""
+
+
 @pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda each: each.__name__)
 def test_tampering_is_found_and_the_first_bad_index_named(
     tamper: Callable[[Path], int | None], folder: Path, judge: Callable[..., Said]
@@ -366,8 +374,13 @@ def test_tampering_is_found_and_the_first_bad_index_named(
     code, said = judge()
     assert code == 1, said
     assert said.startswith("NOT VERIFIED")
-    named = "No entry is bad" if first_bad is None else f"First bad index: {first_bad}."
-    assert named in said
+    if first_bad is None:
+        assert "No entry is bad" in said
+    elif tamper in BETWEEN:
+        latest = BETWEEN[tamper]
+        assert f"First bad index: {first_bad} at the earliest, {latest} at the latest." in said
+    else:
+        assert f"First bad index: {first_bad}." in said
 
 
 @pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda each: each.__name__)
@@ -410,6 +423,7 @@ def test_a_changed_entry_is_named_without_the_list_of_hashes_too(
     code, said = judge()
     assert (code, "First bad index: 20." in said) == (1, True)
     assert "Entries 0 to 15 are what was signed." in said
+    assert "Entries 16 to 19 are not proven either way." in said
 
 
 def test_an_export_signed_by_another_than_the_trusted_key_proves_nothing(
