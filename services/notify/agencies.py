@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from services.notify.authority import refusal
 from shared.contracts.codes import RefusalReason
@@ -74,6 +75,7 @@ class Directory:
         for name, value in indexes.items():
             object.__setattr__(self, name, value)
 
+    @cached_property
     def samples(self) -> "Directory":
         """Only the sample agencies: whom a synthetic referral may reach. It never goes outside."""
         return replace(self, agencies=tuple(agency for agency in self.agencies if agency.sample))

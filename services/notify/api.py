@@ -13,6 +13,7 @@ from shared.runtime.ids import utc_now
 from shared.runtime.problem import Problem, not_found
 
 _PAGE = 100
+_SUBJECTS = 200
 _NO = ("false", "0", "no")
 
 Reader = Annotated[Principal, Depends(require("notices:read"))]
@@ -69,12 +70,17 @@ def router(db: Database) -> APIRouter:
         return TaskOut.model_validate(task)
 
     @routes.get("/internal/v1/watermark")
-    async def watermark(service: Service) -> WatermarkOut:
-        """How far the facts of topic notices have reached the bus."""
+    async def watermark(
+        service: Service,
+        subject: Annotated[list[str] | None, Query(max_length=_SUBJECTS)] = None,
+    ) -> WatermarkOut:
+        """How far the facts of topic notices have reached the bus; for each `subject` asked about,
+        the last event emitted as well."""
         now = utc_now()
         async with db.transaction() as session:
             oldest = await store.oldest_unrelayed(session)
-        return WatermarkOut(oldest_unrelayed_at=oldest, now=now)
+            sequences = await store.last_sequences(session, subject or [])
+        return WatermarkOut(oldest_unrelayed_at=oldest, now=now, sequences=sequences)
 
     return routes
 

@@ -24,6 +24,7 @@ from shared.contracts.base import Event
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
+from shared.runtime import metrics
 from shared.runtime.db import wake_after_commit
 from shared.runtime.errors import Permanent
 from shared.runtime.failpoints import failpoint
@@ -105,7 +106,7 @@ class PlanReferral:
         directory: Directory,
         occasion: Occasion,
     ) -> Draft:
-        allowed = directory.samples() if projection.synthetic else directory
+        allowed = directory.samples if projection.synthetic else directory
         facts = [child.routing for child in projection.children]
         on = today(occasion.now)
         routed = route(projection.trigger, facts, allowed, self._rulebook, on)
@@ -168,13 +169,24 @@ def _after_commit(session: AsyncSession, drafts: Sequence[Draft]) -> None:
     def committed(_: object) -> None:
         failpoint("notify.plan.after_commit")
         for each in drafts:
-            log.info(
-                "referral_planned",
-                referral_id=each.occasion.referral_id,
-                version=each.occasion.version,
-                notices=len(each.told),
-                refused=len(each.refused) + len(each.withheld),
-                superseded=len(each.plan.ended) + len(each.plan.last_tries),
-            )
+            _tell(each)
 
     sqlalchemy_event.listen(session.sync_session, "after_commit", committed, once=True)
+
+
+def _tell(drafted: Draft) -> None:
+    counts = {
+        "notices": len(drafted.told),
+        "refused": len(drafted.refused) + len(drafted.withheld),
+        "superseded": len(drafted.plan.ended) + len(drafted.plan.last_tries),
+    }
+    metrics.PLANNED.labels("told").inc(counts["notices"])
+    metrics.PLANNED.labels("refused").inc(counts["refused"])
+    metrics.PLANNED.labels("superseded").inc(counts["superseded"])
+    occasion = drafted.occasion
+    log.info(
+        "referral_planned",
+        referral_id=occasion.referral_id,
+        version=occasion.version,
+        **counts,
+    )

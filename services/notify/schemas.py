@@ -59,3 +59,6 @@ class WatermarkOut(_Answer):
 
     oldest_unrelayed_at: datetime | None
     now: datetime
+    sequences: dict[str, int]
+    """By referral asked for, the last event emitted on topic notices; 0 for none. Whoever has
+    folded that many is missing nothing that had happened by `now`."""

@@ -201,6 +201,20 @@ async def oldest_unrelayed(session: AsyncSession) -> datetime | None:
     return oldest
 
 
+async def last_sequences(session: AsyncSession, subjects: Sequence[str]) -> dict[str, int]:
+    """The last event emitted on topic notices about each of these subjects; 0 for none."""
+    if not subjects:
+        return {}
+    rows = await session.execute(
+        text(
+            f"SELECT subject, sequence FROM {models.OUTBOX.heads.fullname} "
+            "WHERE topic = :topic AND subject = ANY(CAST(:subjects AS text[]))"
+        ),
+        {"topic": Topic.NOTICES.value, "subjects": list(subjects)},
+    )
+    return dict.fromkeys(subjects, 0) | {row.subject: row.sequence for row in rows}
+
+
 async def ages(session: AsyncSession) -> dict[str, float]:
     """Seconds that the oldest of each has waited since it was planned or filed; else 0.
 

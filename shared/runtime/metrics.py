@@ -78,6 +78,11 @@ REFERRALS_AMENDED = Counter(
 
 # Notify
 
+PLANNED = Counter(
+    "hartline_notify_legs_total",
+    "Legs of planned referral versions: told, refused, or superseded by a later version.",
+    ["result"],
+)
 ATTEMPTS = Counter(
     "hartline_notify_attempts_total",
     "Attempts to deliver that ended: accepted, rejected (another status), not_sent or unknown.",

@@ -195,7 +195,7 @@ def test_each_child_has_its_own_recipients() -> None:
 
 def test_a_synthetic_referral_reaches_samples_only_and_production_none_of_them() -> None:
     mixed = directory(replace(ANSONIA, sample=True), DERBY)
-    assert [a.agency_id for a in mixed.samples().agencies] == [ANSONIA.agency_id]
+    assert [a.agency_id for a in mixed.samples.agencies] == [ANSONIA.agency_id]
     assert [a.agency_id for a in mixed.without_samples().agencies] == [DERBY.agency_id]
 
 
