@@ -46,7 +46,11 @@ facts = Table(
     Column("role", Text),
     Column("agency_id", Text),
     Column("notice_id", Text),
-    Column("statement", JSONB, comment="What a referral version says that clocks depend on."),
+    Column(
+        "statement",
+        JSONB(none_as_null=True),
+        comment="What a referral version says that clocks depend on.",
+    ),
     Column("learned_at", TIME, nullable=False, server_default=func.clock_timestamp()),
     comment="Append-only. Kept with or without a clock to match: topics race.",
 )
