@@ -9,65 +9,50 @@ Exit code 0 only if nothing was lost, unrecorded or out of order, the log verifi
 import argparse
 import asyncio
 import json
-import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
-from deploy.machine.home import Home, Ports
-from deploy.machine.stack import SERVICES, Stack, wait_ready
+from deploy.machine.machine import Machine
 from services.audit.evidence import examine
 from tests.chaos import reckoning
 from tests.chaos.agencies import MoodyAgencies
 from tests.chaos.caller import Caller
 from tests.chaos.monkey import Monkey
+from tests.support import machines
 
 _QUIET_WITHIN = 150.0
 _SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "clocks:read", "audit:read")
 
 
-async def main(args: argparse.Namespace) -> int:
-    folder = Path(tempfile.mkdtemp(prefix="hartline-chaos-"))
-    folder.chmod(0o711)
-    stack = Stack(Home(folder), Ports.free(), args.bus)
-    agencies: MoodyAgencies | None = None
-    stop = asyncio.Event()
+def main(args: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="hartline-armed-") as armed:
+        environment = {"HARTLINE_FAILPOINT_DIR": armed}
+        with machines.prepared(args.bus, environment, keep=args.keep) as machine:
+            return asyncio.run(run(args, machine, Path(armed)))
+
+
+async def run(args: argparse.Namespace, machine: Machine, armed: Path) -> int:
+    agencies = MoodyAgencies(machine.home.agencies, args.seed)
+    await agencies.start(machine.ports.agencies)
     try:
-        await stack.prepare()
-        armed = folder / "armed"
-        armed.mkdir()
-        supervisor = stack.supervisor({"HARTLINE_FAILPOINT_DIR": str(armed)}, agencies=False)
-        agencies = MoodyAgencies(stack.home.agencies, args.seed)
-        await agencies.start(stack.ports.agencies)
-        running = asyncio.create_task(supervisor.run(stop))
-        try:
-            await wait_ready({name: stack.url(name) for name in SERVICES})
-            monkey = Monkey(supervisor, armed, stack.postgres, stack.kafka, args.seed)
-            return await storm(args, stack, agencies, monkey, folder)
-        finally:
-            stop.set()
-            await running
+        async with machines.running(machine):
+            monkey = Monkey(machine, armed, args.seed)
+            return await storm(args, machine, agencies, monkey)
     finally:
-        if agencies is not None:
-            await agencies.close()
-        stack.close()
-        if args.keep:
-            print(f"kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        await agencies.close()
 
 
 async def storm(
-    args: argparse.Namespace, stack: Stack, agencies: MoodyAgencies, monkey: Monkey, folder: Path
+    args: argparse.Namespace, machine: Machine, agencies: MoodyAgencies, monkey: Monkey
 ) -> int:
     """Traffic and kills together; then calm, and the reckoning."""
-    caller = Caller(stack.url("intake"), lambda: stack.issuer().token("phone", _SCOPES))
+    caller = Caller(machines.url(machine, "intake"), lambda: machines.token(machine, *_SCOPES))
     until = time.time() + args.seconds
     started = time.time()
 
@@ -82,10 +67,10 @@ async def storm(
         agencies.calm = True
         print(f"\n{monkey.kills.total()} kills; {len(calls)} calls; waiting for quiet …")
         await asyncio.wait_for(asyncio.gather(*calls), _QUIET_WITHIN)
-        early = await _checkpoint(stack, session)
-        quiet = await _until_quiet(caller, agencies, stack, folder)
-        clocks = await _unsatisfied(stack, session, caller)
-    return _report(args, caller, agencies, monkey, stack, folder, early, quiet, clocks)
+        early = await _checkpoint(machine, session)
+        quiet = await _until_quiet(caller, agencies, machine)
+        clocks = await _unsatisfied(machine, session, caller)
+    return _report(args, caller, agencies, monkey, machine, early, quiet, clocks)
 
 
 async def _traffic(
@@ -101,12 +86,12 @@ async def _traffic(
     return calls
 
 
-async def _checkpoint(stack: Stack, session: aiohttp.ClientSession) -> bytes:
+async def _checkpoint(machine: Machine, session: aiohttp.ClientSession) -> bytes:
     """A checkpoint that a stranger keeps, to hold the later export against."""
-    headers = {"Authorization": f"Bearer {stack.issuer().token('stranger', ['audit:read'])}"}
+    headers = {"Authorization": f"Bearer {machines.token(machine, 'audit:read')}"}
     while True:
         try:
-            url = f"{stack.url('audit')}/v1/checkpoint"
+            url = f"{machines.url(machine, 'audit')}/v1/checkpoint"
             async with session.get(url, headers=headers) as answer:
                 if answer.status == 200:
                     return await answer.read()
@@ -115,33 +100,32 @@ async def _checkpoint(stack: Stack, session: aiohttp.ClientSession) -> bytes:
         await asyncio.sleep(0.3)
 
 
-async def _until_quiet(
-    caller: Caller, agencies: MoodyAgencies, stack: Stack, folder: Path
-) -> float:
+async def _until_quiet(caller: Caller, agencies: MoodyAgencies, machine: Machine) -> float:
     """Seconds until everybody has the latest and the log knows every outcome; or the limit."""
     began = time.time()
     while time.time() - began < _QUIET_WITHIN:
         await asyncio.sleep(2)
         if reckoning.lost(caller.accepted, agencies.arrivals):
             continue
-        log = await _log(stack, folder)
+        await machines.export(machine, _export(machine))
+        log = reckoning.leaves(_export(machine))
         if not reckoning.unfinished(log) and not reckoning.unrecorded(agencies.arrivals, log):
             break
     return time.time() - began
 
 
-async def _log(stack: Stack, folder: Path) -> list[dict[str, Any]]:
-    shutil.rmtree(folder / "export", ignore_errors=True)
-    await stack.run("services.audit", "export", str(folder / "export"))
-    return reckoning.leaves(folder / "export")
+def _export(machine: Machine) -> Path:
+    return machine.home.path / "export"
 
 
-async def _unsatisfied(stack: Stack, session: aiohttp.ClientSession, caller: Caller) -> list[str]:
+async def _unsatisfied(
+    machine: Machine, session: aiohttp.ClientSession, caller: Caller
+) -> list[str]:
     """Referrals without a satisfied twelve-hour clock, though all was delivered."""
-    headers = {"Authorization": f"Bearer {stack.issuer().token('operator', ['clocks:read'])}"}
+    headers = {"Authorization": f"Bearer {machines.token(machine, 'clocks:read')}"}
     missing = []
     for referral in caller.accepted:
-        url = f"{stack.url('deadlines')}/v1/referrals/{referral.referral_id}/clocks"
+        url = f"{machines.url(machine, 'deadlines')}/v1/referrals/{referral.referral_id}/clocks"
         async with session.get(url, headers=headers) as answer:
             clocks = (await answer.json()).get("clocks", []) if answer.status == 200 else []
         if not clocks or any(clock["state"] != "satisfied" for clock in clocks):
@@ -154,14 +138,13 @@ def _report(
     caller: Caller,
     agencies: MoodyAgencies,
     monkey: Monkey,
-    stack: Stack,
-    folder: Path,
+    machine: Machine,
     early: bytes,
     quiet: float,
     clocks: list[str],
 ) -> int:
-    log = reckoning.leaves(folder / "export")
-    judged = examine(folder / "export", early)
+    log = reckoning.leaves(_export(machine))
+    judged = examine(_export(machine), early)
     wrong = {
         "lost": reckoning.lost(caller.accepted, agencies.arrivals),
         "unrecorded": reckoning.unrecorded(agencies.arrivals, log),
@@ -186,7 +169,7 @@ def _report(
         print(f"only {monkey.kills.total()} kills; {args.kills} were asked for")
     if args.keep:
         arrivals = [asdict(arrival) for arrival in agencies.arrivals]
-        (folder / "arrivals.json").write_text(json.dumps(arrivals))
+        (machine.home.path / "arrivals.json").write_text(json.dumps(arrivals))
     return 0 if enough and not any(wrong.values()) else 1
 
 
@@ -201,4 +184,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if arguments.kills is None:
         arguments.kills = 20 if arguments.bus == "kafka" else 100
-    sys.exit(asyncio.run(main(arguments)))
+    sys.exit(main(arguments))

@@ -50,6 +50,7 @@ class MoodyAgencies:
     async def start(self, port: int) -> None:
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_post("/agency/{agency_id}", self._receive)
+        app.router.add_get("/readyz", self._ready)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -71,6 +72,9 @@ class MoodyAgencies:
         mood = self._mood()
         self.arrivals.append(_arrival(agency_id, opened.notice_id, opened.form, mood))
         return await self._behave(request, mood)
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return web.Response()
 
     def _mood(self) -> str:
         if self.calm:

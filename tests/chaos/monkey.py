@@ -10,9 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from deploy.machine.kafka import KafkaBroker
-from deploy.machine.postgres import PostgresServer
-from deploy.machine.processes import Supervisor
+from deploy.machine.machine import Machine
 from tests.chaos.points import POINTS
 
 _PASSED_WITHIN = 2.5
@@ -22,18 +20,9 @@ _SERVER_EVERY = 12
 class Monkey:
     """`kills` counts by what was killed; fail points that nobody passed in time are not counted."""
 
-    def __init__(
-        self,
-        supervisor: Supervisor,
-        armed: Path,
-        postgres: PostgresServer,
-        kafka: KafkaBroker | None,
-        seed: int,
-    ) -> None:
-        self._supervisor = supervisor
+    def __init__(self, machine: Machine, armed: Path, seed: int) -> None:
+        self._machine = machine
         self._armed = armed
-        self._postgres = postgres
-        self._kafka = kafka
         self._random = random.Random(seed)
         self.kills: Counter[str] = Counter()
 
@@ -63,20 +52,18 @@ class Monkey:
         except FileNotFoundError:
             self.kills[point] += 1
             return
-        pid = self._supervisor.pid(name)
+        pid = self._machine.supervisor.pid(name)
         if pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 self.kills[f"{name} at random"] += 1
 
     async def _kill_a_server(self) -> None:
-        if self._kafka is not None and self._random.random() < 0.5:
-            self._kafka.kill()
-            await asyncio.sleep(1)
-            self._kafka.launch()
+        """SIGKILL, as a power cut would; the machine starts it again."""
+        kafka, postgres = self._machine.kafka, self._machine.postgres
+        if kafka is not None and kafka.alive and self._random.random() < 0.5:
+            kafka.kill()
             self.kills["kafka"] += 1
-            return
-        self._postgres.kill()
-        await asyncio.sleep(0.5)
-        self._postgres.start()
-        self.kills["postgresql"] += 1
+        elif postgres.alive:
+            postgres.kill()
+            self.kills["postgresql"] += 1

@@ -42,9 +42,10 @@ def out_of_order(arrivals: Iterable[Arrival]) -> list[str]:
 
 
 def leaves(export: Path) -> list[dict[str, Any]]:
-    """The leaves of an export of the audit log."""
+    """What an export of the audit log records, in order, each with its kind."""
     with (export / "entries.ndjson").open() as lines:
-        return [json.loads(base64.b64decode(json.loads(line)["leaf"])) for line in lines]
+        found = [json.loads(base64.b64decode(json.loads(line)["leaf"])) for line in lines]
+    return [{"kind": leaf["kind"], **leaf.get("record", {})} for leaf in found]
 
 
 def unrecorded(arrivals: Sequence[Arrival], log: Sequence[dict[str, Any]]) -> list[str]:
