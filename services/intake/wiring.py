@@ -23,6 +23,7 @@ from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Emitting
 from shared.runtime.auth import TokenVerifier
 from shared.runtime.db import Database, check_server
+from shared.runtime.guard import Limits
 from shared.runtime.http import create_app, serve
 from shared.runtime.lifecycle import Role
 from shared.runtime.migrate import check_head
@@ -33,6 +34,8 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "intake"
+LIMITS = Limits(in_flight=256)
+"""The phone system is made to wait rather than refused: a caller is on the line."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,13 @@ def _put_together(
     readiness = Readiness(database=lambda: _answers(db))
     ages = _ages(db, messaging)
     development = settings.profile is Profile.DEVELOPMENT
-    api = create_app("Hartline intake", verifier, readiness=readiness, development=development)
+    api = create_app(
+        "Hartline intake",
+        verifier,
+        readiness=readiness,
+        limits=LIMITS,
+        development=development,
+    )
     api.include_router(routes(desk))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
