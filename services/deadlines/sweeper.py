@@ -26,7 +26,7 @@ log = structlog.get_logger()
 LEASE = timedelta(seconds=8)
 """How long a taken clock is left to its sweeper; it asks notify within two of these seconds."""
 
-_BATCH = 200
+_BATCH = 128
 _POLL_SECONDS = 1.0
 
 
