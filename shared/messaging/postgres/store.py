@@ -6,7 +6,7 @@ from datetime import timedelta
 from shared.messaging.bus import Incoming, Outgoing
 from shared.messaging.postgres.link import Link
 
-_APPEND = """
+APPEND = """
 WITH record AS (
     SELECT topic, key, body, row_number() OVER (PARTITION BY topic ORDER BY ordinality) AS place
     FROM unnest(CAST($1 AS text[]), CAST($2 AS text[]), CAST($3 AS bytea[]))
@@ -69,7 +69,7 @@ async def append(link: Link, batch: Sequence[Outgoing]) -> None:
     the commit. So whoever sees an offset sees every lower one: a sequence would not give that.
     """
     await link.rows(
-        _APPEND,
+        APPEND,
         [record.topic.value for record in batch],
         [record.key for record in batch],
         [record.body for record in batch],
