@@ -119,7 +119,8 @@ def _wind(
     make_id: Callable[[], str],
 ) -> Iterator[Clock]:
     for child_id, statement in sorted(statements(facts).items()):
-        for duty in book.duties:
+        own = {duty for child, duty in running if child == child_id}
+        for duty in sorted(own.union(book.duties)):
             clock = running.get((child_id, duty))
             pinned = None if clock is None else (clock.policy, clock.policy_version)
             policy = book.governing(duty, statement, pinned)

@@ -1,0 +1,128 @@
+"""Policy files are refused with file, line and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from services.deadlines.__main__ import main
+from services.deadlines.policy_files import SHIPPED, load
+from shared.runtime.errors import Misconfigured
+
+LE12 = (SHIPPED / "le12.yaml").read_text()
+
+
+def refusal(folder: Path, **files: str) -> str:
+    for name, content in files.items():
+        (folder / f"{name}.yaml").write_text(content)
+    with pytest.raises(Misconfigured) as refused:
+        load(folder)
+    return str(refused.value)
+
+
+def line_of(words: str, content: str) -> int:
+    return next(n for n, line in enumerate(content.splitlines(), 1) if words in line)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "mend"),
+    [
+        ("hours: 12", "hours: 12h", "a whole number of hours, like `hours: 12`"),
+        ("hours: 12", "hours: 0", "a whole number of hours"),
+        ("hours: 12", "minutes: 12", "`length.minutes` is not known: known here are hours"),
+        ("[notice.delivered]", "[notice.opened]", "facts that count as told: notice.delivered"),
+        ("[notice.delivered]", "[]", "facts that count as told: notice.delivered"),
+        ("role: local_law_enforcement", "role: police", "the leg: local_law_enforcement, "),
+        ("every_agency_told", "any_agency_told", "every_agency_told"),
+        ("referral.received", "referral.opened", "what starts it: referral.received"),
+        ("citation: ", "citaton: ", "did you mean `citation`?"),
+        ("triggers: [", "triggers: [fax, ", "a list of triggers: careline, ongoing_worker"),
+        ('"2026-1"', "2026", 'a quoted text, like "2026-1"'),
+        ("force: law", "force: custom", "`law` with a citation, or `policy`"),
+        ("confidence: high", "confidence: sure", "how sure we are: high, medium, low, or ours"),
+        ("policy: le12", "policy: LE 12", "a name in lower case"),
+        ("force: law", "force: law\nforce: policy", "`force` is given twice: keep one"),
+        ("force: law", "force: law\neffective_from: 2026-02-30", "the first day in Connecticut"),
+        ("when: ", "when: [", "this is not YAML"),
+    ],
+)
+def test_a_flaw_is_named_with_file_line_and_mend(
+    tmp_path: Path, right: str, wrong: str, mend: str
+) -> None:
+    content = LE12.replace(right, wrong, 1)
+    said = refusal(tmp_path, le12=content).splitlines()
+    expected = line_of(wrong.splitlines()[-1], content)
+    near = {expected, expected + 1} if "YAML" in mend else {expected}
+    assert any(
+        line.startswith(tuple(f"{tmp_path / 'le12.yaml'}:{n}: " for n in near)) and mend in line
+        for line in said
+    ), said
+
+
+@pytest.mark.parametrize("field", ["length", "basis", "satisfied", "duty", "words", "source"])
+def test_a_missing_field_is_named_with_what_to_write(tmp_path: Path, field: str) -> None:
+    content = LE12.replace(f"{field}:", f"x_{field}:", 1)
+    assert f"`{field}` is missing: write " in refusal(tmp_path, le12=content)
+
+
+def test_a_law_without_citation_is_refused(tmp_path: Path) -> None:
+    content = "\n".join(line for line in LE12.splitlines() if not line.startswith("citation"))
+    said = refusal(tmp_path, le12=content)
+    assert "`force: law` needs a `citation`; without one write `force: policy`" in said
+
+
+def test_days_in_the_wrong_order_are_refused(tmp_path: Path) -> None:
+    content = f"{LE12}effective_from: 2026-02-01\neffective_to: 2026-01-01\n"
+    assert "`effective_to` lies before `effective_from`" in refusal(tmp_path, le12=content)
+
+
+def test_policies_of_one_duty_may_not_overlap(tmp_path: Path) -> None:
+    other = LE12.replace("policy: le12", "policy: other") + "effective_from: 2027-01-01\n"
+    said = refusal(tmp_path, le12=LE12, other=other)
+    assert "other.yaml:1: on some days it and le12.yaml would both govern" in said
+
+
+def test_policies_of_one_duty_may_follow_each_other(tmp_path: Path) -> None:
+    (tmp_path / "old.yaml").write_text(f"{LE12}effective_to: 2026-12-31\n")
+    new = LE12.replace('"2026-1"', '"2027-1"') + "effective_from: 2027-01-01\n"
+    (tmp_path / "new.yaml").write_text(new)
+    assert {policy.version for policy in load(tmp_path)} == {"2026-1", "2027-1"}
+
+
+def test_a_version_may_be_given_once(tmp_path: Path) -> None:
+    assert "count the version up" in refusal(tmp_path, one=LE12, two=LE12)
+
+
+@pytest.mark.parametrize("content", ["", "- a list", "just words", "policy: [\n", "\x00"])
+def test_what_is_no_policy_is_refused(tmp_path: Path, content: str) -> None:
+    assert "le12.yaml:" in refusal(tmp_path, le12=content)
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "le12.yaml").write_bytes(b"policy: \xff\xfe")
+    assert "UTF-8" in refusal(tmp_path)
+
+
+def test_no_policy_at_all_is_refused(tmp_path: Path) -> None:
+    assert "no clock would ever run" in refusal(tmp_path)
+
+
+def test_every_flaw_of_every_file_is_named_at_once(tmp_path: Path) -> None:
+    one, two = LE12.replace("hours: 12", "hours: x"), LE12.replace("force: law", "force: x")
+    assert len(refusal(tmp_path, one=one, two=two).splitlines()) == 2
+
+
+def test_the_command_shows_the_shipped_policies_in_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["policies"]) == 0
+    said = capsys.readouterr().out
+    assert "le12 2026-1: 12 h for tell_local_law_enforcement (CGS 17a-101b(c), 17a-103(c))." in said
+    assert "le12_labor 2026-1: 12 h" in said
+
+
+def test_the_command_refuses_with_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "le12.yaml").write_text(LE12.replace("hours: 12", "hours: 12h"))
+    assert main(["policies", str(tmp_path)]) == 2
+    assert "le12.yaml:" in capsys.readouterr().err
