@@ -8,7 +8,6 @@ python -m services.audit.verify DIR    verify an exported folder, with nothing e
 """
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from shared.messaging.commands import COMMANDS, MessagingTables, run_command
 from shared.runtime import logging
 from shared.runtime.db import UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
-from shared.runtime.lifecycle import run_roles
+from shared.runtime.lifecycle import run, run_roles, settle
 from shared.runtime.wakes import Wakes
 
 log = structlog.get_logger()
@@ -34,7 +33,7 @@ ROLES = ("api", "consume", "work", "seal")
 def main(argv: list[str]) -> int:
     """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
     try:
-        return asyncio.run(_main(argv))
+        return run(_main(argv))
     except (Misconfigured, UnsafeServer, Forked) as error:
         return _end(str(error), 2)
     except Exception as error:
@@ -61,6 +60,7 @@ async def _run(settings: AuditSettings, chosen: tuple[str, ...]) -> None:
         if "seal" in chosen:
             await app.sealer.check()
         roles = {name: app.roles[name] for name in chosen}
+        settle()
         log.info("started", roles=list(chosen))
         await run_roles({**roles, "operations": app.operations})
         log.info("stopped")

@@ -6,7 +6,6 @@ python -m services.deadlines parked …         see --help; also bus replay, pru
 """
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from shared.messaging.commands import COMMANDS, MessagingTables, run_command
 from shared.runtime import logging
 from shared.runtime.db import UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
-from shared.runtime.lifecycle import run_roles
+from shared.runtime.lifecycle import run, run_roles, settle
 from shared.runtime.wakes import Wakes
 
 log = structlog.get_logger()
@@ -31,7 +30,7 @@ ROLES = ("api", "consume", "work", "sweep", "relay")
 def main(argv: list[str]) -> int:
     """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
     try:
-        return asyncio.run(_main(argv))
+        return run(_main(argv))
     except (Misconfigured, UnsafeServer) as error:
         return _end(str(error), 2)
     except Exception as error:
@@ -58,6 +57,7 @@ async def _run(settings: DeadlinesSettings, chosen: tuple[str, ...]) -> None:
     logging.configure(NAME, settings.log_level)
     async with open_app(settings, alone=set(chosen) == set(ROLES)) as app:
         roles = {name: app.roles[name] for name in chosen}
+        settle()
         log.info("started", roles=list(chosen))
         await run_roles({**roles, "operations": app.operations})
         log.info("stopped")
