@@ -92,7 +92,7 @@ def test_an_amended_type_moves_the_same_clock_under_the_other_policy() -> None:
 def test_a_changed_policy_rewrites_no_running_clock() -> None:
     (le12,) = [policy for policy in load() if policy.policy == "le12"]
     longer = edited(le12, version="2027-1", length={"hours": 24})
-    book = PolicyBook([longer], used=[le12])
+    book = PolicyBook([longer], used=load())
     running = wound(received(), running=wound(received()), book=book)
     assert of_role(running).standing.due_at == DUE
     assert of_role(wound(received(), book=book)).standing.due_at == DUE + 12 * HOUR
