@@ -9,7 +9,7 @@ MACHINE := $(BIN)/python -m deploy.machine
 .PHONY: help install up smoke down status token test lint ruff format types imports unit chaos load bench lock
 
 help:  ## List the targets.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([.a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 install: $(READY)  ## Make .venv with exactly what requirements.lock names.
 
@@ -65,6 +65,9 @@ load: $(READY)  ## Measure the whole way under load.
 
 bench: $(READY)  ## Measure the messaging alone.
 	$(BIN)/python -m tests.load.messaging
+
+.env:  ## Random passwords for docker-compose.yml.
+	umask 077 && $(PYTHON) deploy/compose_env.py > $@
 
 lock:  ## Write requirements.lock anew from pyproject.toml (needs uv).
 	@command -v uv >/dev/null || { echo "uv is missing (pip install uv)"; exit 1; }

@@ -1,6 +1,6 @@
 """Every sample agency in one process: receives, verifies, opens, stores, and only then says 200.
 
-    python -m deploy.machine.agencies FOLDER PORT
+    python -m deploy.machine.agencies FOLDER PORT [HOST]
 
 FOLDER holds private-keys.json, senders.txt (`whpk_…`, one a line) and received.jsonl. `GET
 /received` is for the demonstration alone: a real agency shows nobody what it got.
@@ -135,7 +135,7 @@ class Agencies:
         return web.json_response({"agencies": len(self._keys)})
 
 
-async def serve(folder: Path, port: int) -> None:
+async def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
     """Until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -143,11 +143,11 @@ async def serve(folder: Path, port: int) -> None:
     runner = web.AppRunner(Agencies(folder).app(), access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, host, port).start()
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4]))

@@ -57,8 +57,8 @@ class Home:
         self.keys = self.path / "keys"
         self.agencies = self.path / "agencies"
         self.logs = self.path / "logs"
-        self.issuer_key = self.keys / "issuer.jwk"
-        self.jwks = self.keys / "jwks.json"
+        self.issuer_key = self.keys / "issuer" / "issuer.jwk"
+        self.jwks = self.keys / "issuer" / "jwks.json"
 
     def make(self) -> None:
         """Make what is missing; never replaces a key or a password."""
@@ -66,12 +66,7 @@ class Home:
         self.path.chmod(0o711)
         for folder in (self.keys, self.agencies, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
-        for service, names in KEYS.items():
-            (self.keys / service).mkdir(mode=0o700, exist_ok=True)
-            for name, kind in names.items():
-                _make_key(kind, self.keys / service / f"{name}.key")
-        _make_key("issuer", self.issuer_key)
-        self.jwks.write_text(json.dumps(keys.jwks(self.issuer_key)))
+        make_keys(self.keys)
 
     def passwords(self) -> dict[str, str]:
         """The password of every database role; made when first asked for."""
@@ -82,6 +77,18 @@ class Home:
             known |= {role: secrets.token_urlsafe(24) for role in missing}
             write_private(path, json.dumps(known, indent=2))
         return known
+
+
+def make_keys(folder: Path) -> None:
+    """A folder for each service with its keys, and one for the local issuer. Replaces nothing."""
+    for service, names in KEYS.items():
+        (folder / service).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, kind in names.items():
+            _make_key(kind, folder / service / f"{name}.key")
+    issuer = folder / "issuer"
+    issuer.mkdir(mode=0o700, exist_ok=True)
+    _make_key("issuer", issuer / "issuer.jwk")
+    (issuer / "jwks.json").write_text(json.dumps(keys.jwks(issuer / "issuer.jwk")))
 
 
 def write_private(path: Path, content: str) -> None:

@@ -62,7 +62,7 @@ class Machine:
         if self.kafka is not None:
             self.kafka.launch()
         self.postgres.start()
-        directory = write_directory(self.home.agencies, self.ports.agencies)
+        directory = write_directory(self.home.agencies, f"http://127.0.0.1:{self.ports.agencies}")
         senders = Signer.load(self.home.keys / "notify").public_keys
         (self.home.agencies / "senders.txt").write_text("\n".join(senders) + "\n")
         with ThreadPoolExecutor(1) as thread:

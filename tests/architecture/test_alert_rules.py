@@ -1,0 +1,65 @@
+"""Nothing waits unseen (P9): the rules speak of metrics that exist, and of everything that ages."""
+
+import re
+
+import yaml
+from prometheus_client import REGISTRY
+
+from deploy.machine.home import ROOT
+from shared.runtime import metrics
+
+RULES = [
+    rule
+    for group in yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
+]
+EXPRESSIONS = " ".join(rule["expr"] for rule in RULES)
+
+
+def test_every_rule_says_how_urgent_it_is_and_what_is_wrong() -> None:
+    for rule in RULES:
+        assert rule["labels"]["severity"] in {"page", "look"}
+        assert rule["annotations"]["summary"].endswith((".", "?"))
+
+
+def test_rules_use_only_metrics_that_are_declared() -> None:
+    assert metrics.OLDEST_AGE
+    declared = {
+        sample
+        for family in REGISTRY.collect()
+        for sample in (family.name, f"{family.name}_total", f"{family.name}_bucket")
+    }
+    assert set(re.findall(r"hartline_\w+", EXPRESSIONS)) <= declared
+
+
+def waiting_with_a_rule() -> set[str]:
+    found = re.findall(r'what=~?"([^"]+)"', EXPRESSIONS)
+    return {what for each in found for what in each.split("|")}
+
+
+def test_every_age_has_a_rule() -> None:
+    """Which ages there are, the run of `make smoke` in tests/e2e compares with this list."""
+    assert waiting_with_a_rule() == {
+        "outbox",
+        "inbox",
+        "parked",
+        "gap",
+        "quarantine",
+        "delivery",
+        "attempt",
+        "task",
+        "clock",
+        "audit_unsequenced",
+        "audit_unsigned",
+    }
+
+
+def test_every_scrape_target_is_an_operations_port_of_compose() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    targets = {
+        target
+        for job in config["scrape_configs"]
+        for each in job["static_configs"]
+        for target in each["targets"]
+    }
+    assert targets == {"intake:9101", "notify:9102", "deadlines:9103", "audit:9104"}

@@ -1,0 +1,67 @@
+"""Modules stay short enough to be read at one sitting (STYLE: think again at 250 and 40 lines)."""
+
+import ast
+from pathlib import Path
+
+from deploy.machine.home import ROOT
+
+MODULE_LINES = 250
+FUNCTION_LINES = 40
+TEST_LINES = 550
+
+LARGER_MODULES: dict[str, str] = {
+    "services/notify/deliver.py": "one engine, whose steps are read together",
+}
+LARGER_FUNCTIONS: dict[str, str] = {
+    "services/audit/api.py:routes": "its body is the routes, each a function of its own",
+    "services/intake/api.py:routes": "its body is the routes, each a function of its own",
+    "services/notify/api.py:router": "its body is the routes, each a function of its own",
+    "services/notify/delivery_store.py:claim": "one statement of SQL",
+    "services/notify/outcome_store.py:record": "one statement of SQL",
+    "services/notify/store.py:lock_history": "one statement of SQL",
+    "shared/messaging/tables.py:inbox_tables": "a list of columns",
+}
+
+
+def modules(*folders: str) -> list[Path]:
+    return [
+        path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "versions" not in path.parts and ".venv" not in path.parts
+    ]
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_no_module_is_longer_than_the_budget_without_a_reason() -> None:
+    longer = {
+        name(path) for path in modules("services", "shared", "deploy") if lines(path) > MODULE_LINES
+    }
+    assert longer == set(LARGER_MODULES)
+
+
+def test_no_function_is_longer_than_the_budget_without_a_reason() -> None:
+    longer = {
+        f"{name(path)}:{node.name}"
+        for path in modules("services", "shared", "deploy")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES
+    }
+    assert longer == set(LARGER_FUNCTIONS)
+
+
+def test_test_modules_stay_readable_too() -> None:
+    assert [name(path) for path in modules("tests") if lines(path) > TEST_LINES] == []
+
+
+def test_no_module_is_a_drawer() -> None:
+    drawers = {"utils", "helpers", "common", "manager"}
+    assert [path for path in modules("services", "shared", "deploy") if path.stem in drawers] == []
