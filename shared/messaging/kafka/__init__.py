@@ -1,1 +1,1 @@
-"""The bus in Apache Kafka, where the work spans machines. What aiokafka may not do is in ADRs."""
+"""The bus in Apache Kafka, where the work spans machines. ADR 0003: what aiokafka may not do."""

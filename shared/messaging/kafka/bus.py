@@ -20,6 +20,7 @@ _DEFAULTS = Limits()
 _BATCH_BYTES = 512 * 1024
 _FETCH_BYTES = 4 * 1024 * 1024
 _BACKOFF_MS = 100
+_METADATA_MS = 30_000
 _MOST_IDLE_MS = 60_000
 
 
@@ -57,6 +58,7 @@ class KafkaBus:
             max_poll_interval_ms=_MOST_IDLE_MS,
             fetch_max_bytes=_FETCH_BYTES,
             retry_backoff_ms=_BACKOFF_MS,
+            metadata_max_age_ms=_METADATA_MS,
         )
         await self._clients.start(consumer)
         consumer.subscribe([topic.value for topic in topics], listener=membership)
@@ -81,6 +83,7 @@ class KafkaBus:
             max_batch_size=_BATCH_BYTES,
             request_timeout_ms=_ms(self._limits.publish / 2),
             retry_backoff_ms=_BACKOFF_MS,
+            metadata_max_age_ms=_METADATA_MS,
         )
         await self._clients.start(producer)
         return producer

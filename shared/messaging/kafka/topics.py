@@ -1,6 +1,7 @@
 """The topics exist before anybody uses them: one made by accident has the wrong partitions."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 
 PARTITIONS = 6
 _MOST_REPLICAS = 3
+_LOOK_AGAIN_SECONDS = 0.05
 _DONE = 0
 _TOPIC_ALREADY_EXISTS = 36
 
@@ -31,6 +33,7 @@ async def ensure_topics(servers: str, clients: Clients, limits: Limits) -> None:
         missing = [topic.value for topic in Topic if topic.value not in found]
         if missing:
             await _make(admin, missing, limits)
+            await bounded(_visible(admin, missing, limits), limits.request)
         for topic in Topic:
             if found.get(topic.value, PARTITIONS) != PARTITIONS:
                 log.warning("topic_partitions_differ", topic=topic.value, count=found[topic.value])
@@ -42,6 +45,13 @@ async def _partitions(admin: Any, limits: Limits) -> Mapping[str, int]:
     """The partitions of every topic. To ask for one by its name could make it."""
     topics = await bounded(admin.describe_topics(), limits.request)
     return {topic["topic"]: len(topic["partitions"]) for topic in topics}
+
+
+async def _visible(admin: Any, names: Collection[str], limits: Limits) -> None:
+    """Wait until the broker that we ask tells of them: a group formed earlier would be given
+    nothing of them until its next look at the metadata."""
+    while not set(names) <= (await _partitions(admin, limits)).keys():  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def _make(admin: Any, names: list[str], limits: Limits) -> None:
