@@ -160,6 +160,8 @@ async def make_topics(bootstrap: str) -> bool:
         )
         for name in wanted["topics"]
     ]
+    if not await _listens(bootstrap):
+        return False
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
     try:
         await client.start()
@@ -171,6 +173,17 @@ async def make_topics(bootstrap: str) -> bool:
     finally:
         with suppress(Exception):
             await client.close()
+    return True
+
+
+async def _listens(bootstrap: str) -> bool:
+    """Asked first, because aiokafka prints what it does not reach."""
+    host, _, port = bootstrap.partition(",")[0].rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
     return True
 
 

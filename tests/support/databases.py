@@ -48,8 +48,7 @@ class TestServer:
         )
 
     def drop(self, database: "FreshDatabase") -> None:
-        statement = f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)'
-        run_apart(_execute(self.superuser_dsn, statement))
+        drop_database(self.superuser_dsn, database.name)
 
 
 @dataclass
@@ -114,6 +113,11 @@ async def _copy_template(dsn: str, name: str) -> None:
         await bootstrap.close_to_strangers(connection, name)
     finally:
         await connection.close()
+
+
+def drop_database(superuser_dsn: str, name: str) -> None:
+    """Drop it if it is there, whoever is connected."""
+    run_apart(_execute(superuser_dsn, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
 async def _execute(dsn: str, statement: str) -> None:
