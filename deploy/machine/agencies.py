@@ -73,6 +73,9 @@ class Journal:
         self._file.flush()
         os.fdatasync(self._file.fileno())
 
+    def close(self) -> None:
+        self._file.close()
+
     def current(self) -> set[str]:
         """The notices that hold the highest version that their agency has of their child."""
         highest: dict[tuple[object, ...], dict[str, Any]] = {}
@@ -95,6 +98,7 @@ class Agencies:
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST)
+        app.on_cleanup.append(self._close)
         app.router.add_post("/agency/{agency_id}", self.receive)
         app.router.add_get("/received", self.received)
         app.router.add_get("/readyz", self.ready)
@@ -116,6 +120,9 @@ class Agencies:
                 receipt = {"notice_id": notice_id, "agency_id": agency_id, "at": at, "form": form}
                 await self._journal.keep(receipt)
                 return web.Response()
+
+    async def _close(self, _: web.Application) -> None:
+        self._journal.close()
 
     def _refuse(self, refused: Refused) -> web.Response:
         self._refused[refused.reason] += 1

@@ -1,0 +1,89 @@
+"""A home keeps what it made, and hands each service its own and nothing more."""
+
+import socket
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from deploy.machine import kafka, running
+from deploy.machine.bootstrap import schema_dsns
+from deploy.machine.home import KEYS, Home, Ports
+from deploy.machine.kafka import KafkaUnavailable
+from deploy.machine.machine import SERVICES, Machine
+from deploy.machine.running import AlreadyRunning
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_keys_and_passwords_are_made_once(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    passwords, before = home.passwords(), contents(home.path)
+    home.make()
+    assert home.passwords() == passwords
+    assert contents(home.path) == before
+    assert len(set(passwords.values())) == 10
+
+
+def test_secrets_are_readable_by_their_owner_only(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    home.passwords()
+    secret = [home.path / "passwords.json", *home.keys.rglob("*.key"), home.issuer_key]
+    assert [path.name for path in secret if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_given_no_other_services_secrets(tmp_path: Path, service: str) -> None:
+    machine = Machine(Home(tmp_path / "home"), Ports())
+    machine.home.make()
+    passwords = machine.home.passwords()
+    machine._dsns = schema_dsns("postgresql://postgres:super@h/hartline", passwords)
+    environment = machine.environment(service)
+    given = " ".join(environment.values())
+    seen = {role for role, password in passwords.items() if password in given}
+    assert seen == {f"hartline_{service}_app", "hartline_bus_app"}
+    assert "super" not in given
+    keys = {value for name, value in environment.items() if name.endswith("_KEYS")}
+    assert keys == ({str(machine.home.keys / service)} if service in KEYS else set())
+
+
+def test_a_port_that_somebody_has_is_replaced_by_a_free_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        free = Ports(intake=port).where_taken_another()
+    assert free.intake != port
+    assert len(set(asdict(free).values())) == len(asdict(free))
+
+
+def test_one_runs_at_a_time(tmp_path: Path) -> None:
+    with (
+        running.lock(tmp_path),
+        pytest.raises(AlreadyRunning, match="make down"),
+        running.lock(tmp_path),
+    ):
+        pass
+    assert running.current(tmp_path) is None
+
+
+def test_what_a_killed_run_left_behind_is_not_taken_for_running(tmp_path: Path) -> None:
+    with running.lock(tmp_path):
+        running.remember(tmp_path, Machine(Home(tmp_path / "home"), Ports()))
+        assert running.current(tmp_path) is not None
+    assert running.current(tmp_path) is None
+    assert running.stop(tmp_path) is False
+
+
+def test_without_java_or_maven_it_says_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(KafkaUnavailable, match=r"Maven is missing.*apt-get install"):
+        kafka.jars()
+    with pytest.raises(KafkaUnavailable, match=r"Java is missing.*apt-get install"):
+        kafka._java()
+    assert list((tmp_path / "hartline").iterdir()) == []
