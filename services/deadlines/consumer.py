@@ -1,6 +1,6 @@
 """What deadlines does with the events it consumes: keep their facts, and fold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.deadlines import store
 from services.deadlines.clocks import Clock
-from services.deadlines.facts import FactBearing, facts_of
+from services.deadlines.facts import Fact, FactBearing, facts_of
 from services.deadlines.keeper import Keeper
 from shared.contracts.base import Event, EventData
 from shared.contracts.notices import (
@@ -29,7 +29,7 @@ _SOON = timedelta(seconds=1)
 
 
 class KeepFacts:
-    """Keeps the facts of one event and folds its referral again.
+    """Keeps the facts of events and folds their referrals again.
 
     Facts are kept whether or not a clock exists yet: the topics race.
     """
@@ -38,16 +38,22 @@ class KeepFacts:
         self._keeper = keeper
         self._clock = clock
 
-    async def prepare(self, event: Event, data: FactBearing) -> None:
-        return None
+    async def prepare(self, event: Event, data: FactBearing) -> Sequence[Fact]:
+        return facts_of(event.id, data)
 
     async def apply(
-        self, session: AsyncSession, event: Event, data: FactBearing, material: None
+        self, session: AsyncSession, event: Event, data: FactBearing, material: Sequence[Fact]
+    ) -> None:
+        await self.apply_all(session, [(event, data, material)])
+
+    async def apply_all(
+        self, session: AsyncSession, batch: Sequence[tuple[Event, FactBearing, Sequence[Fact]]]
     ) -> None:
         now = self._clock()
-        await store.hold_referral(session, data.referral_id)
-        await store.add_facts(session, facts_of(event.id, data))
-        folded = await self._keeper.fold(session, [data.referral_id])
+        referral_ids = sorted({data.referral_id for _, data, _ in batch})
+        await store.hold_referrals(session, referral_ids)
+        await store.add_facts(session, [fact for _, _, facts in batch for fact in facts])
+        folded = await self._keeper.fold(session, referral_ids)
         await self._keeper.write(session, folded.clocks, folded, now)
         if any(_soon(clock, now) for clock in folded.clocks):
             wake_after_commit(session, SWEEP_WAKE)

@@ -25,7 +25,7 @@ class Folded:
 
 
 class Keeper:
-    """Reads and writes clocks. Its caller holds their referrals (`store.hold_referral`), and
+    """Reads and writes clocks. Its caller holds their referrals (`store.hold_referrals`), and
     commits."""
 
     def __init__(self, book: PolicyBook, outbox: Outbox) -> None:

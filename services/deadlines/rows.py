@@ -13,13 +13,15 @@ from services.deadlines.sla import ClockState, Lacking, Standing
 from shared.contracts.codes import HtType, Role, Trigger
 
 
-def statement_json(statement: Statement) -> dict[str, object]:
-    return {
-        "received_at": statement.received_at.isoformat(),
-        "trigger": statement.trigger.value,
-        "ht_type": statement.ht_type.value,
-        "synthetic": statement.synthetic,
-    }
+def _statement_json(statement: Statement) -> str:
+    return json.dumps(
+        {
+            "received_at": statement.received_at.isoformat(),
+            "trigger": statement.trigger.value,
+            "ht_type": statement.ht_type.value,
+            "synthetic": statement.synthetic,
+        }
+    )
 
 
 def _statement(body: Mapping[str, Any]) -> Statement:
@@ -78,19 +80,19 @@ def _announced(
     return Announced(due_at, discovered_at, satisfied_at)
 
 
-def fact_values(fact: Fact) -> dict[str, object]:
+def fact_columns(facts: Sequence[Fact]) -> dict[str, list[object]]:
     return {
-        "event_id": fact.event_id,
-        "place": fact.place,
-        "kind": fact.kind.value,
-        "referral_id": fact.referral_id,
-        "occurred_at": fact.occurred_at,
-        "version": fact.version,
-        "child_id": fact.child_id,
-        "role": fact.role and fact.role.value,
-        "agency_id": fact.agency_id,
-        "notice_id": fact.notice_id,
-        "statement": fact.statement and statement_json(fact.statement),
+        "event_ids": [fact.event_id for fact in facts],
+        "places": [fact.place for fact in facts],
+        "kinds": [fact.kind.value for fact in facts],
+        "referral_ids": [fact.referral_id for fact in facts],
+        "times": [fact.occurred_at for fact in facts],
+        "versions": [fact.version for fact in facts],
+        "child_ids": [fact.child_id for fact in facts],
+        "roles": [fact.role for fact in facts],
+        "agency_ids": [fact.agency_id for fact in facts],
+        "notice_ids": [fact.notice_id for fact in facts],
+        "statements": [fact.statement and _statement_json(fact.statement) for fact in facts],
     }
 
 

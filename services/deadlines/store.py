@@ -16,14 +16,18 @@ BREACHED = "breached"
 CORRECTED = "breach_corrected"
 
 
-async def hold_referral(session: AsyncSession, referral_id: str) -> None:
-    """Let nobody else fold this referral's facts until the transaction ends.
+async def hold_referrals(session: AsyncSession, referral_ids: Iterable[str]) -> None:
+    """Let nobody else fold these referrals' facts until the transaction ends.
 
-    A lock of its own, because at first a referral has no clock whose row could be locked.
+    A lock of its own, because at first a referral has no clock whose row could be locked. Taken
+    in one order, so that two who hold several cannot wait for each other.
     """
     await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
-        {"key": _lock_key(referral_id)},
+        text(
+            "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended(key, 0) "
+            "AS lock FROM unnest(CAST(:keys AS text[])) AS r(key) ORDER BY lock) AS locks"
+        ),
+        {"keys": [_lock_key(referral_id) for referral_id in referral_ids]},
     )
 
 
@@ -50,10 +54,7 @@ async def add_facts(session: AsyncSession, facts: Sequence[Fact]) -> None:
     """Keep facts, each once by its event and place in it."""
     if not facts:
         return
-    await session.execute(
-        insert(models.facts).on_conflict_do_nothing(),
-        [rows.fact_values(fact) for fact in facts],
-    )
+    await session.execute(_ADD_FACTS, rows.fact_columns(facts))
 
 
 async def facts_of(
@@ -140,6 +141,18 @@ async def add_policies(session: AsyncSession, policies: Sequence[Policy]) -> Non
         ],
     )
 
+
+_ADD_FACTS = text(
+    "INSERT INTO deadlines.facts (event_id, place, kind, referral_id, occurred_at, version, "
+    "child_id, role, agency_id, notice_id, statement) SELECT event_id, place, kind, referral_id, "
+    "occurred_at, version, child_id, role, agency_id, notice_id, CAST(statement AS jsonb) "
+    "FROM unnest(CAST(:event_ids AS text[]), CAST(:places AS integer[]), CAST(:kinds AS text[]), "
+    "CAST(:referral_ids AS text[]), CAST(:times AS timestamptz[]), CAST(:versions AS integer[]), "
+    "CAST(:child_ids AS text[]), CAST(:roles AS text[]), CAST(:agency_ids AS text[]), "
+    "CAST(:notice_ids AS text[]), CAST(:statements AS text[])) AS f(event_id, place, kind, "
+    "referral_id, occurred_at, version, child_id, role, agency_id, notice_id, statement) "
+    "ON CONFLICT DO NOTHING"
+)
 
 _FACTS = text(
     "SELECT event_id, place, kind, referral_id, occurred_at, version, child_id, role, agency_id, "

@@ -228,17 +228,29 @@ class Service:
     async def hear(self, *events: FactBearing, event_id: str | None = None) -> None:
         """Handle events, each in a transaction of its own."""
         for data in events:
-            event = Event(
-                id=event_id or new_event_id(),
-                source=Source.INTAKE,
-                type=data.type,
-                subject=data.subject,
-                time=self.clock.now,
-                sequence=1,
-                data={},
-            )
-            async with self.db.transaction() as session:
-                await self.keep.apply(session, event, data, None)
+            await self.hear_together([data], event_id)
+
+    async def hear_together(
+        self, events: Sequence[FactBearing], event_id: str | None = None
+    ) -> None:
+        """Handle events in one transaction, as the worker does with what is ready."""
+        batch = []
+        for data in events:
+            event = self._event(data, event_id or new_event_id())
+            batch.append((event, data, await self.keep.prepare(event, data)))
+        async with self.db.transaction() as session:
+            await self.keep.apply_all(session, batch)
+
+    def _event(self, data: FactBearing, event_id: str) -> Event:
+        return Event(
+            id=event_id,
+            source=Source.INTAKE,
+            type=data.type,
+            subject=data.subject,
+            time=self.clock.now,
+            sequence=1,
+            data={},
+        )
 
     async def sweep_at(self, moment: datetime) -> Swept:
         self.clock.now = moment

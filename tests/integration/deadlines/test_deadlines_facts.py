@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from services.deadlines import sweep_store
+from services.deadlines.facts import FactBearing
 from services.deadlines.policy_files import load
 from services.deadlines.policy_register import open_book
 from shared.contracts.codes import HtType, Role
@@ -197,3 +198,35 @@ async def test_one_referral_is_not_mixed_up_with_another(deadlines: Service) -> 
         (REFERRAL, "le12"),
         (other, "le12_labor"),
     }
+
+
+async def test_what_is_ready_is_folded_together_like_one_after_the_other(
+    deadlines: Service,
+) -> None:
+    events: list[FactBearing] = []
+    for number in range(3):
+        ref, child = opaque("ref", number), opaque("chd", number)
+        events += [
+            delivered("A", RECEIVED + HOUR, referral=ref, child=child),
+            planned("A", referral=ref, child=child),
+            received(ref, {child: HtType.SEX}),
+        ]
+    await deadlines.hear_together(events)
+    rows = await deadlines.rows(
+        "SELECT state FROM deadlines.clocks WHERE role = 'local_law_enforcement'"
+    )
+    assert [row.state for row in rows] == ["satisfied"] * 3
+
+
+async def test_batches_that_share_referrals_never_wait_for_each_other_for_ever(
+    database: FreshDatabase,
+) -> None:
+    one = await service(database.open("deadlines"))
+    two = await service(database.open("deadlines"))
+    referrals = {opaque("ref", n): opaque("chd", n) for n in range(40)}
+    told = [received(ref, {child: HtType.SEX}) for ref, child in referrals.items()]
+    plans = [planned("A", referral=ref, child=child) for ref, child in referrals.items()]
+    async with asyncio.timeout(10):
+        await asyncio.gather(one.hear_together(told), two.hear_together(plans[::-1]))
+    rows = await one.rows("SELECT lacking FROM deadlines.clocks WHERE role = 'fbi'")
+    assert [row.lacking for row in rows] == ["lawful_recipient"] * 40

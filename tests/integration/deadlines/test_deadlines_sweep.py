@@ -311,7 +311,7 @@ async def test_what_a_handler_is_folding_is_left_alone_and_found_again(
     deadlines = await service(database.open("deadlines"))
     await deadlines.hear(received(), planned("A"))
     async with deadlines.db.transaction() as session:
-        await store.hold_referral(session, REFERRAL)
+        await store.hold_referrals(session, [REFERRAL])
         swept = await deadlines.sweep_at(DUE + SECOND)
     assert (swept.taken, swept.breached) == (4, 0)
     await deadlines.hear(delivered("A", DUE - SECOND))
