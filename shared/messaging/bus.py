@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.contracts.base import Topic
@@ -32,6 +32,8 @@ class Incoming:
     partition: int
     offset: int
     body: bytes | None
+    appended_at: datetime | None = None
+    """When it came onto the bus, by the bus's clock or the publisher's."""
 
 
 Positions = Mapping[tuple[str, int], int]

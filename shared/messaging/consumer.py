@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
 from shared.contracts.base import Topic
-from shared.messaging.bus import Bus, BusUnavailable, Subscription
+from shared.messaging.bus import Batch, Bus, BusUnavailable, Subscription
 from shared.messaging.inbox import Inbox
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime import metrics
 from shared.runtime.db import Database, wake_after_commit
 from shared.runtime.failpoints import failpoint
+from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import sleep_unless
 
 log = structlog.get_logger()
@@ -31,8 +33,18 @@ class Consumer:
         self._inbox = inbox
         self._bus = bus
         self._topics = topics
+        self._waited = 0.0
+        self._fetched_at: datetime | None = None
+
+    def age(self) -> float:
+        """Seconds that the oldest record of its topics has waited to be fetched, as far as can be
+        known: it grows while the bus is away. 0 in a process that does not run this role."""
+        if self._fetched_at is None:
+            return 0.0
+        return self._waited + (utc_now() - self._fetched_at).total_seconds()
 
     async def run(self, stop: asyncio.Event) -> None:
+        self._fetched_at = self._fetched_at or utc_now()
         while not stop.is_set():
             try:
                 await self._consume(stop)
@@ -53,6 +65,7 @@ class Consumer:
     async def consume_once(self, subscription: Subscription, wait: float = _WAIT_SECONDS) -> int:
         """One batch: fetch, insert, commit the database, commit the offset. How many were new."""
         batch = await subscription.fetch(_BATCH, wait)
+        self._note_age(batch)
         if not batch.records and not batch.next_offsets:
             return 0
         failpoint(f"{self._name}.consume.before_commit")
@@ -67,3 +80,14 @@ class Consumer:
             metrics.QUARANTINED.inc(received.quarantined)
             log.error("records_quarantined", service=self._name, count=received.quarantined)
         return received.new
+
+    def _note_age(self, batch: Batch) -> None:
+        self._fetched_at = utc_now()
+        self._waited = max(
+            (
+                (self._fetched_at - record.appended_at).total_seconds()
+                for record in batch.records
+                if record.appended_at is not None
+            ),
+            default=0.0,
+        )

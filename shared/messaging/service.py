@@ -62,10 +62,11 @@ class Consuming:
         await self._worker.run(stop)
 
     async def ages(self, session: AsyncSession) -> dict[str, float]:
-        """Seconds that the oldest unfinished, parked, missing or quarantined one has waited."""
+        """Seconds that the oldest unread, unfinished, parked, missing or quarantined one has
+        waited."""
         inbox, streams = self._tables.inbox.fullname, self._tables.streams.fullname
         quarantine = self._tables.quarantine.fullname
-        return await _ages(
+        ages = await _ages(
             session,
             f"SELECT 'inbox', min(received_at) FROM {inbox} WHERE done_at IS NULL "
             f"UNION ALL SELECT 'parked', min(parked_at) FROM {streams} "
@@ -74,6 +75,7 @@ class Consuming:
             f"UNION ALL SELECT 'quarantine', min(quarantined_at) FROM {quarantine} "
             "WHERE released_at IS NULL",
         )
+        return ages | {"topic": max(0.0, self._consumer.age())}
 
 
 async def _ages(session: AsyncSession, query: str) -> dict[str, float]:

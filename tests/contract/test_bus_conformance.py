@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import uuid4
 
@@ -189,6 +190,21 @@ async def test_bytes_that_are_no_event_come_through_as_they_are(bus: Bus, tag: s
     subscription = await group.subscribe(bus)
     await group.read(subscription, 3)
     assert group.bodies == strange
+    await subscription.close()
+    await publisher.close()
+
+
+async def test_a_record_says_when_it_came_onto_the_bus(bus: Bus, tag: str) -> None:
+    """P9: from this follows how long the oldest unread record of a topic has waited."""
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    publisher = await bus.publisher()
+    assert all(await publisher.publish(records(tag, keys=1, each=1)))
+    after = datetime.now(UTC)
+    group = Group(f"{tag}group", TOPICS, tag)
+    subscription = await group.subscribe(bus)
+    await group.read(subscription, 1)
+    assert group.stored[0].appended_at is not None
+    assert before <= group.stored[0].appended_at <= after
     await subscription.close()
     await publisher.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -100,7 +101,7 @@ class KafkaSubscription:
 
 def _batch(found: Mapping[TopicPartition, Sequence[Any]]) -> Batch:
     records = [
-        Incoming(record.topic, record.partition, record.offset, record.value)
+        Incoming(record.topic, record.partition, record.offset, record.value, _time(record))
         for group in found.values()
         for record in group
     ]
@@ -108,6 +109,10 @@ def _batch(found: Mapping[TopicPartition, Sequence[Any]]) -> Batch:
         records,
         {(tp.topic, tp.partition): group[-1].offset + 1 for tp, group in found.items() if group},
     )
+
+
+def _time(record: Any) -> datetime:
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
 def _costs_the_client(error: BusUnavailable) -> bool:

@@ -25,10 +25,10 @@ FROM record JOIN wanted USING (topic) JOIN taken USING (topic)
 """
 
 _READ = """
-SELECT found.topic, found."offset", found.body
+SELECT found.topic, found."offset", found.body, found.appended_at
 FROM unnest(CAST($1 AS text[]), CAST($2 AS bigint[])) AS wanted (topic, next_offset)
 CROSS JOIN LATERAL (
-    SELECT log.topic, log."offset", log.body FROM bus.log
+    SELECT log.topic, log."offset", log.body, log.appended_at FROM bus.log
     WHERE log.topic = wanted.topic AND log."offset" >= wanted.next_offset
     ORDER BY log."offset" LIMIT CAST($3 AS bigint)
 ) AS found
@@ -80,7 +80,9 @@ async def read(link: Link, positions: Mapping[str, int], limit: int) -> list[Inc
     """Up to `limit` records from these offsets on, by topic and offset, shared out fairly."""
     share = max(1, limit // len(positions))
     rows = await link.rows(_READ, list(positions), list(positions.values()), share, limit)
-    return [Incoming(row["topic"], 0, row["offset"], row["body"]) for row in rows]
+    return [
+        Incoming(row["topic"], 0, row["offset"], row["body"], row["appended_at"]) for row in rows
+    ]
 
 
 async def remembered(link: Link, group: str, topics: Sequence[str]) -> dict[str, int]:
