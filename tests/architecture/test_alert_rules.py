@@ -41,6 +41,7 @@ def test_every_age_has_a_rule() -> None:
     """Which ages there are, the run of `make smoke` in tests/e2e compares with this list."""
     assert waiting_with_a_rule() == {
         "outbox",
+        "topic",
         "inbox",
         "parked",
         "gap",
