@@ -180,7 +180,11 @@ class Engine:
         except Exception as error:
             log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
             return NotSent(Obstacle.UNSEALABLE)
-        outcome = await self._sender.post(letter)
+        try:
+            outcome = await self._sender.post(letter)
+        except Exception as error:
+            log.error("post_failed", notice=attempt.notice_id, error=error, where=where(error))
+            return Unknown()
         return _ours(outcome) if self._breaking_off else outcome
 
     async def _reclaim_forever(self) -> None:

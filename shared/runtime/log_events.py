@@ -41,6 +41,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "claim_failed": "error where",
         "reclaim_failed": "error where",
         "letter_failed": "notice error where",
+        "post_failed": "notice error where",
         "outcomes_not_recorded": "count error where",
         "attempts_recorded": "accepted rejected not_sent unknown",
         # services/audit

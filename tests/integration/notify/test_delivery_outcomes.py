@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import json
+from collections import Counter
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy.exc import DBAPIError
 
 from services.notify.deliver import Limits
 from shared.contracts.disclosures import (
@@ -238,6 +240,42 @@ async def test_an_endpoint_outside_the_allowed_networks_gets_no_byte_and_a_task(
     assert receiver.connections == 0
     assert await world.facts(notice) == ["failed", "failed"]
     assert await world.tasks() == [("cannot_send", notice)]
+
+
+async def test_lost_sessions_lose_nothing(world: World, receiver: Receiver) -> None:
+    """P1: PostgreSQL hangs up on everybody, again and again, in the middle of everything."""
+    await world.notices(await world.agency(receiver.url), 200)
+    async with world.delivering(SHORT):
+        for _ in range(8):
+            await asyncio.sleep(0.05)
+            await _hang_up(world)
+        await eventually(lambda: _states_at_last(world, {"delivered": 200}), within=20)
+    sent = await world.rows(
+        "SELECT notice_id FROM notify.disclosures JOIN notify.disclosure_outcomes "
+        "USING (disclosure_id) WHERE outcome <> 'failed'"
+    )
+    recorded = Counter(row.notice_id for row in sent)
+    assert all(recorded[notice] >= count for notice, count in Counter(receiver.notice_ids).items())
+    assert set(recorded) == set(receiver.notice_ids)
+
+
+async def _states_at_last(world: World, expected: dict[str, int]) -> bool:
+    """Of its own pool, connections are lost too."""
+    try:
+        return await world.states() == expected
+    except DBAPIError:
+        return False
+
+
+async def _hang_up(world: World) -> None:
+    connection = await asyncpg.connect(world.database.superuser_dsn)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await connection.close()
 
 
 def _verify(world: World, headers: dict[str, str], body: bytes) -> None:
