@@ -64,7 +64,7 @@ load: $(READY)  ## Measure the whole way under load.
 	$(BIN)/python -m tests.load --bus $(BUS)
 
 bench: $(READY)  ## Measure the messaging alone.
-	$(BIN)/python -m tests.load.messaging
+	$(BIN)/python -m tests.load.bench_messaging
 
 .env:  ## Random passwords for docker-compose.yml.
 	umask 077 && $(PYTHON) deploy/compose_env.py > $@

@@ -12,6 +12,10 @@ OpaqueId = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-f]{32}$")]
 """A kind of three letters and 128 random bits: `ref_…`. It says nothing of what it names."""
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+"""Printable ASCII without spaces: what every database and log can hold as it is."""
+
+
 def _utc(value: datetime) -> datetime:
     if value.utcoffset():
         raise ValueError("must be in UTC (offset zero)")
@@ -72,11 +76,11 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     specversion: Literal["1.0"] = "1.0"
-    id: str
+    id: Name
     source: Source
-    type: str
-    subject: str = Field(min_length=1, max_length=128)
+    type: Name
+    subject: Name
     time: Instant
     datacontenttype: Literal["application/json"] = "application/json"
-    sequence: int = Field(ge=1)
+    sequence: int = Field(ge=1, le=2**63 - 1)
     data: dict[str, object]

@@ -52,8 +52,8 @@ async def replay(session: AsyncSession, tables: InboxTables, subject: str) -> in
 async def skip(session: AsyncSession, tables: InboxTables, subject: str, by: str) -> int:
     """Move on past the parked events without handling them. `by` is kept with each event.
 
-    A stream parked for a fork while nothing of it waited is only released: there is no event to
-    skip, and moving its cursor would drop the next one.
+    A stream parked for a fork is only released: its other event lies in quarantine, and moving
+    the cursor would drop a good one.
     """
     rows = await session.execute(
         text(
@@ -62,7 +62,7 @@ async def skip(session: AsyncSession, tables: InboxTables, subject: str, by: str
             "ON i.topic = s.topic AND i.source = s.source AND i.subject = s.subject "
             "AND i.sequence = s.cursor + 1 "
             "WHERE s.subject = :subject AND s.parked_at IS NOT NULL "
-            "ORDER BY s.topic, s.source FOR UPDATE OF s"
+            "AND s.parked_reason <> 'sequence_conflict' ORDER BY s.topic, s.source FOR UPDATE OF s"
         ),
         {"subject": subject},
     )
@@ -83,7 +83,7 @@ async def _release_quarantine(
         text(
             f"UPDATE {tables.quarantine.fullname} SET released_at = clock_timestamp(), "
             "released_by = :by WHERE released_at IS NULL AND body IS NOT NULL "
-            "AND CAST(convert_from(body, 'UTF8') AS jsonb) ->> 'subject' = :subject"
+            "AND position(convert_to('\"' || CAST(:subject AS text) || '\"', 'UTF8') IN body) > 0"
         ),
         {"subject": subject, "by": by},
     )

@@ -112,7 +112,10 @@ class Streams:
         rows = await session.execute(
             text(
                 f"UPDATE {self._streams} s SET cursor = c.sequence, failures = 0, "
-                "last_error = NULL, gap_since = NULL, parked_at = NULL, parked_reason = NULL, "
+                "last_error = NULL, gap_since = NULL, "
+                # Only a person's skip ends a park: a fork may have come while we worked.
+                "parked_at = CASE WHEN CAST(:by AS text) IS NULL THEN s.parked_at END, "
+                "parked_reason = CASE WHEN CAST(:by AS text) IS NULL THEN s.parked_reason END, "
                 "lease_owner = NULL, lease_token = NULL, lease_until = NULL, "
                 "ready_at = CASE WHEN s.highest > c.sequence THEN clock_timestamp() END "
                 "FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]), "
@@ -121,7 +124,7 @@ class Streams:
                 "AND s.source = c.source AND s.subject = c.subject "
                 "RETURNING s.highest > c.sequence AS more"
             ),
-            _columns(held) | {"sequences": [each.sequence for each in held]},
+            _columns(held) | {"sequences": [each.sequence for each in held], "by": skipped_by},
         )
         return sum(row.more for row in rows)
 

@@ -46,7 +46,15 @@ class Database:
             connect_args={
                 "timeout": 5,
                 "command_timeout": 30,
-                "server_settings": {"application_name": name, "timezone": "UTC"},
+                "server_settings": {
+                    "application_name": name,
+                    "timezone": "UTC",
+                    # A frozen process or a dead host must not keep its row locks.
+                    "idle_in_transaction_session_timeout": "15s",
+                    "tcp_keepalives_idle": "5",
+                    "tcp_keepalives_interval": "5",
+                    "tcp_keepalives_count": "2",
+                },
             },
         )
         return cls(engine, wakes)

@@ -20,7 +20,8 @@ def lost(accepted: Iterable[Accepted], arrivals: Iterable[Arrival]) -> list[str]
     latest: dict[str, set[str]] = defaultdict(set)
     versions = {each.number: each.version for each in accepted}
     for arrival in arrivals:
-        if arrival.version == versions.get(arrival.referral_number):
+        answered = arrival.mood in ("fine", "lie")
+        if answered and arrival.version == versions.get(arrival.referral_number):
             latest[arrival.referral_number].add(arrival.role)
     return [
         f"{number} v{version}: {', '.join(sorted(REQUIRED_ROLES - latest[number]))}"

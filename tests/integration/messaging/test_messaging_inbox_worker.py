@@ -33,6 +33,13 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_row(service: Service, condition: str) -> None:
+    """Until some stream meets the condition."""
+    async with asyncio.timeout(10):
+        while not await service.fetch(f"SELECT 1 FROM svc.inbox_streams WHERE {condition}"):
+            await asyncio.sleep(0.01)
+
+
 async def test_an_event_received_twice_is_handled_once(service: Service) -> None:
     subject = new_id("ref")
     first = record(0, subject, 1, event_id="one")
@@ -62,10 +69,8 @@ async def test_a_stream_arriving_out_of_order_is_handled_in_order(service: Servi
     subject = new_id("ref")
     await service.receive(record(0, subject, 3), record(1, subject, 2))
     async with working(service):
-        await asyncio.sleep(0.05)
+        await until_row(service, "gap_since IS NOT NULL")
         assert service.recorder.applied == []
-        gap = await service.fetch("SELECT gap_since FROM svc.inbox_streams")
-        assert gap[0].gap_since is not None
         await service.receive(record(2, subject, 1))
         service.db.wakes.wake("work")
         await until(lambda: len(service.recorder.applied) == 3)
@@ -115,7 +120,7 @@ async def test_a_parked_subject_does_not_hold_up_the_next_one(service: Service) 
     await service.receive(record(0, bad, 1), record(1, bad, 2), record(2, good, 1))
     async with working(service):
         await until(lambda: (good, "/hartline/intake", 1) in service.recorder.applied)
-        await asyncio.sleep(0.05)
+        await until_row(service, "parked_at IS NOT NULL")
         async with service.db.transaction() as session:
             waiting = await parked.list_parked(session, service.inbox_tables)
         assert [(each.subject, each.sequence, each.reason) for each in waiting] == [
@@ -132,7 +137,7 @@ async def test_data_that_does_not_fit_its_type_parks_its_subject(service: Servic
     subject = new_id("ref")
     await service.receive(record(0, subject, 1, data={"referral_id": "nobody"}))
     async with working(service):
-        await asyncio.sleep(0.1)
+        await until_row(service, "parked_at IS NOT NULL")
     async with service.db.transaction() as session:
         waiting = await parked.list_parked(session, service.inbox_tables)
     assert [each.reason for each in waiting] == ["ValidationError"]
@@ -143,7 +148,7 @@ async def test_skipping_moves_past_one_event_and_keeps_who_decided(service: Serv
     service.recorder.fail[subject] = Permanent("poisoned")
     await service.receive(record(0, subject, 1), record(1, subject, 2))
     async with working(service):
-        await asyncio.sleep(0.1)
+        await until_row(service, "parked_at IS NOT NULL")
         del service.recorder.fail[subject]
         async with service.db.transaction() as session:
             assert await parked.skip(session, service.inbox_tables, subject, "Test Operator") == 1
@@ -168,6 +173,51 @@ async def test_a_fork_of_the_source_is_parked_and_kept(service: Service) -> None
     await service.receive(record(2, subject, 2))
     async with working(service):
         await until(lambda: len(service.recorder.applied) == 2)
+
+
+async def test_skipping_a_fork_drops_no_good_event_that_came_after_it(service: Service) -> None:
+    subject, other = new_id("ref"), new_id("ref")
+    await service.receive(record(0, subject, 1, event_id="one"))
+    async with working(service):
+        await until(lambda: len(service.recorder.applied) == 1)
+    data: dict[str, object] = {"note": "\x00"}
+    await service.receive(record(1, other, 1), record(2, subject, 1, event_id="two", data=data))
+    await service.receive(record(3, subject, 2))
+    async with service.db.transaction() as session:
+        assert await parked.skip(session, service.inbox_tables, subject, "Test Operator") == 1
+    async with working(service):
+        await until(lambda: (subject, "/hartline/intake", 2) in service.recorder.applied)
+    released = await service.fetch("SELECT released_by FROM svc.inbox_quarantine")
+    assert [row.released_by for row in released] == ["replay"]
+
+
+async def test_a_fork_that_comes_while_its_stream_is_worked_on_stays_parked(
+    service: Service,
+) -> None:
+    subject = new_id("ref")
+    await service.receive(record(0, subject, 1, event_id="one"))
+    async with service.db.transaction() as session:
+        (claimed,) = await service.streams.claim(session, 1, 10)
+    await service.receive(record(1, subject, 1, event_id="other"))
+    async with service.db.transaction() as session:
+        held = await service.streams.lock(session, [claimed])
+        await service.streams.finish(session, held)
+    rows = await service.fetch("SELECT parked_reason FROM svc.inbox_streams")
+    assert [row.parked_reason for row in rows] == ["sequence_conflict"]
+
+
+async def test_an_envelope_that_no_database_can_hold_is_quarantined(service: Service) -> None:
+    subject = new_id("ref")
+    good = record(0, subject, 1).body
+    assert good is not None
+    received = await service.receive(
+        Incoming("referrals", 0, 1, good.replace(subject.encode(), b"ref\\u0000")),
+        Incoming(
+            "referrals", 0, 2, good.replace(b'"sequence":1', b'"sequence":9223372036854775808')
+        ),
+        record(3, subject, 1),
+    )
+    assert (received.new, received.quarantined) == (1, 2)
 
 
 async def test_one_failing_event_of_a_group_fails_alone_and_is_tried_again(
