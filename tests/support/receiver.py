@@ -35,12 +35,11 @@ async def reset(_: Request, writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def answer_then_reset(_: Request, writer: asyncio.StreamWriter) -> None:
+async def answer_then_hang_up(_: Request, writer: asyncio.StreamWriter) -> None:
     """A 200 whose body never comes."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
     await writer.drain()
-    await asyncio.sleep(0.02)
-    writer.transport.abort()
+    writer.close()
 
 
 async def garbage(_: Request, writer: asyncio.StreamWriter) -> None:

@@ -23,7 +23,7 @@ from tests.support.receiver import (
     Receiver,
     Request,
     answer,
-    answer_then_reset,
+    answer_then_hang_up,
     drip,
     garbage,
     receiving,
@@ -73,7 +73,7 @@ async def test_what_is_received_is_what_was_given(
     [
         (reset, Unknown()),
         (garbage, Unknown()),
-        (answer_then_reset, Answered(200)),
+        (answer_then_hang_up, Answered(200)),
         (drip(b"HTTP/1.1 200 OK\r\n"), Unknown()),
         (drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n"), Answered(200)),
         (drip(b""), Unknown()),
@@ -166,7 +166,18 @@ async def test_an_endless_answer_is_cut_off(receiver: Receiver, sender: AiohttpS
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("120", 120.0), ("0", 0.0), ("soon", None), ("-5", None), ("9" * 4000, None), ("1e9", None)],
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("9" * 4000, None),
+        ("1e9", None),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 " + "9" * 30, None),
+        ("Fri, 31 Dec 2026 25:61:61 GMT", None),
+    ],
 )
 async def test_retry_after_in_seconds(
     receiver: Receiver, sender: AiohttpSender, value: str, seconds: float | None
