@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,10 @@ class PostgresServer:
     `home` must be a directory that any user may reach when root starts it: not below /root.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` go beyond deploy/postgres/hartline.conf, into a cluster made now."""
         self.home = home
+        self._settings = settings or {}
         self.data = home / "data"
         self.log = home / "postgres.log"
         self._password = home / "superuser-password"
@@ -118,6 +121,7 @@ class PostgresServer:
         finally:
             handed.unlink()
         conf = _CONF.read_text() + "listen_addresses = ''\nunix_socket_permissions = 0700\n"
+        conf += "".join(f"{name} = '{value}'\n" for name, value in self._settings.items())
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(conf)
 

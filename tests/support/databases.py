@@ -22,6 +22,7 @@ from shared.runtime.db import Database
 from shared.runtime.wakes import Wakes
 
 TEMPLATE = "hartline_template"
+_PLENTY_BYTES = 4 * 1024**3
 T = TypeVar("T")
 
 
@@ -38,7 +39,7 @@ class TestServer:
     _numbers: Iterator[int] = field(default_factory=count)
 
     def new_database(self) -> "FreshDatabase":
-        """A new database, a copy of the template. Takes some 75 ms."""
+        """A new database, a copy of the template. Takes 25 to 100 ms."""
         name = f"hartline_test_{os.getpid()}_{next(self._numbers)}"
         run_apart(_copy_template(self.superuser_dsn, name))
         return FreshDatabase(
@@ -86,8 +87,8 @@ def test_server() -> Iterator[TestServer]:
         _make_template(server)
         yield server
         return
-    home = Path(tempfile.mkdtemp(prefix="hartline-test-"))
-    own = PostgresServer(home)
+    home = Path(tempfile.mkdtemp(prefix="hartline-test-", dir=_fast_folder()))
+    own = PostgresServer(home, {"max_wal_size": "256MB"})
     try:
         own.start()
         server = TestServer(own.superuser_dsn(), passwords, own)
@@ -96,6 +97,18 @@ def test_server() -> Iterator[TestServer]:
     finally:
         own.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _fast_folder() -> Path | None:
+    """Memory, where there is plenty: a new database takes 25 ms there and 100 ms on a disk.
+
+    The server's settings stay durable; tests that kill it kill processes, not the machine.
+    """
+    memory = Path("/dev/shm")
+    try:
+        return memory if shutil.disk_usage(memory).free > _PLENTY_BYTES else None
+    except OSError:
+        return None
 
 
 def _make_template(server: TestServer) -> None:
