@@ -17,9 +17,10 @@ from services.deadlines.keeper import Keeper
 from services.deadlines.notify_client import Notify, Watermark
 from services.deadlines.sweep_store import Due
 from services.deadlines.verdicts import Breach, Evidence, LookAgain, Rest, look
-from shared.runtime.db import Database, forget_on_crash
+from shared.runtime.db import Database, forget_on_crash, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
+from shared.runtime.logging import where
 
 log = structlog.get_logger()
 
@@ -74,14 +75,29 @@ class Sweeper:
             return Swept(0, 0)
         referral_ids = sorted({each.referral_id for each in due})
         watermark = await self._notify.watermark(referral_ids)
-        async with self._db.transaction() as session:
-            breached = await self._decide(session, due, watermark)
-            if breached:
-                failpoint("deadlines.sweep.before_commit")
+        breached = await self._settle(due, watermark)
         if breached:
             failpoint("deadlines.sweep.after_commit")
             log.warning("clocks_breached", count=breached)
         return Swept(len(due), breached)
+
+    async def _settle(self, due: Sequence[Due], watermark: Watermark | None) -> int:
+        """All in one transaction; if that fails, each referral in its own, so that one which
+        cannot be folded holds up no other."""
+        try:
+            return await self._decide(due, watermark)
+        except Exception as error:
+            if unavailable(error):
+                raise
+            referral_ids = {each.referral_id for each in due}
+            if len(referral_ids) == 1:
+                log.error("clocks_not_swept", error=error, where=where(error))
+                return 0
+        breached = 0
+        for referral_id in sorted(referral_ids):
+            own = [each for each in due if each.referral_id == referral_id]
+            breached += await self._settle(own, watermark)
+        return breached
 
     async def _take(self) -> Sequence[Due]:
         now = self._clock()
@@ -89,19 +105,24 @@ class Sweeper:
             await forget_on_crash(session)
             return await sweep_store.claim_due(session, now, now + LEASE, _BATCH)
 
-    async def _decide(
-        self, session: AsyncSession, due: Sequence[Due], watermark: Watermark | None
-    ) -> int:
+    async def _decide(self, due: Sequence[Due], watermark: Watermark | None) -> int:
+        """How many breaches were announced, and committed."""
         taken = {each.clock_id for each in due}
-        held = await store.try_hold_referrals(session, [each.referral_id for each in due])
-        folded = await self._keeper.fold(session, held)
-        evidence = await _evidence(session, held, watermark)
-        now = self._clock()
-        clocks = [
-            _decided(clock, evidence[clock.referral_id], now) if clock.clock_id in taken else clock
-            for clock in folded.clocks
-        ]
-        return await self._keeper.write(session, clocks, folded, now)
+        async with self._db.transaction() as session:
+            held = await store.try_hold_referrals(session, [each.referral_id for each in due])
+            folded = await self._keeper.fold(session, held)
+            evidence = await _evidence(session, held, watermark)
+            now = self._clock()
+            clocks = [
+                _decided(clock, evidence[clock.referral_id], now)
+                if clock.clock_id in taken
+                else clock
+                for clock in folded.clocks
+            ]
+            breached = await self._keeper.write(session, clocks, folded, now)
+            if breached:
+                failpoint("deadlines.sweep.before_commit")
+        return breached
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until the next clock is due, a wake, or the poll that is the guarantee."""

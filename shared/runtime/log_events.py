@@ -48,6 +48,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "audit_forked": "reason",
         # services/deadlines
         "clocks_breached": "count",
+        "clocks_not_swept": "error where",
     }.items()
 }
 """`level`, `time` and `service` come with every event."""

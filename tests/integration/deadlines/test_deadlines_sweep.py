@@ -30,6 +30,12 @@ from tests.support.deadlines import (
 )
 
 SECOND = timedelta(seconds=1)
+
+
+class Death(BaseException):
+    """What no code catches."""
+
+
 BREACHED = "hartline.deadline.breached.v1"
 CORRECTED = "hartline.deadline.breach_corrected.v1"
 
@@ -257,12 +263,12 @@ async def test_a_death_before_the_commit_says_nothing_and_loses_nothing(
     deadlines: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(_: str) -> None:
-        raise KeyError
+        raise Death
 
     await deadlines.hear(received())
     with monkeypatch.context() as patched:
         patched.setattr("services.deadlines.sweeper.failpoint", die)
-        with pytest.raises(KeyError):
+        with pytest.raises(Death):
             await deadlines.sweep_at(DUE + SECOND)
     assert await deadlines.emitted() == []
     assert (await deadlines.clock_of()).state == "open"
@@ -300,9 +306,21 @@ async def test_a_clock_looked_at_twice_at_once_is_announced_once(database: Fresh
     assert {due.clock_id for due in first} == {due.clock_id for due in second}
     watermark = await deadlines.notify.watermark([REFERRAL])
     for sweeper, due in ((deadlines.sweeper, first), (other, second)):
-        async with deadlines.db.transaction() as session:
-            await sweeper._decide(session, due, watermark)
+        await sweeper._decide(due, watermark)
     assert [event["type"] for event in await deadlines.emitted()] == [BREACHED]
+
+
+async def test_a_referral_that_cannot_be_folded_holds_up_no_other(deadlines: Service) -> None:
+    """Here: a clock under a policy version that only a newer process knows."""
+    strange, child = opaque("ref", 7), opaque("chd", 7)
+    await deadlines.hear(received(), received(strange, {child: HtType.SEX}))
+    await deadlines.rows(
+        "UPDATE deadlines.clocks SET policy_version = 'newer' WHERE referral_id = :id RETURNING 1",
+        id=strange,
+    )
+    swept = await deadlines.sweep_at(DUE + SECOND)
+    assert (swept.taken, swept.breached) == (8, 4)
+    assert {event["referral_id"] for event in await deadlines.emitted(role=None)} == {REFERRAL}
 
 
 async def test_what_a_handler_is_folding_is_left_alone_and_found_again(
