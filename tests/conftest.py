@@ -1,6 +1,7 @@
 """Fixtures of every tier. What a test does not ask for is not started."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import os
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 
 import pytest
 
@@ -9,11 +10,37 @@ from deploy.machine.kafka import KafkaBroker
 from tests.support import brokers, databases
 from tests.support.databases import FreshDatabase, TestServer
 
+REAL = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[REAL] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI=true nothing may be skipped."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"Skipped, which CI=true does not allow: {report.longrepr}"
+    return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Which real servers this run has used; what it could not run stands above, with why."""
+    terminalreporter.section("real parts used")
+    for part in config.stash[REAL] or ["none"]:
+        terminalreporter.line(part)
+
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[TestServer]:
+def postgres(pytestconfig: pytest.Config) -> Iterator[TestServer]:
     """The PostgreSQL server of this run, with a migrated template database."""
     with databases.test_server() as server:
+        pytestconfig.stash[REAL].append(server.describe())
         yield server
 
 
@@ -44,10 +71,11 @@ def module_database(postgres: TestServer) -> Iterator[FreshDatabase]:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[KafkaBroker]:
+def kafka(pytestconfig: pytest.Config) -> Iterator[KafkaBroker]:
     """The Kafka broker of this run, with every topic; `.bootstrap` is its host:port.
 
     A test that kills it starts it again before it ends (same ports, same data).
     """
     with brokers.test_broker() as broker:
+        pytestconfig.stash[REAL].append(brokers.describe(broker))
         yield broker

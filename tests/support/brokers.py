@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.machine.kafka import KafkaBroker, KafkaUnavailable
+from deploy.machine.kafka import KafkaBroker, KafkaUnavailable, jars
 
 
 @contextmanager
@@ -28,3 +28,9 @@ def test_broker() -> Iterator[KafkaBroker]:
     finally:
         broker.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def describe(broker: KafkaBroker) -> str:
+    """Which broker this is, for the end of the test run."""
+    version = next(jars().glob("kafka_2.13-*.jar")).stem.removeprefix("kafka_2.13-")
+    return f"Apache Kafka {version} at {broker.bootstrap}, fetched by Maven"

@@ -48,6 +48,11 @@ class TestServer:
             bootstrap.schema_dsns(self.superuser_dsn, self.passwords, name),
         )
 
+    def describe(self) -> str:
+        """Which server this is, for the end of the test run."""
+        version = run_apart(_version(self.superuser_dsn))
+        return f"PostgreSQL {version}, {'from the wheel' if self.server else 'HARTLINE_TEST_DSN'}"
+
     def drop(self, database: "FreshDatabase") -> None:
         drop_database(self.superuser_dsn, database.name)
 
@@ -131,6 +136,14 @@ async def _copy_template(dsn: str, name: str) -> None:
 def drop_database(superuser_dsn: str, name: str) -> None:
     """Drop it if it is there, whoever is connected."""
     run_apart(_execute(superuser_dsn, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+async def _version(dsn: str) -> str:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
+    finally:
+        await connection.close()
 
 
 async def _execute(dsn: str, statement: str) -> None:
