@@ -20,7 +20,12 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from deploy.machine.postgres_wheel import PostgresFailed, installation, system_user
+from deploy.machine.postgres_wheel import (
+    PostgresFailed,
+    check_reachable,
+    installation,
+    system_user,
+)
 from deploy.machine.processes import die_with_parent
 
 __all__ = ["PostgresFailed", "PostgresServer"]
@@ -78,6 +83,8 @@ class PostgresServer:
 
         Call it from the main thread: the server shuts down when the calling thread ends.
         """
+        if self._account is not None:
+            check_reachable(self.home)
         if not (self.data / "PG_VERSION").exists():
             self._make()
         self._make_socket_directory()

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -34,6 +35,16 @@ def system_user() -> pwd.struct_passwd | None:
             f"PostgreSQL must not run as root and the system user {_ACCOUNT} could not be made: "
             f"make it ({' '.join(command)}), or run this as an ordinary user."
         ) from None
+
+
+def check_reachable(home: Path) -> None:
+    """Raises PostgresFailed when the system user could not get to `home`."""
+    for folder in home.absolute().parents:
+        if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH:
+            raise PostgresFailed(
+                f"Root's PostgreSQL runs as {_ACCOUNT}, which may not enter {folder}: choose "
+                f"another HARTLINE_HOME, or chmod o+x {folder}."
+            )
 
 
 def installation(*, shared: bool) -> Path:

@@ -3,13 +3,16 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,22 +122,24 @@ class Up:
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         commands = {}
         for pid in found.split():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            commands[words[2].decode() if b"-m" in words else "postgres"] = int(pid)
+            with suppress(OSError):  # It has just ended.
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                commands[words[2].decode() if b"-m" in words else "postgres"] = int(pid)
         return commands
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    home = tmp_path_factory.mktemp("up")
-    for folder in (home, *home.parents[:2]):  # Root's PostgreSQL runs as somebody else.
-        folder.chmod(0o711)
+def up() -> Iterator[Up]:
+    # Not below pytest's own folder, which root's PostgreSQL, run by somebody else, cannot reach.
+    home = Path(tempfile.mkdtemp(prefix="hartline-up-"))
+    home.chmod(0o711)
     running = Up(home)
     try:
         yield running
     finally:
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def test_up_tells_everybody_and_stays_up(up: Up) -> None:
@@ -188,7 +193,7 @@ def test_down_stops_everything(up: Up) -> None:
     children = up.children()
     assert machine("down", home=up.home).stdout == "Stopped.\n"
     up.process.wait(60)
-    assert up.process.returncode == 0
+    assert up.process.returncode == 0, up.said()
     assert [pid for pid in children.values() if Path(f"/proc/{pid}").exists()] == []
     assert machine("status", home=up.home).returncode == 1
     assert machine("down", home=up.home).stdout == "Nothing is running.\n"

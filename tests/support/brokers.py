@@ -25,6 +25,9 @@ def test_broker() -> Iterator[KafkaBroker]:
                 raise
             pytest.skip(str(unavailable))
         yield broker
+        if not broker.alive:
+            end = broker.log.read_text()[-2000:]
+            pytest.fail(f"The Kafka broker did not live through the tests: {end}")
     finally:
         broker.stop()
         shutil.rmtree(home, ignore_errors=True)

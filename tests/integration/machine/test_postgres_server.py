@@ -9,7 +9,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.machine.postgres import PostgresServer
+from deploy.machine.postgres import PostgresFailed, PostgresServer
+from deploy.machine.postgres_wheel import check_reachable
 from shared.runtime.db import Database, check_server
 from shared.runtime.wakes import Wakes
 
@@ -89,3 +90,14 @@ def test_the_superusers_password_and_the_data_are_private(server: PostgresServer
     assert server.data.stat().st_mode & 0o077 == 0
     if os.geteuid() == 0:
         assert server.data.stat().st_uid != 0
+
+
+def test_a_home_that_its_user_cannot_reach_is_refused_with_what_to_do() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="hartline-test-"))
+    try:
+        with pytest.raises(PostgresFailed, match="choose another HARTLINE_HOME"):
+            check_reachable(folder / "home")
+        folder.chmod(0o711)
+        check_reachable(folder / "home")
+    finally:
+        shutil.rmtree(folder)

@@ -87,7 +87,7 @@ NOW = int(time.time())
         {"exp": NOW + 3600, "iat": NOW},
         {"exp": NOW + 3600 * 24, "iat": NOW + 3600 * 24 - 60},
         {"iat": None},
-        {"nbf": NOW + 300},
+        {"nbf": NOW + 24 * 3600},
         {"nbf": "x"},
         {"scope": ["a:b"]},
         {"person": "yes"},
