@@ -62,8 +62,7 @@ class Home:
 
     def make(self) -> None:
         """Make what is missing; never replaces a key or a password."""
-        self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
-        self.path.chmod(0o711)
+        make_reachable(self.path)
         for folder in (self.keys, self.agencies, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
         make_keys(self.keys)
@@ -77,6 +76,12 @@ class Home:
             known |= {role: secrets.token_urlsafe(24) for role in missing}
             write_private(path, json.dumps(known, indent=2))
         return known
+
+
+def make_reachable(folder: Path) -> None:
+    """Private; but the user that runs root's PostgreSQL may pass through it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def make_keys(folder: Path) -> None:

@@ -115,7 +115,7 @@ class PostgresServer:
 
     def _make(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        self.home.chmod(0o711)
+        self.home.chmod(0o700 if self._account is None else 0o711)
         shutil.rmtree(self.data, ignore_errors=True)
         self._own_directory(self.data)
         password = secrets.token_urlsafe(24)

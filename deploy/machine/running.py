@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from deploy.machine.home import ROOT, write_private
+from deploy.machine.home import ROOT, make_reachable, write_private
 from deploy.machine.machine import Machine
 
 _STOP_SECONDS = 60.0
@@ -52,7 +52,8 @@ def base() -> Path:
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Held as long as `up` runs. Raises AlreadyRunning."""
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if not folder.exists():
+        make_reachable(folder)
     with (folder / "lock").open("w") as file:
         if not _take(file):
             raise AlreadyRunning("Hartline is up already: `make down` stops it, `make status`.")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import pytest
 
 from deploy.machine import bootstrap
 from deploy.machine.bootstrap import SchemaDsns
@@ -23,6 +24,7 @@ from shared.runtime.wakes import Wakes
 
 TEMPLATE = "hartline_template"
 _PLENTY_BYTES = 4 * 1024**3
+_IN_USE = f"SELECT 1 FROM pg_database WHERE datname = '{bootstrap.DATABASE}'"
 T = TypeVar("T")
 
 
@@ -50,7 +52,7 @@ class TestServer:
 
     def describe(self) -> str:
         """Which server this is, for the end of the test run."""
-        version = run_apart(_version(self.superuser_dsn))
+        version = run_apart(_fetchval(self.superuser_dsn, "SHOW server_version"))
         return f"PostgreSQL {version}, {'from the wheel' if self.server else 'HARTLINE_TEST_DSN'}"
 
     def drop(self, database: "FreshDatabase") -> None:
@@ -89,6 +91,7 @@ def test_server() -> Iterator[TestServer]:
     foreign = os.environ.get("HARTLINE_TEST_DSN")
     if foreign:
         server = TestServer(foreign, passwords, None)
+        _refuse_in_use(server)
         _make_template(server)
         yield server
         return
@@ -102,6 +105,15 @@ def test_server() -> Iterator[TestServer]:
     finally:
         own.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _refuse_in_use(server: TestServer) -> None:
+    """The tests set every role's password, which would lock out what runs on that server."""
+    if run_apart(_fetchval(server.superuser_dsn, _IN_USE)):
+        raise pytest.UsageError(
+            f"HARTLINE_TEST_DSN names a server that has a database {bootstrap.DATABASE}: give the "
+            "tests a server of their own."
+        )
 
 
 def _fast_folder() -> Path | None:
@@ -136,6 +148,14 @@ async def _copy_template(dsn: str, name: str) -> None:
 def drop_database(superuser_dsn: str, name: str) -> None:
     """Drop it if it is there, whoever is connected."""
     run_apart(_execute(superuser_dsn, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+async def _fetchval(dsn: str, query: str) -> object:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
 
 
 async def _version(dsn: str) -> str:
