@@ -158,14 +158,6 @@ async def _fetchval(dsn: str, query: str) -> object:
         await connection.close()
 
 
-async def _version(dsn: str) -> str:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return str(await connection.fetchval("SHOW server_version"))
-    finally:
-        await connection.close()
-
-
 async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
