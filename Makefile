@@ -33,7 +33,7 @@ down: $(READY)  ## Stop what `make up` runs.
 status: $(READY)  ## What runs, and where to look.
 	@$(MACHINE) status
 
-token: $(READY)  ## A bearer token: make token SCOPE="notices:read clocks:read".
+token: $(READY)  ## A bearer token: make token SCOPE="tasks:read clocks:read".
 	@$(MACHINE) token $(SCOPE)
 
 lint: ruff format types imports  ## Style, types and import rules.

@@ -52,8 +52,9 @@ def where_to_look(machine: Machine, referral_id: str) -> str:
             "",
             f"received   http://127.0.0.1:{ports.agencies}/received   (the sample agencies)",
             f"logs       {machine.home.logs}",
-            'token      make -s token SCOPE="notices:read clocks:read"   (valid ten minutes)',
-            'look       curl -H "Authorization: Bearer $(make -s token SCOPE=notices:read)" \\',
+            'token      make -s token SCOPE="tasks:read clocks:read"   (valid ten minutes)',
+            'look       TOKEN=$(make -s token SCOPE="notices:read notices:read-all")',
+            '           curl -H "Authorization: Bearer $TOKEN" \\\\',
             f"                {notices}",
             "stop       Ctrl-C here, or `make down`",
         ]

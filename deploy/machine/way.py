@@ -29,8 +29,8 @@ from shared.runtime.auth import LocalIssuer
 REQUIRED = ("local_law_enforcement", "hart_lead_statewide", "fbi", "chief_states_attorney", "mdt")
 """Whom a Careline referral must reach (DCF policy 21-14)."""
 SCOPES = (
-    "referrals:create referrals:amend referrals:status notices:read tasks:read clocks:read "
-    "audit:read"
+    "referrals:create referrals:amend referrals:status notices:read notices:read-all tasks:read "
+    "clocks:read audit:read"
 )
 _POLL_SECONDS = 0.02
 T = TypeVar("T")

@@ -16,6 +16,7 @@ _PAGE = 100
 _SUBJECTS = 200
 _NO = ("false", "0", "no")
 
+EVERYBODYS = "notices:read-all"
 Reader = Annotated[Principal, Depends(require("notices:read"))]
 TaskReader = Annotated[Principal, Depends(require("tasks:read"))]
 Acknowledger = Annotated[Principal, Depends(require("tasks:acknowledge"))]
@@ -29,6 +30,7 @@ def router(db: Database) -> APIRouter:
     @routes.get("/v1/referrals/{referral_id}/notices")
     async def notices(referral_id: str, reader: Reader) -> NoticesOut:
         """All legs of a referral; an agency sees its own and of the rest not even that they are."""
+        _must_be_scoped(reader)
         _must_be("ref", referral_id)
         async with db.transaction() as session:
             found = await store.referral_notices(session, referral_id, reader.agency)
@@ -89,6 +91,14 @@ def _must_be(kind: str, opaque_id: str) -> None:
     """What cannot be an id is as unknown as an id that is not there (P10)."""
     if not re.fullmatch(rf"{kind}_[0-9a-f]{{32}}", opaque_id, re.ASCII):
         raise not_found()
+
+
+def _must_be_scoped(reader: Principal) -> None:
+    """An agency sees its own legs; whoever acts for none needs the scope to see everybody's."""
+    if reader.agency is None and EVERYBODYS not in reader.scopes:
+        raise Problem(
+            403, "Forbidden", f"The token names no agency: that needs the scope {EVERYBODYS}."
+        )
 
 
 def _refuse_agencies(principal: Principal) -> None:

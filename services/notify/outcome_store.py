@@ -21,6 +21,8 @@ LONGEST_LEASE = timedelta(seconds=20)
 
 _DELIVERIES = models.deliveries.fullname
 _RECLAIMED_AT_ONCE = 256
+_ATTEMPTS_BEFORE_A_PERSON = 8
+"""About a minute of retrying (0.5 + 1 + 2 + … s)."""
 
 
 async def record(
@@ -56,8 +58,10 @@ async def record(
     await _move(session, moved)
     if any(each.superseded_by for each in moved):
         await _unblock(session, [each.notice_id for each in moved], now)
-    filed = _cannot_send(facts, after) + await breaker_store.judge_agencies(
-        session, facts, after, now
+    filed = (
+        _cannot_send(facts, after)
+        + _not_accepted(moved)
+        + await breaker_store.judge_agencies(session, facts, after, now)
     )
     await file_tasks(session, filed, now)
     await outbox.emit(
@@ -166,7 +170,12 @@ async def _move(session: AsyncSession, moved: Sequence[Standing]) -> None:
 
 
 async def _unblock(session: AsyncSession, notice_ids: Sequence[str], now: datetime) -> None:
-    """The lowest version that waits for one of these, unless another attempt is still open."""
+    """The lowest version that waits for one of these, unless another attempt is still open.
+
+    A supersession waits for an attempt that may have told its recipient something. When it has
+    not, the recipient holds nothing and is off the route: it is told nothing either (P3, P4).
+    """
+    await _end_needless_supersessions(session, notice_ids, now)
     await session.execute(
         text(
             f"UPDATE {_DELIVERIES} SET state = 'pending', next_attempt_at = :now "
@@ -182,6 +191,36 @@ async def _unblock(session: AsyncSession, notice_ids: Sequence[str], now: dateti
         {"ids": list(notice_ids), "now": now},
     )
     wake_after_commit(session, DELIVER_WAKE)
+
+
+async def _end_needless_supersessions(
+    session: AsyncSession, notice_ids: Sequence[str], now: datetime
+) -> None:
+    notices, outcomes = models.notices.fullname, models.disclosure_outcomes.fullname
+    await session.execute(
+        text(
+            f"UPDATE {_DELIVERIES} b SET state = 'superseded', ended_at = :now FROM {notices} n "
+            "WHERE n.notice_id = b.notice_id AND n.kind = 'supersession' AND b.state = 'blocked' "
+            f"AND EXISTS (SELECT FROM {_DELIVERIES} e WHERE e.notice_id = ANY(:ids) "
+            "AND e.referral_id = b.referral_id AND e.child_id = b.child_id "
+            "AND e.agency_id = b.agency_id) "
+            f"AND NOT EXISTS (SELECT FROM {models.disclosures.fullname} a "
+            f"JOIN {_DELIVERIES} h USING (notice_id) WHERE h.referral_id = b.referral_id "
+            "AND h.child_id = b.child_id AND h.agency_id = b.agency_id AND NOT EXISTS ("
+            f"SELECT FROM {outcomes} f WHERE f.disclosure_id = a.disclosure_id "
+            "AND f.outcome = 'failed'))"
+        ),
+        {"ids": list(notice_ids), "now": now},
+    )
+
+
+def _not_accepted(moved: Iterable[Standing]) -> list[tasks.NewTask]:
+    """Filed at every further attempt; the first one stays (one per notice)."""
+    return [
+        tasks.not_accepted(each.referral_id, each.notice_id, each.agency_id)
+        for each in moved
+        if each.state is DeliveryState.PENDING and each.attempts >= _ATTEMPTS_BEFORE_A_PERSON
+    ]
 
 
 def _cannot_send(facts: Iterable[Ended], standing: dict[str, Standing]) -> list[tasks.NewTask]:

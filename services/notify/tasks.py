@@ -17,6 +17,7 @@ class TaskKind(StrEnum):
     PARKED = "parked"
     CANNOT_SEND = "cannot_send"
     UNREACHABLE = "unreachable"
+    NOT_ACCEPTED = "not_accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,15 @@ def cannot_send(referral_id: str, notice_id: str, obstacle: Obstacle) -> NewTask
         "meanwhile tell the recipient by other means."
     )
     return NewTask(TaskKind.CANNOT_SEND, notice_id, referral_id, detail)
+
+
+def not_accepted(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
+    """A notice that its recipient has not taken in a minute or so, whatever it says to others."""
+    detail = (
+        f"Agency {agency_id} has not accepted notice {notice_id} after several attempts. Hartline "
+        "goes on trying and the clocks run. Call the agency; tell it by other means."
+    )
+    return NewTask(TaskKind.NOT_ACCEPTED, notice_id, referral_id, detail)
 
 
 def unreachable(referral_id: str, agency_id: str, now: datetime) -> NewTask:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import asyncpg
 
+from shared.runtime.db import plain_dsn
 from shared.runtime.errors import Retryable
 
 _OWNERS = 0x484C0001
@@ -27,11 +28,6 @@ _KEEPALIVES = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "2",
 }
-
-
-def plain_dsn(dsn: str) -> str:
-    """The DSN as asyncpg itself wants it."""
-    return dsn.replace("postgresql+asyncpg://", "postgresql://", 1)
 
 
 async def _connect(dsn: str, name: str) -> Any:

@@ -151,7 +151,7 @@ def test_up_tells_everybody_and_stays_up(up: Up) -> None:
 def test_what_it_prints_can_be_followed(up: Up) -> None:
     url = re.search(r"http://\S+/notices", up.said())
     assert url is not None
-    status, body = get(url[0], up.token("notices:read"))
+    status, body = get(url[0], up.token("notices:read", "notices:read-all"))
     assert (status, len(json.loads(body)["notices"])) == (200, 5)
     assert get(url[0])[0] == 401
     assert get(url[0], up.token("clocks:read"))[0] == 403

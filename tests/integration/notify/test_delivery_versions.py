@@ -203,6 +203,48 @@ async def test_a_crash_of_the_attempt_unblocks_its_successor_and_only_after_its_
     assert (await world.state(first), await world.facts(first)) == ("superseded", ["unknown"])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [(NotSent(Obstacle.UNREACHABLE), "superseded"), (Unknown(), "pending")],
+    ids=["not one byte was sent", "something may have been sent"],
+)
+async def test_a_supersession_follows_only_an_attempt_that_may_have_told_something(
+    world: World, receiver: Receiver, outcome: Outcome, state: str
+) -> None:
+    """P3: whoever is off the route and holds nothing learns nothing, not even that."""
+    receiver.script = [receiver.hang]
+    agency = await world.agency(receiver.url)
+    first = await world.notice(agency)
+    running = world.start(Limits(deadline=30))
+    await eventually(lambda: _received(receiver, 1))
+    await running.kill()
+    second = await world.notice(
+        agency,
+        child_id=await world.child_of(first),
+        version=2,
+        kind="supersession",
+        state="blocked",
+    )
+    await world.rows("UPDATE notify.deliveries SET superseded_by = 2 WHERE version = 1 RETURNING 1")
+    await _record(world, await _open_attempt(world), outcome)
+    assert (await world.state(first), await world.state(second)) == ("superseded", state)
+
+
+async def test_a_notice_that_is_never_accepted_gets_a_person_though_its_agency_takes_others(
+    world: World, receiver: Receiver
+) -> None:
+    """P1, P9: the breaker sees a healthy agency; the notice is nobody's but for its task."""
+    receiver.script = [receiver.hang]
+    notice = await world.notice(await world.agency(receiver.url))
+    running = world.start(Limits(deadline=30))
+    await eventually(lambda: _received(receiver, 1))
+    await running.kill()
+    await world.rows("UPDATE notify.deliveries SET attempts = 8 RETURNING 1")
+    await _record(world, await _open_attempt(world), Answered(413))
+    (task,) = await world.rows("SELECT kind, about FROM notify.tasks")
+    assert (task.kind, task.about) == ("not_accepted", notice)
+
+
 async def test_versions_stay_in_order_however_the_amendment_races_the_delivery(
     world: World, receiver: Receiver, planning: Planning
 ) -> None:

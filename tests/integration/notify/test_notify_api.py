@@ -24,7 +24,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.planning import FBI, MDT, POLICE, Child, Planning
 
 ISSUER = "https://issuer.test"
-STAFF = "notices:read tasks:read tasks:acknowledge internal:watermark"
+STAFF = "notices:read notices:read-all tasks:read tasks:acknowledge internal:watermark"
 
 
 @dataclass
@@ -242,3 +242,12 @@ async def test_a_parked_subject_is_a_task_once_and_again_when_parked_again(desk:
         assert len(tasks) == expected
     assert tasks[0]["kind"] == "parked"
     assert "Event 4 of topic referrals" in tasks[0]["detail"]
+
+
+async def test_a_token_that_names_no_agency_sees_nobodys_notices_without_the_scope_for_all(
+    desk: Desk,
+) -> None:
+    """P10: an issuer's slip must not show one agency what the others got."""
+    path = f"/v1/referrals/{new_id('ref')}/notices"
+    assert (await desk.get(path, scopes="notices:read")).status_code == 403
+    assert (await desk.get(path)).status_code == 404
