@@ -54,7 +54,7 @@ def where_to_look(machine: Machine, referral_id: str) -> str:
             f"logs       {machine.home.logs}",
             'token      make -s token SCOPE="tasks:read clocks:read"   (valid ten minutes)',
             'look       TOKEN=$(make -s token SCOPE="notices:read notices:read-all")',
-            '           curl -H "Authorization: Bearer $TOKEN" \\\\',
+            '           curl -H "Authorization: Bearer $TOKEN" \\',
             f"                {notices}",
             "stop       Ctrl-C here, or `make down`",
         ]
