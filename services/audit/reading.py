@@ -6,12 +6,11 @@
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.audit import store, tlog
 from services.audit.leaf import SALT_BYTES, Asked, read_submission
 from services.audit.proofs import format_proof
 from services.audit.store import Entry
+from shared.runtime.db import Session
 from shared.runtime.ids import new_event_id, utc_now
 
 
@@ -23,7 +22,7 @@ class Reader:
     person: bool
 
 
-async def record(session: AsyncSession, reader: Reader, asked: Asked, about: str) -> None:
+async def record(session: Session, reader: Reader, asked: Asked, about: str) -> None:
     salt = secrets.token_bytes(SALT_BYTES)
     read = read_submission(
         new_event_id(), reader.subject, reader.person, asked, about, utc_now(), salt
@@ -31,7 +30,7 @@ async def record(session: AsyncSession, reader: Reader, asked: Asked, about: str
     await store.submit(session, [read])
 
 
-async def entry(session: AsyncSession, index: int) -> Entry | None:
+async def entry(session: Session, index: int) -> Entry | None:
     """An entry under the latest checkpoint."""
     checkpoint = await store.latest_checkpoint(session)
     if checkpoint is None or index >= checkpoint.size:
@@ -39,7 +38,7 @@ async def entry(session: AsyncSession, index: int) -> Entry | None:
     return await store.entry(session, index)
 
 
-async def proof(session: AsyncSession, index: int) -> str | None:
+async def proof(session: Session, index: int) -> str | None:
     """A tlog-proof of an entry against the latest checkpoint."""
     checkpoint = await store.latest_checkpoint(session)
     if checkpoint is None or index >= checkpoint.size:
@@ -49,7 +48,7 @@ async def proof(session: AsyncSession, index: int) -> str | None:
     return format_proof(index, tlog.hash_spans(spans, nodes), checkpoint.note)
 
 
-async def of_disclosure(session: AsyncSession, disclosure_id: str) -> list[tuple[int, str]]:
+async def of_disclosure(session: Session, disclosure_id: str) -> list[tuple[int, str]]:
     """(index, kind) of a disclosure's entries under the latest checkpoint."""
     checkpoint = await store.latest_checkpoint(session)
     size = checkpoint.size if checkpoint else 0

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.audit import store, tlog
 from services.audit.note import Checkpoint, Signer, parse_checkpoint, parse_note, sign_note
 from shared.messaging.leases import Leadership
 from shared.runtime import metrics
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.lifecycle import sleep_unless
 
@@ -137,7 +136,7 @@ class Sealer:
             await self._check_growth(session, grown)
         self.forked = None
 
-    async def _check_growth(self, session: AsyncSession, grown: Checkpoint) -> list[Checkpoint]:
+    async def _check_growth(self, session: Session, grown: Checkpoint) -> list[Checkpoint]:
         """Prove the growth from every head we know, as a stranger would; those that we signed."""
         stored = await store.latest_checkpoint(session)
         signed = [self._signed] if self._signed else []
@@ -147,7 +146,7 @@ class Sealer:
             await self._prove(session, known, grown)
         return signed
 
-    async def _prove(self, session: AsyncSession, known: Checkpoint, grown: Checkpoint) -> None:
+    async def _prove(self, session: Session, known: Checkpoint, grown: Checkpoint) -> None:
         if known.origin != grown.origin:
             self._refuse("a checkpoint of another origin was signed here")
         if known.size > grown.size:
@@ -171,7 +170,7 @@ class Sealer:
         raise Forked(self.forked)
 
 
-async def _root_at(session: AsyncSession, size: int) -> bytes | None:
+async def _root_at(session: Session, size: int) -> bytes | None:
     """The root as the stored nodes give it; None when one is missing."""
     nodes = await store.hashes_of(session, tlog.cover(0, size))
     try:

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, select, text, tuple_
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, SMALLINT, TEXT
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.audit.leaf import Submission
-from services.audit.models import checkpoints, entries, head, nodes
+from services.audit.models import checkpoints, entries, head
 from services.audit.tlog import Frontier, Node
-from shared.runtime.db import wake_after_commit
+from shared.runtime.db import Session, wake_after_commit
 
 SEAL_WAKE = "seal"
 
@@ -54,7 +54,7 @@ _SUBMIT = text(
 )
 
 
-async def submit(session: AsyncSession, submissions: Sequence[Submission]) -> None:
+async def submit(session: Session, submissions: Sequence[Submission]) -> None:
     """Queue leaves for the log, in order, once each; wakes the sequencer after the commit."""
     await session.execute(
         _SUBMIT,
@@ -69,7 +69,7 @@ async def submit(session: AsyncSession, submissions: Sequence[Submission]) -> No
     wake_after_commit(session, SEAL_WAKE)
 
 
-async def lock_head(session: AsyncSession) -> Frontier:
+async def lock_head(session: Session) -> Frontier:
     """The right edge of the committed tree, locked: nobody else appends or signs meanwhile."""
     row = (await session.execute(select(head.c.size, head.c.peaks).with_for_update())).one()
     return Frontier(row.size, row.peaks)
@@ -90,7 +90,7 @@ _APPEND = text(
 ).bindparams(bindparam("size", type_=BIGINT))
 
 
-async def append_entries(session: AsyncSession, size: int, limit: int) -> list[bytes]:
+async def append_entries(session: Session, size: int, limit: int) -> list[bytes]:
     """Move queued leaves to indexes `size`, `size` + 1, …: their leaf hashes, by index."""
     rows = await session.execute(_APPEND, {"size": size, "limit": limit})
     return [leaf_hash for _, leaf_hash in sorted(tuple(row) for row in rows)]
@@ -105,7 +105,7 @@ _ADD_NODES = text(
 )
 
 
-async def add_nodes(session: AsyncSession, completed: Sequence[tuple[int, int, bytes]]) -> None:
+async def add_nodes(session: Session, completed: Sequence[tuple[int, int, bytes]]) -> None:
     if completed:
         levels, indexes, hashes = zip(*completed, strict=True)
         await session.execute(
@@ -113,11 +113,11 @@ async def add_nodes(session: AsyncSession, completed: Sequence[tuple[int, int, b
         )
 
 
-async def move_head(session: AsyncSession, frontier: Frontier) -> None:
+async def move_head(session: Session, frontier: Frontier) -> None:
     await session.execute(head.update().values(size=frontier.size, peaks=frontier.peaks))
 
 
-async def last_index(session: AsyncSession) -> int | None:
+async def last_index(session: Session) -> int | None:
     """The highest index there is; None in an empty log."""
     found: int | None = await session.scalar(
         select(entries.c.index).order_by(entries.c.index.desc()).limit(1)
@@ -125,41 +125,48 @@ async def last_index(session: AsyncSession) -> int | None:
     return found
 
 
-async def hashes_of(session: AsyncSession, wanted: Iterable[Node]) -> dict[Node, bytes]:
+async def hashes_of(session: Session, wanted: Iterable[Node]) -> dict[Node, bytes]:
     """The hashes of perfect subtrees. A node that is not there is not in the answer."""
     wanted = set(wanted)
     leaves = [index for level, index in wanted if level == 0]
     found: dict[Node, bytes] = {}
     if leaves:
         hashed = await session.execute(
-            select(entries.c.index, entries.c.leaf_hash).where(entries.c.index.in_(leaves))
+            text(
+                "SELECT index, leaf_hash FROM audit.entries "
+                "WHERE index = ANY(CAST(:indexes AS bigint[]))"
+            ),
+            {"indexes": leaves},
         )
         found.update({(0, row[0]): row[1] for row in hashed})
     above = [node for node in wanted if node[0] > 0]
     if above:
         rows = await session.execute(
-            select(nodes.c.level, nodes.c.index, nodes.c.hash).where(
-                tuple_(nodes.c.level, nodes.c.index).in_(above)
-            )
+            text(
+                "SELECT n.level, n.index, n.hash FROM audit.nodes AS n "
+                "JOIN unnest(CAST(:levels AS smallint[]), CAST(:indexes AS bigint[])) "
+                "AS w(level, index) ON n.level = w.level AND n.index = w.index"
+            ),
+            {"levels": [level for level, _ in above], "indexes": [index for _, index in above]},
         )
         found.update({(row[0], row[1]): row[2] for row in rows})
     return found
 
 
-async def latest_checkpoint(session: AsyncSession) -> StoredCheckpoint | None:
+async def latest_checkpoint(session: Session) -> StoredCheckpoint | None:
     row = (
         await session.execute(select(checkpoints).order_by(checkpoints.c.id.desc()).limit(1))
-    ).one_or_none()
+    ).first()
     return StoredCheckpoint(row.size, row.root, row.note, row.signed_at) if row else None
 
 
-async def add_checkpoint(session: AsyncSession, size: int, root: bytes, note: str) -> None:
+async def add_checkpoint(session: Session, size: int, root: bytes, note: str) -> None:
     await session.execute(checkpoints.insert().values(size=size, root=root, note=note))
 
 
-async def kept_checkpoints(session: AsyncSession, size: int) -> AsyncIterator[StoredCheckpoint]:
+async def kept_checkpoints(session: Session, size: int) -> AsyncIterator[StoredCheckpoint]:
     """The newest 1,000 checkpoints and the last one of every hour, up to trees of `size`."""
-    rows = await session.stream(
+    rows = session.stream(
         text(
             "(SELECT DISTINCT ON (date_trunc('hour', signed_at)) size, root, note, signed_at "
             "FROM audit.checkpoints WHERE size <= :size "
@@ -173,26 +180,22 @@ async def kept_checkpoints(session: AsyncSession, size: int) -> AsyncIterator[St
         yield StoredCheckpoint(row.size, row.root, row.note, row.signed_at)
 
 
-async def entry(session: AsyncSession, index: int) -> Entry | None:
-    row = (
-        (await session.execute(select(entries).where(entries.c.index == index)))
-        .mappings()
-        .one_or_none()
-    )
+async def entry(session: Session, index: int) -> Entry | None:
+    row = (await session.execute(select(entries).where(entries.c.index == index))).first()
     return _entry(row) if row else None
 
 
-async def entries_from(session: AsyncSession, start: int, end: int) -> list[Entry]:
+async def entries_from(session: Session, start: int, end: int) -> list[Entry]:
     """Entries `start` to `end` - 1, in order."""
     rows = await session.execute(
         select(entries)
         .where(entries.c.index >= start, entries.c.index < end)
         .order_by(entries.c.index)
     )
-    return [_entry(row) for row in rows.mappings()]
+    return [_entry(row) for row in rows]
 
 
-async def entries_of(session: AsyncSession, disclosure_id: str, size: int) -> list[tuple[int, str]]:
+async def entries_of(session: Session, disclosure_id: str, size: int) -> list[tuple[int, str]]:
     """(index, kind) of a disclosure's entries among the first `size`, in order."""
     rows = await session.execute(
         select(entries.c.index, entries.c.kind)
@@ -202,7 +205,7 @@ async def entries_of(session: AsyncSession, disclosure_id: str, size: int) -> li
     return [(row[0], row[1]) for row in rows]
 
 
-async def ages(session: AsyncSession) -> dict[str, float]:
+async def ages(session: Session) -> dict[str, float]:
     """Seconds that the oldest unsequenced submission and the oldest unsigned entry have waited."""
     rows = await session.execute(
         text(
@@ -217,5 +220,5 @@ async def ages(session: AsyncSession) -> dict[str, float]:
     return {row.what: max(0.0, float(row.age)) for row in rows}
 
 
-def _entry(row: RowMapping) -> Entry:
+def _entry(row: Any) -> Entry:
     return Entry(row["index"], row["kind"], row["leaf"], row["leaf_hash"], row["sequenced_at"])

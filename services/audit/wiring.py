@@ -63,8 +63,8 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
     db = open_database(settings, wakes)
     bus = open_bus(settings, f"hartline {NAME}")
     try:
-        await check_server(db.engine)
-        await check_head(db.engine, NAME)
+        await check_server(db)
+        await check_head(db, NAME)
         if not alone:
             share_wakes(wakes, signals, NAME, (store.SEAL_WAKE, WORK_WAKE))
             signals.start()

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.deadlines import store
 from services.deadlines.clocks import Clock
 from services.deadlines.facts import Fact, FactBearing, facts_of
@@ -19,7 +17,7 @@ from shared.contracts.notices import (
 )
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.handler import Handler
-from shared.runtime.db import wake_after_commit
+from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import utc_now
 
 SWEEP_WAKE = "sweep"
@@ -42,12 +40,12 @@ class KeepFacts:
         return facts_of(event.id, data)
 
     async def apply(
-        self, session: AsyncSession, event: Event, data: FactBearing, material: Sequence[Fact]
+        self, session: Session, event: Event, data: FactBearing, material: Sequence[Fact]
     ) -> None:
         await self.apply_all(session, [(event, data, material)])
 
     async def apply_all(
-        self, session: AsyncSession, batch: Sequence[tuple[Event, FactBearing, Sequence[Fact]]]
+        self, session: Session, batch: Sequence[tuple[Event, FactBearing, Sequence[Fact]]]
     ) -> None:
         now = self._clock()
         referral_ids = sorted({data.referral_id for _, data, _ in batch})

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import Counter
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.deadlines import store
 from services.deadlines.clocks import Announced, Clock, wind
 from services.deadlines.policy import PolicyBook
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 
@@ -32,7 +31,7 @@ class Keeper:
         self._book = book
         self._outbox = outbox
 
-    async def fold(self, session: AsyncSession, referral_ids: Sequence[str]) -> Folded:
+    async def fold(self, session: Session, referral_ids: Sequence[str]) -> Folded:
         """Lock every clock of these referrals, and make each again from all its facts."""
         running = await store.clocks_of(session, referral_ids, lock=True)
         facts = await store.facts_of(session, referral_ids)
@@ -46,7 +45,7 @@ class Keeper:
         )
 
     async def write(
-        self, session: AsyncSession, clocks: Sequence[Clock], folded: Folded, now: datetime
+        self, session: Session, clocks: Sequence[Clock], folded: Folded, now: datetime
     ) -> int:
         """Write what differs from what is stored, and emit breaches and corrections that are news,
         each with its clock in one transaction. How many breaches there were."""
@@ -64,7 +63,7 @@ class Keeper:
         return len(breached)
 
     async def _announce(
-        self, session: AsyncSession, kind: str, changed: Sequence[Clock], folded: Folded
+        self, session: Session, kind: str, changed: Sequence[Clock], folded: Folded
     ) -> list[Clock]:
         """Those of these clocks of which a breach, or a correction, is news."""
         said = {}
@@ -85,13 +84,14 @@ def _new_clock_id() -> str:
     return new_id("clk")
 
 
-def _count_after_commit(session: AsyncSession, metric: Counter, clocks: Sequence[Clock]) -> None:
+def _count_after_commit(session: Session, metric: Counter, clocks: Sequence[Clock]) -> None:
     """Synthetic referrals are never counted."""
     counted = [clock.policy for clock in clocks if not clock.synthetic]
     if not counted:
         return
 
-    @event.listens_for(session.sync_session, "after_commit", once=True)
-    def count(_: object) -> None:
+    def count() -> None:
         for policy in counted:
             metric.labels(policy).inc()
+
+    session.after_commit(count)

@@ -5,18 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.deadlines import models, rows
 from services.deadlines.clocks import Announced, Clock
 from services.deadlines.facts import Fact
 from services.deadlines.policy import Policy
+from shared.runtime.db import Session
 
 BREACHED = "breached"
 CORRECTED = "breach_corrected"
 
 
-async def hold_referrals(session: AsyncSession, referral_ids: Iterable[str]) -> None:
+async def hold_referrals(session: Session, referral_ids: Iterable[str]) -> None:
     """Let nobody else fold these referrals' facts until the transaction ends.
 
     A lock of its own, because at first a referral has no clock whose row could be locked. Taken
@@ -31,7 +31,7 @@ async def hold_referrals(session: AsyncSession, referral_ids: Iterable[str]) -> 
     )
 
 
-async def try_hold_referrals(session: AsyncSession, referral_ids: Iterable[str]) -> list[str]:
+async def try_hold_referrals(session: Session, referral_ids: Iterable[str]) -> list[str]:
     """Those of these referrals that nobody else is folding, now held."""
     found = await session.execute(
         text(
@@ -50,16 +50,14 @@ def _lock_key(referral_id: str) -> str:
     return f"hartline deadlines {referral_id}"
 
 
-async def add_facts(session: AsyncSession, facts: Sequence[Fact]) -> None:
+async def add_facts(session: Session, facts: Sequence[Fact]) -> None:
     """Keep facts, each once by its event and place in it."""
     if not facts:
         return
     await session.execute(_ADD_FACTS, rows.fact_columns(facts))
 
 
-async def facts_of(
-    session: AsyncSession, referral_ids: Sequence[str]
-) -> Mapping[str, Sequence[Fact]]:
+async def facts_of(session: Session, referral_ids: Sequence[str]) -> Mapping[str, Sequence[Fact]]:
     """Every fact of these referrals, by referral, in no order."""
     found = await session.execute(_FACTS, {"ids": list(referral_ids)})
     by_referral: dict[str, list[Fact]] = defaultdict(list)
@@ -68,7 +66,7 @@ async def facts_of(
     return by_referral
 
 
-async def knows(session: AsyncSession, referral_id: str) -> bool:
+async def knows(session: Session, referral_id: str) -> bool:
     """Whether any fact speaks of this referral."""
     found = await session.execute(
         text("SELECT 1 FROM deadlines.facts WHERE referral_id = :id LIMIT 1"), {"id": referral_id}
@@ -77,7 +75,7 @@ async def knows(session: AsyncSession, referral_id: str) -> bool:
 
 
 async def clocks_of(
-    session: AsyncSession, referral_ids: Sequence[str], *, lock: bool = False
+    session: Session, referral_ids: Sequence[str], *, lock: bool = False
 ) -> Mapping[str, Sequence[Clock]]:
     """Every clock of these referrals, by referral; with `lock`, their rows locked."""
     query = _CLOCKS_LOCKED if lock else _CLOCKS
@@ -88,14 +86,14 @@ async def clocks_of(
     return by_referral
 
 
-async def save(session: AsyncSession, clocks: Sequence[Clock]) -> None:
+async def save(session: Session, clocks: Sequence[Clock]) -> None:
     """Insert or update clocks."""
     if not clocks:
         return
     await session.execute(_SAVE, rows.clock_columns(clocks))
 
 
-async def announce(session: AsyncSession, kind: str, said: Mapping[str, Announced]) -> set[str]:
+async def announce(session: Session, kind: str, said: Mapping[str, Announced]) -> set[str]:
     """Record announcements by clock id; those ids for which this one is the first of its kind."""
     if not said:
         return set()
@@ -121,13 +119,13 @@ async def announce(session: AsyncSession, kind: str, said: Mapping[str, Announce
     return set(found.scalars())
 
 
-async def used_policies(session: AsyncSession) -> list[Policy]:
+async def used_policies(session: Session) -> list[Policy]:
     """Every policy version under which clocks may run."""
     found = await session.scalars(select(models.policies.c.body))
     return [Policy.model_validate(body) for body in found]
 
 
-async def add_policies(session: AsyncSession, policies: Sequence[Policy]) -> None:
+async def add_policies(session: Session, policies: Sequence[Policy]) -> None:
     """Keep policy versions that are not known yet."""
     await session.execute(
         insert(models.policies).on_conflict_do_nothing(),

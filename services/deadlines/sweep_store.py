@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import Source, Topic
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Due:
     referral_id: str
 
 
-async def claim_due(session: AsyncSession, now: datetime, until: datetime, limit: int) -> list[Due]:
+async def claim_due(session: Session, now: datetime, until: datetime, limit: int) -> list[Due]:
     """Take clocks whose time to look has come; nobody else takes them before `until`."""
     rows = await session.execute(
         text(
@@ -32,7 +32,7 @@ async def claim_due(session: AsyncSession, now: datetime, until: datetime, limit
     return [Due(row.clock_id, row.referral_id) for row in rows]
 
 
-async def next_look(session: AsyncSession) -> datetime | None:
+async def next_look(session: Session) -> datetime | None:
     """When the next clock is to be looked at."""
     moment: datetime | None = await session.scalar(
         text("SELECT min(look_at) FROM deadlines.clocks WHERE look_at IS NOT NULL")
@@ -40,9 +40,7 @@ async def next_look(session: AsyncSession) -> datetime | None:
     return moment
 
 
-async def finished_sequences(
-    session: AsyncSession, referral_ids: Sequence[str]
-) -> Mapping[str, int]:
+async def finished_sequences(session: Session, referral_ids: Sequence[str]) -> Mapping[str, int]:
     """By referral: the last event of notify's that we have folded. Absent: none arrived."""
     rows = await session.execute(
         text(
@@ -58,7 +56,7 @@ async def finished_sequences(
     return {row.subject: row.cursor for row in rows}
 
 
-async def unfinished(session: AsyncSession, referral_ids: Sequence[str]) -> set[str]:
+async def unfinished(session: Session, referral_ids: Sequence[str]) -> set[str]:
     """Those of these referrals with events in our inbox that are not folded yet, or missing."""
     streams = ((Topic.REFERRALS, Source.INTAKE), (Topic.NOTICES, Source.NOTIFY))
     rows = await session.execute(
@@ -77,7 +75,7 @@ async def unfinished(session: AsyncSession, referral_ids: Sequence[str]) -> set[
     return set(rows.scalars())
 
 
-async def waiting(session: AsyncSession) -> tuple[float, float | None]:
+async def waiting(session: Session) -> tuple[float, float | None]:
     """Seconds that the oldest clock is overdue and unannounced (0: none), and until the next one
     that is open falls due (None: none is open)."""
     row = (

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.deadlines import store, sweep_store
 from services.deadlines.clocks import Clock
@@ -17,7 +16,7 @@ from services.deadlines.keeper import Keeper
 from services.deadlines.notify_client import Notify, Watermark
 from services.deadlines.sweep_store import Due
 from services.deadlines.verdicts import Breach, Evidence, LookAgain, Rest, look
-from shared.runtime.db import Database, forget_on_crash, unavailable
+from shared.runtime.db import Database, Session, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.logging import where
@@ -101,8 +100,7 @@ class Sweeper:
 
     async def _take(self) -> Sequence[Due]:
         now = self._clock()
-        async with self._db.transaction() as session:
-            await forget_on_crash(session)
+        async with self._db.transaction(durable=False) as session:
             return await sweep_store.claim_due(session, now, now + LEASE, _BATCH)
 
     async def _decide(self, due: Sequence[Due], watermark: Watermark | None) -> int:
@@ -154,7 +152,7 @@ def _decided(clock: Clock, evidence: Evidence, now: datetime) -> Clock:
 
 
 async def _evidence(
-    session: AsyncSession, referral_ids: Sequence[str], watermark: Watermark | None
+    session: Session, referral_ids: Sequence[str], watermark: Watermark | None
 ) -> Mapping[str, Evidence]:
     """What is known of facts still on their way, by referral."""
     behind = await sweep_store.unfinished(session, referral_ids)

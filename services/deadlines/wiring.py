@@ -70,8 +70,8 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
     db = open_database(settings, wakes)
     bus = open_bus(settings, f"hartline {NAME}")
     try:
-        await check_server(db.engine)
-        await check_head(db.engine, NAME)
+        await check_server(db)
+        await check_head(db, NAME)
         if not alone:
             share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, SWEEP_WAKE))
             signals.start()

@@ -8,8 +8,7 @@ from datetime import datetime
 from functools import partial
 
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from asyncpg import PostgresError
 
 from services.intake import answers, store
 from services.intake.announcing import announcement
@@ -22,7 +21,7 @@ from services.intake.strict_json import canonical
 from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.errors import Retryable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import new_id
@@ -99,7 +98,7 @@ class Receiving:
             draft = self._draft(request)
             try:
                 return await until_known(partial(self._attempt, draft))
-            except DBAPIError as error:
+            except PostgresError as error:
                 if _says(error, _LOCK_NOT_AVAILABLE):
                     return StillOpen()
                 if not _says(error, _UNIQUE_VIOLATION):
@@ -140,7 +139,7 @@ class Receiving:
             log.info("referral_kept", referral_id=draft.version.referral_id)
         return outcome
 
-    async def _keep(self, session: AsyncSession, draft: _Draft) -> Received:
+    async def _keep(self, session: Session, draft: _Draft) -> Received:
         version, claim = draft.version, draft.claim
         if await store.create(session, claim, version, draft.children, patience_ms=_PATIENCE_MS):
             event = announcement(version, draft.referral)
@@ -161,5 +160,5 @@ def random_number() -> str:
     return f"HL-{symbols[:4]}-{symbols[4:]}"
 
 
-def _says(error: DBAPIError, state: str) -> bool:
-    return getattr(error.orig, "sqlstate", None) == state
+def _says(error: PostgresError, state: str) -> bool:
+    return bool(error.sqlstate == state)

@@ -6,17 +6,17 @@ Statements are few because a caller is on the line: creating a referral is one.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.intake.models import idempotency_keys, views
+from services.intake.models import views
 from services.intake.records import Claim, SealedChild, StoredChild, Version, View
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 
 async def create(
-    session: AsyncSession,
+    session: Session,
     claim: Claim,
     version: Version,
     children: Sequence[SealedChild],
@@ -26,7 +26,7 @@ async def create(
     """Claim the key and write the referral, in one statement; False if the key was taken.
 
     Waits up to `patience_ms` for a request with the same key that is under way, then raises a
-    DBAPIError with SQLSTATE 55P03.
+    asyncpg.PostgresError with SQLSTATE 55P03.
     """
     claimed = await session.scalar(
         _CREATE,
@@ -44,26 +44,28 @@ async def create(
 
 
 async def find_claim(
-    session: AsyncSession, owner: str, key_digests: Sequence[bytes]
+    session: Session, owner: str, key_digests: Sequence[bytes]
 ) -> tuple[bytes, str] | None:
     """The body digest and the answer under which a key was taken."""
     rows = await session.execute(
-        select(idempotency_keys.c.body_digest, idempotency_keys.c.answer).where(
-            idempotency_keys.c.owner == owner, idempotency_keys.c.key_digest.in_(key_digests)
-        )
+        text(
+            "SELECT body_digest, answer FROM intake.idempotency_keys "
+            "WHERE owner = :owner AND key_digest = ANY(CAST(:digests AS bytea[]))"
+        ),
+        {"owner": owner, "digests": list(key_digests)},
     )
     row = rows.first()
     return None if row is None else (row.body_digest, row.answer)
 
 
-async def lock(session: AsyncSession, referral_id: str) -> str | None:
+async def lock(session: Session, referral_id: str) -> str | None:
     """Let nobody else add a version until this transaction ends; whose the referral is."""
     owner: str | None = await session.scalar(_LOCK, {"referral_id": referral_id})
     return owner
 
 
 async def read_version(
-    session: AsyncSession, referral_id: str, version: int | None = None
+    session: Session, referral_id: str, version: int | None = None
 ) -> tuple[Version, Sequence[StoredChild]] | None:
     """A version, the current one by default, with its sealed documents in order."""
     rows = list(await session.execute(_READ, {"referral_id": referral_id, "version": version}))
@@ -78,7 +80,7 @@ async def read_version(
     return _version_of(rows[0]), children
 
 
-async def read_current(session: AsyncSession, referral_id: str) -> Version | None:
+async def read_current(session: Session, referral_id: str) -> Version | None:
     """The current version without its content."""
     rows = await session.execute(_CURRENT, {"referral_id": referral_id})
     row = rows.first()
@@ -86,13 +88,13 @@ async def read_current(session: AsyncSession, referral_id: str) -> Version | Non
 
 
 async def append_version(
-    session: AsyncSession, version: Version, children: Sequence[SealedChild]
+    session: Session, version: Version, children: Sequence[SealedChild]
 ) -> None:
     """Add the next version of a referral that this session has locked."""
     await session.execute(_APPEND, _version_values(version) | _children_values(children))
 
 
-async def insert_view(session: AsyncSession, view: View) -> bool:
+async def insert_view(session: Session, view: View) -> bool:
     """Record a read; False if this very read is recorded already."""
     recorded = await session.execute(
         upsert(views)

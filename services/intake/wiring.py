@@ -70,8 +70,8 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
     db = open_database(settings, wakes)
     bus = open_bus(settings, f"hartline {NAME}")
     try:
-        await check_server(db.engine)
-        await check_head(db.engine, NAME)
+        await check_server(db)
+        await check_head(db, NAME)
         if not alone:
             share_wakes(wakes, signals, NAME, (RELAY_WAKE,))
             signals.start()

@@ -6,17 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models, tasks
 from services.notify.attempts import DELIVER_WAKE, Ended, Standing
 from services.notify.retry import Breaker, judge
-from shared.runtime.db import wake_after_commit
+from shared.runtime.db import Session, wake_after_commit
 
 _AGENCIES = models.agencies.fullname
 
 
-async def hold_others(session: AsyncSession, agency_ids: Sequence[str], deadline: datetime) -> None:
+async def hold_others(session: Session, agency_ids: Sequence[str], deadline: datetime) -> None:
     """While one delivery probes an agency, no process sends it another."""
     if agency_ids:
         await session.execute(
@@ -26,7 +25,7 @@ async def hold_others(session: AsyncSession, agency_ids: Sequence[str], deadline
 
 
 async def judge_agencies(
-    session: AsyncSession, facts: Iterable[Ended], standing: Mapping[str, Standing], now: datetime
+    session: Session, facts: Iterable[Ended], standing: Mapping[str, Standing], now: datetime
 ) -> list[tasks.NewTask]:
     """Move the breakers of agencies that failed, or that had and recovered. Most often: none."""
     by_agency = defaultdict(list)
@@ -53,7 +52,7 @@ async def judge_agencies(
     ]
 
 
-async def _lock_breakers(session: AsyncSession, agency_ids: Sequence[str]) -> dict[str, Breaker]:
+async def _lock_breakers(session: Session, agency_ids: Sequence[str]) -> dict[str, Breaker]:
     rows: Any = await session.execute(
         text(
             f"SELECT agency_id, consecutive_failures, hold_until FROM {_AGENCIES} "
@@ -64,7 +63,7 @@ async def _lock_breakers(session: AsyncSession, agency_ids: Sequence[str]) -> di
     return {row.agency_id: Breaker(row.consecutive_failures, row.hold_until) for row in rows}
 
 
-async def _set_breakers(session: AsyncSession, breakers: dict[str, Breaker]) -> None:
+async def _set_breakers(session: Session, breakers: dict[str, Breaker]) -> None:
     if not breakers:
         return
     await session.execute(

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import store, task_store, tasks
 from services.notify.agencies import Directory
@@ -25,7 +23,7 @@ from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
-from shared.runtime.db import wake_after_commit
+from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.errors import Permanent
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
@@ -67,13 +65,13 @@ class PlanReferral:
         return projection
 
     async def apply(
-        self, session: AsyncSession, event: Event, data: ReferralVersion, material: Projection
+        self, session: Session, event: Event, data: ReferralVersion, material: Projection
     ) -> None:
         await self.apply_all(session, [(event, data, material)])
 
     async def apply_all(
         self,
-        session: AsyncSession,
+        session: Session,
         batch: Sequence[tuple[Event, ReferralVersion, Projection]],
     ) -> None:
         """1. Take the plans: what was planned before is done, and left out.
@@ -114,7 +112,7 @@ class PlanReferral:
 
     async def _carry_out(
         self,
-        session: AsyncSession,
+        session: Session,
         drafts: Sequence[Draft],
         projections: Sequence[Projection],
         known: Mapping[str, WrappedKey],
@@ -144,7 +142,7 @@ class FileBreach:
         return None
 
     async def apply(
-        self, session: AsyncSession, event: Event, data: ClockBreached, material: Any
+        self, session: Session, event: Event, data: ClockBreached, material: Any
     ) -> None:
         await task_store.file_tasks(session, [tasks.breached(data)], self._clock())
 
@@ -156,22 +154,22 @@ class NoteCorrection:
         return None
 
     async def apply(
-        self, session: AsyncSession, event: Event, data: BreachCorrected, material: Any
+        self, session: Session, event: Event, data: BreachCorrected, material: Any
     ) -> None:
         note = tasks.breach_corrected_note(data)
         await task_store.add_note(session, TaskKind.BREACHED, data.clock_id, note)
 
 
-def _after_commit(session: AsyncSession, drafts: Sequence[Draft]) -> None:
+def _after_commit(session: Session, drafts: Sequence[Draft]) -> None:
     """Log the plans once they stand. The fail points are the kill harness's."""
     failpoint("notify.plan.before_commit")
 
-    def committed(_: object) -> None:
+    def committed() -> None:
         failpoint("notify.plan.after_commit")
         for each in drafts:
             _tell(each)
 
-    sqlalchemy_event.listen(session.sync_session, "after_commit", committed, once=True)
+    session.after_commit(committed)
 
 
 def _tell(drafted: Draft) -> None:

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import delivery_events, models, tasks
 from services.notify.attempts import Attempt, SealedCopy
@@ -21,6 +20,7 @@ from services.notify.fanout import Refused
 from services.notify.task_store import file_tasks
 from shared.contracts.codes import RefusalReason, Role
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import WrappedKey
 
@@ -40,7 +40,7 @@ _NOTHING = Claim((), 0)
 
 
 async def claim(
-    session: AsyncSession,
+    session: Session,
     outbox: Outbox,
     *,
     owner: int,
@@ -82,7 +82,7 @@ async def claim(
     return Claim(attempts, len(due) - len(held))
 
 
-async def _lock_agencies(session: AsyncSession, due: Iterable[Any]) -> dict[str, Any]:
+async def _lock_agencies(session: Session, due: Iterable[Any]) -> dict[str, Any]:
     """Shared, so that claims of one agency do not queue; alone, where a breaker is to be probed."""
     strength = "NO KEY UPDATE" if any(row.probe for row in due) else "SHARE"
     rows = await session.execute(
@@ -96,7 +96,7 @@ async def _lock_agencies(session: AsyncSession, due: Iterable[Any]) -> dict[str,
     return {row.agency_id: row for row in rows}
 
 
-async def _notices(session: AsyncSession, notice_ids: Sequence[str]) -> dict[str, Any]:
+async def _notices(session: Session, notice_ids: Sequence[str]) -> dict[str, Any]:
     rows = await session.execute(
         text(
             f"SELECT n.*, c.sealed, k.kek_version, k.wrapped FROM {models.notices.fullname} n "
@@ -134,7 +134,7 @@ def _sort(
 
 
 async def _record(
-    session: AsyncSession, ids: Mapping[str, str], owner: int, now: datetime, deadline: datetime
+    session: Session, ids: Mapping[str, str], owner: int, now: datetime, deadline: datetime
 ) -> None:
     """The record that P2 wants before the first byte, and the lease, in one statement."""
     await session.execute(
@@ -161,7 +161,7 @@ async def _record(
 
 
 async def _refuse(
-    session: AsyncSession, refused: Sequence[tuple[Any, RefusalReason]], now: datetime
+    session: Session, refused: Sequence[tuple[Any, RefusalReason]], now: datetime
 ) -> None:
     await session.execute(
         text(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models
 from services.notify.agencies import Agency, Directory, Kind
+from shared.runtime.db import Session
 from shared.runtime.errors import Retryable
 
 _TOWNS = Path(__file__).parent / "data" / "ct_towns.csv"
@@ -32,7 +32,7 @@ class Directories:
         self._samples = samples
         self._latest: Directory | None = None
 
-    async def current(self, session: AsyncSession) -> Directory:
+    async def current(self, session: Session) -> Directory:
         """The directory as this transaction sees it. One cheap read per transaction.
 
         Raises Retryable while there is none: refusing everybody for good would be no answer.
@@ -48,12 +48,12 @@ class Directories:
         return self._latest
 
 
-async def directory_version(session: AsyncSession) -> int | None:
+async def directory_version(session: Session) -> int | None:
     """None as long as nothing was ever put into it."""
     return await session.scalar(select(models.directory.c.version)) or None
 
 
-async def _read(session: AsyncSession, version: int) -> Directory:
+async def _read(session: Session, version: int) -> Directory:
     rows = await session.execute(select(models.agencies))
     return Directory(version, tuple(_agency(row) for row in rows), judicial_districts())
 
@@ -74,12 +74,12 @@ def _agency(row: Row[tuple[object, ...]]) -> Agency:
     )
 
 
-async def count_samples(session: AsyncSession) -> int:
+async def count_samples(session: Session) -> int:
     query = select(func.count()).select_from(models.agencies).where(models.agencies.c.sample)
     return await session.scalar(query) or 0
 
 
-async def put_agencies(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> int:
+async def put_agencies(session: Session, rows: Sequence[Mapping[str, object]]) -> int:
     """Insert or change agencies. The directory's version afterwards; it grows only with a change.
 
     Agencies that are not among `rows` stay as they are.
@@ -91,7 +91,7 @@ async def put_agencies(session: AsyncSession, rows: Sequence[Mapping[str, object
     return version + 1
 
 
-async def _put(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> bool:
+async def _put(session: Session, rows: Sequence[Mapping[str, object]]) -> bool:
     agencies = models.agencies
     statement = insert(agencies)
     names = [name for name in rows[0] if name != "agency_id"]
@@ -108,7 +108,7 @@ async def _put(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> b
     return bool(changed.all())
 
 
-async def _lock_version(session: AsyncSession) -> int:
+async def _lock_version(session: Session) -> int:
     await session.execute(
         text(
             f"INSERT INTO {models.directory.fullname} (id, version) VALUES (1, 0) "

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models
 from services.notify.retry import TRIP_AFTER
+from shared.runtime.db import Session
 
 _DELIVERIES = models.deliveries.fullname
 _AGENCIES = models.agencies.fullname
@@ -54,7 +54,7 @@ _DUE = text(
 
 
 async def lock_due(
-    session: AsyncSession, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
+    session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
     """Rows of (notice_id, agency_id, retry, probe). What somebody else holds is skipped."""
     rows = await session.execute(

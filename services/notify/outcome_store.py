@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import breaker_store, delivery_events, models, tasks
 from services.notify.attempts import DELIVER_WAKE, Ended, Standing, adds_something, settle
@@ -14,7 +13,7 @@ from services.notify.task_store import file_tasks
 from shared.contracts.codes import Role
 from shared.messaging.leases import ALIVE_OWNERS
 from shared.messaging.outbox import Outbox
-from shared.runtime.db import wake_after_commit
+from shared.runtime.db import Session, wake_after_commit
 
 LONGEST_LEASE = timedelta(seconds=20)
 """Beyond an attempt's own deadline, even while its owner's session lives."""
@@ -26,7 +25,7 @@ _ATTEMPTS_BEFORE_A_PERSON = 8
 
 
 async def record(
-    session: AsyncSession,
+    session: Session,
     outbox: Outbox,
     ended: Sequence[Ended],
     now: datetime,
@@ -74,7 +73,7 @@ async def record(
     return moved
 
 
-async def abandoned(session: AsyncSession, now: datetime) -> list[Ended]:
+async def abandoned(session: Session, now: datetime) -> list[Ended]:
     """Open attempts past their deadline whose owner is gone, or is silent for far too long.
 
     Nobody can say what became of them: they are `Unknown`, which counts as disclosed (P2).
@@ -94,7 +93,7 @@ async def abandoned(session: AsyncSession, now: datetime) -> list[Ended]:
     ]
 
 
-async def _lock(session: AsyncSession, notice_ids: Iterable[str]) -> dict[str, Standing]:
+async def _lock(session: Session, notice_ids: Iterable[str]) -> dict[str, Standing]:
     rows = await session.execute(
         text(
             "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, n.role, d.version, "
@@ -108,7 +107,7 @@ async def _lock(session: AsyncSession, notice_ids: Iterable[str]) -> dict[str, S
     return {
         row.notice_id: Standing(
             **{
-                **row._mapping,
+                **dict(row),
                 "role": Role(row.role),
                 "state": DeliveryState(row.state),
             }
@@ -117,7 +116,7 @@ async def _lock(session: AsyncSession, notice_ids: Iterable[str]) -> dict[str, S
     }
 
 
-async def _insert_facts(session: AsyncSession, ended: Sequence[Ended]) -> set[tuple[str, str]]:
+async def _insert_facts(session: Session, ended: Sequence[Ended]) -> set[tuple[str, str]]:
     """(disclosure, fact) of those that were new."""
     if not ended:
         return set()
@@ -141,7 +140,7 @@ async def _insert_facts(session: AsyncSession, ended: Sequence[Ended]) -> set[tu
     return {(row.disclosure_id, row.outcome) for row in rows}
 
 
-async def _move(session: AsyncSession, moved: Sequence[Standing]) -> None:
+async def _move(session: Session, moved: Sequence[Standing]) -> None:
     """The lease goes with the attempt it was for."""
     if not moved:
         return
@@ -169,7 +168,7 @@ async def _move(session: AsyncSession, moved: Sequence[Standing]) -> None:
     )
 
 
-async def _unblock(session: AsyncSession, notice_ids: Sequence[str], now: datetime) -> None:
+async def _unblock(session: Session, notice_ids: Sequence[str], now: datetime) -> None:
     """The lowest version that waits for one of these, unless another attempt is still open.
 
     A supersession waits for an attempt that may have told its recipient something. When it has
@@ -194,7 +193,7 @@ async def _unblock(session: AsyncSession, notice_ids: Sequence[str], now: dateti
 
 
 async def _end_needless_supersessions(
-    session: AsyncSession, notice_ids: Sequence[str], now: datetime
+    session: Session, notice_ids: Sequence[str], now: datetime
 ) -> None:
     notices, outcomes = models.notices.fullname, models.disclosure_outcomes.fullname
     await session.execute(

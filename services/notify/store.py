@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models
 from services.notify.drafting import Draft, Occasion, PlanRows
 from services.notify.planning import DeliveryState, Earlier
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 _NOTICES = models.notices.fullname
 _DELIVERIES = models.deliveries.fullname
 
 
-async def take_plans(session: AsyncSession, occasions: Sequence[Occasion]) -> set[str]:
+async def take_plans(session: Session, occasions: Sequence[Occasion]) -> set[str]:
     """Record which versions are planned now; the referrals of those recorded.
 
     Left out is a version that, or one after which, has been planned before.
@@ -47,7 +47,7 @@ async def take_plans(session: AsyncSession, occasions: Sequence[Occasion]) -> se
     return set(taken.scalars())
 
 
-async def lock_history(session: AsyncSession, referral_ids: Sequence[str]) -> list[Earlier]:
+async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Earlier]:
     """Every notice of these referrals so far, its delivery locked until the transaction ends.
 
     1. Lock, in the order in which delivery locks too: no claim begins, no attempt ends from here.
@@ -90,7 +90,7 @@ async def lock_history(session: AsyncSession, referral_ids: Sequence[str]) -> li
     ]
 
 
-async def child_keys(session: AsyncSession, referral_ids: Sequence[str]) -> dict[str, WrappedKey]:
+async def child_keys(session: Session, referral_ids: Sequence[str]) -> dict[str, WrappedKey]:
     """The data keys of the children whom these referrals have told of so far."""
     rows = await session.execute(
         text(
@@ -103,7 +103,7 @@ async def child_keys(session: AsyncSession, referral_ids: Sequence[str]) -> dict
     return {row.child_id: WrappedKey(row.kek_version, row.wrapped) for row in rows}
 
 
-async def insert_plans(session: AsyncSession, plans: Sequence[PlanRows]) -> None:
+async def insert_plans(session: Session, plans: Sequence[PlanRows]) -> None:
     """One statement per table that gains anything, whatever the number of referrals."""
     for table, added in (
         (models.child_keys, [row for plan in plans for row in plan.child_keys]),
@@ -116,7 +116,7 @@ async def insert_plans(session: AsyncSession, plans: Sequence[PlanRows]) -> None
             await session.execute(insert(table), added)
 
 
-async def supersede(session: AsyncSession, drafts: Sequence[Draft], now: datetime) -> None:
+async def supersede(session: Session, drafts: Sequence[Draft], now: datetime) -> None:
     """End what waits; let what is in flight end without another try. Rows are locked already."""
     replaced = [
         (each.notice_id, draft.occasion.version, waits)
@@ -165,7 +165,7 @@ class NoticeStatus:
 
 
 async def referral_notices(
-    session: AsyncSession, referral_id: str, agency_id: str | None
+    session: Session, referral_id: str, agency_id: str | None
 ) -> list[NoticeStatus]:
     """Every leg, refused ones too, oldest version first; of one agency only, if one is named."""
     rows = await session.execute(
@@ -186,10 +186,10 @@ async def referral_notices(
         ),
         {"referral_id": referral_id, "agency_id": agency_id},
     )
-    return [NoticeStatus(**row._mapping) for row in rows]
+    return [NoticeStatus(**dict(row)) for row in rows]
 
 
-async def oldest_unrelayed(session: AsyncSession) -> datetime | None:
+async def oldest_unrelayed(session: Session) -> datetime | None:
     """When the oldest event on topic notices was written that the bus has not acknowledged."""
     oldest: datetime | None = await session.scalar(
         text(
@@ -201,7 +201,7 @@ async def oldest_unrelayed(session: AsyncSession) -> datetime | None:
     return oldest
 
 
-async def last_sequences(session: AsyncSession, subjects: Sequence[str]) -> dict[str, int]:
+async def last_sequences(session: Session, subjects: Sequence[str]) -> dict[str, int]:
     """The last event emitted on topic notices about each of these subjects; 0 for none."""
     if not subjects:
         return {}
@@ -215,7 +215,7 @@ async def last_sequences(session: AsyncSession, subjects: Sequence[str]) -> dict
     return dict.fromkeys(subjects, 0) | {row.subject: row.sequence for row in rows}
 
 
-async def ages(session: AsyncSession) -> dict[str, float]:
+async def ages(session: Session) -> dict[str, float]:
     """Seconds that the oldest of each has waited since it was planned or filed; else 0.
 
     `delivery` is whatever of a notice is not yet over: a first try, a retry, a blocked version.

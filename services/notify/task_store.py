@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import models
 from services.notify.tasks import NewTask, TaskKind
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 _T = models.tasks.c
@@ -28,7 +28,7 @@ class Task:
     acknowledged_by: str | None
 
 
-async def file_tasks(session: AsyncSession, tasks: Sequence[NewTask], now: datetime) -> None:
+async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) -> None:
     """File each once per kind and matter; what is on file already stays as it is."""
     if not tasks:
         return
@@ -46,7 +46,7 @@ async def file_tasks(session: AsyncSession, tasks: Sequence[NewTask], now: datet
     await session.execute(insert(models.tasks).on_conflict_do_nothing(), rows)
 
 
-async def file_parked(session: AsyncSession) -> int:
+async def file_parked(session: Session) -> int:
     """A task for every parked subject that has none. How many were new.
 
     Parked again after a replay is a new matter: the time of parking is part of it.
@@ -68,7 +68,7 @@ async def file_parked(session: AsyncSession) -> int:
     return len(filed.all())
 
 
-async def add_note(session: AsyncSession, kind: TaskKind, about: str, note: str) -> None:
+async def add_note(session: Session, kind: TaskKind, about: str, note: str) -> None:
     """Add a sentence to a task's detail, once."""
     await session.execute(
         update(models.tasks)
@@ -78,7 +78,7 @@ async def add_note(session: AsyncSession, kind: TaskKind, about: str, note: str)
 
 
 async def list_tasks(
-    session: AsyncSession, *, only_open: bool, after: str | None, limit: int
+    session: Session, *, only_open: bool, after: str | None, limit: int
 ) -> list[Task]:
     """The oldest first, from behind the task `after`."""
     query = select(models.tasks).order_by(_T.created_at, _T.task_id).limit(limit)
@@ -90,9 +90,7 @@ async def list_tasks(
     return [_task(row) for row in await session.execute(query)]
 
 
-async def acknowledge(
-    session: AsyncSession, task_id: str, person: str, now: datetime
-) -> Task | None:
+async def acknowledge(session: Session, task_id: str, person: str, now: datetime) -> Task | None:
     """The task afterwards, whoever has acknowledged it first; None when there is no such task."""
     row = (
         await session.execute(
@@ -115,4 +113,4 @@ async def acknowledge(
 
 
 def _task(row: Row[Any]) -> Task:
-    return Task(**row._mapping)
+    return Task(**dict(row))

@@ -89,8 +89,8 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
     db = open_database(settings, wakes)
     bus = open_bus(settings, f"hartline {NAME}")
     try:
-        await check_server(db.engine)
-        await check_head(db.engine, NAME)
+        await check_server(db)
+        await check_head(db, NAME)
         await _refuse_samples(settings, db)
         if not alone:
             share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, DELIVER_WAKE))

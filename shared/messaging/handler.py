@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from shared.contracts.base import Event, EventData
+from shared.runtime.db import Session
 
 D_contra = TypeVar("D_contra", bound=EventData, contravariant=True)
 
@@ -21,9 +20,7 @@ class Handler(Protocol[D_contra]):
     async def prepare(self, event: Event, data: D_contra) -> Any:
         """Fetch what `apply` will need. Outside any transaction; may be slow; may run twice."""
 
-    async def apply(
-        self, session: AsyncSession, event: Event, data: D_contra, material: Any
-    ) -> None:
+    async def apply(self, session: Session, event: Event, data: D_contra, material: Any) -> None:
         """Write the effects through `session`. No HTTP and no commit: the worker commits."""
 
 
@@ -35,7 +32,5 @@ class BatchHandler(Protocol):
     one bad event holds up only its own subject.
     """
 
-    async def apply_all(
-        self, session: AsyncSession, batch: Sequence[tuple[Event, Any, Any]]
-    ) -> None:
+    async def apply_all(self, session: Session, batch: Sequence[tuple[Event, Any, Any]]) -> None:
         """What `apply` does, for a batch of (event, data, material)."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import Event, Topic
 from shared.contracts.registry import EMITTERS
 from shared.messaging.bus import Batch, Incoming, Positions
 from shared.messaging.tables import InboxTables
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class Inbox:
         self._cursors = tables.cursors.fullname
         self._quarantine = tables.quarantine.fullname
 
-    async def positions(self, session: AsyncSession) -> dict[tuple[str, int], int]:
+    async def positions(self, session: Session) -> dict[tuple[str, int], int]:
         rows = await session.execute(
             text(f'SELECT topic, "partition", next_offset FROM {self._cursors}')
         )
         return {(row.topic, row.partition): row.next_offset for row in rows}
 
-    async def receive(self, session: AsyncSession, batch: Batch) -> Received:
+    async def receive(self, session: Session, batch: Batch) -> Received:
         """Insert what is new, quarantine what cannot be read, move the cursors.
 
         1. Rows go in sorted by key, so two consumers cannot deadlock.
@@ -92,7 +92,7 @@ class Inbox:
         await self._move_cursors(session, batch.next_offsets)
         return Received(len(new_ids), len(rest) - len(forks), len(unreadable) + len(forks))
 
-    async def _insert(self, session: AsyncSession, events: Sequence[Readable]) -> set[str]:
+    async def _insert(self, session: Session, events: Sequence[Readable]) -> set[str]:
         if not events:
             return set()
         rows = await session.execute(
@@ -112,7 +112,7 @@ class Inbox:
         )
         return set(rows.scalars())
 
-    async def _forks(self, session: AsyncSession, rest: Sequence[Readable]) -> list[Readable]:
+    async def _forks(self, session: Session, rest: Sequence[Readable]) -> list[Readable]:
         rows = await session.execute(
             text(
                 "SELECT n.event_id FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]), "
@@ -127,7 +127,7 @@ class Inbox:
         ids = set(rows.scalars())
         return [each for each in rest if each.event.id in ids]
 
-    async def _touch_streams(self, session: AsyncSession, events: Sequence[Readable]) -> None:
+    async def _touch_streams(self, session: Session, events: Sequence[Readable]) -> None:
         if not events:
             return
         await session.execute(
@@ -149,7 +149,7 @@ class Inbox:
             _columns(events),
         )
 
-    async def _park_forks(self, session: AsyncSession, forks: Sequence[Readable]) -> None:
+    async def _park_forks(self, session: Session, forks: Sequence[Readable]) -> None:
         for fork in forks:
             topic, source, subject, _ = fork.key
             await session.execute(
@@ -163,7 +163,7 @@ class Inbox:
             )
 
     async def _put_in_quarantine(
-        self, session: AsyncSession, unreadable: Sequence[Unreadable], forks: Sequence[Readable]
+        self, session: Session, unreadable: Sequence[Unreadable], forks: Sequence[Readable]
     ) -> None:
         rows = [_quarantined(each.record, each.reason, None) for each in unreadable]
         rows += [_quarantined(f.record, "sequence_conflict", f.record.body) for f in forks]
@@ -177,7 +177,7 @@ class Inbox:
                 rows,
             )
 
-    async def _move_cursors(self, session: AsyncSession, next_offsets: Positions) -> None:
+    async def _move_cursors(self, session: Session, next_offsets: Positions) -> None:
         if not next_offsets:
             return
         keys = sorted(next_offsets)

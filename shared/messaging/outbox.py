@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import Event, EventData, Source
 from shared.messaging.tables import OutboxTables
-from shared.runtime.db import wake_after_commit
+from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_event_id
 
 RELAY_WAKE = "relay"
@@ -31,7 +30,7 @@ class Outbox:
             "excluded.sequence RETURNING topic, subject, sequence"
         )
 
-    async def emit(self, session: AsyncSession, now: datetime, *events: EventData) -> None:
+    async def emit(self, session: Session, now: datetime, *events: EventData) -> None:
         """Insert events, numbered without a gap per (topic, subject), in the order given."""
         if not events:
             return
@@ -48,7 +47,7 @@ class Outbox:
         wake_after_commit(session, RELAY_WAKE)
 
     async def _take_sequences(
-        self, session: AsyncSession, events: Sequence[EventData]
+        self, session: Session, events: Sequence[EventData]
     ) -> dict[tuple[str, str], int]:
         counts: dict[tuple[str, str], int] = {}
         for data in events:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.messaging.streams import Claimed, Streams
 from shared.messaging.tables import InboxTables
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Parked:
     parked_at: datetime
 
 
-async def list_parked(session: AsyncSession, tables: InboxTables) -> list[Parked]:
+async def list_parked(session: Session, tables: InboxTables) -> list[Parked]:
     """Every parked subject, the longest first."""
     rows = await session.execute(
         text(
@@ -35,7 +35,7 @@ async def list_parked(session: AsyncSession, tables: InboxTables) -> list[Parked
     ]
 
 
-async def replay(session: AsyncSession, tables: InboxTables, subject: str) -> int:
+async def replay(session: Session, tables: InboxTables, subject: str) -> int:
     """Try the parked event again, now. How many streams of the subject were released."""
     rows = await session.execute(
         text(
@@ -49,7 +49,7 @@ async def replay(session: AsyncSession, tables: InboxTables, subject: str) -> in
     return len(rows.all())
 
 
-async def skip(session: AsyncSession, tables: InboxTables, subject: str, by: str) -> int:
+async def skip(session: Session, tables: InboxTables, subject: str, by: str) -> int:
     """Move on past the parked events without handling them. `by` is kept with each event.
 
     A stream parked for a fork is only released: its other event lies in quarantine, and moving
@@ -76,7 +76,7 @@ async def skip(session: AsyncSession, tables: InboxTables, subject: str, by: str
 
 
 async def _release_quarantine(
-    session: AsyncSession, tables: InboxTables, subject: str, by: str = "replay"
+    session: Session, tables: InboxTables, subject: str, by: str = "replay"
 ) -> None:
     """A fork's other event stays where it is, marked as looked at."""
     await session.execute(

@@ -89,14 +89,13 @@ class Relay:
         """Begin a new epoch; from now on marks of earlier ones are refused."""
         leader = self._tables.leader.fullname
         async with self._db.transaction() as session:
-            result = await session.execute(
+            self._epoch = await session.scalar(
                 text(
                     f"INSERT INTO {leader} AS l (id, epoch, elected_at) "
                     "VALUES (1, 1, clock_timestamp()) ON CONFLICT (id) DO UPDATE "
                     "SET epoch = l.epoch + 1, elected_at = clock_timestamp() RETURNING epoch"
                 )
             )
-            self._epoch = result.scalar_one()
         return self._epoch
 
     async def _lead(self, leadership: Leadership, stop: asyncio.Event) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
@@ -14,7 +13,7 @@ from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
 from shared.messaging.tables import InboxTables, OutboxTables
 from shared.messaging.worker import Handlers, Worker
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 
 
 class Emitting:
@@ -30,7 +29,7 @@ class Emitting:
     async def relay(self, stop: asyncio.Event) -> None:
         await self._relay.run(stop)
 
-    async def ages(self, session: AsyncSession) -> dict[str, float]:
+    async def ages(self, session: Session) -> dict[str, float]:
         """Seconds that the oldest pending event has waited."""
         outbox = self._tables.outbox.fullname
         return await _ages(
@@ -61,7 +60,7 @@ class Consuming:
     async def work(self, stop: asyncio.Event) -> None:
         await self._worker.run(stop)
 
-    async def ages(self, session: AsyncSession) -> dict[str, float]:
+    async def ages(self, session: Session) -> dict[str, float]:
         """Seconds that the oldest unread, unfinished, parked, missing or quarantined one has
         waited."""
         inbox, streams = self._tables.inbox.fullname, self._tables.streams.fullname
@@ -78,7 +77,7 @@ class Consuming:
         return ages | {"topic": max(0.0, self._consumer.age())}
 
 
-async def _ages(session: AsyncSession, query: str) -> dict[str, float]:
+async def _ages(session: Session, query: str) -> dict[str, float]:
     """Zero for what does not wait, so that an alert resolves and a missing series stands out."""
     rows = await session.execute(
         text(

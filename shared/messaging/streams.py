@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.messaging.leases import ALIVE_OWNERS
 from shared.messaging.tables import InboxTables
+from shared.runtime.db import Session
 
 LEASE = timedelta(seconds=30)
 """At least three times the total deadline of the work (see worker.PREPARE_SECONDS)."""
@@ -46,7 +46,7 @@ class Streams:
         self._streams = tables.streams.fullname
         self._inbox = tables.inbox.fullname
 
-    async def claim(self, session: AsyncSession, owner: int, limit: int) -> list[Claimed]:
+    async def claim(self, session: Session, owner: int, limit: int) -> list[Claimed]:
         """Lease up to `limit` ready streams, each with its lowest unfinished event."""
         token = secrets.token_hex(8)
         rows = await session.execute(
@@ -79,7 +79,7 @@ class Streams:
             for row in rows
         ]
 
-    async def lock(self, session: AsyncSession, claimed: Sequence[Claimed]) -> list[Claimed]:
+    async def lock(self, session: Session, claimed: Sequence[Claimed]) -> list[Claimed]:
         """Those whose lease we still hold, their rows locked; the others are somebody else's."""
         rows = await session.execute(
             text(
@@ -96,7 +96,7 @@ class Streams:
         return [each for each in claimed if each.key in held]
 
     async def finish(
-        self, session: AsyncSession, held: Sequence[Claimed], skipped_by: str | None = None
+        self, session: Session, held: Sequence[Claimed], skipped_by: str | None = None
     ) -> int:
         """Move the cursors over these events. How many streams have more waiting."""
         await session.execute(
@@ -128,7 +128,7 @@ class Streams:
         )
         return sum(row.more for row in rows)
 
-    async def await_gap(self, session: AsyncSession, claimed: Claimed) -> None:
+    async def await_gap(self, session: Session, claimed: Claimed) -> None:
         """Nothing to do yet: idle if all is handled, else wait for the missing sequence."""
         await self._release(
             session,
@@ -142,7 +142,7 @@ class Streams:
         )
 
     async def back_off(
-        self, session: AsyncSession, claimed: Claimed, wait: timedelta, error: str
+        self, session: Session, claimed: Claimed, wait: timedelta, error: str
     ) -> None:
         """This subject alone is tried again after `wait`."""
         await self._release(
@@ -154,7 +154,7 @@ class Streams:
             error=error,
         )
 
-    async def park(self, session: AsyncSession, claimed: Claimed, reason: str) -> None:
+    async def park(self, session: Session, claimed: Claimed, reason: str) -> None:
         """This subject alone stops until a person replays or skips its event."""
         await self._release(
             session,
@@ -164,7 +164,7 @@ class Streams:
             reason=reason,
         )
 
-    async def free_dead(self, session: AsyncSession) -> int:
+    async def free_dead(self, session: Session) -> int:
         """Free the leases of owners whose session is gone."""
         rows = await session.execute(
             text(
@@ -177,7 +177,7 @@ class Streams:
         return len(rows.all())
 
     async def _release(
-        self, session: AsyncSession, claimed: Claimed, changes: str, **values: object
+        self, session: Session, claimed: Claimed, changes: str, **values: object
     ) -> None:
         await session.execute(
             text(

@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import Event, EventData
 from shared.contracts.registry import parse_data
@@ -18,7 +17,7 @@ from shared.messaging.retention import prune_inbox
 from shared.messaging.streams import Claimed, Streams
 from shared.messaging.tables import InboxTables
 from shared.runtime import metrics
-from shared.runtime.db import Database, forget_on_crash
+from shared.runtime.db import Database, Session
 from shared.runtime.errors import Permanent
 from shared.runtime.failpoints import failpoint
 
@@ -101,8 +100,7 @@ class Worker:
                 await self._db.wakes.wait(WORK_WAKE, _POLL_SECONDS)
 
     async def _claim(self, owner: int, limit: int) -> list[Claimed]:
-        async with self._db.transaction() as session:
-            await forget_on_crash(session)
+        async with self._db.transaction(durable=False) as session:
             return await self._streams.claim(session, owner, limit)
 
     async def _prepare(self, claimed: Claimed) -> None:
@@ -163,7 +161,7 @@ class Worker:
         metrics.HANDLED.inc(len(held))
         return more
 
-    async def _hand_over(self, session: AsyncSession, group: Sequence[Ready]) -> None:
+    async def _hand_over(self, session: Session, group: Sequence[Ready]) -> None:
         """Each to its handler; to a handler of batches everything that is its at once."""
         batches: dict[int, list[tuple[Event, EventData, Any]]] = {}
         handlers: dict[int, Handler[Any]] = {}

@@ -1,15 +1,24 @@
-"""PostgreSQL through SQLAlchemy and asyncpg: one engine and one way to hold a transaction."""
+"""PostgreSQL through asyncpg: one pool of connections and one way to hold a transaction."""
 
+import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-from sqlalchemy import URL, exc, make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+import asyncpg
+from sqlalchemy import URL, make_url, text
 
 from shared.runtime.errors import Misconfigured
+from shared.runtime.session import Row, Session
 from shared.runtime.wakes import Wakes
 
+__all__ = ["Database", "Session"]
+
 _WAKES = "hartline.wakes"
+_CONNECT_SECONDS = 5.0
+_STATEMENT_SECONDS = 30.0
+_WAIT_SECONDS = 30.0
+_STATEMENTS_KEPT = 512
 
 
 class UnsafeServer(Misconfigured):
@@ -17,7 +26,7 @@ class UnsafeServer(Misconfigured):
 
 
 def async_url(dsn: str) -> URL:
-    """The DSN for asyncpg, whichever way `postgresql://` was spelled."""
+    """The DSN for SQLAlchemy with asyncpg, whichever way `postgresql://` was spelled."""
     return make_url(dsn).set(drivername="postgresql+asyncpg")
 
 
@@ -26,28 +35,75 @@ def plain_dsn(dsn: str) -> str:
     return async_url(dsn).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """Given back as it was taken: sessions set nothing that outlives their transaction."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 class Database:
     """One service's database, as its runtime role."""
 
-    def __init__(self, engine: AsyncEngine, wakes: Wakes) -> None:
-        self.engine = engine
+    def __init__(self, dsn: str, wakes: Wakes, *, name: str, pool_size: int) -> None:
         self.wakes = wakes
+        self._dsn = plain_dsn(dsn)
+        self._name = name
+        self._pool_size = pool_size
+        self._pool: Any = None
+        self.wait_seconds = _WAIT_SECONDS
+        """How long a transaction waits for a free connection."""
 
     @classmethod
     def open(cls, dsn: str, wakes: Wakes, *, name: str, pool_size: int = 10) -> "Database":
         """Connects lazily. `name` is shown in pg_stat_activity."""
-        engine = create_async_engine(
-            async_url(dsn),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_pre_ping=False,
-            pool_recycle=1800,
-            hide_parameters=True,
-            connect_args={
-                "timeout": 5,
-                "command_timeout": 30,
-                "server_settings": {
-                    "application_name": name,
+        return cls(dsn, wakes, name=name, pool_size=pool_size)
+
+    @asynccontextmanager
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Session]:
+        """One unit of work: committed on leaving, rolled back on an exception.
+
+        Wakes asked for with `wake_after_commit` are sent once the commit has succeeded. Without
+        `durable` the commit does not wait for the disk: only for what is worthless after a crash
+        of the server (a lease), or what is rolled back together with its cause (an inbox row with
+        the cursor that read it).
+        """
+        async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
+            session = Session(connection)
+            await connection.execute(_BEGIN if durable else _BEGIN_FORGETFUL)
+            try:
+                yield session
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            if await connection.execute("COMMIT") != "COMMIT":
+                # A statement had failed and nobody had noticed: the server rolled back.
+                raise asyncpg.TransactionRollbackError("nothing was committed")
+        session.committed()
+        for name in session.info.pop(_WAKES, ()):
+            self.wakes.wake(name)
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            pool.terminate()
+
+    async def _connections(self) -> Any:
+        if self._pool is None:
+            # Nothing is awaited that could let a second task in: the pool starts empty.
+            self._pool = asyncpg.create_pool(
+                self._dsn,
+                min_size=0,
+                max_size=self._pool_size,
+                connection_class=_Connection,
+                record_class=Row,
+                init=_speak_json,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=_STATEMENT_SECONDS,
+                statement_cache_size=_STATEMENTS_KEPT,
+                max_inactive_connection_lifetime=1800,
+                server_settings={
+                    "application_name": self._name,
                     "timezone": "UTC",
                     # A frozen process or a dead host must not keep its row locks.
                     "idle_in_transaction_session_timeout": "15s",
@@ -55,50 +111,42 @@ class Database:
                     "tcp_keepalives_interval": "5",
                     "tcp_keepalives_count": "2",
                 },
-            },
+            )
+            await self._pool
+        return self._pool
+
+
+_BEGIN = "BEGIN"
+_BEGIN_FORGETFUL = "BEGIN; SET LOCAL synchronous_commit = off"
+
+
+async def _roll_back(connection: Any) -> None:
+    """As far as there is still a connection; without one the server does it."""
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        await connection.execute("ROLLBACK")
+
+
+async def _speak_json(connection: Any) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
         )
-        return cls(engine, wakes)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """One unit of work: committed on leaving, rolled back on an exception.
-
-        Wakes asked for with `wake_after_commit` are sent once the commit has succeeded.
-        """
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
-            async with session.begin():
-                yield session
-            for name in session.info.pop(_WAKES, ()):
-                self.wakes.wake(name)
-
-    async def close(self) -> None:
-        await self.engine.dispose()
 
 
-def wake_after_commit(session: AsyncSession, name: str) -> None:
+def wake_after_commit(session: Session, name: str) -> None:
     """Ask for a wake-up of `name` if, and only once, this session's transaction commits."""
     session.info.setdefault(_WAKES, set()).add(name)
 
 
-async def forget_on_crash(session: AsyncSession) -> None:
-    """Let this transaction commit without waiting for the disk.
-
-    Only for what is worthless after a crash of the server (a lease), or what is rolled back
-    together with its cause (an inbox row with the cursor that read it).
-    """
-    await session.execute(text("SET LOCAL synchronous_commit = off"))
-
-
-async def check_server(engine: AsyncEngine) -> None:
+async def check_server(db: Database) -> None:
     """Raises UnsafeServer, saying what to do, when the server may forget a commit."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
+    async with db.transaction() as session:
+        unsafe = await session.scalars(
             text(
-                "SELECT name, setting FROM pg_settings WHERE setting = 'off' AND name IN "
-                "('fsync', 'full_page_writes', 'synchronous_commit')"
+                "SELECT name FROM pg_settings WHERE setting = 'off' AND name IN "
+                "('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name"
             )
         )
-        unsafe = sorted(row.name for row in rows)
     if unsafe:
         raise UnsafeServer(
             f"PostgreSQL runs with {', '.join(unsafe)} = off and may lose accepted referrals: "
@@ -112,12 +160,10 @@ _AWAY = ("08", "40", "53", "57")
 
 def unavailable(error: BaseException) -> bool:
     """Whether the database was away or too busy, so that the same call may succeed later."""
-    if isinstance(error, OSError | exc.TimeoutError):
+    if isinstance(error, OSError | asyncpg.InterfaceError):
         return True
-    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
-        return True
-    cause = getattr(error, "orig", error)
-    state = getattr(cause, "sqlstate", None)
     # Another process changed a table: this connection's plans are stale, the next call's are not.
-    stale = type(cause).__name__ == "InvalidCachedStatementError"
-    return stale or (isinstance(state, str) and state[:2] in _AWAY)
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return True
+    state = getattr(error, "sqlstate", None)
+    return isinstance(state, str) and state[:2] in _AWAY

@@ -15,10 +15,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from shared.runtime.db import async_url
+from shared.runtime.db import Database, async_url
 from shared.runtime.errors import Misconfigured
 
 log = structlog.get_logger()
@@ -51,19 +51,18 @@ def run(metadata: MetaData) -> None:
     asyncio.run(_run(service, metadata, _owner_dsn(service)))
 
 
-async def check_head(engine: AsyncEngine, service: str) -> None:
+async def check_head(db: Database, service: str) -> None:
     """Raises Misconfigured when the schema is behind this code.
 
     A revision this code has never heard of is newer code's and passes: migrations expand first
     and contract later, so that the old code still runs during a rolling restart.
     """
     mend = f"run alembic -n {service} upgrade head."
-    async with engine.connect() as connection:
+    async with db.transaction() as session:
         table = f"{service}.alembic_version"
-        if await connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
+        if await session.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
             raise Misconfigured(f"The schema {service} has no tables yet: {mend}")
-        rows = await connection.scalars(text(f"SELECT version_num FROM {table}"))
-        found = set(rows)
+        found = set(await session.scalars(text(f"SELECT version_num FROM {table}")))
     script = ScriptDirectory.from_config(_config(service))
     known = {revision.revision for revision in script.walk_revisions()}
     if not found or (found <= known and found != set(script.get_heads())):

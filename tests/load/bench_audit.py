@@ -83,7 +83,7 @@ async def live(db: Database, sealer: Sealer) -> dict[str, Any]:
                 "AND e.submitted_at > now() - interval '13 seconds'"
             )
         )
-        p50, p95, worst = lags.scalar_one()
+        p50, p95, worst = lags.one()[0]
     return {
         "submitted_per_second": round(5 * len(took) / LIVE_SECONDS),
         "submit_p95_ms": round(percentile(took, 0.95) * 1000, 1),

@@ -13,12 +13,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 from sqlalchemy import text
 
 from services.deadlines.facts import FactBearing
 from shared.contracts.codes import HtType
 from shared.runtime import logging
-from shared.runtime.db import Database
+from shared.runtime.db import Database, plain_dsn
 from shared.runtime.ids import new_id
 from tests.support.databases import FreshDatabase, TestServer, test_server
 from tests.support.deadlines import (
@@ -80,9 +81,9 @@ async def compare(server: TestServer, sizes: Sequence[int], rounds: int) -> dict
     services = [await service(database.open("deadlines")) for database in databases]
     for size, of, database in zip(sizes, services, databases, strict=True):
         await fill(of.db, size)
-        async with database.open("deadlines", owner=True).engine.connect() as connection:
-            vacuum = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await vacuum.execute(text("VACUUM ANALYZE deadlines.clocks, deadlines.facts"))
+        owner = await asyncpg.connect(plain_dsn(database.dsns["deadlines"].owner))
+        await owner.execute("VACUUM ANALYZE deadlines.clocks, deadlines.facts")
+        await owner.close()
     times: list[list[float]] = [[] for _ in sizes]
     for number in range(rounds + 2):
         for place, of in enumerate(services):

@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from asyncpg import PostgresError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import DBAPIError
 
 from services.deadlines import sweep_store
 from services.deadlines.facts import FactBearing
@@ -149,7 +149,7 @@ async def test_what_was_said_cannot_be_changed_or_erased(deadlines: Service, tab
     await deadlines.hear(received())
     await deadlines.sweep_at(DUE + HOUR)
     for statement in (f"DELETE FROM deadlines.{table}", f"TRUNCATE deadlines.{table} CASCADE"):
-        with pytest.raises(DBAPIError, match=r"permission denied|append-only"):
+        with pytest.raises(PostgresError, match=r"permission denied|append-only"):
             await deadlines.rows(statement)
 
 

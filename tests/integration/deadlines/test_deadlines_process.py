@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from shared.contracts.codes import HtType
 from tests.support.databases import FreshDatabase
@@ -100,8 +101,8 @@ async def test_it_does_not_start_on_a_schema_that_is_behind(
     process: DeadlinesProcess, database: FreshDatabase
 ) -> None:
     owner = database.open("deadlines", owner=True)
-    async with owner.engine.begin() as connection:
-        await connection.exec_driver_sql("DELETE FROM deadlines.alembic_version")
+    async with owner.transaction() as session:
+        await session.execute(text("DELETE FROM deadlines.alembic_version"))
     await process.start()
     assert await process.ended() == 2
     assert "run alembic -n deadlines upgrade head" in process.stderr.read_text()

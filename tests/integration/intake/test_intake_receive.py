@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 
 from services.intake.api import Desk
@@ -15,6 +14,7 @@ from shared.contracts.referrals import ReferralReceived
 from shared.runtime import keys
 from shared.runtime.db import Database
 from tests.support.intake import Keys, app_on, child, client_of, desk_on, events_of, post, referral
+from tests.support.statements import recorded
 
 
 async def rows(db: Database, query: str) -> list[dict[str, object]]:
@@ -161,14 +161,9 @@ async def test_a_missing_key_is_refused(client: httpx.AsyncClient) -> None:
 
 
 async def test_creating_takes_few_statements(
-    client: httpx.AsyncClient, intake_db: Database
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A caller is on the line: one statement for the referral, two for its event."""
-    statements: list[str] = []
-
-    def count(_c: object, _cur: object, statement: str, *_rest: object) -> None:
-        statements.append(statement)
-
-    sqlalchemy_event.listen(intake_db.engine.sync_engine, "before_cursor_execute", count)
+    statements = recorded(monkeypatch)
     await post(client, referral(children=[child() for _ in range(20)]))
     assert len(statements) == 3

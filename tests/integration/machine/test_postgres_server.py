@@ -59,7 +59,7 @@ async def test_an_orderly_stop_keeps_the_dsn_too(server: PostgresServer) -> None
 async def test_it_is_a_server_that_the_services_accept(server: PostgresServer) -> None:
     database = Database.open(server.superuser_dsn(), Wakes(), name="test")
     try:
-        await check_server(database.engine)
+        await check_server(database)
     finally:
         await database.close()
 

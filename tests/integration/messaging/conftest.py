@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Dialect, MetaData, TextClause, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from shared.contracts.base import Event, EventData, Source, Topic
 from shared.contracts.codes import HtType, Trigger
@@ -18,7 +19,7 @@ from shared.messaging.outbox import Outbox
 from shared.messaging.streams import Streams
 from shared.messaging.tables import inbox_tables, outbox_tables
 from shared.messaging.worker import Worker
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_event_id, new_id
 from shared.runtime.wakes import Wakes
 from tests.support.databases import FreshDatabase
@@ -73,9 +74,7 @@ class Recorder:
             raise self.fail[event.subject]
         return event.id
 
-    async def apply(
-        self, session: AsyncSession, event: Event, data: EventData, material: Any
-    ) -> None:
+    async def apply(self, session: Session, event: Event, data: EventData, material: Any) -> None:
         assert material == event.id
         await session.execute(
             text("INSERT INTO svc.effects (event_id) VALUES (:id)"), {"id": event.id}
@@ -124,14 +123,24 @@ class Service:
             await session.execute(text(sql), values)
 
 
+_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+def _ddl(element: CreateTable | CreateIndex) -> TextClause:
+    return text(str(element.compile(dialect=_POSTGRESQL)))
+
+
 @pytest.fixture
 async def service(database: FreshDatabase) -> AsyncIterator[Service]:
     dsn = database.superuser_dsn
     db = Database.open(dsn, Wakes(), name="messaging-test")
     service = Service(db, dsn, MetaData(schema="svc"))
-    async with db.engine.begin() as connection:
-        await connection.execute(text("CREATE SCHEMA svc"))
-        await connection.run_sync(service.metadata.create_all)
-        await connection.execute(text("CREATE TABLE svc.effects (event_id text NOT NULL)"))
+    async with db.transaction() as session:
+        await session.execute(text("CREATE SCHEMA svc"))
+        for table in service.metadata.sorted_tables:
+            await session.execute(_ddl(CreateTable(table)))
+            for index in table.indexes:
+                await session.execute(_ddl(CreateIndex(index)))
+        await session.execute(text("CREATE TABLE svc.effects (event_id text NOT NULL)"))
     yield service
     await db.close()

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from shared.contracts.base import Event
+from shared.runtime.db import Session
 from shared.runtime.errors import Permanent
 from shared.runtime.ids import new_id
 from tests.integration.messaging.conftest import Recorder, Service, record
@@ -17,9 +16,7 @@ from tests.integration.messaging.test_messaging_inbox_worker import until, worki
 class BatchRecorder(Recorder):
     sizes: list[int] = field(default_factory=list)
 
-    async def apply_all(
-        self, session: AsyncSession, batch: Sequence[tuple[Event, Any, Any]]
-    ) -> None:
+    async def apply_all(self, session: Session, batch: Sequence[tuple[Event, Any, Any]]) -> None:
         self.sizes.append(len(batch))
         for event, data, material in batch:
             await self.apply(session, event, data, material)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.base import Topic
 from shared.messaging.bus import Batch, BusUnavailable, Incoming, Outgoing, Positions
@@ -15,6 +14,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.inbox import Inbox, Received
 from shared.messaging.postgres.bus import PostgresBus
 from shared.messaging.relay import Relay
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id, utc_now
 from tests.integration.messaging.conftest import Service, received
 from tests.support.databases import FreshDatabase
@@ -86,7 +86,7 @@ class FailingOnce(Inbox):
 
     failed = False
 
-    async def receive(self, session: AsyncSession, batch: Batch) -> Received:
+    async def receive(self, session: Session, batch: Batch) -> Received:
         if batch.records and not self.failed:
             self.failed = True
             raise ConnectionResetError

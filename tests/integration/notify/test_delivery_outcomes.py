@@ -6,8 +6,8 @@ import json
 from collections import Counter
 
 import asyncpg
+from asyncpg import PostgresError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy.exc import DBAPIError
 
 from services.notify.deliver import Limits
 from shared.contracts.disclosures import (
@@ -263,7 +263,7 @@ async def _states_at_last(world: World, expected: dict[str, int]) -> bool:
     """Of its own pool, connections are lost too."""
     try:
         return await world.states() == expected
-    except DBAPIError:
+    except PostgresError:
         return False
 
 

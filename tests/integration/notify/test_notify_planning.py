@@ -5,9 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event as sqlalchemy_event
+from asyncpg import PostgresError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from services.notify import models, store
 from services.notify.copies import open_copy
@@ -20,6 +19,7 @@ from shared.runtime.sealing import WrappedKey
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
 from tests.support.planning import CSA, DIRECTOR, FBI, LEAD, MDT, POLICE, STATE, Child, Planning
+from tests.support.statements import recorded
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ async def test_p3_each_recipient_is_frozen_with_rule_rules_and_directory(
     assert police["because"] == "Example Agency 0: incident town, CGS 17a-101b(c)"
     assert police["authority"] == "CGS 17a-101b(c); CGS 17a-28"
     assert (police["rules_version"], police["directory_version"]) == ("2026-1", 1)
-    async with planning.db.transaction() as session:
-        with pytest.raises(DBAPIError, match=r"permission denied|append-only"):
+    with pytest.raises(PostgresError, match=r"permission denied|append-only"):
+        async with planning.db.transaction() as session:
             await session.execute(text("UPDATE notify.notices SET agency_id = agency_id"))
 
 
@@ -375,7 +375,7 @@ async def test_p9_a_blocked_version_waits_visibly(planning: Planning) -> None:
 
 
 async def test_a_batch_is_planned_as_each_alone_would_be_in_few_statements(
-    planning: Planning,
+    planning: Planning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Among it a second version, and one that is handled for the second time."""
     child = Child()
@@ -391,12 +391,7 @@ async def test_a_batch_is_planned_as_each_alone_would_be_in_few_statements(
         planning.announce(Child(), Child()),
     ]
     materials = [await planning.handler.prepare(support.envelope(data), data) for data in batch]
-    statements: list[str] = []
-    sqlalchemy_event.listen(
-        planning.db.engine.sync_engine,
-        "before_cursor_execute",
-        lambda _c, _u, statement, *_: statements.append(statement),
-    )
+    statements = recorded(monkeypatch)
     async with planning.db.transaction() as session:
         await planning.handler.apply_all(
             session,

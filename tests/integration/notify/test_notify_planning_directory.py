@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from services.notify import models
 from services.notify.agencies import Kind
@@ -16,6 +16,7 @@ from shared.runtime.errors import Misconfigured
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
 from tests.support.planning import FBI, Planning
+from tests.support.statements import recorded
 
 
 @pytest.fixture
@@ -56,16 +57,11 @@ async def test_seeding_again_leaves_the_breaker_of_an_agency_alone(
 
 
 async def test_an_unchanged_directory_costs_one_read_of_its_version_per_transaction(
-    planning: Planning, tmp_path: Path
+    planning: Planning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await support.seed(planning.db, support.agencies(), tmp_path)
     directories = Directories(samples=True)
-    statements: list[str] = []
-    event.listen(
-        planning.db.engine.sync_engine,
-        "before_cursor_execute",
-        lambda _c, _u, statement, *_: statements.append(statement),
-    )
+    statements = recorded(monkeypatch)
     read = []
     for _ in range(3):
         async with planning.db.transaction() as session:

@@ -3,36 +3,40 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from asyncpg import PostgresError
+from sqlalchemy import text
 
 from shared.runtime.append_only import append_only
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from tests.support.databases import FreshDatabase
 
 
 class Op:
     """`alembic.op`, as far as append_only needs it."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self) -> None:
+        self.statements: list[str] = []
 
     def execute(self, sqltext: str) -> None:
-        self._connection.exec_driver_sql(sqltext)
+        self.statements.append(sqltext)
 
 
-def make_ledger(connection: Connection) -> None:
-    if connection.scalar(text("SELECT to_regclass('bus.ledger')")) is None:
-        connection.exec_driver_sql("CREATE TABLE bus.ledger (id int PRIMARY KEY, what text)")
-        connection.exec_driver_sql("INSERT INTO bus.ledger VALUES (1, 'first')")
-        append_only(Op(connection), "bus", "ledger")
+async def make_ledger(session: Session) -> None:
+    if await session.scalar(text("SELECT to_regclass('bus.ledger')")) is not None:
+        return
+    op = Op()
+    append_only(op, "bus", "ledger")
+    await session.execute(text("CREATE TABLE bus.ledger (id int PRIMARY KEY, what text)"))
+    await session.execute(text("INSERT INTO bus.ledger VALUES (1, 'first')"))
+    for statement in op.statements:
+        await session.execute(text(statement))
 
 
 @pytest.fixture
 async def ledger(module_database: FreshDatabase) -> AsyncIterator[Database]:
     """An append-only table `bus.ledger` with one row, as the runtime role may use it."""
-    async with module_database.open("bus", owner=True).engine.begin() as connection:
-        await connection.run_sync(make_ledger)
+    async with module_database.open("bus", owner=True).transaction() as session:
+        await make_ledger(session)
     yield module_database.open("bus")
     await module_database.close()
 
@@ -50,7 +54,7 @@ CHANGES = [
 async def test_the_runtime_role_cannot_change_what_is_append_only(
     ledger: Database, change: str
 ) -> None:
-    with pytest.raises(DBAPIError, match=r"permission denied|append-only"):
+    with pytest.raises(PostgresError, match=r"permission denied|append-only"):
         async with ledger.transaction() as session:
             await session.execute(text(change))
     assert await rows(ledger) == [(1, "first")]
@@ -60,7 +64,7 @@ async def test_the_runtime_role_cannot_change_what_is_append_only(
 async def test_not_even_the_owner_changes_it_by_mistake(
     ledger: Database, module_database: FreshDatabase, change: str
 ) -> None:
-    with pytest.raises(DBAPIError, match=r"bus\.ledger is append-only: [A-Z]+ refused"):
+    with pytest.raises(PostgresError, match=r"bus\.ledger is append-only: [A-Z]+ refused"):
         async with module_database.open("bus", owner=True).transaction() as session:
             await session.execute(text(change))
     assert await rows(ledger) == [(1, "first")]
@@ -80,7 +84,7 @@ async def test_not_even_the_owner_changes_it_by_mistake(
 async def test_the_runtime_role_cannot_take_the_protection_away(
     ledger: Database, change: str
 ) -> None:
-    with pytest.raises(DBAPIError, match=r"must be owner|permission denied|no privileges"):
+    with pytest.raises(PostgresError, match=r"must be owner|permission denied|no privileges"):
         async with ledger.transaction() as session:
             await session.execute(text(change))
 

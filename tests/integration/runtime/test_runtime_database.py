@@ -1,16 +1,16 @@
 """Transactions, wakes and what counts as "away", against a real server."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
+from asyncpg import PostgresError, TransactionRollbackError, UniqueViolationError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from shared.runtime.db import (
     Database,
     UnsafeServer,
     check_server,
-    forget_on_crash,
     unavailable,
     wake_after_commit,
 )
@@ -42,7 +42,7 @@ async def fail(db: Database) -> None:
 async def test_a_database_error_shows_no_parameter(database: FreshDatabase) -> None:
     """P5"""
     db = database.open("bus")
-    with pytest.raises(DBAPIError) as failed:
+    with pytest.raises(PostgresError) as failed:
         async with db.transaction() as session:
             await session.execute(
                 text("SELECT 1 / (length(:name) - 14)"), {"name": "Test Child One"}
@@ -58,8 +58,7 @@ async def test_the_server_s_clock_is_read_in_utc(database: FreshDatabase) -> Non
 
 async def test_only_a_transaction_that_asks_may_be_forgotten(database: FreshDatabase) -> None:
     db = database.open("bus")
-    async with db.transaction() as session:
-        await forget_on_crash(session)
+    async with db.transaction(durable=False) as session:
         assert await session.scalar(text("SHOW synchronous_commit")) == "off"
     async with db.transaction() as session:
         assert await session.scalar(text("SHOW synchronous_commit")) == "on"
@@ -70,13 +69,13 @@ async def test_a_server_that_may_forget_a_commit_refuses_the_start(
 ) -> None:
     """P1"""
     db = database.open("bus")
-    await check_server(db.engine)
+    await check_server(db)
     place = f'ROLE hartline_bus_app IN DATABASE "{database.name}"'
     async with db.transaction() as session:
         await session.execute(text(f"ALTER {place} SET synchronous_commit = off"))
     await database.close()
     with pytest.raises(UnsafeServer, match="synchronous_commit = off and may lose") as refused:
-        await check_server(database.open("bus").engine)
+        await check_server(database.open("bus"))
     assert isinstance(refused.value, Misconfigured)
 
 
@@ -84,7 +83,7 @@ async def test_a_connection_cut_by_the_server_counts_as_away_and_the_next_call_w
     database: FreshDatabase,
 ) -> None:
     db = database.open("bus", pool_size=1)
-    with pytest.raises(DBAPIError) as cut:
+    with pytest.raises(PostgresError) as cut:
         async with db.transaction() as session:
             await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     assert unavailable(cut.value)
@@ -96,10 +95,10 @@ async def test_a_full_pool_and_a_server_that_is_not_there_count_as_away(
     database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db = database.open("bus", pool_size=1)
-    monkeypatch.setattr(db.engine.pool, "_timeout", 0.01)
+    monkeypatch.setattr(db, "wait_seconds", 0.01)
     async with db.transaction() as holding:
         await holding.execute(text("SELECT 1"))
-        with pytest.raises(Exception, match="QueuePool limit") as full:
+        with pytest.raises(TimeoutError) as full:
             await select_one(db)
     assert unavailable(full.value)
     nobody = Database.open("postgresql://x:y@127.0.0.1:1/x", Wakes(), name="test")
@@ -140,7 +139,7 @@ async def test_a_plan_made_stale_by_a_migration_counts_as_away(database: FreshDa
         await session.execute(text("SELECT * FROM bus.wide"))
     async with owner.transaction() as session:
         await session.execute(text("ALTER TABLE bus.wide ADD COLUMN more text"))
-    with pytest.raises(DBAPIError) as stale:
+    with pytest.raises(PostgresError) as stale:
         async with db.transaction() as session:
             await session.execute(text("SELECT * FROM bus.wide"))
     assert unavailable(stale.value)
@@ -152,7 +151,32 @@ async def test_a_broken_constraint_is_not_the_server_s_absence(database: FreshDa
     async with database.open("bus", owner=True).transaction() as session:
         await session.execute(text("CREATE TABLE bus.once (id int PRIMARY KEY)"))
         await session.execute(text("INSERT INTO bus.once VALUES (1)"))
-    with pytest.raises(IntegrityError) as broken:
+    with pytest.raises(UniqueViolationError) as broken:
         async with database.open("bus").transaction() as session:
             await session.execute(text("INSERT INTO bus.once VALUES (1)"))
     assert not unavailable(broken.value)
+
+
+async def test_a_failure_that_nobody_noticed_is_not_taken_for_a_commit(
+    database: FreshDatabase,
+) -> None:
+    """The server answers COMMIT with ROLLBACK then, and raises nothing."""
+    db = database.open("bus")
+    with pytest.raises(TransactionRollbackError):
+        async with db.transaction() as session:
+            with suppress(PostgresError):
+                await session.execute(text("SELECT 1 / 0"))
+
+
+async def test_what_is_to_happen_after_the_commit_happens_then_or_never(
+    database: FreshDatabase,
+) -> None:
+    db, done = database.open("bus"), []
+    async with db.transaction() as session:
+        session.after_commit(lambda: done.append("kept"))
+        assert done == []
+    with pytest.raises(RuntimeError):
+        async with db.transaction() as session:
+            session.after_commit(lambda: done.append("lost"))
+            raise RuntimeError
+    assert done == ["kept"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from alembic.util import CommandError
+from asyncpg import PostgresError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from shared.runtime.errors import Misconfigured
 from shared.runtime.migrate import SERVICES, check_drift, check_head, upgrade
@@ -30,8 +30,8 @@ async def test_a_migrated_schema_is_at_head_and_the_runtime_role_can_tell(
     module_database: FreshDatabase, service: str
 ) -> None:
     db = module_database.open(service)
-    await check_head(db.engine, service)
-    with pytest.raises(DBAPIError, match="permission denied"):
+    await check_head(db, service)
+    with pytest.raises(PostgresError, match="permission denied"):
         async with db.transaction() as session:
             await session.execute(text(f"DELETE FROM {service}.alembic_version"))
     await module_database.close()
@@ -47,7 +47,7 @@ async def test_two_processes_that_migrate_at_once_do_so_one_after_the_other(
     dsn = {"HARTLINE_BUS_OWNER_DSN": database.dsns["bus"].owner}
     ended = await asyncio.gather(*(asyncio.to_thread(alembic, dsn) for _ in range(2)))
     assert [process.returncode for process in ended] == [0, 0]
-    await check_head(database.open("bus").engine, "bus")
+    await check_head(database.open("bus"), "bus")
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ async def test_a_schema_that_is_behind_refuses_the_start_with_a_sentence(
 ) -> None:
     await run_as_owner(database, statement, schema="notify")
     with pytest.raises(Misconfigured, match=sentence):
-        await check_head(database.open("notify").engine, "notify")
+        await check_head(database.open("notify"), "notify")
 
 
 async def test_a_schema_that_is_ahead_lets_the_old_code_run(database: FreshDatabase) -> None:
     statement = "UPDATE notify.alembic_version SET version_num = '9999'"
     await run_as_owner(database, statement, schema="notify")
-    await check_head(database.open("notify").engine, "notify")
+    await check_head(database.open("notify"), "notify")
 
 
 def test_without_a_dsn_the_command_says_which_one_it_needs() -> None:

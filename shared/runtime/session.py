@@ -1,0 +1,106 @@
+"""A transaction's session: statements are SQLAlchemy's, asyncpg runs them on one connection.
+
+SQLAlchemy's own session costs a process five times as much per statement (docs/adr/0012).
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Executable
+
+from shared.runtime.statements import compiled
+
+Values = Mapping[str, Any]
+
+
+class Row(asyncpg.Record):  # type: ignore[misc]
+    """A row whose columns are attributes too."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Rows(list[Any]):
+    """What a statement returned: rows that know their columns by name and by position."""
+
+    def all(self) -> Sequence[Any]:
+        return self
+
+    def first(self) -> Any:
+        """The first row, or None."""
+        return self[0] if self else None
+
+    def one(self) -> Any:
+        """The only row. Raises ValueError when there is not exactly one."""
+        (row,) = self
+        return row
+
+    def scalars(self) -> list[Any]:
+        """The first column."""
+        return [row[0] for row in self]
+
+    def mappings(self) -> "Rows":
+        """The rows as dictionaries."""
+        return Rows(dict(row) for row in self)
+
+
+class Session:
+    """One transaction. Statements are sent as they come; whoever opened it commits."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._after_commit: list[Callable[[], None]] = []
+        self.info: dict[str, Any] = {}
+        """Whatever is worth knowing again within this transaction."""
+
+    async def execute(
+        self, statement: Executable, parameters: Values | Sequence[Values] | None = None
+    ) -> Rows:
+        """Run a statement; with a sequence of parameters, once for each of them.
+
+        Raises asyncpg's errors.
+        """
+        if parameters is not None and not isinstance(parameters, Mapping):
+            return await self._many(statement, parameters)
+        given = parameters or {}
+        ready = compiled(statement, parameters)
+        return Rows(await self._connection.fetch(ready.sql, *ready.values(given)))
+
+    async def scalar(self, statement: Executable, parameters: Values | None = None) -> Any:
+        """The first column of the first row; None without one."""
+        ready = compiled(statement, parameters)
+        return await self._connection.fetchval(ready.sql, *ready.values(parameters or {}))
+
+    async def scalars(self, statement: Executable, parameters: Values | None = None) -> list[Any]:
+        """The first column of every row."""
+        return (await self.execute(statement, parameters)).scalars()
+
+    async def stream(
+        self, statement: Executable, parameters: Values | None = None
+    ) -> AsyncIterator[Any]:
+        """Rows as they come, for results that are too large to hold."""
+        ready = compiled(statement, parameters)
+        async for row in self._connection.cursor(ready.sql, *ready.values(parameters or {})):
+            yield row
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Call `act` once this transaction is committed, and only then."""
+        self._after_commit.append(act)
+
+    def committed(self) -> None:
+        """For whoever commits."""
+        for act in self._after_commit:
+            act()
+
+    async def _many(self, statement: Executable, rows: Sequence[Values]) -> Rows:
+        if not rows:
+            return Rows()
+        ready = compiled(statement, rows[0])
+        values = [ready.values(row) for row in rows]
+        return Rows(await self._connection.fetchmany(ready.sql, values))
