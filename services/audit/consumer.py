@@ -21,6 +21,8 @@ from shared.runtime.db import Session
 class Record:
     """Takes one event's parts into the log's queue, once each."""
 
+    takes_runs = True
+
     async def prepare(self, event: Event, data: EventData) -> list[Submission]:
         return submissions(event, data, lambda: secrets.token_bytes(SALT_BYTES))
 

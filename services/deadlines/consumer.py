@@ -32,6 +32,8 @@ class KeepFacts:
     Facts are kept whether or not a clock exists yet: the topics race.
     """
 
+    takes_runs = True
+
     def __init__(self, keeper: Keeper, clock: Callable[[], datetime] = utc_now) -> None:
         self._keeper = keeper
         self._clock = clock

@@ -38,6 +38,8 @@ ReferralVersion = ReferralReceived | ReferralAmended
 class PlanReferral:
     """Plans versions of referrals: routes each, freezes its recipients, seals their copies."""
 
+    takes_runs = False
+
     def __init__(
         self,
         intake: Intake,

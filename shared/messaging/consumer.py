@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
 from shared.contracts.base import Topic
+from shared.messaging.arrivals import Arrivals
 from shared.messaging.bus import Batch, Bus, BusUnavailable, Subscription
-from shared.messaging.inbox import Inbox
+from shared.messaging.inbox import Inbox, Received
+from shared.messaging.streams import Claimed
+from shared.messaging.tables import InboxTables
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime import metrics
 from shared.runtime.db import Database, wake_after_commit
@@ -22,17 +26,38 @@ _BATCH = 500
 _WAIT_SECONDS = 1.0
 
 
+class Hands(Protocol):
+    """The worker of this process, which may be given what has just been received."""
+
+    def owner_for(self, streams: int) -> int | None: ...
+
+    def take(self, claimed: Sequence[Claimed]) -> None: ...
+
+
 class Consumer:
     """Copies its topics to the inbox: database first, then the offset."""
 
     def __init__(
-        self, name: str, db: Database, inbox: Inbox, bus: Bus, topics: Sequence[Topic]
+        self,
+        name: str,
+        db: Database,
+        tables: InboxTables,
+        bus: Bus,
+        topics: Sequence[Topic],
+        *,
+        hands: Hands | None = None,
+        pace: float = 0.0,
     ) -> None:
+        """`pace`: seconds between two batches, where nobody waits for what they say: together
+        they cost little more than one."""
         self._name = name
         self._db = db
-        self._inbox = inbox
+        self._inbox = Inbox(tables)
+        self._arrivals = Arrivals(tables, rereads=bus.rereads)
         self._bus = bus
         self._topics = topics
+        self._hands = hands
+        self._pace = pace
         self._waited = 0.0
         self._fetched_at: datetime | None = None
 
@@ -58,7 +83,8 @@ class Consumer:
         subscription = await self._bus.subscribe(self._name, self._topics, stored)
         try:
             while not stop.is_set():
-                await self.consume_once(subscription)
+                if await self.consume_once(subscription) and self._pace:
+                    await sleep_unless(stop, self._pace)
         finally:
             await subscription.close()
 
@@ -69,9 +95,7 @@ class Consumer:
         if not batch.records and not batch.next_offsets:
             return 0
         failpoint(f"{self._name}.consume.before_commit")
-        async with self._db.transaction() as session:
-            received = await self._inbox.receive(session, batch)
-            wake_after_commit(session, WORK_WAKE)
+        received = await self._receive_new(batch) or await self._receive(batch)
         failpoint(f"{self._name}.consume.after_commit")
         await subscription.commit(batch.next_offsets)
         metrics.RECEIVED.inc(received.new)
@@ -80,6 +104,25 @@ class Consumer:
             metrics.QUARANTINED.inc(received.quarantined)
             log.error("records_quarantined", service=self._name, count=received.quarantined)
         return received.new
+
+    async def _receive_new(self, batch: Batch) -> Received | None:
+        """The usual batch, handed to the worker as far as it has room. None: it is unusual."""
+        owner = self._hands.owner_for(len(batch.records)) if self._hands else None
+        taken = await self._arrivals.take(self._db, batch, owner)
+        if taken is None:
+            return None
+        leased, streams = taken
+        if self._hands is not None:
+            self._hands.take(leased)
+        if len(leased) < streams:
+            self._db.wakes.wake(WORK_WAKE)
+        return Received(len(batch.records), 0, 0)
+
+    async def _receive(self, batch: Batch) -> Received:
+        async with self._db.transaction() as session:
+            received = await self._inbox.receive(session, batch)
+            wake_after_commit(session, WORK_WAKE)
+        return received
 
     def _note_age(self, batch: Batch) -> None:
         self._fetched_at = utc_now()

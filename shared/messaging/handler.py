@@ -28,9 +28,13 @@ class Handler(Protocol[D_contra]):
 class BatchHandler(Protocol):
     """A handler that also applies many events at once, for fewer statements.
 
-    The events are of different subjects. When the batch fails, each is handed over alone, so that
-    one bad event holds up only its own subject.
+    When the batch fails, each subject is handed over alone, so that one bad event holds up only
+    its own subject.
     """
+
+    takes_runs: bool
+    """Whether a batch may hold several events of one subject, in order. Else all are of different
+    subjects."""
 
     async def apply_all(self, session: Session, batch: Sequence[tuple[Event, Any, Any]]) -> None:
         """What `apply` does, for a batch of (event, data, material)."""

@@ -59,9 +59,13 @@ class Presence:
 
     @property
     def owner(self) -> int:
-        if self._connection is None or self._connection.is_closed():
+        if not self.alive:
             raise Retryable("the session that keeps our leases is lost")
         return self._owner
+
+    @property
+    def alive(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed()
 
     async def close(self) -> None:
         if self._connection is not None:

@@ -1,11 +1,12 @@
 """The outbox: an event is a row inserted through the caller's own session."""
 
-from collections.abc import Sequence
-from datetime import datetime
+import json
+from collections import Counter
+from datetime import UTC, datetime
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
-from shared.contracts.base import Event, EventData, Source
+from shared.contracts.base import EventData, Source
 from shared.messaging.tables import OutboxTables
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_event_id
@@ -17,70 +18,54 @@ class Outbox:
     """Emits events with the caller's transaction: a rollback drops both, a commit keeps both."""
 
     def __init__(self, tables: OutboxTables, source: Source) -> None:
-        self._tables = tables
         self._source = source
-        heads = tables.heads.fullname
-        # Locks the head rows in sorted order, so two emitters cannot deadlock.
-        self._take = text(
-            f"INSERT INTO {heads} AS head (topic, subject, sequence) "
-            "SELECT topic, subject, n FROM unnest(CAST(:topics AS text[]), "
-            "CAST(:subjects AS text[]), CAST(:counts AS bigint[])) AS taken(topic, subject, n) "
-            "ORDER BY topic, subject "
-            "ON CONFLICT (topic, subject) DO UPDATE SET sequence = head.sequence + "
-            "excluded.sequence RETURNING topic, subject, sequence"
+        # 1. Lock and move the heads, in sorted order, so that two emitters cannot deadlock.
+        # 2. Number the events from there, and close each envelope with its number.
+        self._emit = text(
+            "WITH event AS (SELECT * FROM unnest(CAST(:topics AS text[]), "
+            "CAST(:subjects AS text[]), CAST(:places AS bigint[]), CAST(:ids AS text[]), "
+            "CAST(:bodies AS bytea[])) WITH ORDINALITY "
+            "AS e(topic, subject, place, event_id, body, ordinality)), "
+            "wanted AS (SELECT topic, subject, max(place) AS n FROM event GROUP BY 1, 2), "
+            f"taken AS (INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence) "
+            "SELECT topic, subject, n FROM wanted ORDER BY topic, subject "
+            "ON CONFLICT (topic, subject) DO UPDATE SET "
+            "sequence = head.sequence + excluded.sequence RETURNING topic, subject, sequence), "
+            "numbered AS (SELECT e.*, t.sequence - w.n + e.place AS sequence FROM event e "
+            "JOIN wanted w USING (topic, subject) JOIN taken t USING (topic, subject)) "
+            f"INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body) "
+            "SELECT topic, subject, sequence, event_id, body || "
+            "convert_to(',\"sequence\":' || sequence || '}', 'UTF8') "
+            "FROM numbered ORDER BY ordinality"
         )
 
     async def emit(self, session: Session, now: datetime, *events: EventData) -> None:
         """Insert events, numbered without a gap per (topic, subject), in the order given."""
         if not events:
             return
-        last = await self._take_sequences(session, events)
-        remaining: dict[tuple[str, str], int] = {}
+        ids = [new_event_id() for _ in events]
+        places: Counter[tuple[str, str]] = Counter()
+        columns: dict[str, list[object]] = {"topics": [], "subjects": [], "places": []}
         for data in events:
-            remaining[_head(data)] = remaining.get(_head(data), 0) + 1
-        rows = []
-        for data in events:
-            head = _head(data)
-            remaining[head] -= 1
-            rows.append(self._row(data, now, last[head] - remaining[head]))
-        await session.execute(insert(self._tables.outbox), rows)
+            head = data.topic.value, data.subject
+            places[head] += 1
+            columns["topics"].append(head[0])
+            columns["subjects"].append(head[1])
+            columns["places"].append(places[head])
+        bodies = [self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)]
+        await session.execute(self._emit, columns | {"ids": ids, "bodies": bodies})
         wake_after_commit(session, RELAY_WAKE)
 
-    async def _take_sequences(
-        self, session: Session, events: Sequence[EventData]
-    ) -> dict[tuple[str, str], int]:
-        counts: dict[tuple[str, str], int] = {}
-        for data in events:
-            counts[_head(data)] = counts.get(_head(data), 0) + 1
-        heads = sorted(counts)
-        taken = await session.execute(
-            self._take,
-            {
-                "topics": [topic for topic, _ in heads],
-                "subjects": [subject for _, subject in heads],
-                "counts": [counts[head] for head in heads],
-            },
-        )
-        return {(row.topic, row.subject): row.sequence for row in taken}
-
-    def _row(self, data: EventData, now: datetime, sequence: int) -> dict[str, object]:
-        event = Event(
-            id=new_event_id(),
-            source=self._source,
-            type=data.type,
-            subject=data.subject,
-            time=now,
-            sequence=sequence,
-            data=data.model_dump(mode="json"),
-        )
-        return {
-            "topic": data.topic.value,
+    def _open_body(self, data: EventData, event_id: str, now: datetime) -> bytes:
+        """The CloudEvent without its `sequence` and its closing brace."""
+        envelope = {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": self._source.value,
+            "type": data.type,
             "subject": data.subject,
-            "sequence": sequence,
-            "event_id": event.id,
-            "body": event.model_dump_json().encode(),
+            "time": now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
         }
-
-
-def _head(data: EventData) -> tuple[str, str]:
-    return data.topic.value, data.subject
+        head = json.dumps(envelope, separators=(",", ":"))
+        return f'{head[:-1]},"data":{data.model_dump_json()}'.encode()

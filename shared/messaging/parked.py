@@ -57,7 +57,7 @@ async def skip(session: Session, tables: InboxTables, subject: str, by: str) -> 
     """
     rows = await session.execute(
         text(
-            "SELECT s.topic, s.source, s.subject, i.sequence, s.highest "
+            "SELECT s.topic, s.source, s.subject, i.sequence "
             f"FROM {tables.streams.fullname} s JOIN {tables.inbox.fullname} i "
             "ON i.topic = s.topic AND i.source = s.source AND i.subject = s.subject "
             "AND i.sequence = s.cursor + 1 "
@@ -66,13 +66,11 @@ async def skip(session: Session, tables: InboxTables, subject: str, by: str) -> 
         ),
         {"subject": subject},
     )
-    waiting = [
-        Claimed(r.topic, r.source, r.subject, r.sequence, r.highest, 0, "", None) for r in rows
-    ]
-    if waiting:
-        await Streams(tables).finish(session, waiting, skipped_by=by)
+    for row in rows:
+        parked = Claimed(row.topic, row.source, row.subject, row.sequence, 0, "", ())
+        await Streams(tables).skip(session, parked, by)
     await _release_quarantine(session, tables, subject, by)
-    return len(waiting) + await replay(session, tables, subject)
+    return len(rows) + await replay(session, tables, subject)
 
 
 async def _release_quarantine(

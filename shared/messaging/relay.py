@@ -64,8 +64,20 @@ class Relay:
     mark names its epoch.
     """
 
-    def __init__(self, name: str, db: Database, dsn: str, tables: OutboxTables, bus: Bus) -> None:
+    def __init__(
+        self,
+        name: str,
+        db: Database,
+        dsn: str,
+        tables: OutboxTables,
+        bus: Bus,
+        *,
+        pace: float = 0.01,
+    ) -> None:
+        """`pace`: seconds between two batches. The first event goes out at once, those that
+        follow it go together."""
         self._name = name
+        self._pace = pace
         self._db = db
         self._dsn = dsn
         self._tables = tables
@@ -104,8 +116,11 @@ class Relay:
         prune_at = loop.time()
         try:
             while leadership.leading and not stop.is_set():
-                if await self.relay_once(publisher):
+                read = await self.relay_once(publisher)
+                if read == _BATCH or (read and self._held):
                     continue
+                if read:
+                    await sleep_unless(stop, self._pace)
                 if loop.time() >= prune_at:
                     await prune_outbox(self._db, self._tables)
                     await self._bus.prune(RETENTION)
@@ -132,7 +147,7 @@ class Relay:
                 await task
 
     async def relay_once(self, publisher: Publisher) -> int:
-        """Publish one batch; how many events were sent and marked.
+        """Publish one batch; how many events were pending.
 
         Subjects that the bus did not acknowledge are left out of the next reads, so that they
         hold up nobody, until nothing else is pending.
@@ -151,32 +166,30 @@ class Relay:
         await self._mark([event.id for event in sent])
         failpoint(f"{self._name}.relay.after_mark")
         metrics.RELAYED.inc(len(sent))
-        return len(sent)
+        return len(pending)
 
     async def _pending(self) -> list[Pending]:
         outbox = self._tables.outbox.fullname
-        async with self._db.transaction() as session:
-            rows = await session.execute(
-                text(
-                    f"SELECT id, topic, subject, body FROM {outbox} WHERE sent_at IS NULL "
-                    "AND NOT subject = ANY(CAST(:held AS text[])) ORDER BY id LIMIT :limit"
-                ),
-                {"held": sorted(self._held), "limit": _BATCH},
-            )
-            return [Pending(row.id, row.topic, row.subject, row.body) for row in rows]
+        rows = await self._db.execute(
+            text(
+                f"SELECT id, topic, subject, body FROM {outbox} WHERE sent_at IS NULL "
+                "AND NOT subject = ANY(CAST(:held AS text[])) ORDER BY id LIMIT :limit"
+            ),
+            {"held": sorted(self._held), "limit": _BATCH},
+        )
+        return [Pending(row.id, row.topic, row.subject, row.body) for row in rows]
 
     async def _mark(self, ids: Sequence[int]) -> None:
         if not ids:
             return
         outbox, leader = self._tables.outbox.fullname, self._tables.leader.fullname
-        async with self._db.transaction() as session:
-            marked = await session.execute(
-                text(
-                    f"UPDATE {outbox} SET sent_at = clock_timestamp() "
-                    "WHERE id = ANY(CAST(:ids AS bigint[])) AND sent_at IS NULL "
-                    f"AND EXISTS (SELECT 1 FROM {leader} WHERE epoch = :epoch) RETURNING id"
-                ),
-                {"ids": list(ids), "epoch": self._epoch},
-            )
-            if len(marked.all()) < len(ids):
-                raise LostLeadership(self._name)
+        marked = await self._db.execute(
+            text(
+                f"UPDATE {outbox} SET sent_at = clock_timestamp() "
+                "WHERE id = ANY(CAST(:ids AS bigint[])) AND sent_at IS NULL "
+                f"AND EXISTS (SELECT 1 FROM {leader} WHERE epoch = :epoch) RETURNING id"
+            ),
+            {"ids": list(ids), "epoch": self._epoch},
+        )
+        if len(marked) < len(ids):
+            raise LostLeadership(self._name)

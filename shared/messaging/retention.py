@@ -15,12 +15,17 @@ async def prune_outbox(
     db: Database, tables: OutboxTables, older_than: timedelta = RETENTION
 ) -> int:
     """Remove sent events. The heads stay, so sequences go on without a gap."""
-    return await _prune(db, tables.outbox.fullname, "created_at", "sent_at", older_than)
+    outbox = tables.outbox.fullname
+    return await _prune(db, outbox, "created_at", "sent_at IS NOT NULL", older_than)
 
 
 async def prune_inbox(db: Database, tables: InboxTables, older_than: timedelta = RETENTION) -> int:
     """Remove handled events. The streams' cursors stay, so a late duplicate is still known."""
-    return await _prune(db, tables.inbox.fullname, "received_at", "done_at", older_than)
+    handled = (
+        f"EXISTS (SELECT FROM {tables.streams.fullname} s WHERE s.topic = old.topic "
+        "AND s.source = old.source AND s.subject = old.subject AND s.cursor >= old.sequence)"
+    )
+    return await _prune(db, tables.inbox.fullname, "received_at", handled, older_than)
 
 
 async def _prune(
@@ -32,9 +37,9 @@ async def _prune(
         async with db.transaction() as session:
             result = await session.execute(
                 text(
-                    f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} "
+                    f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT old.ctid FROM {table} old "
                     f"WHERE {arrived} < clock_timestamp() - CAST(:age AS interval) "
-                    f"AND {finished} IS NOT NULL LIMIT :batch)) RETURNING 1"
+                    f"AND {finished} LIMIT :batch)) RETURNING 1"
                 ),
                 {"age": older_than, "batch": _BATCH},
             )

@@ -8,7 +8,6 @@ from sqlalchemy import text
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
 from shared.messaging.consumer import Consumer
-from shared.messaging.inbox import Inbox
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
 from shared.messaging.tables import InboxTables, OutboxTables
@@ -20,10 +19,19 @@ class Emitting:
     """What a service that emits has: an outbox to write to, and the relay role."""
 
     def __init__(
-        self, name: str, db: Database, dsn: str, bus: Bus, tables: OutboxTables, source: Source
+        self,
+        name: str,
+        db: Database,
+        dsn: str,
+        bus: Bus,
+        tables: OutboxTables,
+        source: Source,
+        *,
+        pace: float = 0.01,
     ) -> None:
+        """`pace`: seconds between two batches (Relay)."""
         self._tables = tables
-        self._relay = Relay(name, db, dsn, tables, bus)
+        self._relay = Relay(name, db, dsn, tables, bus, pace=pace)
         self.outbox = Outbox(tables, source)
 
     async def relay(self, stop: asyncio.Event) -> None:
@@ -49,10 +57,13 @@ class Consuming:
         tables: InboxTables,
         topics: Sequence[Topic],
         handlers: Handlers,
+        *,
+        pace: float = 0.0,
     ) -> None:
+        """`pace`: seconds between two batches (Consumer)."""
         self._tables = tables
-        self._consumer = Consumer(name, db, Inbox(tables), bus, topics)
         self._worker = Worker(name, db, dsn, tables, handlers)
+        self._consumer = Consumer(name, db, tables, bus, topics, hands=self._worker, pace=pace)
 
     async def consume(self, stop: asyncio.Event) -> None:
         await self._consumer.run(stop)
@@ -67,7 +78,9 @@ class Consuming:
         quarantine = self._tables.quarantine.fullname
         ages = await _ages(
             session,
-            f"SELECT 'inbox', min(received_at) FROM {inbox} WHERE done_at IS NULL "
+            f"SELECT 'inbox', min(i.received_at) FROM {streams} s JOIN {inbox} i "
+            "ON i.topic = s.topic AND i.source = s.source AND i.subject = s.subject "
+            "AND i.sequence > s.cursor AND i.sequence <= s.highest WHERE s.ready_at IS NOT NULL "
             f"UNION ALL SELECT 'parked', min(parked_at) FROM {streams} "
             "WHERE parked_at IS NOT NULL "
             f"UNION ALL SELECT 'gap', min(gap_since) FROM {streams} WHERE ready_at IS NOT NULL "

@@ -1,12 +1,13 @@
 """The inbox as a queue: claiming, finishing and parking streams. All SQL of the worker.
 
-A stream is what one source says of one subject on one topic. `ready_at` says when to look at it
-next: now, after a back-off, or when its lease runs out; null when nothing waits.
+A stream is what one source says of one subject on one topic. Its cursor is the last finished
+sequence: what lies above it waits. `ready_at` says when to look at it next: now, after a back-off,
+or when its lease runs out; null when nothing waits.
 """
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -18,25 +19,40 @@ from shared.runtime.db import Session
 LEASE = timedelta(seconds=30)
 """At least three times the total deadline of the work (see worker.PREPARE_SECONDS)."""
 
+LONGEST_RUN = 16
+"""How many events of one stream are taken at once, at most."""
+
 _GAP_POLL = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A leased stream and its next event; `body` is None when that one has not arrived."""
+    """A leased stream and its next events, from `first` on without a gap; none has arrived when
+    `bodies` is empty."""
 
     topic: str
     source: str
     subject: str
-    sequence: int
-    highest: int
+    first: int
     failures: int
     token: str
-    body: bytes | None
+    bodies: tuple[bytes, ...]
 
     @property
     def key(self) -> tuple[str, str, str]:
         return self.topic, self.source, self.subject
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.bodies) - 1
+
+    def up_to(self, count: int) -> "Claimed":
+        """The same lease with its first `count` events only."""
+        return self if count == len(self.bodies) else replace(self, bodies=self.bodies[:count])
+
+
+def new_token() -> str:
+    return secrets.token_hex(8)
 
 
 class Streams:
@@ -45,88 +61,102 @@ class Streams:
     def __init__(self, tables: InboxTables) -> None:
         self._streams = tables.streams.fullname
         self._inbox = tables.inbox.fullname
+        self._claim = text(
+            f"WITH due AS (SELECT topic, source, subject FROM {self._streams} "
+            "WHERE ready_at <= clock_timestamp() AND parked_at IS NULL "
+            "ORDER BY ready_at LIMIT :limit FOR UPDATE SKIP LOCKED), "
+            f"leased AS (UPDATE {self._streams} s SET lease_owner = :owner, "
+            "lease_token = :token, lease_until = clock_timestamp() + CAST(:lease AS interval), "
+            "ready_at = clock_timestamp() + CAST(:lease AS interval) FROM due d "
+            "WHERE s.topic = d.topic AND s.source = d.source AND s.subject = d.subject "
+            "RETURNING s.topic, s.source, s.subject, s.cursor, s.failures) "
+            "SELECT l.*, i.sequence, i.body FROM leased l "
+            f"LEFT JOIN {self._inbox} i ON i.topic = l.topic AND i.source = l.source "
+            "AND i.subject = l.subject AND i.sequence > l.cursor AND i.sequence <= l.cursor + :run "
+            "ORDER BY l.topic, l.source, l.subject, i.sequence"
+        )
+        # The rows are locked in sorted order, as the inbox does, so that nobody can deadlock.
+        self._finish = text(
+            "WITH done AS (SELECT * FROM unnest(CAST(:topics AS text[]), "
+            "CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:tokens AS text[]), "
+            "CAST(:lasts AS bigint[])) AS d(topic, source, subject, token, last)), "
+            f"held AS (SELECT s.topic, s.source, s.subject, d.last FROM {self._streams} s "
+            "JOIN done d ON s.topic = d.topic AND s.source = d.source "
+            "AND s.subject = d.subject AND s.lease_token = d.token "
+            "ORDER BY s.topic, s.source, s.subject FOR UPDATE OF s) "
+            f"UPDATE {self._streams} s SET cursor = h.last, failures = 0, last_error = NULL, "
+            "gap_since = NULL, lease_owner = NULL, lease_token = NULL, lease_until = NULL, "
+            "ready_at = CASE WHEN s.highest > h.last THEN clock_timestamp() END FROM held h "
+            "WHERE s.topic = h.topic AND s.source = h.source AND s.subject = h.subject "
+            "RETURNING s.topic, s.source, s.subject, s.highest > h.last AS more"
+        )
+        self._free_dead = text(
+            f"UPDATE {self._streams} SET lease_owner = NULL, lease_token = NULL, "
+            "lease_until = NULL, ready_at = clock_timestamp() "
+            f"WHERE lease_owner IS NOT NULL AND lease_owner NOT IN ({ALIVE_OWNERS}) "
+            "RETURNING 1"
+        )
 
     async def claim(self, session: Session, owner: int, limit: int) -> list[Claimed]:
-        """Lease up to `limit` ready streams, each with its lowest unfinished event."""
-        token = secrets.token_hex(8)
+        """Lease up to `limit` ready streams, each with its lowest unfinished events."""
+        token = new_token()
         rows = await session.execute(
-            text(
-                f"WITH due AS (SELECT topic, source, subject FROM {self._streams} "
-                "WHERE ready_at <= clock_timestamp() AND parked_at IS NULL "
-                "ORDER BY ready_at LIMIT :limit FOR UPDATE SKIP LOCKED), "
-                f"leased AS (UPDATE {self._streams} s SET lease_owner = :owner, "
-                "lease_token = :token, lease_until = clock_timestamp() + CAST(:lease AS interval), "
-                "ready_at = clock_timestamp() + CAST(:lease AS interval) FROM due d "
-                "WHERE s.topic = d.topic AND s.source = d.source AND s.subject = d.subject "
-                "RETURNING s.topic, s.source, s.subject, s.cursor, s.highest, s.failures) "
-                "SELECT l.*, i.body FROM leased l "
-                f"LEFT JOIN {self._inbox} i ON i.topic = l.topic AND i.source = l.source "
-                "AND i.subject = l.subject AND i.sequence = l.cursor + 1"
-            ),
-            {"limit": limit, "owner": owner, "token": token, "lease": LEASE},
+            self._claim,
+            {"limit": limit, "owner": owner, "token": token, "lease": LEASE, "run": LONGEST_RUN},
         )
-        return [
-            Claimed(
-                row.topic,
-                row.source,
-                row.subject,
-                row.cursor + 1,
-                row.highest,
-                row.failures,
-                token,
-                row.body,
-            )
-            for row in rows
-        ]
-
-    async def lock(self, session: Session, claimed: Sequence[Claimed]) -> list[Claimed]:
-        """Those whose lease we still hold, their rows locked; the others are somebody else's."""
-        rows = await session.execute(
-            text(
-                f"SELECT s.topic, s.source, s.subject FROM {self._streams} s "
-                "JOIN unnest(CAST(:topics AS text[]), CAST(:sources AS text[]), "
-                "CAST(:subjects AS text[]), CAST(:tokens AS text[])) "
-                "AS c(topic, source, subject, token) ON s.topic = c.topic "
-                "AND s.source = c.source AND s.subject = c.subject AND s.lease_token = c.token "
-                "ORDER BY s.topic, s.source, s.subject FOR UPDATE OF s"
-            ),
-            _columns(claimed) | {"tokens": [each.token for each in claimed]},
-        )
-        held = {(row.topic, row.source, row.subject) for row in rows}
-        return [each for each in claimed if each.key in held]
+        found: dict[tuple[str, str, str], Claimed] = {}
+        for row in rows:
+            key = row.topic, row.source, row.subject
+            claimed = found.get(key) or Claimed(*key, row.cursor + 1, row.failures, token, ())
+            if row.body is not None and row.sequence == claimed.last + 1:
+                claimed = replace(claimed, bodies=(*claimed.bodies, row.body))
+            found[key] = claimed
+        return list(found.values())
 
     async def finish(
-        self, session: Session, held: Sequence[Claimed], skipped_by: str | None = None
-    ) -> int:
-        """Move the cursors over these events. How many streams have more waiting."""
+        self, session: Session, claimed: Sequence[Claimed]
+    ) -> tuple[list[Claimed], int]:
+        """Move the cursors over these events, first thing in the transaction of their effects.
+
+        Returns those whose lease we still hold, their rows locked, and how many of their streams
+        have more waiting; the others are somebody else's, and nothing may be done for them.
+        """
+        rows = await session.execute(
+            self._finish,
+            _columns(claimed)
+            | {
+                "tokens": [each.token for each in claimed],
+                "lasts": [each.last for each in claimed],
+            },
+        )
+        held = {(row.topic, row.source, row.subject) for row in rows}
+        return [each for each in claimed if each.key in held], sum(row.more for row in rows)
+
+    async def skip(self, session: Session, claimed: Claimed, by: str) -> None:
+        """Move past a parked event without handling it, whoever holds it; `by` is kept with it."""
+        place = {
+            "topic": claimed.topic,
+            "source": claimed.source,
+            "subject": claimed.subject,
+            "sequence": claimed.first,
+        }
         await session.execute(
             text(
-                f"UPDATE {self._inbox} i SET done_at = clock_timestamp(), skipped_by = :by "
-                "FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]), "
-                "CAST(:subjects AS text[]), CAST(:sequences AS bigint[])) "
-                "AS c(topic, source, subject, sequence) WHERE i.topic = c.topic "
-                "AND i.source = c.source AND i.subject = c.subject AND i.sequence = c.sequence"
+                f"UPDATE {self._inbox} SET skipped_by = :by WHERE topic = :topic "
+                "AND source = :source AND subject = :subject AND sequence = :sequence"
             ),
-            _columns(held) | {"sequences": [each.sequence for each in held], "by": skipped_by},
+            place | {"by": by},
         )
-        rows = await session.execute(
+        await session.execute(
             text(
-                f"UPDATE {self._streams} s SET cursor = c.sequence, failures = 0, "
-                "last_error = NULL, gap_since = NULL, "
-                # Only a person's skip ends a park: a fork may have come while we worked.
-                "parked_at = CASE WHEN CAST(:by AS text) IS NULL THEN s.parked_at END, "
-                "parked_reason = CASE WHEN CAST(:by AS text) IS NULL THEN s.parked_reason END, "
+                f"UPDATE {self._streams} SET cursor = :sequence, failures = 0, "
+                "last_error = NULL, gap_since = NULL, parked_at = NULL, parked_reason = NULL, "
                 "lease_owner = NULL, lease_token = NULL, lease_until = NULL, "
-                "ready_at = CASE WHEN s.highest > c.sequence THEN clock_timestamp() END "
-                "FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]), "
-                "CAST(:subjects AS text[]), CAST(:sequences AS bigint[])) "
-                "AS c(topic, source, subject, sequence) WHERE s.topic = c.topic "
-                "AND s.source = c.source AND s.subject = c.subject "
-                "RETURNING s.highest > c.sequence AS more"
+                "ready_at = CASE WHEN highest > :sequence THEN clock_timestamp() END "
+                "WHERE topic = :topic AND source = :source AND subject = :subject"
             ),
-            _columns(held) | {"sequences": [each.sequence for each in held], "by": skipped_by},
+            place,
         )
-        return sum(row.more for row in rows)
 
     async def await_gap(self, session: Session, claimed: Claimed) -> None:
         """Nothing to do yet: idle if all is handled, else wait for the missing sequence."""
@@ -137,7 +167,7 @@ class Streams:
             "THEN clock_timestamp() + CAST(:wait AS interval) END, "
             "gap_since = CASE WHEN highest >= :sequence "
             "THEN coalesce(gap_since, clock_timestamp()) END",
-            sequence=claimed.sequence,
+            sequence=claimed.first,
             wait=_GAP_POLL,
         )
 
@@ -166,15 +196,7 @@ class Streams:
 
     async def free_dead(self, session: Session) -> int:
         """Free the leases of owners whose session is gone."""
-        rows = await session.execute(
-            text(
-                f"UPDATE {self._streams} SET lease_owner = NULL, lease_token = NULL, "
-                "lease_until = NULL, ready_at = clock_timestamp() "
-                f"WHERE lease_owner IS NOT NULL AND lease_owner NOT IN ({ALIVE_OWNERS}) "
-                "RETURNING 1"
-            )
-        )
-        return len(rows.all())
+        return len(await session.execute(self._free_dead))
 
     async def _release(
         self, session: Session, claimed: Claimed, changes: str, **values: object

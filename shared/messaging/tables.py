@@ -84,10 +84,8 @@ def inbox_tables(metadata: MetaData) -> InboxTables:
         Column("event_id", Text, nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("received_at", TIME, nullable=False, server_default=func.clock_timestamp()),
-        Column("done_at", TIME),
         Column("skipped_by", Text, comment="Who decided that it is not handled; else null."),
     )
-    Index("ix_inbox_waiting", inbox.c.received_at, postgresql_where=text("done_at IS NULL"))
     Index("ix_inbox_received_at", inbox.c.received_at, postgresql_using="brin")
     streams = Table(
         "inbox_streams",

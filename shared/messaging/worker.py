@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Any
 
 import structlog
@@ -25,9 +26,10 @@ log = structlog.get_logger()
 
 WORK_WAKE = "work"
 PREPARE_SECONDS = 10.0
+"""For a stream's events in all. Its lease is thrice that."""
 
-_IN_FLIGHT = 128
-_GROUP = 32
+_IN_FLIGHT = 256
+_GROUP = 64
 _POLL_SECONDS = 1.0
 _REAP_SECONDS = 2.0
 _PRUNE_SECONDS = 600.0
@@ -38,13 +40,23 @@ Handlers = Mapping[type[EventData], Handler[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class Prepared:
     """An event whose material is at hand. `data` is None for a type we do not handle."""
 
-    claimed: Claimed
     event: Event
     data: EventData | None
     material: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A leased stream's next events, prepared: one for each of `claimed.bodies`."""
+
+    claimed: Claimed
+    events: Sequence[Prepared]
+
+    def first_alone(self) -> "Ready":
+        return Ready(self.claimed.up_to(1), self.events[:1])
 
 
 def backoff(failures: int) -> timedelta:
@@ -53,12 +65,26 @@ def backoff(failures: int) -> timedelta:
     return min(doubled, _LONGEST_BACKOFF)
 
 
+Handed = tuple[Event, EventData, Any]
+"""What a handler is handed: the event, its data, its material."""
+
+
+async def _apply_batch(session: Session, handler: Handler[Any], batch: Sequence[Handed]) -> None:
+    """To a handler of batches everything at once."""
+    if isinstance(handler, BatchHandler):
+        await handler.apply_all(session, batch)
+        return
+    for event, data, material in batch:
+        await handler.apply(session, event, data, material)
+
+
 class Worker:
     """Works through one service's inbox: in order within a stream, streams side by side.
 
-    1. Claim ready streams, as many as fit in flight.
+    1. Claim ready streams, as many as fit in flight, each with its next few events; or be handed
+       what the consumer of this process has just received and leased.
     2. Prepare each on its own, bounded in time; a slow one holds up only itself.
-    3. Apply whatever is ready in one transaction, cursors included; if that fails, one by one.
+    3. Apply whatever is ready in one transaction, cursors first; if that fails, one by one.
     """
 
     def __init__(
@@ -73,6 +99,8 @@ class Worker:
         self._ready: asyncio.Queue[Ready] = asyncio.Queue()
         self._in_flight: set[tuple[str, str, str]] = set()
         self._idle = asyncio.Event()
+        self._presence: Presence | None = None
+        self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         self._ready = asyncio.Queue()
@@ -80,22 +108,38 @@ class Worker:
         async with Presence(self._dsn) as presence, asyncio.TaskGroup() as group:
             housekeeping = group.create_task(self._keep_house())
             committing = group.create_task(self._commit_groups())
-            await self._claim_and_prepare(presence, group, stop)
+            self._presence, self._tasks = presence, group
+            try:
+                await self._claim_and_prepare(presence, stop)
+            finally:
+                self._presence = None
             if self._in_flight:
                 self._idle.clear()
                 await self._idle.wait()
             housekeeping.cancel()
             committing.cancel()
 
-    async def _claim_and_prepare(
-        self, presence: Presence, group: asyncio.TaskGroup, stop: asyncio.Event
-    ) -> None:
+    def owner_for(self, streams: int) -> int | None:
+        """In whose name the consumer of this process may lease so many streams for us; None when
+        we do not run, or have our hands full: they are claimed in their turn then."""
+        if self._presence is None or len(self._in_flight) + streams > _IN_FLIGHT:
+            return None
+        return self._presence.owner if self._presence.alive else None
+
+    def take(self, claimed: Sequence[Claimed]) -> None:
+        """Begin with streams that were leased for us. Their commit has succeeded."""
+        if self._tasks is None or self._presence is None:
+            # We have left in the meantime; the next owner finds these leases dead.
+            return
+        for each in claimed:
+            self._in_flight.add(each.key)
+            self._tasks.create_task(self._prepare(each))
+
+    async def _claim_and_prepare(self, presence: Presence, stop: asyncio.Event) -> None:
         while not stop.is_set():
             free = _IN_FLIGHT - len(self._in_flight)
             claimed = await self._claim(presence.owner, free) if free else []
-            for each in claimed:
-                self._in_flight.add(each.key)
-                group.create_task(self._prepare(each))
+            self.take(claimed)
             if not claimed or len(claimed) < free:
                 await self._db.wakes.wait(WORK_WAKE, _POLL_SECONDS)
 
@@ -104,26 +148,37 @@ class Worker:
             return await self._streams.claim(session, owner, limit)
 
     async def _prepare(self, claimed: Claimed) -> None:
+        """Up to the first event that fails: it is tried again when it is the next one."""
+        if not claimed.bodies:
+            await self._await_gap(claimed)
+            return
+        events: list[Prepared] = []
         try:
-            if claimed.body is None:
-                async with self._db.transaction() as session:
-                    await self._streams.await_gap(session, claimed)
-                self._let_go(claimed)
-                return
             async with asyncio.timeout(PREPARE_SECONDS):
-                ready = await self._material(claimed, claimed.body)
+                for body in claimed.bodies:
+                    events.append(await self._material(body))
+        except Exception as error:
+            if not events:
+                await self._fail(claimed, error)
+                return
+        await self._ready.put(Ready(claimed.up_to(len(events)), events))
+
+    async def _await_gap(self, claimed: Claimed) -> None:
+        try:
+            async with self._db.transaction() as session:
+                await self._streams.await_gap(session, claimed)
         except Exception as error:
             await self._fail(claimed, error)
             return
-        await self._ready.put(ready)
+        self._let_go(claimed)
 
-    async def _material(self, claimed: Claimed, body: bytes) -> Ready:
+    async def _material(self, body: bytes) -> Prepared:
         event = Event.model_validate_json(body)
         data = parse_data(event)
         handler = self._handlers.get(type(data)) if data is not None else None
         if data is None or handler is None:
-            return Ready(claimed, event, None, None)
-        return Ready(claimed, event, data, await handler.prepare(event, data))
+            return Prepared(event, None, None)
+        return Prepared(event, data, await handler.prepare(event, data))
 
     async def _commit_groups(self) -> None:
         while True:
@@ -133,14 +188,17 @@ class Worker:
             await self._apply_group(group)
 
     async def _apply_group(self, group: Sequence[Ready]) -> None:
+        """What fails together is tried alone, and then only its first event: that one fails."""
         try:
             more = await self._apply(group)
         except Exception as error:
-            if len(group) == 1:
+            if len(group) > 1:
+                for each in group:
+                    await self._apply_group([each])
+            elif len(group[0].events) > 1:
+                await self._apply_group([group[0].first_alone()])
+            else:
                 await self._fail(group[0].claimed, error)
-                return
-            for each in group:
-                await self._apply_group([each])
             return
         for each in group:
             self._let_go(each.claimed)
@@ -148,35 +206,45 @@ class Worker:
             self._db.wakes.wake_here(WORK_WAKE)
 
     async def _apply(self, group: Sequence[Ready]) -> int:
-        """One transaction for the group. An event whose lease was lost is left to its new owner;
+        """One transaction for the group. A stream whose lease was lost is left to its new owner;
         so is one that an ambiguous commit finished after all, for its token is gone."""
         async with self._db.transaction() as session:
-            held = await self._streams.lock(session, [each.claimed for each in group])
+            held, more = await self._streams.finish(session, [each.claimed for each in group])
             keys = {each.key for each in held}
             metrics.LEASES_LOST.inc(len(group) - len(held))
             await self._hand_over(session, [each for each in group if each.claimed.key in keys])
-            more = await self._streams.finish(session, held) if held else 0
             failpoint(f"{self._name}.work.before_commit")
         failpoint(f"{self._name}.work.after_commit")
-        metrics.HANDLED.inc(len(held))
+        metrics.HANDLED.inc(sum(len(each.bodies) for each in held))
         return more
 
     async def _hand_over(self, session: Session, group: Sequence[Ready]) -> None:
-        """Each to its handler; to a handler of batches everything that is its at once."""
-        batches: dict[int, list[tuple[Event, EventData, Any]]] = {}
-        handlers: dict[int, Handler[Any]] = {}
-        for each in group:
-            if each.data is not None:
-                handler = self._handlers[type(each.data)]
-                handlers[id(handler)] = handler
-                batches.setdefault(id(handler), []).append((each.event, each.data, each.material))
-        for key, batch in batches.items():
-            handler = handlers[key]
-            if isinstance(handler, BatchHandler):
-                await handler.apply_all(session, batch)
+        """The first step of every stream, then the second of those that have one, and so on: so
+        each stream's order holds whatever handlers its events go to."""
+        for steps in zip_longest(*(self._steps(each.events) for each in group)):
+            batches: dict[int, tuple[Handler[Any], list[Handed]]] = {}
+            for step in steps:
+                if step is not None:
+                    handler, handed = step
+                    batches.setdefault(id(handler), (handler, []))[1].extend(handed)
+            for handler, batch in batches.values():
+                await _apply_batch(session, handler, batch)
+
+    def _steps(self, events: Sequence[Prepared]) -> list[tuple[Handler[Any], list[Handed]]]:
+        """A stream's events by handler, one at a time, or all in a row that one handler takes
+        together."""
+        steps: list[tuple[Handler[Any], list[Handed]]] = []
+        for each in events:
+            if each.data is None:
                 continue
-            for event, data, material in batch:
-                await handler.apply(session, event, data, material)
+            handler = self._handlers[type(each.data)]
+            handed = each.event, each.data, each.material
+            whole = isinstance(handler, BatchHandler) and handler.takes_runs
+            if whole and steps and steps[-1][0] is handler:
+                steps[-1][1].append(handed)
+            else:
+                steps.append((handler, [handed]))
+        return steps
 
     async def _fail(self, claimed: Claimed, error: Exception) -> None:
         """Back this subject off, or park it. Its own transaction; the lease may be lost by now."""

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, Executable, make_url, text
 
 from shared.runtime.errors import Misconfigured
-from shared.runtime.session import Row, Session
+from shared.runtime.session import Row, Rows, Session, Values
 from shared.runtime.wakes import Wakes
 
-__all__ = ["Database", "Session"]
+__all__ = ["Database", "Rows", "Session"]
 
 _WAKES = "hartline.wakes"
 _CONNECT_SECONDS = 5.0
@@ -82,6 +82,11 @@ class Database:
         session.committed()
         for name in session.info.pop(_WAKES, ()):
             self.wakes.wake(name)
+
+    async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
+        """One statement as a transaction of its own: one round trip instead of three."""
+        async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
+            return await Session(connection).execute(statement, parameters)
 
     async def close(self) -> None:
         if self._pool is not None:

@@ -28,7 +28,6 @@ from shared.contracts.codes import HtType, Trigger
 from shared.contracts.referrals import ReferralChild, ReferralReceived
 from shared.messaging.bus import Bus, Outgoing
 from shared.messaging.consumer import Consumer
-from shared.messaging.inbox import Inbox
 from shared.messaging.kafka.bus import KafkaBus
 from shared.messaging.postgres.bus import PostgresBus
 from shared.runtime.ids import new_event_id, new_id
@@ -173,7 +172,7 @@ async def fetch_rate(bus: Bus, count: int) -> float:
 async def inbox_rate(bus: Bus, database: FreshDatabase, count: int) -> tuple[float, float]:
     """Events per second from the bus into notify's inbox, and our CPU seconds for each."""
     db = database.open("notify")
-    consumer = Consumer("notify", db, Inbox(INBOX), bus, TOPICS)
+    consumer = Consumer("notify", db, INBOX, bus, TOPICS)
     subscription = await bus.subscribe("bench-inbox", TOPICS, {})
     new = 0
     while not new:
@@ -236,9 +235,14 @@ async def make_old_rows(database: FreshDatabase, count: int) -> None:
     )
     await connection.execute(
         f"INSERT INTO {INBOX.inbox.fullname} "
-        "(topic, source, subject, sequence, event_id, body, received_at, done_at) "
+        "(topic, source, subject, sequence, event_id, body, received_at) "
         "SELECT 'referrals', '/hartline/intake', 'old' || n, 1, 'old' || n, "
-        "convert_to(repeat('x', 600), 'UTF8'), clock_timestamp(), clock_timestamp() "
+        "convert_to(repeat('x', 600), 'UTF8'), clock_timestamp() "
+        f"FROM generate_series(0, {count} - 1) AS n"
+    )
+    await connection.execute(
+        f"INSERT INTO {INBOX.streams.fullname} (topic, source, subject, cursor, highest) "
+        "SELECT 'referrals', '/hartline/intake', 'old' || n, 1, 1 "
         f"FROM generate_series(0, {count} - 1) AS n"
     )
     await connection.execute("VACUUM ANALYZE")

@@ -45,6 +45,7 @@ class PostgresSubscription:
             name: min(stored.get((name, 0), 0), known.get(name, 0)) for name in sorted(names)
         }
         await store.remember(self._link, self._group, self._next)
+        self._woken.set()
         self._stop_listening = [
             self._signals.listen(channel(name), self._woken.set) for name in self._next
         ]
@@ -53,14 +54,20 @@ class PostgresSubscription:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         while True:
+            await self._until_woken(min(deadline - loop.time(), _POLL_SECONDS))
             self._woken.clear()
             records = await store.read(self._link, self._next, limit)
-            left = deadline - loop.time()
-            if records or left <= 0:
+            if len(records) >= limit // len(self._next):
+                self._woken.set()
+            if records or deadline <= loop.time():
                 return self._move_past(records)
             await self._remember_when_due()
+
+    async def _until_woken(self, seconds: float) -> None:
+        """There was nothing more when we last looked: so wait first, and look then."""
+        if not self._woken.is_set() and seconds > 0:
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, _POLL_SECONDS)):
+                async with asyncio.timeout(seconds):
                     await self._woken.wait()
 
     async def commit(self, next_offsets: Positions) -> None:

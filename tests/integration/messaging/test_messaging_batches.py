@@ -16,6 +16,8 @@ from tests.integration.messaging.test_messaging_inbox_worker import until, worki
 class BatchRecorder(Recorder):
     sizes: list[int] = field(default_factory=list)
 
+    takes_runs = True
+
     async def apply_all(self, session: Session, batch: Sequence[tuple[Event, Any, Any]]) -> None:
         self.sizes.append(len(batch))
         for event, data, material in batch:

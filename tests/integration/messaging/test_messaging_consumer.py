@@ -7,15 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Executable
 
 from shared.contracts.base import Topic
 from shared.messaging.bus import Batch, BusUnavailable, Incoming, Outgoing, Positions
 from shared.messaging.consumer import Consumer
-from shared.messaging.inbox import Inbox, Received
 from shared.messaging.postgres.bus import PostgresBus
 from shared.messaging.relay import Relay
-from shared.runtime.db import Session
+from shared.runtime.db import Database
 from shared.runtime.ids import new_id, utc_now
+from shared.runtime.session import Rows, Values
 from tests.integration.messaging.conftest import Service, received
 from tests.support.databases import FreshDatabase
 
@@ -69,7 +70,7 @@ async def test_what_the_relay_publishes_is_in_the_inbox_once_whatever_comes_betw
     await publisher.publish([Outgoing(Topic.REFERRALS, "k", b"\xff no event")])
     await publisher.close()
     await relay(service, bus)
-    consumer = Consumer("svc", service.db, service.inbox, bus, TOPICS)
+    consumer = Consumer("svc", service.db, service.inbox_tables, bus, TOPICS)
     async with running(consumer):
         await until(lambda: _all_read(service, 7))
     assert await stored(service) == 3
@@ -81,16 +82,16 @@ async def _all_read(service: Service, offset: int) -> bool:
     return [row.next_offset for row in rows] == [offset]
 
 
-class FailingOnce(Inbox):
+class FailingOnce(Database):
     """A database that fails after the first batch was fetched."""
 
     failed = False
 
-    async def receive(self, session: Session, batch: Batch) -> Received:
-        if batch.records and not self.failed:
+    async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
+        if not self.failed:
             self.failed = True
             raise ConnectionResetError
-        return await super().receive(session, batch)
+        return await super().execute(statement, parameters)
 
 
 async def test_a_batch_that_could_not_be_stored_is_read_again_and_none_passes_it(
@@ -98,13 +99,15 @@ async def test_a_batch_that_could_not_be_stored_is_read_again_and_none_passes_it
 ) -> None:
     await service.emit(*(received(new_id("ref")) for _ in range(3)))
     await relay(service, bus)
-    consumer = Consumer("svc", service.db, FailingOnce(service.inbox_tables), bus, TOPICS)
+    failing = FailingOnce.open(service.dsn, service.db.wakes, name="failing")
+    consumer = Consumer("svc", failing, service.inbox_tables, bus, TOPICS)
     with pytest.raises(ConnectionResetError):
         await consumer.run(asyncio.Event())
     await service.emit(received(new_id("ref")))
     await relay(service, bus)
     async with running(consumer):
         await until(lambda: _all_read(service, 4))
+    await failing.close()
     assert await stored(service) == 4
 
 
@@ -129,7 +132,7 @@ async def test_the_age_of_a_topic_is_that_of_the_oldest_record_just_fetched(
     service: Service, bus: PostgresBus
 ) -> None:
     """P9: a topic that is read late, or not at all, is seen to wait."""
-    consumer = Consumer("svc", service.db, service.inbox, bus, TOPICS)
+    consumer = Consumer("svc", service.db, service.inbox_tables, bus, TOPICS)
     assert consumer.age() == 0.0
     old = Incoming("referrals", 0, 0, b"{", utc_now() - timedelta(seconds=90))
     new = Incoming("referrals", 0, 1, b"{", utc_now())

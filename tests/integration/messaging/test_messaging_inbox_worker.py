@@ -200,8 +200,7 @@ async def test_a_fork_that_comes_while_its_stream_is_worked_on_stays_parked(
         (claimed,) = await service.streams.claim(session, 1, 10)
     await service.receive(record(1, subject, 1, event_id="other"))
     async with service.db.transaction() as session:
-        held = await service.streams.lock(session, [claimed])
-        await service.streams.finish(session, held)
+        await service.streams.finish(session, [claimed])
     rows = await service.fetch("SELECT parked_reason FROM svc.inbox_streams")
     assert [row.parked_reason for row in rows] == ["sequence_conflict"]
 
@@ -242,7 +241,7 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(service: Service) ->
         (old,) = await service.streams.claim(session, owner=1, limit=10)
     await service.execute("UPDATE svc.inbox_streams SET lease_token = 'successor'")
     async with service.db.transaction() as session:
-        assert await service.streams.lock(session, [old]) == []
+        assert await service.streams.finish(session, [old]) == ([], 0)
         await service.streams.park(session, old, "zombie")
     rows = await service.fetch("SELECT parked_at, lease_token FROM svc.inbox_streams")
     assert (rows[0].parked_at, rows[0].lease_token) == (None, "successor")

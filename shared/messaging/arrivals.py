@@ -1,0 +1,152 @@
+"""Receiving the usual batch: everything in it is readable and new. One statement, one commit.
+
+It also leases the streams in which nothing waited to the worker of this process, which then need
+not ask for them. Whatever is unusual (a duplicate, a fork, what cannot be read) changes nothing
+here and is left to the inbox, which takes more statements and knows them all.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from asyncpg import UniqueViolationError
+from sqlalchemy import text
+
+from shared.messaging.bus import Batch
+from shared.messaging.inbox import Readable, read
+from shared.messaging.streams import LEASE, LONGEST_RUN, Claimed, new_token
+from shared.messaging.tables import InboxTables
+from shared.runtime.db import Database, Rows
+
+_KEY = "topic, source, subject"
+
+# 1. A sequence at or below its stream's cursor was handled before: then nothing is done at all.
+#    One that lies in the inbox already breaks the primary key, and nothing is done either.
+# 2. Rows go in sorted by key, so that two consumers cannot deadlock.
+# 3. A stream is leased when nothing of it waits and our first event is its next one. The cursor
+#    cannot have moved since it was read: only these very events could move it.
+_SQL = """
+WITH given AS (
+    SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]),
+        CAST(:subjects AS text[]), CAST(:sequences AS bigint[]), CAST(:ids AS text[]),
+        CAST(:bodies AS bytea[])) AS g(topic, source, subject, sequence, event_id, body)
+), stream AS (
+    SELECT {key}, g.first, g.last, s.cursor, s.ready_at IS NULL AND s.parked_at IS NULL
+        AND coalesce(s.cursor, 0) + 1 = g.first AND CAST(:owner AS integer) IS NOT NULL AS free
+    FROM (SELECT {key}, min(sequence) AS first, max(sequence) AS last FROM given GROUP BY {key}) g
+    LEFT JOIN {streams} s USING ({key})
+), usual AS (
+    SELECT NOT EXISTS (SELECT FROM stream WHERE first <= cursor) AS yes {commit}
+), added AS (
+    INSERT INTO {inbox} ({key}, sequence, event_id, body)
+    SELECT {key}, sequence, event_id, body FROM given, usual WHERE usual.yes
+    ORDER BY {key}, sequence
+), moved AS (
+    INSERT INTO {cursors} (topic, "partition", next_offset)
+    SELECT topic, "partition", next_offset FROM unnest(CAST(:read_topics AS text[]),
+        CAST(:partitions AS integer[]), CAST(:offsets AS bigint[]))
+        AS r(topic, "partition", next_offset), usual WHERE usual.yes ORDER BY 1, 2
+    ON CONFLICT (topic, "partition")
+    DO UPDATE SET next_offset = excluded.next_offset, moved_at = clock_timestamp()
+)
+INSERT INTO {streams} AS s
+    ({key}, cursor, highest, ready_at, lease_owner, lease_token, lease_until)
+SELECT {key}, 0, last,
+    clock_timestamp() + CASE WHEN free THEN CAST(:lease AS interval) ELSE interval '0' END,
+    CASE WHEN free THEN CAST(:owner AS integer) END, CASE WHEN free THEN CAST(:token AS text) END,
+    CASE WHEN free THEN clock_timestamp() + CAST(:lease AS interval) END
+FROM stream, usual WHERE usual.yes ORDER BY {key}
+ON CONFLICT ({key}) DO UPDATE SET
+    highest = greatest(s.highest, excluded.highest),
+    ready_at = CASE WHEN s.ready_at IS NULL AND s.parked_at IS NULL THEN excluded.ready_at
+        WHEN s.lease_token IS NOT NULL THEN s.ready_at
+        WHEN s.failures > 0 AND s.gap_since IS NULL THEN s.ready_at
+        ELSE clock_timestamp() END,
+    lease_owner = CASE WHEN s.ready_at IS NULL AND s.parked_at IS NULL
+        THEN excluded.lease_owner ELSE s.lease_owner END,
+    lease_token = CASE WHEN s.ready_at IS NULL AND s.parked_at IS NULL
+        THEN excluded.lease_token ELSE s.lease_token END,
+    lease_until = CASE WHEN s.ready_at IS NULL AND s.parked_at IS NULL
+        THEN excluded.lease_until ELSE s.lease_until END
+RETURNING s.topic, s.source, s.subject, s.cursor, s.lease_token = CAST(:token AS text) AS leased
+"""
+
+_FORGETFUL = "FROM (SELECT set_config('synchronous_commit', 'off', true)) AS hurry"
+
+
+class Arrivals:
+    """One service's way in for what arrives as it should.
+
+    `rereads`: the bus reads again what our database forgets in a crash (bus.Bus.rereads), so that
+    its commit need not wait for the disk.
+    """
+
+    def __init__(self, tables: InboxTables, *, rereads: bool) -> None:
+        self._take = text(
+            _SQL.format(
+                key=_KEY,
+                inbox=tables.inbox.fullname,
+                streams=tables.streams.fullname,
+                cursors=tables.cursors.fullname,
+                commit=_FORGETFUL if rereads else "",
+            )
+        )
+
+    async def take(
+        self, db: Database, batch: Batch, owner: int | None
+    ) -> tuple[list[Claimed], int] | None:
+        """Receive a batch. Returns what was leased to `owner`, and how many streams were touched.
+
+        None when the batch is unusual: then nothing has changed.
+        """
+        events = [read(record) for record in batch.records]
+        usual = [each for each in events if isinstance(each, Readable)]
+        if len(usual) < len(events) or not events:
+            return None
+        token = new_token()
+        try:
+            rows = await db.execute(self._take, _values(usual, batch, owner, token))
+        except UniqueViolationError:
+            return None
+        return (_leased(rows, usual, token), len(rows)) if rows else None
+
+
+def _values(
+    events: Sequence[Readable], batch: Batch, owner: int | None, token: str
+) -> dict[str, object]:
+    positions = list(batch.next_offsets.items())
+    return {
+        "topics": [each.record.topic for each in events],
+        "sources": [each.event.source.value for each in events],
+        "subjects": [each.event.subject for each in events],
+        "sequences": [each.event.sequence for each in events],
+        "ids": [each.event.id for each in events],
+        "bodies": [each.record.body for each in events],
+        "read_topics": [topic for (topic, _), _ in positions],
+        "partitions": [partition for (_, partition), _ in positions],
+        "offsets": [offset for _, offset in positions],
+        "owner": owner,
+        "token": token,
+        "lease": LEASE,
+    }
+
+
+def _leased(rows: Rows, events: Iterable[Readable], token: str) -> list[Claimed]:
+    """The leased streams, each with its events of this batch as far as they follow each other."""
+    bodies: dict[tuple[str, str, str], list[tuple[int, bytes]]] = {}
+    for each in events:
+        *key, sequence = each.key
+        assert each.record.body is not None
+        bodies.setdefault((key[0], key[1], key[2]), []).append((sequence, each.record.body))
+    return [
+        Claimed(*key, row.cursor + 1, 0, token, _run(bodies[key], row.cursor + 1))
+        for row in rows
+        if row.leased
+        for key in [(row.topic, row.source, row.subject)]
+    ]
+
+
+def _run(events: list[tuple[int, bytes]], first: int) -> tuple[bytes, ...]:
+    run: list[bytes] = []
+    for sequence, body in sorted(events)[:LONGEST_RUN]:
+        if sequence == first + len(run):
+            run.append(body)
+    return tuple(run)
