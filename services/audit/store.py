@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, SMALLINT, TEXT
 
 from services.audit.leaf import Submission
-from services.audit.models import checkpoints, entries, head
+from services.audit.models import checkpoints, entries
 from services.audit.tlog import Frontier, Node
 from shared.runtime.db import Session, wake_after_commit
 
@@ -69,9 +69,13 @@ async def submit(session: Session, submissions: Sequence[Submission]) -> None:
     wake_after_commit(session, SEAL_WAKE)
 
 
+_LOCK_HEAD = text("SELECT size, peaks FROM audit.head FOR UPDATE")
+_MOVE_HEAD = text("UPDATE audit.head SET size = :size, peaks = CAST(:peaks AS bytea[])")
+
+
 async def lock_head(session: Session) -> Frontier:
     """The right edge of the committed tree, locked: nobody else appends or signs meanwhile."""
-    row = (await session.execute(select(head.c.size, head.c.peaks).with_for_update())).one()
+    row = (await session.execute(_LOCK_HEAD)).one()
     return Frontier(row.size, row.peaks)
 
 
@@ -114,7 +118,7 @@ async def add_nodes(session: Session, completed: Sequence[tuple[int, int, bytes]
 
 
 async def move_head(session: Session, frontier: Frontier) -> None:
-    await session.execute(head.update().values(size=frontier.size, peaks=frontier.peaks))
+    await session.execute(_MOVE_HEAD, {"size": frontier.size, "peaks": list(frontier.peaks)})
 
 
 async def last_index(session: Session) -> int | None:

@@ -23,10 +23,7 @@ async def hold_referrals(session: Session, referral_ids: Iterable[str]) -> None:
     in one order, so that two who hold several cannot wait for each other.
     """
     await session.execute(
-        text(
-            "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended(key, 0) "
-            "AS lock FROM unnest(CAST(:keys AS text[])) AS r(key) ORDER BY lock) AS locks"
-        ),
+        _HOLD,
         {"keys": [_lock_key(referral_id) for referral_id in referral_ids]},
     )
 
@@ -139,6 +136,11 @@ async def add_policies(session: Session, policies: Sequence[Policy]) -> None:
         ],
     )
 
+
+_HOLD = text(
+    "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended(key, 0) "
+    "AS lock FROM unnest(CAST(:keys AS text[])) AS r(key) ORDER BY lock) AS locks"
+)
 
 _ADD_FACTS = text(
     "INSERT INTO deadlines.facts (event_id, place, kind, referral_id, occurred_at, version, "

@@ -37,6 +37,8 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "deadlines"
+PACE_SECONDS = 0.1
+"""Between two batches of facts. Clocks run for hours, and are folded from all that is known."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
 def _consuming(settings: DeadlinesSettings, db: Database, bus: Bus, keeper: Keeper) -> Consuming:
     topics = (Topic.REFERRALS, Topic.NOTICES)
     dsn = settings.dsn.get_secret_value()
-    return Consuming(NAME, db, dsn, bus, INBOX, topics, handlers(keeper))
+    return Consuming(NAME, db, dsn, bus, INBOX, topics, handlers(keeper), pace=PACE_SECONDS)
 
 
 def _put_together(

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlalchemy.dialects.postgresql import insert as upsert
 
-from services.intake.models import views
 from services.intake.records import Claim, SealedChild, StoredChild, Version, View
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
@@ -96,13 +94,8 @@ async def append_version(
 
 async def insert_view(session: Session, view: View) -> bool:
     """Record a read; False if this very read is recorded already."""
-    recorded = await session.execute(
-        upsert(views)
-        .values({name: getattr(view, name) for name in View.__slots__})
-        .on_conflict_do_nothing()
-        .returning(views.c.disclosure_id)
-    )
-    return recorded.first() is not None
+    values = {name: getattr(view, name) for name in View.__slots__}
+    return await session.scalar(_VIEW, values) is not None
 
 
 def _version_values(version: Version) -> dict[str, object]:
@@ -172,6 +165,12 @@ WITH patience AS MATERIALIZED (
     FROM claimed
 ),"""
     + _CHILDREN
+)
+
+_VIEW = text(
+    f"INSERT INTO intake.views ({', '.join(View.__slots__)}) "
+    f"VALUES ({', '.join(f':{name}' for name in View.__slots__)}) "
+    "ON CONFLICT DO NOTHING RETURNING disclosure_id"
 )
 
 _APPEND = text(

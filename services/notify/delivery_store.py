@@ -28,6 +28,32 @@ _DELIVERIES = models.deliveries.fullname
 _AGENCIES = models.agencies.fullname
 
 
+_READ = (
+    "SELECT n.*, c.sealed, k.kek_version, k.wrapped, a.authority AS on_file, a.authority_from, "
+    "a.authority_to, a.endpoint, a.encryption_key, a.allowed_networks, a.hold_until, "
+    f"a.consecutive_failures FROM {models.notices.fullname} n "
+    f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
+    f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
+    "AND c.version = n.version AND c.profile = n.profile "
+    f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
+    "WHERE n.notice_id = ANY(:ids) ORDER BY n.agency_id"
+)
+_READ_SHARED = text(f"{_READ} FOR SHARE OF a")
+_READ_ALONE = text(f"{_READ} FOR NO KEY UPDATE OF a")
+_RECORD = text(
+    "WITH claimed AS (SELECT * FROM unnest(CAST(:notices AS text[]), "
+    "CAST(:disclosures AS text[])) AS c(notice_id, disclosure_id)), "
+    f"taken AS (UPDATE {_DELIVERIES} d SET state = 'attempting', "
+    "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
+    "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
+    "FROM claimed c WHERE d.notice_id = c.notice_id "
+    "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id) "
+    f"INSERT INTO {models.disclosures.fullname} "
+    "(disclosure_id, notice_id, agency_id, attempted_at) "
+    "SELECT open_disclosure_id, notice_id, agency_id, :now FROM taken"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a claim found. `due` counts what it looked at, refused deliveries too."""
@@ -59,9 +85,8 @@ async def claim(
     due = await lock_due(session, slots, busy, batch, now)
     if not due:
         return _NOTHING
-    agencies = await _lock_agencies(session, due)
-    notices = await _notices(session, [row.notice_id for row in due])
-    held, refused, lawful = _sort(due, agencies, now)
+    notices = await _read(session, due)
+    held, refused, lawful = _sort(due, notices, now)
     ids = {row.notice_id: new_id("dsc") for row in lawful}
     if refused:
         pairs = [(notices[row.notice_id], reason) for row, reason in refused]
@@ -75,50 +100,32 @@ async def claim(
         *delivery_events.attempted([notices[row.notice_id] for row in lawful], ids, now),
         *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
     )
-    attempts = tuple(
-        _attempt(row, notices[row.notice_id], agencies[row.agency_id], ids[row.notice_id])
-        for row in lawful
-    )
+    attempts = tuple(_attempt(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
     return Claim(attempts, len(due) - len(held))
 
 
-async def _lock_agencies(session: Session, due: Iterable[Any]) -> dict[str, Any]:
-    """Shared, so that claims of one agency do not queue; alone, where a breaker is to be probed."""
-    strength = "NO KEY UPDATE" if any(row.probe for row in due) else "SHARE"
-    rows = await session.execute(
-        text(
-            "SELECT agency_id, authority, authority_from, authority_to, endpoint, encryption_key, "
-            f"allowed_networks, hold_until, consecutive_failures FROM {_AGENCIES} "
-            f"WHERE agency_id = ANY(:ids) ORDER BY agency_id FOR {strength}"
-        ),
-        {"ids": list({row.agency_id for row in due})},
-    )
-    return {row.agency_id: row for row in rows}
+async def _read(session: Session, due: Sequence[Any]) -> dict[str, Any]:
+    """Each notice with its copy and its agency, by notice, the agencies' rows locked.
 
-
-async def _notices(session: Session, notice_ids: Sequence[str]) -> dict[str, Any]:
+    Shared, so that claims of one agency do not queue; alone, where a breaker is to be probed. A
+    row that somebody was changing is read as they have left it.
+    """
+    alone = any(row.probe for row in due)
     rows = await session.execute(
-        text(
-            f"SELECT n.*, c.sealed, k.kek_version, k.wrapped FROM {models.notices.fullname} n "
-            f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
-            "AND c.version = n.version AND c.profile = n.profile "
-            f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
-            "WHERE n.notice_id = ANY(:ids)"
-        ),
-        {"ids": list(notice_ids)},
+        _READ_ALONE if alone else _READ_SHARED, {"ids": [row.notice_id for row in due]}
     )
     return {row.notice_id: row for row in rows}
 
 
 def _sort(
-    due: Iterable[Any], agencies: Mapping[str, Any], now: datetime
+    due: Iterable[Any], notices: Mapping[str, Any], now: datetime
 ) -> tuple[list[Any], list[tuple[Any, RefusalReason]], list[Any]]:
     """Held in the meantime; no longer permitted; lawful."""
     held, refused, lawful = [], [], []
     for row in due:
-        agency = agencies[row.agency_id]
+        agency = notices[row.notice_id]
         reason = refusal(
-            agency.authority,
+            agency.on_file,
             agency.authority_from,
             agency.authority_to,
             agency.endpoint is not None and agency.encryption_key is not None,
@@ -138,18 +145,7 @@ async def _record(
 ) -> None:
     """The record that P2 wants before the first byte, and the lease, in one statement."""
     await session.execute(
-        text(
-            "WITH claimed AS (SELECT * FROM unnest(CAST(:notices AS text[]), "
-            "CAST(:disclosures AS text[])) AS c(notice_id, disclosure_id)), "
-            f"taken AS (UPDATE {_DELIVERIES} d SET state = 'attempting', "
-            "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
-            "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
-            "FROM claimed c WHERE d.notice_id = c.notice_id "
-            "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id) "
-            f"INSERT INTO {models.disclosures.fullname} "
-            "(disclosure_id, notice_id, agency_id, attempted_at) "
-            "SELECT open_disclosure_id, notice_id, agency_id, :now FROM taken"
-        ),
+        _RECORD,
         {
             "notices": list(ids),
             "disclosures": list(ids.values()),
@@ -189,7 +185,7 @@ async def _refuse(
     await file_tasks(session, filed, now)
 
 
-def _attempt(row: Any, notice: Any, agency: Any, disclosure_id: str) -> Attempt:
+def _attempt(row: Any, notice: Any, disclosure_id: str) -> Attempt:
     return Attempt(
         disclosure_id=disclosure_id,
         notice_id=notice.notice_id,
@@ -206,12 +202,12 @@ def _attempt(row: Any, notice: Any, agency: Any, disclosure_id: str) -> Attempt:
         authority=notice.authority,
         purpose=notice.purpose,
         copy=_copy(notice),
-        endpoint=agency.endpoint,
-        public_key=agency.encryption_key,
-        allowed_networks=tuple(agency.allowed_networks),
+        endpoint=notice.endpoint,
+        public_key=notice.encryption_key,
+        allowed_networks=tuple(notice.allowed_networks),
         retry=row.retry,
         probe=row.probe,
-        strained=agency.consecutive_failures > 0,
+        strained=notice.consecutive_failures > 0,
     )
 
 

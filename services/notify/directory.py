@@ -24,6 +24,9 @@ def judicial_districts() -> Mapping[str, str]:
         return {row["town"]: row["judicial_district"] for row in csv.DictReader(file)}
 
 
+_VERSION_READ = text(f"SELECT version FROM {models.directory.fullname}")
+
+
 class Directories:
     """The directory, read again only when its version has changed."""
 
@@ -50,7 +53,7 @@ class Directories:
 
 async def directory_version(session: Session) -> int | None:
     """None as long as nothing was ever put into it."""
-    return await session.scalar(select(models.directory.c.version)) or None
+    return await session.scalar(_VERSION_READ) or None
 
 
 async def _read(session: Session, version: int) -> Directory:

@@ -24,6 +24,48 @@ _ATTEMPTS_BEFORE_A_PERSON = 8
 """About a minute of retrying (0.5 + 1 + 2 + … s)."""
 
 
+_LOCK = text(
+    "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, n.role, d.version, "
+    "d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
+    f"d.delivered_at, d.ended_at FROM {_DELIVERIES} d "
+    f"JOIN {models.notices.fullname} n USING (notice_id) "
+    "WHERE d.notice_id = ANY(:ids) ORDER BY d.notice_id FOR UPDATE OF d"
+)
+
+
+_INSERT_FACTS = text(
+    f"INSERT INTO {models.disclosure_outcomes.fullname} "
+    "(disclosure_id, outcome, http_status, occurred_at) "
+    "SELECT e.disclosure_id, e.outcome, e.http_status, e.occurred_at FROM unnest("
+    "CAST(:ids AS text[]), CAST(:outcomes AS text[]), CAST(:statuses AS integer[]), "
+    "CAST(:times AS timestamptz[])) AS e(disclosure_id, outcome, http_status, occurred_at) "
+    f"JOIN {models.disclosures.fullname} USING (disclosure_id) "
+    "ON CONFLICT DO NOTHING RETURNING disclosure_id, outcome"
+)
+
+
+_MOVE = text(
+    f"UPDATE {_DELIVERIES} d SET state = m.state, next_attempt_at = m.next_attempt_at, "
+    "delivered_at = m.delivered_at, ended_at = m.ended_at, "
+    "open_disclosure_id = m.open_disclosure_id, "
+    "attempt_deadline = CASE WHEN m.state = 'attempting' THEN d.attempt_deadline END, "
+    "lease_owner = CASE WHEN m.state = 'attempting' THEN d.lease_owner END "
+    "FROM unnest(CAST(:ids AS text[]), CAST(:states AS text[]), "
+    "CAST(:nexts AS timestamptz[]), CAST(:delivered AS timestamptz[]), "
+    "CAST(:ended AS timestamptz[]), CAST(:open AS text[])) "
+    "AS m(notice_id, state, next_attempt_at, delivered_at, ended_at, open_disclosure_id) "
+    "WHERE d.notice_id = m.notice_id"
+)
+
+
+_ABANDONED = text(
+    f"SELECT notice_id, agency_id, open_disclosure_id FROM {_DELIVERIES} "
+    "WHERE state = 'attempting' AND attempt_deadline < :now "
+    f"AND (lease_owner NOT IN ({ALIVE_OWNERS}) OR attempt_deadline < :long_ago) "
+    f"ORDER BY attempt_deadline LIMIT {_RECLAIMED_AT_ONCE}"
+)
+
+
 async def record(
     session: Session,
     outbox: Outbox,
@@ -79,12 +121,7 @@ async def abandoned(session: Session, now: datetime) -> list[Ended]:
     Nobody can say what became of them: they are `Unknown`, which counts as disclosed (P2).
     """
     rows = await session.execute(
-        text(
-            f"SELECT notice_id, agency_id, open_disclosure_id FROM {_DELIVERIES} "
-            "WHERE state = 'attempting' AND attempt_deadline < :now "
-            f"AND (lease_owner NOT IN ({ALIVE_OWNERS}) OR attempt_deadline < :long_ago) "
-            f"ORDER BY attempt_deadline LIMIT {_RECLAIMED_AT_ONCE}"
-        ),
+        _ABANDONED,
         {"now": now, "long_ago": now - LONGEST_LEASE},
     )
     return [
@@ -95,13 +132,7 @@ async def abandoned(session: Session, now: datetime) -> list[Ended]:
 
 async def _lock(session: Session, notice_ids: Iterable[str]) -> dict[str, Standing]:
     rows = await session.execute(
-        text(
-            "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, n.role, d.version, "
-            "d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
-            f"d.delivered_at, d.ended_at FROM {_DELIVERIES} d "
-            f"JOIN {models.notices.fullname} n USING (notice_id) "
-            "WHERE d.notice_id = ANY(:ids) ORDER BY d.notice_id FOR UPDATE OF d"
-        ),
+        _LOCK,
         {"ids": sorted(notice_ids)},
     )
     return {
@@ -121,15 +152,7 @@ async def _insert_facts(session: Session, ended: Sequence[Ended]) -> set[tuple[s
     if not ended:
         return set()
     rows = await session.execute(
-        text(
-            f"INSERT INTO {models.disclosure_outcomes.fullname} "
-            "(disclosure_id, outcome, http_status, occurred_at) "
-            "SELECT e.disclosure_id, e.outcome, e.http_status, e.occurred_at FROM unnest("
-            "CAST(:ids AS text[]), CAST(:outcomes AS text[]), CAST(:statuses AS integer[]), "
-            "CAST(:times AS timestamptz[])) AS e(disclosure_id, outcome, http_status, occurred_at) "
-            f"JOIN {models.disclosures.fullname} USING (disclosure_id) "
-            "ON CONFLICT DO NOTHING RETURNING disclosure_id, outcome"
-        ),
+        _INSERT_FACTS,
         {
             "ids": [each.disclosure_id for each in ended],
             "outcomes": [each.fact for each in ended],
@@ -145,18 +168,7 @@ async def _move(session: Session, moved: Sequence[Standing]) -> None:
     if not moved:
         return
     await session.execute(
-        text(
-            f"UPDATE {_DELIVERIES} d SET state = m.state, next_attempt_at = m.next_attempt_at, "
-            "delivered_at = m.delivered_at, ended_at = m.ended_at, "
-            "open_disclosure_id = m.open_disclosure_id, "
-            "attempt_deadline = CASE WHEN m.state = 'attempting' THEN d.attempt_deadline END, "
-            "lease_owner = CASE WHEN m.state = 'attempting' THEN d.lease_owner END "
-            "FROM unnest(CAST(:ids AS text[]), CAST(:states AS text[]), "
-            "CAST(:nexts AS timestamptz[]), CAST(:delivered AS timestamptz[]), "
-            "CAST(:ended AS timestamptz[]), CAST(:open AS text[])) "
-            "AS m(notice_id, state, next_attempt_at, delivered_at, ended_at, open_disclosure_id) "
-            "WHERE d.notice_id = m.notice_id"
-        ),
+        _MOVE,
         {
             "ids": [each.notice_id for each in moved],
             "states": [each.state.value for each in moved],

@@ -4,18 +4,93 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from services.notify import models
 from services.notify.drafting import Draft, Occasion, PlanRows
 from services.notify.planning import DeliveryState, Earlier
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
+from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 _NOTICES = models.notices.fullname
 _DELIVERIES = models.deliveries.fullname
+_PLANS = models.plans.fullname
+
+
+_TAKE_PLANS = text(
+    f"INSERT INTO {_PLANS} (referral_id, version, rules_version, directory_version, planned_at) "
+    "SELECT n.* FROM unnest(CAST(:referral_ids AS text[]), CAST(:versions AS integer[]), "
+    "CAST(:rules AS text[]), CAST(:directories AS integer[]), CAST(:nows AS timestamptz[])) "
+    "AS n(referral_id, version, rules_version, directory_version, planned_at) "
+    f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
+    "AND p.version > n.version) ORDER BY n.referral_id "
+    "ON CONFLICT DO NOTHING RETURNING referral_id"
+)
+
+_PLANNED = Bulk(
+    (models.child_keys, ("child_id", "kek_version", "wrapped")),
+    (models.copies, ("child_id", "version", "profile", "sealed")),
+    (
+        models.notices,
+        (
+            "notice_id",
+            "referral_id",
+            "referral_number",
+            "child_id",
+            "agency_id",
+            "role",
+            "version",
+            "kind",
+            "supersedes",
+            "trigger",
+            "profile",
+            "fields",
+            "commitment",
+            "authority",
+            "purpose",
+            "rule",
+            "because",
+            "rules_version",
+            "directory_version",
+            "received_at",
+            "planned_at",
+            "synthetic",
+        ),
+    ),
+    (
+        models.deliveries,
+        (
+            "notice_id",
+            "referral_id",
+            "child_id",
+            "agency_id",
+            "version",
+            "state",
+            "next_attempt_at",
+        ),
+    ),
+)
+_REFUSED = Bulk(
+    (
+        models.refusals,
+        (
+            "notice_id",
+            "referral_id",
+            "child_id",
+            "agency_id",
+            "role",
+            "version",
+            "kind",
+            "reason",
+            "rule",
+            "because",
+            "refused_at",
+        ),
+    )
+)
 
 
 async def take_plans(session: Session, occasions: Sequence[Occasion]) -> set[str]:
@@ -23,19 +98,8 @@ async def take_plans(session: Session, occasions: Sequence[Occasion]) -> set[str
 
     Left out is a version that, or one after which, has been planned before.
     """
-    plans = models.plans.fullname
     taken = await session.execute(
-        text(
-            f"INSERT INTO {plans} "
-            "(referral_id, version, rules_version, directory_version, planned_at) "
-            "SELECT n.* FROM unnest(CAST(:referral_ids AS text[]), CAST(:versions AS integer[]), "
-            "CAST(:rules AS text[]), CAST(:directories AS integer[]), "
-            "CAST(:nows AS timestamptz[])) "
-            "AS n(referral_id, version, rules_version, directory_version, planned_at) "
-            f"WHERE NOT EXISTS (SELECT FROM {plans} p WHERE p.referral_id = n.referral_id "
-            "AND p.version > n.version) ORDER BY n.referral_id "
-            "ON CONFLICT DO NOTHING RETURNING referral_id"
-        ),
+        _TAKE_PLANS,
         {
             "referral_ids": [each.referral_id for each in occasions],
             "versions": [each.version for each in occasions],
@@ -104,16 +168,18 @@ async def child_keys(session: Session, referral_ids: Sequence[str]) -> dict[str,
 
 
 async def insert_plans(session: Session, plans: Sequence[PlanRows]) -> None:
-    """One statement per table that gains anything, whatever the number of referrals."""
-    for table, added in (
-        (models.child_keys, [row for plan in plans for row in plan.child_keys]),
-        (models.copies, [row for plan in plans for row in plan.copies]),
-        (models.notices, [row for plan in plans for row in plan.notices]),
-        (models.deliveries, [row for plan in plans for row in plan.deliveries]),
-        (models.refusals, [row for plan in plans for row in plan.refusals]),
-    ):
-        if added:
-            await session.execute(insert(table), added)
+    """One statement for all that is told, one for what is refused, whatever the number of
+    referrals."""
+    told = _PLANNED.values(
+        [row for plan in plans for row in plan.child_keys],
+        [row for plan in plans for row in plan.copies],
+        [row for plan in plans for row in plan.notices],
+        [row for plan in plans for row in plan.deliveries],
+    )
+    await session.execute(_PLANNED.statement, told)
+    refused = [row for plan in plans for row in plan.refusals]
+    if refused:
+        await session.execute(_REFUSED.statement, _REFUSED.values(refused))
 
 
 async def supersede(session: Session, drafts: Sequence[Draft], now: datetime) -> None:

@@ -45,6 +45,8 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "notify"
+PACE_SECONDS = 0.025
+"""Between two batches of events: they tell deadlines and audit what has happened already."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
 def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Parts) -> App:
     dsn = settings.dsn.get_secret_value()
     development = settings.profile is Profile.DEVELOPMENT
-    emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY)
+    emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY, pace=PACE_SECONDS)
     handlers = make_handlers(settings, emitting, HttpIntake(parts.intake), parts.clerk)
     topics = (Topic.REFERRALS, Topic.DEADLINES)
     consuming = Consuming(NAME, db, dsn, bus, INBOX, topics, handlers)

@@ -84,6 +84,17 @@ class Relay:
         self._bus = bus
         self._epoch = 0
         self._held: set[str] = set()
+        outbox = tables.outbox.fullname
+        self._read_pending = text(
+            f"SELECT id, topic, subject, body FROM {outbox} WHERE sent_at IS NULL "
+            "AND NOT subject = ANY(CAST(:held AS text[])) ORDER BY id LIMIT :limit"
+        )
+        self._mark_sent = text(
+            f"UPDATE {outbox} SET sent_at = clock_timestamp() "
+            "WHERE id = ANY(CAST(:ids AS bigint[])) AND sent_at IS NULL "
+            f"AND EXISTS (SELECT 1 FROM {tables.leader.fullname} WHERE epoch = :epoch) "
+            "RETURNING id"
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         leadership = Leadership(self._dsn, f"relay {self._name}")
@@ -169,27 +180,14 @@ class Relay:
         return len(pending)
 
     async def _pending(self) -> list[Pending]:
-        outbox = self._tables.outbox.fullname
         rows = await self._db.execute(
-            text(
-                f"SELECT id, topic, subject, body FROM {outbox} WHERE sent_at IS NULL "
-                "AND NOT subject = ANY(CAST(:held AS text[])) ORDER BY id LIMIT :limit"
-            ),
-            {"held": sorted(self._held), "limit": _BATCH},
+            self._read_pending, {"held": sorted(self._held), "limit": _BATCH}
         )
         return [Pending(row.id, row.topic, row.subject, row.body) for row in rows]
 
     async def _mark(self, ids: Sequence[int]) -> None:
         if not ids:
             return
-        outbox, leader = self._tables.outbox.fullname, self._tables.leader.fullname
-        marked = await self._db.execute(
-            text(
-                f"UPDATE {outbox} SET sent_at = clock_timestamp() "
-                "WHERE id = ANY(CAST(:ids AS bigint[])) AND sent_at IS NULL "
-                f"AND EXISTS (SELECT 1 FROM {leader} WHERE epoch = :epoch) RETURNING id"
-            ),
-            {"ids": list(ids), "epoch": self._epoch},
-        )
+        marked = await self._db.execute(self._mark_sent, {"ids": list(ids), "epoch": self._epoch})
         if len(marked) < len(ids):
             raise LostLeadership(self._name)
