@@ -15,6 +15,7 @@ from shared.runtime.internal_http import InternalClient
 from tests.support import planning
 from tests.support.databases import FreshDatabase
 from tests.support.deadlines import opaque
+from tests.support.exchange import InProcess
 from tests.support.planning import Planning
 
 ISSUER = "https://issuer.test"
@@ -35,7 +36,7 @@ class Pair:
             "notify",
             "http://notify.test",
             lambda: issuer.token("service:deadlines", scopes),
-            transport=httpx.ASGITransport(app),
+            exchange=InProcess(httpx.ASGITransport(app)),
         )
         self.client = HttpNotify(self.http)
 
@@ -84,7 +85,7 @@ async def test_what_cannot_be_understood_is_no_answer(answer: httpx.Response) ->
         "notify",
         "http://notify.test",
         lambda: "token",
-        transport=httpx.MockTransport(lambda _: answer),
+        exchange=InProcess(httpx.MockTransport(lambda _: answer)),
     )
     assert await HttpNotify(http).watermark([opaque("ref", 1)]) is None
     await http.close()

@@ -17,6 +17,7 @@ from shared.runtime.ids import new_id
 from shared.runtime.internal_http import InternalClient
 from tests.support import intake as support
 from tests.support.databases import FreshDatabase
+from tests.support.exchange import InProcess
 
 REFERRAL, CHILD = new_id("ref"), new_id("chd")
 ANSWER: dict[str, Any] = {
@@ -37,7 +38,8 @@ ANSWER: dict[str, Any] = {
 
 
 def _intake(transport: httpx.AsyncBaseTransport, token: Callable[[], str]) -> HttpIntake:
-    client = InternalClient("intake", support.BASE, token, seconds=2, transport=transport)
+    exchange = InProcess(transport, support.BASE)
+    client = InternalClient("intake", support.BASE, token, seconds=2, exchange=exchange)
     return HttpIntake(client)
 
 
