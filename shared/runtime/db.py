@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import URL, Executable, make_url, text
 
+from shared.runtime import metrics
 from shared.runtime.errors import Misconfigured
 from shared.runtime.session import Row, Rows, Session, Values
 from shared.runtime.wakes import Wakes
@@ -70,6 +71,7 @@ class Database:
         """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
             session = Session(connection)
+            metrics.ROUND_TRIPS.inc(2)
             await connection.execute(_BEGIN if durable else _BEGIN_FORGETFUL)
             try:
                 yield session
@@ -79,6 +81,7 @@ class Database:
             if await connection.execute("COMMIT") != "COMMIT":
                 # A statement had failed and nobody had noticed: the server rolled back.
                 raise asyncpg.TransactionRollbackError("nothing was committed")
+        metrics.TRANSACTIONS.inc()
         session.committed()
         for name in session.info.pop(_WAKES, ()):
             self.wakes.wake(name)
@@ -86,7 +89,9 @@ class Database:
     async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
         """One statement as a transaction of its own: one round trip instead of three."""
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
-            return await Session(connection).execute(statement, parameters)
+            rows = await Session(connection).execute(statement, parameters)
+        metrics.TRANSACTIONS.inc()
+        return rows
 
     async def close(self) -> None:
         if self._pool is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Executable
 
+from shared.runtime import metrics
 from shared.runtime.statements import compiled
 
 Values = Mapping[str, Any]
@@ -68,12 +69,14 @@ class Session:
         """
         if parameters is not None and not isinstance(parameters, Mapping):
             return await self._many(statement, parameters)
+        metrics.ROUND_TRIPS.inc()
         given = parameters or {}
         ready = compiled(statement, parameters)
         return Rows(await self._connection.fetch(ready.sql, *ready.values(given)))
 
     async def scalar(self, statement: Executable, parameters: Values | None = None) -> Any:
         """The first column of the first row; None without one."""
+        metrics.ROUND_TRIPS.inc()
         ready = compiled(statement, parameters)
         return await self._connection.fetchval(ready.sql, *ready.values(parameters or {}))
 
@@ -101,6 +104,7 @@ class Session:
     async def _many(self, statement: Executable, rows: Sequence[Values]) -> Rows:
         if not rows:
             return Rows()
+        metrics.ROUND_TRIPS.inc()
         ready = compiled(statement, rows[0])
         values = [ready.values(row) for row in rows]
         return Rows(await self._connection.fetchmany(ready.sql, values))
