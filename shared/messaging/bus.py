@@ -78,10 +78,6 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    rereads: bool
-    """Whether a subscription starts where the group's own database says it is, so that whatever
-    that database forgets in a crash, records and position together, is read again."""
-
     async def publisher(self) -> Publisher: ...
 
     async def subscribe(

@@ -27,8 +27,6 @@ _MOST_IDLE_MS = 60_000
 class KafkaBus:
     """A process's end of the bus."""
 
-    rereads = False
-
     def __init__(self, servers: str, name: str, limits: Limits = _DEFAULTS) -> None:
         """`servers` is `host:port[,host:port]`; `name` is shown to the brokers."""
         self._servers = servers
