@@ -14,7 +14,7 @@ from shared.contracts.disclosures import (
     DisclosuresUnknown,
     ReferralViewed,
 )
-from shared.messaging.worker import Handlers
+from shared.messaging.handover import Handlers
 from shared.runtime.db import Session
 
 
