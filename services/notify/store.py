@@ -57,7 +57,7 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
     await session.execute(
         text(
             f"SELECT FROM {_DELIVERIES} WHERE referral_id = ANY(:referral_ids) "
-            "ORDER BY notice_id FOR UPDATE"
+            "ORDER BY version, notice_id FOR UPDATE"
         ),
         {"referral_ids": referral_ids},
     )
