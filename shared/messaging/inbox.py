@@ -47,7 +47,7 @@ class Received:
 def read(record: Incoming) -> Readable | Unreadable:
     """Parse the envelope. The data is parsed by the worker, where failing holds up one subject."""
     if record.body is None:
-        return Unreadable(record, "empty")
+        return Unreadable(record, record.damage or "empty")
     try:
         event = Event.model_validate_json(record.body)
         known = event.source in EMITTERS[Topic(record.topic)]
