@@ -35,8 +35,10 @@ class Frost:
 
     async def creep(self, until: float) -> None:
         """Until time.time() reaches `until`, one after another: each service for long, and in
-        between any process, or a server, for a moment."""
+        between any process, or a server, for a moment. Only where another one can take over."""
         for service, seconds in self._victims():
+            while not self._processes(service) and time.time() < until:
+                await asyncio.sleep(0.1)
             left = until - time.time()
             if left < 1.0:
                 break
@@ -72,8 +74,8 @@ class Frost:
         if whom == "kafka":
             kafka = self._machine.kafka
             return [kafka.pid] if kafka is not None and kafka.alive else []
-        pid = self._machine.supervisor.pid(self._random.choice((whom, twin(whom))))
-        return [] if pid is None else [pid]
+        pids = [self._machine.supervisor.pid(each) for each in (whom, twin(whom))]
+        return [self._random.choice([pid for pid in pids if pid])] if all(pids) else []
 
 
 def _with_children(pid: int) -> list[int]:

@@ -78,7 +78,9 @@ async def read(superuser_dsn: str) -> Ledgers:
         views = await database.fetch("SELECT disclosure_id FROM intake.views")
         emitted = await database.fetch("SELECT event_id, body FROM deadlines.outbox")
         heard = await database.fetch(
-            "SELECT event_id FROM notify.inbox WHERE topic = 'deadlines' AND done_at IS NOT NULL"
+            "SELECT i.event_id FROM notify.inbox i "
+            "JOIN notify.inbox_streams s USING (topic, source, subject) "
+            "WHERE i.topic = 'deadlines' AND i.sequence <= s.cursor"
         )
     finally:
         await database.close()
