@@ -13,8 +13,10 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -96,16 +98,30 @@ async def storm(run: Run) -> Findings:
     await asyncio.gather(raging, creeping)
     run.agencies.calm = True
     print(f"\n{run.diary.kills.total()} kills; {len(calls)} calls; waiting for quiet …", flush=True)
-    await asyncio.wait_for(asyncio.gather(*calls), _QUIET_WITHIN)
+    calm = time.time()
+    refused = await _answered(calls)
     early = await _checkpoint(run)
-    began = time.time()
-    while (findings := await _reckon(run, early)).wrong and time.time() - began < _QUIET_WITHIN:
-        if findings.nothing:
+    while time.time() - calm < _QUIET_WITHIN and reckoning.lost(
+        run.caller.accepted, run.agencies.arrivals
+    ):
+        await asyncio.sleep(1)
+    while not (findings := await _reckon(run, early)).nothing:
+        if time.time() - calm > _QUIET_WITHIN:
             break
         await asyncio.sleep(3)
-    findings.facts["quiet after, s"] = round(time.time() - began)
+    findings.facts["quiet after, s"] = round(time.time() - calm)
+    findings.wrong["calls never accepted"] = refused
     _judge_the_harness(run, findings)
     return findings
+
+
+async def _answered(calls: Sequence[asyncio.Task[None]]) -> list[str]:
+    """Wait for the callers, who insist; why those that got no 2xx did not."""
+    _, waiting = await asyncio.wait(calls, timeout=_QUIET_WITHIN)
+    for call in waiting:
+        call.cancel()
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    return [repr(end) for end in ends if end is not None]
 
 
 async def _traffic(run: Run, until: float) -> list[asyncio.Task[None]]:
@@ -173,13 +189,16 @@ async def _reckon(run: Run, early: bytes) -> Findings:
 
 
 async def _clocks(run: Run) -> clocks.Shown:
-    shown = {}
-    for referral in run.caller.accepted:
-        path = f"/v1/referrals/{referral.referral_id}/clocks"
-        url = machines.url(run.machine, "deadlines") + path
-        async with run.session.get(url, headers=run.headers) as answer:
+    shown: dict[str, list[dict[str, Any]]] = {}
+    places, base = asyncio.Semaphore(8), machines.url(run.machine, "deadlines")
+
+    async def ask(referral_id: str) -> None:
+        url = f"{base}/v1/referrals/{referral_id}/clocks"
+        async with places, run.session.get(url, headers=run.headers) as answer:
             if answer.status == 200:
-                shown[referral.referral_id] = (await answer.json())["clocks"]
+                shown[referral_id] = (await answer.json())["clocks"]
+
+    await asyncio.gather(*(ask(each.referral_id) for each in run.caller.accepted))
     return shown
 
 
