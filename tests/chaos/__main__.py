@@ -31,6 +31,7 @@ from tests.chaos.monkey import Monkey
 from tests.chaos.report import Findings
 from tests.chaos.twins import add_twins
 from tests.support import machines
+from tests.support.databases import in_memory
 
 _QUIET_WITHIN = 150.0
 _SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "clocks:read", "audit:read")
@@ -61,7 +62,10 @@ class Run:
 def main(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="hartline-armed-") as armed:
         environment = {"HARTLINE_FAILPOINT_DIR": armed}
-        with machines.prepared(args.bus, environment, keep=args.keep) as machine:
+        # In memory: on a slow disk PostgreSQL's recovery would take up the whole run.
+        with machines.prepared(
+            args.bus, environment, keep=args.keep, within=in_memory()
+        ) as machine:
             add_twins(machine)
             return asyncio.run(start(args, machine, Path(armed)))
 
