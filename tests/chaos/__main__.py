@@ -1,4 +1,4 @@
-"""The kill harness: `python -m tests.chaos [--bus kafka] [--seconds 240] [--kills N]`.
+"""The kill harness: `python -m tests.chaos [--bus kafka] [--seconds 270] [--kills N]`.
 
 Referrals and amendments flow while every process is killed at every named step or frozen and
 woken, PostgreSQL and Kafka are killed and started, and agencies misbehave or fall silent. Then it
@@ -220,7 +220,7 @@ def _judge_the_harness(run: Run, findings: Findings) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--bus", choices=("postgresql", "kafka"), default="postgresql")
-    parser.add_argument("--seconds", type=float, default=240, help="of storm; then quiet")
+    parser.add_argument("--seconds", type=float, default=270, help="of storm; then quiet")
     parser.add_argument("--rate", type=float, default=1.5, help="referrals per second")
     parser.add_argument("--kills", type=int, help="at least this many (default: 100; Kafka 20)")
     parser.add_argument("--seed", type=int, default=int(time.time()))

@@ -18,6 +18,8 @@ from tests.chaos.twins import twin
 _STEP_SECONDS = 1.8
 """Faster, and nobody lives long enough to get anywhere."""
 _SERVER_EVERY = 14
+_REST_EVERY, _REST_SECONDS = 15, 9.0
+"""For the points that lie behind all others: somebody must get that far."""
 
 
 class Monkey:
@@ -49,6 +51,8 @@ class Monkey:
                 if rounds % _SERVER_EVERY == 0:
                     await self._kill_a_server()
                 await self._kill_at(name, point)
+                if rounds % _REST_EVERY == 0:
+                    await self._watch(_REST_SECONDS)
                 say(f"{self._diary.kills.total()} kills, {len(self.missing)} points to come")
         self._disarm()
 
@@ -56,12 +60,15 @@ class Monkey:
         if point not in self._waiting:
             (self._armed / point).touch()
             self._waiting[point] = name
-        deadline = time.time() + _STEP_SECONDS
+        await self._watch(_STEP_SECONDS)
+        if point in self._waiting:
+            self._kill_at_random()
+
+    async def _watch(self, seconds: float) -> None:
+        deadline = time.time() + seconds
         while time.time() < deadline:
             await asyncio.sleep(0.05)
             self._see_who_died()
-        if point in self._waiting:
-            self._kill_at_random()
 
     def _see_who_died(self) -> None:
         for point, name in list(self._waiting.items()):
