@@ -34,6 +34,8 @@ class Incoming:
     body: bytes | None
     appended_at: datetime | None = None
     """When it came onto the bus, by the bus's clock or the publisher's."""
+    damage: str | None = None
+    """Why the bus could not give its body back; then `body` is None."""
 
 
 Positions = Mapping[tuple[str, int], int]
