@@ -93,7 +93,8 @@ class Streams:
         self._free_dead = text(
             f"UPDATE {self._streams} SET lease_owner = NULL, lease_token = NULL, "
             "lease_until = NULL, ready_at = clock_timestamp() "
-            f"WHERE lease_owner IS NOT NULL AND lease_owner NOT IN ({ALIVE_OWNERS}) "
+            "WHERE lease_owner IS NOT NULL AND (lease_token = ANY(CAST(:disowned AS text[])) "
+            f"OR lease_owner NOT IN ({ALIVE_OWNERS})) "
             "RETURNING 1"
         )
 
@@ -194,9 +195,9 @@ class Streams:
             reason=reason,
         )
 
-    async def free_dead(self, session: Session) -> int:
-        """Free the leases of owners whose session is gone."""
-        return len(await session.execute(self._free_dead))
+    async def free_dead(self, session: Session, disowned: Sequence[str] = ()) -> int:
+        """Free the leases of owners whose session is gone, and those with these tokens."""
+        return len(await session.execute(self._free_dead, {"disowned": list(disowned)}))
 
     async def _release(
         self, session: Session, claimed: Claimed, changes: str, **values: object
