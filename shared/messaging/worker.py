@@ -95,8 +95,14 @@ class Worker:
             # We have left in the meantime; the next owner finds these leases dead.
             return
         for each in claimed:
+            preparing = self._prepare(each)
+            try:
+                self._tasks.create_task(preparing)
+            except RuntimeError:
+                # The group is coming down, and our presence with it.
+                preparing.close()
+                return
             self._in_flight.add(each.key)
-            self._tasks.create_task(self._prepare(each))
 
     def disown(self, token: str) -> None:
         """Leases under this token may have been made for us, and nobody will hand them over."""

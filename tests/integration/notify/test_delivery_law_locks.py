@@ -1,7 +1,8 @@
-"""What the review tried: every column of an agency that changed while the claim waited binds it."""
+"""P3: whatever of an agency changed while the claim waited binds it, in every column."""
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -22,10 +23,10 @@ async def test_every_column_of_a_change_under_way_binds_the_claim(
     ids = [*await world.notices(agency, 3), *await world.notices(other, 2)]
     due = [SimpleNamespace(notice_id=each, probe=probe) for each in ids]
 
-    async def read() -> dict:  # type: ignore[type-arg]
+    async def read() -> dict[str, Any]:
         async with world.db.transaction() as session:
             await session.execute(text(f"SET LOCAL enable_nestloop = {planner}"))
-            return await delivery_store._read(session, due)  # type: ignore[arg-type]
+            return await delivery_store._read(session, due)
 
     async with world.db.transaction() as session:
         await session.execute(
@@ -44,9 +45,15 @@ async def test_every_column_of_a_change_under_way_binds_the_claim(
     assert set(found) == set(ids)
     for each in ids[:3]:
         row = found[each]
-        assert row.on_file is None and row.endpoint == "https://new.example"
-        assert str(row.authority_from) == "2001-01-01" and str(row.authority_to) == "2002-01-01"
-        assert row.encryption_key == {"kid": "new"} and row.allowed_networks == ["10.0.0.0/8"]
-        assert row.hold_until.year == 2040 and row.consecutive_failures == 9
-        assert row.sealed is not None and row.wrapped is not None and row.authority
+        assert row.on_file is None
+        assert row.endpoint == "https://new.example"
+        assert str(row.authority_from) == "2001-01-01"
+        assert str(row.authority_to) == "2002-01-01"
+        assert row.encryption_key == {"kid": "new"}
+        assert row.allowed_networks == ["10.0.0.0/8"]
+        assert row.hold_until.year == 2040
+        assert row.consecutive_failures == 9
+        assert row.sealed is not None
+        assert row.wrapped is not None
+        assert row.authority
     assert found[ids[3]].endpoint == "https://other.example"

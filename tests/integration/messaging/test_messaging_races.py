@@ -1,4 +1,4 @@
-"""What the review found."""
+"""Races between receiving, claiming and relaying; each of these was lost once."""
 
 import asyncio
 from dataclasses import dataclass, field
