@@ -20,8 +20,20 @@ _VERSION = "hartline.directory_version"
 @cache
 def judicial_districts() -> Mapping[str, str]:
     """The judicial district of each of the 169 towns (CGS 51-344; a sample, see DOMAIN.md)."""
+    return {row["town"]: row["judicial_district"] for row in _towns()}
+
+
+@cache
+def dcf_offices() -> Mapping[str, tuple[str, str]]:
+    """The DCF area office of each town and its region, `("Norwich", "Region 3")`. As of 2017."""
+    return {
+        row["town"]: (row["dcf_area_office"], f"Region {row['dcf_region']}") for row in _towns()
+    }
+
+
+def _towns() -> list[dict[str, str]]:
     with _TOWNS.open(encoding="utf-8", newline="") as file:
-        return {row["town"]: row["judicial_district"] for row in csv.DictReader(file)}
+        return list(csv.DictReader(file))
 
 
 _VERSION_READ = text(f"SELECT version FROM {models.directory.fullname}")
@@ -58,7 +70,8 @@ async def directory_version(session: Session) -> int | None:
 
 async def _read(session: Session, version: int) -> Directory:
     rows = await session.execute(select(models.agencies))
-    return Directory(version, tuple(_agency(row) for row in rows), judicial_districts())
+    agencies = tuple(_agency(row) for row in rows)
+    return Directory(version, agencies, judicial_districts(), dcf_offices())
 
 
 def _agency(row: Row[tuple[object, ...]]) -> Agency:

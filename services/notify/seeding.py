@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.notify.agencies import Kind
+from services.notify.agencies import POLICE, Kind
 from services.notify.directory import judicial_districts, put_agencies
 from services.notify.fanout import Selector
 from services.notify.rulebook import load_rulebook
@@ -84,10 +84,9 @@ class SampleAgency(BaseModel):
 
     @model_validator(mode="after")
     def _profile_is_what_the_rules_send(self) -> "SampleAgency":
-        if self.profile != _profiles()[self.kind]:
-            raise ValueError(
-                f"the rules send {self.kind.value} the profile {_profiles()[self.kind]}"
-            )
+        sent = _profiles().get(self.kind, self.profile)
+        if self.profile != sent:
+            raise ValueError(f"the rules send {self.kind.value} the profile {sent}")
         return self
 
 
@@ -122,7 +121,7 @@ def _parse(path: Path) -> list[SampleAgency]:
 def _profiles() -> dict[Kind, str]:
     """The profile that the rules send to each kind of agency."""
     chosen = {
-        Selector.POLICE_OF_TOWNS: (Kind.MUNICIPAL_POLICE, Kind.STATE_POLICE),
+        Selector.POLICE_OF_TOWNS: tuple(POLICE),
         Selector.MDT_OF_DISTRICT: (Kind.MDT_MEMBER,),
     }
     return {
