@@ -18,6 +18,7 @@ class TaskKind(StrEnum):
     CANNOT_SEND = "cannot_send"
     UNREACHABLE = "unreachable"
     NOT_ACCEPTED = "not_accepted"
+    DIRECTORY_CHANGED = "directory_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class NewTask:
 
     kind: TaskKind
     about: str
-    referral_id: str
+    referral_id: str | None
     detail: str
 
 

@@ -7,13 +7,13 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import store
+from services.notify import directory_store, store
 from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
 from services.notify.deliver import deliver_role
-from services.notify.directory import Directories, count_samples, directory_version
+from services.notify.directory import Directories
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
@@ -139,7 +139,7 @@ async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
     if settings.profile is not Profile.PRODUCTION:
         return
     async with db.transaction() as session:
-        count = await count_samples(session)
+        count = await directory_store.count_samples(session)
     if count:
         raise Misconfigured(
             f"The directory holds {count} sample agencies and HARTLINE_PROFILE is production: "
@@ -187,5 +187,5 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
 
 async def _has_directory(db: Database) -> str | None:
     async with db.transaction() as session:
-        version = await directory_version(session)
+        version = await directory_store.version(session)
     return None if version else "the directory holds no agency yet: nothing can be planned"

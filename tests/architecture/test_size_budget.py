@@ -10,6 +10,7 @@ FUNCTION_LINES = 40
 TEST_LINES = 550
 
 LARGER_MODULES: dict[str, str] = {
+    "services/notify/models.py": "a list of tables",
     "services/notify/deliver.py": "one engine, whose steps are read together",
 }
 LARGER_FUNCTIONS: dict[str, str] = {

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.machine.samples import STATEWIDE, private_keys, sample_agencies, write_directory
 from services.notify.agencies import Kind
-from services.notify.directory import judicial_districts
+from services.notify.towns import judicial_districts
 
 SAMPLES = sample_agencies()
 BY_NAME = {sample.name: sample for sample in SAMPLES}
