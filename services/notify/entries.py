@@ -1,7 +1,8 @@
 """An entry of the directory as people write it: in a file, in a proposal, in the history."""
 
+import json
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -87,13 +88,21 @@ def _endpoint(url: str) -> str:
 
 
 def _public_key(jwk: dict[str, Any]) -> dict[str, Any]:
-    try:
-        key = ECKey.import_key(jwk)
-    except (JoseError, ValueError, KeyError, TypeError):
-        raise Wrong("must be a JWK on P-256") from None
-    if key.is_private or key.curve_name != "P-256":
-        raise Wrong("must be the public half of a JWK on P-256")
+    if wrong := _what_is_wrong(json.dumps(jwk, sort_keys=True)):
+        raise Wrong(wrong)
     return jwk
+
+
+@lru_cache(maxsize=2048)
+def _what_is_wrong(jwk: str) -> str | None:
+    """Remembered, for the whole history is read again and again."""
+    try:
+        key = ECKey.import_key(json.loads(jwk))
+    except (JoseError, ValueError, KeyError, TypeError):
+        return "must be a JWK on P-256"
+    if key.is_private or key.curve_name != "P-256":
+        return "must be the public half of a JWK on P-256"
+    return None
 
 
 class AgencyEntry(BaseModel):

@@ -14,11 +14,15 @@ from services.notify.commitment import Committer
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
+from services.notify.directory_api import directory_router
+from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
+from services.notify.proposal_api import proposal_router
+from services.notify.proposals import Proposables, ProposalKind
 from services.notify.rulebook import load_rulebook
 from services.notify.sender import AiohttpSender
 from services.notify.settings import NotifySettings
@@ -45,6 +49,7 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "notify"
+PROPOSABLES: Proposables = {ProposalKind.DIRECTORY: DIRECTORY_CHANGES}
 PACE_SECONDS = 0.025
 """Between two batches of events: they tell deadlines and audit what has happened already."""
 
@@ -161,6 +166,8 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
         "Hartline notify", parts.verifier, readiness=readiness, development=development
     )
     api.include_router(router(db))
+    api.include_router(directory_router(db, samples=development))
+    api.include_router(proposal_router(db, PROPOSABLES))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {
