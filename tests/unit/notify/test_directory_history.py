@@ -10,7 +10,7 @@ from services.notify.entries import AgencyEntry
 from services.notify.history import Term, changed_fields, in_force
 
 FIRST = date(2015, 1, 1)
-BASE = AgencyEntry(agency_id=f"agy_{1:032x}", kind="fbi", name="Example", profile="x")  # type: ignore[arg-type]
+BASE = AgencyEntry(agency_id=f"agy_{1:032x}", kind="fbi", name="Example", profile="x")
 DAYS = st.integers(0, 4000).map(lambda days: FIRST + timedelta(days=days))
 FIELDS = st.fixed_dictionaries(
     {},
