@@ -23,10 +23,7 @@ def work_role(db: Database, consuming: Consuming) -> Role:
     brings into force what the directory holds for a day that has come."""
 
     async def work(stop: asyncio.Event) -> None:
-        beside = [
-            asyncio.create_task(_forever(_file_parked, "parked_not_filed", db, stop)),
-            asyncio.create_task(_forever(turn_page, "directory_not_turned", db, stop)),
-        ]
+        beside = [asyncio.create_task(_forever(act, db, stop)) for act in (_file_parked, _turn)]
         try:
             await consuming.work(stop)
         finally:
@@ -38,19 +35,26 @@ def work_role(db: Database, consuming: Consuming) -> Role:
 
 
 async def _forever(
-    act: Callable[[Database], Awaitable[None]], failed: str, db: Database, stop: asyncio.Event
+    act: Callable[[Database], Awaitable[None]], db: Database, stop: asyncio.Event
 ) -> None:
     while not stop.is_set():
-        try:
-            await act(db)
-        except Exception as error:
-            log.warning(failed, error=error)
+        await act(db)
         await sleep_unless(stop, _EVERY_SECONDS)
 
 
 async def _file_parked(db: Database) -> None:
-    async with db.transaction() as session:
-        await task_store.file_parked(session)
+    try:
+        async with db.transaction() as session:
+            await task_store.file_parked(session)
+    except Exception as error:
+        log.warning("parked_not_filed", error=error)
+
+
+async def _turn(db: Database) -> None:
+    try:
+        await turn_page(db)
+    except Exception as error:
+        log.warning("directory_not_turned", error=error)
 
 
 async def turn_page(db: Database, clock: Callable[[], datetime] = utc_now) -> None:

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from deploy.machine.samples import write_directory
 from services.notify import directory_store, models
 from services.notify.agencies import Directory
 from services.notify.authority import today
 from services.notify.directory import directory_as_of
+from services.notify.directory_commands import run_directory
 from services.notify.entries import AgencyEntry
 from services.notify.history import in_force
 from services.notify.jurisdiction import CONNECTICUT
 from services.notify.parked_tasks import turn_page
+from services.notify.seeding import seed_samples
 from shared.runtime.ids import utc_now
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
@@ -192,3 +195,17 @@ async def test_what_the_migration_makes_of_a_row_reads_as_an_entry(planning: Pla
         terms = await directory_store.terms(session)
     found = in_force(terms, DAY)
     assert {row.agency_id: AgencyEntry.model_validate(row.fields) for row in rows} == found
+
+
+async def test_the_sample_directory_covers_all_169_towns_in_the_database_too(
+    planning: Planning, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_directory(tmp_path, "http://127.0.0.1:1")
+    count, version = await seed_samples(planning.db, file)
+    assert (count > 200, version) == (True, 2)
+    assert await run_directory(["coverage"], planning.db, samples=True) == 0
+    assert "169 of 169 towns" in capsys.readouterr().out
+    read = await current(planning)
+    assert {a.code for a in read.police_of("East Lyme")} == {"east_lyme_police"}
+    assert read.named("states_attorney_ga_17") is None
+    assert await run_directory(["coverage"], planning.db, samples=False) == 1
