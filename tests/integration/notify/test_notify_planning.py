@@ -98,7 +98,7 @@ async def test_p5_no_table_holds_a_name_or_a_town_of_the_child(planning: Plannin
     await planning.plan(planning.announce(child))
     await planning.plan(planning.announce(Child(name="CANARY7", towns=())))
     for table in models.metadata.sorted_tables:
-        if table is models.agencies:
+        if table in (models.agencies, models.agency_terms):
             continue
         async with planning.db.transaction() as session:
             rows = await session.execute(text(f"SELECT t::text AS row FROM {table.fullname} AS t"))
