@@ -13,6 +13,8 @@ from services.notify.history import changed_fields
 WATCHED = ("endpoint", "encryption_key", "authority", "authority_from", "authority_to", "mou",
            "mou_to", "contact")  # fmt: skip
 """Whoever takes these over takes the notices over, so the old contact is told."""
+_MARKED = (*WATCHED, "kind", "profile", "affiliations", "allowed_networks", "closed", "sample")
+"""What decides whether it is told, what it sees, and where its notices may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ _NOTHING = "none"
 
 
 def _mark(name: str) -> str:
-    return "!" if name in WATCHED else " "
+    return "!" if name in _MARKED else " "
 
 
 def _shown(value: Any) -> str:

@@ -122,7 +122,7 @@ def test_the_difference_is_in_words_and_marks_what_must_not_change_unseen() -> N
         "      name: Example 1 -> Renamed",
         "+ new_one New (fbi)",
         "    ! encryption_key: key cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
-        "      profile: law_enforcement",
+        "    ! profile: law_enforcement",
     ]
     assert summary(changes) == "1 new and 1 changed agencies; of those changed: endpoint"
 
