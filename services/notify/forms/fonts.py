@@ -14,7 +14,6 @@ from itertools import chain
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "fonts"
-MAIN = "NotoSans-Regular.ttf"
 _DROPPED = re.compile("[\u00ad\u200b\u200e\u200f\u2060\u061c\ufeff\ufe0e\ufe0f]")
 """Invisible, and without a meaning on paper."""
 _SPACES = re.compile("[\\t\\v\\f\u00a0\u2000-\u200a\u202f\u205f\u3000]")
@@ -49,9 +48,8 @@ def numbers_in(text: str) -> bool:
 
 @cache
 def coverage() -> Mapping[str, frozenset[int]]:
-    """Font file → the code points it has a glyph for; the main font first."""
-    files = sorted(FOLDER.glob("*-Regular.ttf")) + sorted(FOLDER.glob("Droid*.ttf"))
-    files.sort(key=lambda path: path.name != MAIN)
+    """Font file → the code points it has a glyph for. Bold is for labels, which are ours."""
+    files = (path for path in sorted(FOLDER.glob("*.ttf")) if "Bold" not in path.name)
     return {path.name: frozenset(_mapped(path.read_bytes())) for path in files}
 
 

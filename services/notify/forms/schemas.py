@@ -7,7 +7,15 @@ Published in docs/partners as JSON Schemas. Both are what the envelope's plainte
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from services.notify.forms.child import Child, Moment, Part, Text
@@ -27,7 +35,7 @@ class Recipient(Part):
 
 
 class Change(Part):
-    """One field that is not as it was. What it was is not said: see ADR 0014."""
+    """One field that is not as it was. What it was is not said."""
 
     field: Text = Field(description="Its path within `child`, such as `parents.phone`.")
     change: Literal["added", "changed", "removed"]
@@ -133,8 +141,21 @@ class Dcf823(_Form):
     incident: Incident
 
 
-Form = Annotated[Dcf737 | Dcf823, Field(discriminator="form")]
-_ADAPTER: TypeAdapter[Dcf737 | Dcf823] = TypeAdapter(Form)
+def _which(form: object) -> str | None:
+    return form.get("form") if isinstance(form, dict) else None
+
+
+# A discriminator by name would show, in its error, what stood there.
+_WHICH = Discriminator(
+    _which, custom_error_type="form", custom_error_message="`form` must be DCF-737 or DCF-823"
+)
+_ADAPTER: TypeAdapter[Dcf737 | Dcf823] = TypeAdapter(
+    Annotated[
+        Annotated[Dcf737, Tag("DCF-737")] | Annotated[Dcf823, Tag("DCF-823")],
+        _WHICH,
+    ],
+    config=ConfigDict(hide_input_in_errors=True),
+)
 PUBLISHED: dict[str, type[_Form]] = {"dcf-737": Dcf737, "dcf-823": Dcf823}
 
 

@@ -75,5 +75,6 @@ def _literal(text: str) -> str:
 
 
 def _in_order(families: list[str]) -> list[str]:
-    """The main family first; Droid, which has a little of everything, last."""
-    return sorted(families, key=lambda each: (each != "Noto Sans", each.startswith("Droid"), each))
+    """The main family first. Chinese letters from Droid only; Nanum has some, and Korean's own."""
+    last = {"Droid Sans Fallback": 1, "NanumSquare": 2}
+    return sorted(families, key=lambda each: (each != "Noto Sans", last.get(each, 0), each))
