@@ -1,8 +1,8 @@
 """What forms cost: `python -m tests.load.bench_forms [--forms 300]`.
 
-Every form's values differ from every other's, as in life, so that nothing but labels and warnings can
-be remembered from one to the next. Prints JSON: milliseconds per PDF (wall and CPU) for a usual
-DCF-737, a long one and one in Arabic and Chinese; microseconds for the JSON; memory after all of it.
+Every form's values differ from every other's, as in life, so that nothing but labels and warnings
+can be remembered from one to the next. Prints JSON: milliseconds per PDF (wall and CPU) for a usual
+DCF-737, a long one and one in Arabic and Chinese; microseconds for the JSON; memory in the end.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def other_scripts(chance: random.Random) -> bytes:
 
 def measure(make: Callable[[random.Random], bytes], forms: int) -> dict[str, Any]:
     """A typesetter of its own, warmed by three forms."""
-    chance, typesetter = random.Random(4711), Typesetter()  # noqa: S311
+    chance, typesetter = random.Random(4711), Typesetter()
     for _ in range(3):
         typesetter.pdf(read(make(chance)))
     walls, cpus, sizes = [], [], []

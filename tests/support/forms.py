@@ -41,7 +41,11 @@ def pages(pdf: bytes) -> int:
 def words(text: str) -> list[str]:
     """Runs of letters and digits: what is left when lines, direction and spacing differ."""
     text = unicodedata.normalize("NFC", text.replace("\u200b", ""))
-    return re.findall(r"[\u0590-\u06ff]+|[^\W_\u0590-\u06ff]+", text)
+    return [
+        part
+        for word in re.findall(r"[^\W_]+", text)
+        for part in re.findall(r"[\u0590-\u06ff]+|[^\u0590-\u06ff]+", word)
+    ]
 
 
 def squeezed(pdf: bytes) -> str:

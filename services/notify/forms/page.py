@@ -35,6 +35,7 @@ def page(form: Dcf737 | Dcf823) -> Page:
         "layout": f"Layout {form.form_version}",
         "kind": heading,
         "statement": statement.format(supersedes=form.supersedes),
+        "since": f"What changed since version {form.supersedes}.",
         "changes": " ".join(_changes(form)) if kind is FormKind.CORRECTION else "",
         "head": [_fact(label, value) for label, value in _head(form)]
         + [{**_fact(label, value), "small": True} for label, value in _references(form)],

@@ -88,6 +88,16 @@ def test_every_page_of_many_has_its_number_and_whose_it_is() -> None:
         assert example()["notice_id"] in text
 
 
+def test_c24_the_worst_of_six_is_printed_whole() -> None:
+    """A long narrative, eight suspected persons, names in Arabic and Chinese, every field."""
+    form = example("worst")
+    pdf = render(json.dumps(form))
+    assert pages(pdf) == 3
+    for name in ("name", "reasons_for_suspicion", "nature_and_extent", "parents", "new_field"):
+        for said in _printed(name, form["child"][name]):
+            assert missing(said, pdf) == [], name
+
+
 def test_equal_forms_are_equal_bytes_in_any_process() -> None:
     form = of_child({"name": "Test Child One", "current_location": SCRIPTS["arabic"]})
     first = render(form)
