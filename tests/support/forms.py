@@ -40,11 +40,11 @@ def pages(pdf: bytes) -> int:
 
 def words(text: str) -> list[str]:
     """Runs of letters and digits: what is left when lines, direction and spacing differ."""
-    text = unicodedata.normalize("NFC", text.replace("\u200b", ""))
+    text = unicodedata.normalize("NFKC", text.replace("\u200b", ""))
     return [
         part
         for word in re.findall(r"[^\W_]+", text)
-        for part in re.findall(r"[\u0590-\u06ff]+|[^\u0590-\u06ff]+", word)
+        for part in re.findall(r"[\u0590-\u06ff]+|\d+|[^\d\u0590-\u06ff]+", word)
     ]
 
 
@@ -52,7 +52,7 @@ def squeezed(pdf: bytes) -> str:
     """All the text of a PDF without spaces and line breaks."""
     document = pypdfium2.PdfDocument(pdf)
     text = "".join(page.get_textpage().get_text_bounded() for page in document)
-    return re.sub(r"[\s\u200b\u0002]+", "", unicodedata.normalize("NFC", text))
+    return re.sub(r"[\s\u200b\u0002]+", "", unicodedata.normalize("NFKC", text))
 
 
 def missing(text: str, pdf: bytes) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +12,7 @@ from services.notify.forms.child import Child
 from services.notify.forms.fonts import is_right_to_left, numbers_in, printable
 from services.notify.forms.kinds import NEVER, FormKind
 from services.notify.forms.schemas import Dcf737, Dcf823
+from services.notify.forms.titles import part_of, title_of
 from services.notify.forms.wording import day, humanised, worded
 
 Page = dict[str, Any]
@@ -25,11 +25,16 @@ _ISOLATE, _END = "\u2068", "\u2069"
 
 def page(form: Dcf737 | Dcf823) -> Page:
     """What the template takes: texts only, each of them printable."""
+    body = {**_above(form), **_legal(form), **_about_child(form)}
+    if numbers_in(str(body)):
+        body["notes"].append(layout.NUMBERED)
+    return body
+
+
+def _above(form: Dcf737 | Dcf823) -> Page:
     kind = FormKind(form.kind)
     heading, statement = layout.STATEMENTS[kind]
-    child = form.child
-    changed = {each.field for each in form.changes or ()}
-    body: Page = {
+    return {
         "form": form.form,
         "title": layout.TITLES[form.form],
         "layout": f"Layout {form.form_version}",
@@ -39,22 +44,30 @@ def page(form: Dcf737 | Dcf823) -> Page:
         "changes": " ".join(_changes(form)) if kind is FormKind.CORRECTION else "",
         "head": [_fact(label, value) for label, value in _head(form)]
         + [{**_fact(label, value), "small": True} for label, value in _references(form)],
+        "foot": f"{form.form} · {heading} · version {form.version}",
+        "reference": printable(f"{form.referral_number} · {form.notice_id}"),
+    }
+
+
+def _legal(form: Dcf737 | Dcf823) -> Page:
+    return {
         "legal": [_fact("Authority", form.authority), _fact("Purpose", form.purpose)],
         "confidentiality": printable(form.confidentiality),
         "redisclosure": printable(form.redisclosure),
-        "safety": [],
-        "sections": [each for each in _parts(form) if each["short"] or each["long"]],
-        "foot": f"{form.form} · {heading} · version {form.version}",
-        "reference": printable(f"{form.referral_number} · {form.notice_id}"),
-        "notes": [layout.UNSTATED] if child is not None else [],
     }
-    if child is not None:
-        body["safety"] = _paragraphs(child.officer_safety_notes or "")
-        body["sections"] += _sections(child, changed)
-        body["safety_changed"] = layout.SAFETY in changed
-    if numbers_in(str(body)):
-        body["notes"].append(layout.NUMBERED)
-    return body
+
+
+def _about_child(form: Dcf737 | Dcf823) -> Page:
+    parts = [each for each in _parts(form) if each["short"] or each["long"]]
+    if form.child is None:
+        return {"safety": [], "safety_changed": False, "sections": parts, "notes": []}
+    changed = {each.field for each in form.changes or ()}
+    return {
+        "safety": _paragraphs(form.child.officer_safety_notes or ""),
+        "safety_changed": layout.SAFETY in changed,
+        "sections": parts + list(_sections(form.child, changed)),
+        "notes": [layout.UNSTATED],
+    }
 
 
 def document_title(form: Dcf737 | Dcf823) -> str:
@@ -98,8 +111,8 @@ def _named(fields: Sequence[str]) -> Iterator[str]:
     """Paths as titles, those of one list together: `Suspected persons (Phone, Age)`."""
     for group, paths in groupby(sorted(fields), key=lambda path: path.partition(".")[0]):
         inner = [path.partition(".")[2] for path in paths if "." in path]
-        names = ", ".join(_title(_item(Child, group), name) for name in inner)
-        yield _title(Child, group) + (f" ({names})" if names else "")
+        names = ", ".join(title_of(part_of(Child, group), name) for name in inner)
+        yield title_of(Child, group) + (f" ({names})" if names else "")
 
 
 def _parts(form: Dcf737 | Dcf823) -> Iterator[Page]:
@@ -119,7 +132,7 @@ def _parts(form: Dcf737 | Dcf823) -> Iterator[Page]:
 
 def _section_of(title: str, part: BaseModel) -> Page:
     facts = [
-        {**_fact(_title(type(part), name), worded(name, value)), "small": name.endswith("_id")}
+        {**_fact(title_of(type(part), name), worded(name, value)), "small": name.endswith("_id")}
         for name, value in _held(part)
     ]
     return {
@@ -158,25 +171,25 @@ def _child_fact(name: str, value: Any, changed: set[str]) -> Page:
         words = layout.SUBSTITUTE
     else:
         words = worded(name, value)
-    return {**_fact(_title(Child, name), words), "changed": name in changed}
+    return {**_fact(title_of(Child, name), words), "changed": name in changed}
 
 
 def _long(name: str, value: Any, changed: set[str]) -> Page:
     touched = any(each == name or each.startswith(f"{name}.") for each in changed)
     items = value if isinstance(value, list) else [value]
     if any(isinstance(each, dict) for each in items):
-        model = _item(Child, name)
+        model = part_of(Child, name)
         paragraphs = [_entry(model, number, each) for number, each in enumerate(items, 1)]
     else:
         paragraphs = _paragraphs(worded(name, value))
-    return {"label": _title(Child, name), "paragraphs": paragraphs, "changed": touched}
+    return {"label": title_of(Child, name), "paragraphs": paragraphs, "changed": touched}
 
 
 def _entry(model: type[BaseModel] | None, number: int, entry: Any) -> Page:
     """A person or a place, as one paragraph: `1. Name: …; Phone: …`."""
     facts = entry.items() if isinstance(entry, dict) else [("entry", entry)]
     said = [
-        f"{_title(model, name)}: {_isolated(printable(worded(name, value)))}"
+        f"{title_of(model, name)}: {_isolated(printable(worded(name, value)))}"
         for name, value in facts
         if name not in NEVER and value not in (None, "", [])
     ]
@@ -214,25 +227,6 @@ def _held(part: BaseModel) -> Iterator[tuple[str, Any]]:
     for name, value in part.model_dump(exclude_none=True).items():
         if name not in NEVER and value not in ("", [], {}):
             yield name, value
-
-
-@cache
-def _title(model: type[BaseModel] | None, name: str) -> str:
-    field = model.model_fields.get(name) if model else None
-    return printable((field.title if field else None) or humanised(name))
-
-
-@cache
-def _item(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
-    """The model of the parts of a list."""
-    field = model.model_fields.get(name) if model else None
-    stack = [field.annotation] if field else []
-    while stack:
-        each = stack.pop()
-        if isinstance(each, type) and issubclass(each, BaseModel):
-            return each
-        stack.extend(getattr(each, "__args__", ()))
-    return None
 
 
 def timestamp(form: Dcf737 | Dcf823) -> datetime:

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from services.notify.envelope import Notice, plaintext
 from services.notify.forms.child import Child
 from services.notify.forms.kinds import NEVER, RULES, FormKind
-from services.notify.forms.page import _item
 from services.notify.forms.schemas import PUBLISHED, published, read
+from services.notify.forms.titles import part_of
 from shared.contracts.codes import NoticeKind
 from tests.support.forms import EXAMPLES, PARTNERS, PROFILES, example, schema
 
@@ -160,7 +160,7 @@ def test_every_field_that_a_profile_lists_is_described() -> None:
     for path in {path for fields in listed for path in fields}:
         name, _, inner = path.partition(".")
         assert name in Child.model_fields, path
-        model = _item(Child, name)
+        model = part_of(Child, name)
         assert not inner or (model is not None and inner in model.model_fields), path
         assert not {name, inner} & set(NEVER), path
 
