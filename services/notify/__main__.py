@@ -3,6 +3,7 @@
 python -m services.notify [ROLE …]                   every role, or only those named
 python -m services.notify seed-sample --agencies FILE   load a sample directory (development only)
 python -m services.notify directory …                import, export, coverage; see --help
+python -m services.notify forms …                       render a form as PDF; see --help
 python -m services.notify parked …                   see --help; also bus replay, prune
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from services.notify.directory_commands import DIRECTORY, run_directory
+from services.notify.forms.commands import FORMS, run_forms
 from services.notify.models import INBOX, OUTBOX
 from services.notify.seeding import seed_samples
 from services.notify.settings import NotifySettings
@@ -33,6 +35,8 @@ SEED = "seed-sample"
 
 def main(argv: list[str]) -> int:
     """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
+    if argv and argv[0] == FORMS:
+        return run_forms(argv[1:])
     try:
         return run(_main(argv))
     except (Misconfigured, UnsafeServer) as error:
