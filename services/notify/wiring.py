@@ -11,6 +11,7 @@ from services.notify import store
 from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
+from services.notify.conflict_api import conflict_router
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories, count_samples, directory_version
@@ -19,10 +20,13 @@ from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
+from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
 from services.notify.sender import AiohttpSender
 from services.notify.settings import NotifySettings
 from services.notify.signing import Signer
+from services.notify.substitution import Substitutes
+from services.notify.substitution_loop import substituting
 from shared.contracts.base import Source, Topic
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
@@ -160,13 +164,18 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api = create_app(
         "Hartline notify", parts.verifier, readiness=readiness, development=development
     )
+    directories = Directories(samples=development)
+    rulebook = load_rulebook()
+    substitutes = Substitutes(directories, rulebook, parts.clerk, emitting.outbox)
     api.include_router(router(db))
+    api.include_router(routing_router(db, directories, rulebook))
+    api.include_router(conflict_router(db, directories, substitutes))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
-        "work": work_role(db, consuming),
+        "work": substituting(db, substitutes, work_role(db, consuming)),
         "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
         "relay": emitting.relay,
     }

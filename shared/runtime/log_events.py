@@ -38,6 +38,7 @@ EVENTS: dict[str, frozenset[str]] = {
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
+        "substitutes_not_planned": "error",
         "claim_failed": "error where",
         "reclaim_failed": "error where",
         "letter_failed": "notice error where",

@@ -57,7 +57,7 @@ async def test_p3_each_recipient_is_frozen_with_rule_rules_and_directory(
     assert police["rule"] == "careline.local_police"
     assert police["because"] == "Example Agency 0: incident town, CGS 17a-101b(c)"
     assert police["authority"] == "CGS 17a-101b(c); CGS 17a-28"
-    assert (police["rules_version"], police["directory_version"]) == ("2026-1", 1)
+    assert (police["rules_version"], police["directory_version"]) == ("2026-2", 1)
     with pytest.raises(PostgresError, match=r"permission denied|append-only"):
         async with planning.db.transaction() as session:
             await session.execute(text("UPDATE notify.notices SET agency_id = agency_id"))
