@@ -86,8 +86,15 @@ def bound_by(agency_id: str, directory: Directory) -> list[str]:
     """Every agency that an asserted conflict of this one holds too; itself first."""
     child = ChildFacts("", HtType.OTHER)
     found = conflicts_of(child, [Asserted(agency_id)], directory)
-    others = [each.agency_id for each in directory.agencies if found.ground(each) is not None]
-    return [agency_id, *sorted({*others} - {agency_id})]
+    return [agency_id, *sorted(barred_by(found, directory) - {agency_id})]
+
+
+def barred_by(conflicts: Conflicts, directory: Directory) -> frozenset[str]:
+    """Every agency that may learn nothing, whether a rule would choose it or not."""
+    if not conflicts.grounds:
+        return frozenset()
+    own = (each.agency_id for each in directory.agencies if conflicts.ground(each) is not None)
+    return frozenset(conflicts.grounds) | frozenset(own)
 
 
 def stand_ins(

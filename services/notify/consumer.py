@@ -13,10 +13,11 @@ from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Draft, Occasion, draft
 from services.notify.facts import Asserted, ReferralFacts, Stage
-from services.notify.fanout import Rulebook, route
+from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
 from services.notify.plan_events import events, tasks_for
 from services.notify.planning import Earlier, plan_version
+from services.notify.rule import Rulebook
 from services.notify.rulebook import further_profiles, profiles
 from services.notify.tasks import TaskKind
 from shared.contracts.base import Event

@@ -16,7 +16,7 @@ from services.notify.attempts import Attempt, SealedCopy
 from services.notify.authority import refusal, today
 from services.notify.breaker_store import hold_others
 from services.notify.due_store import Slots, lock_due
-from services.notify.fanout import Refused
+from services.notify.routes import Refused
 from services.notify.task_store import file_tasks
 from shared.contracts.codes import RefusalReason, Role
 from shared.messaging.outbox import Outbox

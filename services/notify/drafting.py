@@ -7,9 +7,9 @@ from datetime import datetime
 from services.notify.commitment import Committer
 from services.notify.copies import open_copy, seal_copy
 from services.notify.facts_read import FACTS
-from services.notify.fanout import Matter, Refused, Route, Suppressed
 from services.notify.intake_client import Content, ProjectedChild, Projection
 from services.notify.planning import DeliveryState, NewNotice, Plan
+from services.notify.routes import Matter, Refused, Route, Suppressed
 from shared.contracts.codes import NoticeKind, Role, Trigger
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import Sealer, WrappedKey
@@ -219,13 +219,12 @@ def delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
 
 
 def _refusal_rows(draft: Draft) -> Iterator[Row]:
-    original, supersession = NoticeKind.ORIGINAL, NoticeKind.SUPERSESSION
     legs: list[tuple[str, Refused | Suppressed]]
     legs = [*draft.refused.items(), *draft.suppressed.items()]
     for notice_id, leg in legs:
-        yield _refusal_row(notice_id, leg, original, draft.occasion)
-    for notice_id, leg in draft.withheld.items():
-        yield _refusal_row(notice_id, leg, supersession, draft.occasion)
+        yield _refusal_row(notice_id, leg, NoticeKind.ORIGINAL, draft.occasion)
+    for notice_id, withheld in draft.withheld.items():
+        yield _refusal_row(notice_id, withheld, NoticeKind.SUPERSESSION, draft.occasion)
 
 
 def _stand_in_rows(draft: Draft) -> Iterator[Row]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.notify.agencies import Directory
-from services.notify.fanout import Matter, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.legs import LegStatus
+from services.notify.routes import Matter, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Effect, Rulebook
 
 CONFLICT_OF_INTEREST = "conflict_of_interest"

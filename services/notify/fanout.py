@@ -12,100 +12,24 @@ from datetime import date, datetime
 from services.notify.agencies import Agency, Directory
 from services.notify.authority import today
 from services.notify.choosing import choose, unresolved
-from services.notify.conflicts import Conflicts, Ground, conflicts_of, stand_ins
+from services.notify.conflicts import Conflicts, Ground, barred_by, conflicts_of, stand_ins
 from services.notify.facts import ChildFacts, ReferralFacts
-from services.notify.rule import Effect, Form, Rule, Rulebook, Selector
-from shared.contracts.codes import RefusalReason, Role
+from services.notify.routes import (
+    Leg,
+    Matter,
+    Recipient,
+    Refused,
+    Route,
+    StandIn,
+    Suppressed,
+)
+from services.notify.rule import Effect, Rule, Rulebook, Selector
+from shared.contracts.codes import RefusalReason
 
-__all__ = ["Recipient", "Refused", "Route", "Rule", "Rulebook", "Selector", "route"]
+__all__ = ["Selector", "route"]
 
 IN_PLACE = "in place of another agency"
 """The tie of a substitute. It never says of which, nor why: its own copy of this is shown to it."""
-
-Leg = tuple[str, str | None]
-"""(child id, agency id): one recipient's way to one child's notice."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ToAgency:
-    child_id: str
-    agency_id: str
-    role: Role
-
-    @property
-    def leg(self) -> Leg:
-        return self.child_id, self.agency_id
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient(_ToAgency):
-    """An agency that must be told about a child, and the reason, frozen into the notice."""
-
-    profile: str
-    authority: str
-    purpose: str
-    rule: str
-    because: str
-    form: Form = Form.DCF_737
-    in_place: bool = False
-    """Chosen only because somebody else has a conflict of interest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A leg on which nothing may be sent. Without an agency: nobody fits the role."""
-
-    child_id: str
-    agency_id: str | None
-    role: Role
-    rule: str
-    because: str
-    reason: RefusalReason
-
-    @property
-    def leg(self) -> Leg:
-        return self.child_id, self.agency_id
-
-
-@dataclass(frozen=True, slots=True)
-class Suppressed(_ToAgency):
-    """An agency that would be told and has a conflict of interest: it must learn nothing."""
-
-    rule: str
-    ground: Ground
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn(_ToAgency):
-    """An agency whose notice counts for this role too, in place of one with a conflict."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """Something for a person: a review item or a question. Nothing is disclosed by it."""
-
-    child_id: str
-    role: Role
-    rule: str
-    effect: Effect
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """In a fixed order: by child, then rule, then agency."""
-
-    recipients: tuple[Recipient, ...]
-    refused: tuple[Refused, ...]
-    unresolved: tuple[str, ...]
-    """Children with no town, or with one that nobody on file polices: a person must find out."""
-    suppressed: tuple[Suppressed, ...] = ()
-    stand_ins: tuple[StandIn, ...] = ()
-    unnamed: tuple[str, ...] = ()
-    """Children in whose matter somebody is implicated whose agency is not known."""
-    matters: tuple[Matter, ...] = ()
-
 
 _Leg = Recipient | Refused | Suppressed | StandIn | Matter
 
@@ -120,11 +44,13 @@ def route(
     on = today(now)
     legs: list[_Leg] = []
     unnamed = []
+    barred: set[Leg] = set()
     for child in ordered:
         conflicts = conflicts_of(child, referral.conflicts, directory)
         work = _Work(child, conflicts, directory, rulebook, on, referral.received_at)
         legs += work.legs(rule for rule in rules if rule.fits(child))
         unnamed += [child.child_id] if conflicts.unnamed else []
+        barred |= {(child.child_id, agency_id) for agency_id in barred_by(conflicts, directory)}
     return Route(
         recipients=tuple(leg for leg in legs if isinstance(leg, Recipient)),
         refused=tuple(leg for leg in legs if isinstance(leg, Refused)),
@@ -133,6 +59,8 @@ def route(
         stand_ins=tuple(leg for leg in legs if isinstance(leg, StandIn)),
         unnamed=tuple(unnamed),
         matters=tuple(leg for leg in legs if isinstance(leg, Matter)),
+        barred=frozenset(barred),
+        children=frozenset(child.child_id for child in ordered),
     )
 
 

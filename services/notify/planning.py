@@ -16,7 +16,7 @@ from datetime import date
 from enum import StrEnum
 
 from services.notify.agencies import Directory
-from services.notify.fanout import Leg, Recipient, Refused, Route, StandIn, Suppressed
+from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 
 SUPERSESSION_RULE = "supersession"
@@ -97,7 +97,7 @@ def plan_version(
     supersessions = [
         _supersession(earlier[leg], directory, today)
         for leg in _left_the_route(route, earlier)
-        if any(each.may_hold for each in earlier[leg])
+        if any(each.may_hold for each in earlier[leg]) and not route.bars(leg)
     ]
     touched = [each for leg in _touched(route, earlier) for each in earlier[leg]]
     return Plan(

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from services.notify.agencies import Directory
 from services.notify.facts import ReferralFacts
-from services.notify.fanout import Route, route
+from services.notify.fanout import route
+from services.notify.routes import Route
 from services.notify.rule import Rulebook
 
 PROGRESS_EVERY = 500

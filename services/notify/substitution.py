@@ -12,8 +12,9 @@ from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Heading, Occasion, PlanRows, delivery_row
 from services.notify.facts import ReferralFacts
 from services.notify.facts_read import Facts
-from services.notify.fanout import Leg, Route, route
+from services.notify.fanout import route
 from services.notify.planning import Earlier, NewNotice, notice_for
+from services.notify.routes import Leg, Route
 from services.notify.rule import Rulebook
 from shared.contracts.codes import NoticeKind, Role, Trigger
 from shared.contracts.notices import LeftNotice, NoticesRerouted, PlannedNotice

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.notify.fanout import Matter, Refused
 from services.notify.outcomes import Obstacle
+from services.notify.routes import Matter, Refused
 from shared.contracts.codes import RefusalReason
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from services.notify.agencies import Agency, Directory, Kind
 from services.notify.directory import judicial_districts
 from services.notify.facts import ChildFacts, ReferralFacts
-from services.notify.fanout import Recipient, Refused, Route
 from services.notify.fanout import route as route_referral
+from services.notify.routes import Recipient, Refused, Route
 from services.notify.rulebook import MANDATED, load_rulebook
 from shared.contracts.codes import HtType, Role, Trigger
 

@@ -8,7 +8,8 @@ import pytest
 from services.notify.agencies import Agency, Directory, Kind
 from services.notify.directory import judicial_districts
 from services.notify.facts import ChildFacts, ReferralFacts
-from services.notify.fanout import Recipient, Route, route
+from services.notify.fanout import route
+from services.notify.routes import Recipient, Route
 from services.notify.rulebook import load_rulebook
 from shared.contracts.codes import HtType, RefusalReason, Role, Trigger
 
