@@ -2,6 +2,7 @@
 
 python -m services.notify [ROLE …]                   every role, or only those named
 python -m services.notify seed-sample --agencies FILE   load a sample directory (development only)
+python -m services.notify routing explain|what-if|replay   see --help
 python -m services.notify parked …                   see --help; also bus replay, prune
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from services.notify.models import INBOX, OUTBOX
+from services.notify.routing_commands import ROUTING, run_routing
 from services.notify.seeding import seed_samples
 from services.notify.settings import NotifySettings
 from services.notify.wiring import NAME, open_app, open_database
@@ -42,7 +44,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _main(argv: list[str]) -> int:
-    if argv and argv[0] in (*COMMANDS, SEED):
+    if argv and argv[0] in (*COMMANDS, SEED, ROUTING):
         return await _command(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
@@ -69,6 +71,8 @@ async def _command(argv: list[str]) -> int:
     try:
         if argv[0] in COMMANDS:
             return await run_command(NAME, argv, db, MessagingTables(OUTBOX, INBOX))
+        if argv[0] == ROUTING:
+            return await run_routing(settings, argv[1:], db)
         return await _seed(settings, argv[1:], db)
     finally:
         await db.close()

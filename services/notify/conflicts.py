@@ -36,6 +36,8 @@ class Conflicts:
     """Somebody is implicated whose agency nobody has named, or not as it is on file."""
 
     def ground(self, agency: Agency) -> Ground | None:
+        if not self.grounds:
+            return None
         found = self.grounds.get(agency.agency_id)
         if found is not None or self.codes.isdisjoint(agency.affiliations):
             return found
@@ -86,15 +88,8 @@ def bound_by(agency_id: str, directory: Directory) -> list[str]:
     """Every agency that an asserted conflict of this one holds too; itself first."""
     child = ChildFacts("", HtType.OTHER)
     found = conflicts_of(child, [Asserted(agency_id)], directory)
-    return [agency_id, *sorted(barred_by(found, directory) - {agency_id})]
-
-
-def barred_by(conflicts: Conflicts, directory: Directory) -> frozenset[str]:
-    """Every agency that may learn nothing, whether a rule would choose it or not."""
-    if not conflicts.grounds:
-        return frozenset()
-    own = (each.agency_id for each in directory.agencies if conflicts.ground(each) is not None)
-    return frozenset(conflicts.grounds) | frozenset(own)
+    others = [each.agency_id for each in directory.agencies if found.ground(each) is not None]
+    return [agency_id, *sorted({*others} - {agency_id})]
 
 
 def stand_ins(

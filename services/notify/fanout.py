@@ -12,10 +12,9 @@ from datetime import date, datetime
 from services.notify.agencies import Agency, Directory
 from services.notify.authority import today
 from services.notify.choosing import choose, unresolved
-from services.notify.conflicts import Conflicts, Ground, barred_by, conflicts_of, stand_ins
+from services.notify.conflicts import Conflicts, Ground, conflicts_of, stand_ins
 from services.notify.facts import ChildFacts, ReferralFacts
 from services.notify.routes import (
-    Leg,
     Matter,
     Recipient,
     Refused,
@@ -44,13 +43,14 @@ def route(
     on = today(now)
     legs: list[_Leg] = []
     unnamed = []
-    barred: set[Leg] = set()
+    by_child: dict[str, Conflicts] = {}
     for child in ordered:
         conflicts = conflicts_of(child, referral.conflicts, directory)
         work = _Work(child, conflicts, directory, rulebook, on, referral.received_at)
         legs += work.legs(rule for rule in rules if rule.fits(child))
         unnamed += [child.child_id] if conflicts.unnamed else []
-        barred |= {(child.child_id, agency_id) for agency_id in barred_by(conflicts, directory)}
+        if conflicts.grounds:
+            by_child[child.child_id] = conflicts
     return Route(
         recipients=tuple(leg for leg in legs if isinstance(leg, Recipient)),
         refused=tuple(leg for leg in legs if isinstance(leg, Refused)),
@@ -59,7 +59,7 @@ def route(
         stand_ins=tuple(leg for leg in legs if isinstance(leg, StandIn)),
         unnamed=tuple(unnamed),
         matters=tuple(leg for leg in legs if isinstance(leg, Matter)),
-        barred=frozenset(barred),
+        conflicts=by_child,
         children=frozenset(child.child_id for child in ordered),
     )
 

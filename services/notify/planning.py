@@ -97,7 +97,7 @@ def plan_version(
     supersessions = [
         _supersession(earlier[leg], directory, today)
         for leg in _left_the_route(route, earlier)
-        if any(each.may_hold for each in earlier[leg]) and not route.bars(leg)
+        if any(each.may_hold for each in earlier[leg]) and not route.bars(*leg, directory)
     ]
     touched = [each for leg in _touched(route, earlier) for each in earlier[leg]]
     return Plan(

@@ -1,8 +1,10 @@
 """What routing answers: legs and a route, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from services.notify.conflicts import Ground
+from services.notify.agencies import Directory
+from services.notify.conflicts import Conflicts, Ground
 from services.notify.rule import Effect, Form
 from shared.contracts.codes import RefusalReason, Role
 
@@ -89,14 +91,17 @@ class Route:
     unnamed: tuple[str, ...] = ()
     """Children in whose matter somebody is implicated whose agency is not known."""
     matters: tuple[Matter, ...] = ()
-    barred: frozenset[Leg] = frozenset()
-    """Every (child, agency) with a conflict, chosen or not; of a child that the referral no
-    longer names, whoever is barred from another."""
-
+    conflicts: Mapping[str, Conflicts] = field(default_factory=dict)
+    """By child: who may learn nothing, chosen by a rule or not."""
     children: frozenset[str] = frozenset()
 
-    def bars(self, leg: Leg) -> bool:
-        """Whether nothing may go this way."""
-        return leg in self.barred or (
-            leg[0] not in self.children and any(leg[1] == other for _, other in self.barred)
+    def bars(self, child_id: str, agency_id: str | None, directory: Directory) -> bool:
+        """Whether nothing may go this way; of a child that the referral no longer names, whoever
+        is barred from another."""
+        known = child_id in self.children
+        mine = (c for child, c in self.conflicts.items() if child == child_id or not known)
+        agency = directory.get(agency_id or "")
+        return any(
+            agency_id in each.grounds or (agency is not None and each.ground(agency) is not None)
+            for each in mine
         )

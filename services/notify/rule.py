@@ -136,6 +136,7 @@ class Rulebook:
     substitutes: tuple[Substitute, ...] = ()
 
     def of(self, trigger: Trigger, stage: Stage) -> tuple[Rule, ...]:
+        """Those of a stage, in the order of the file."""
         return tuple(
             rule for rule in self.rules if rule.trigger in (None, trigger) and rule.stage is stage
         )
