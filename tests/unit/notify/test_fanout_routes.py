@@ -79,6 +79,8 @@ def reasons(found: Route) -> dict[str, str]:
 
 
 def test_the_five_of_the_careline_route_are_told_and_nobody_else() -> None:
+    """`careline.local_police`, `careline.hart_lead`, `careline.fbi`,
+    `careline.chief_states_attorney`, `careline.mdt`."""
     found = routed(child("Ansonia"))
     assert told(found) == {a.agency_id for a in (ANSONIA, LEAD, FBI, CSA, MILFORD)}
     assert found.refused == ()
@@ -86,6 +88,8 @@ def test_the_five_of_the_careline_route_are_told_and_nobody_else() -> None:
 
 
 def test_the_ongoing_worker_route_has_the_director_in_place_of_the_lead() -> None:
+    """`ongoing.local_police`, `ongoing.hart_director`, `ongoing.fbi`,
+    `ongoing.chief_states_attorney`, `ongoing.mdt`."""
     found = routed(child("Ansonia"), trigger=Trigger.ONGOING_WORKER)
     assert told(found) == {a.agency_id for a in (ANSONIA, DIRECTOR, FBI, CSA, MILFORD)}
 
@@ -135,8 +139,12 @@ def test_a_town_that_nobody_on_file_polices_is_unresolved_and_never_drops_the_du
     assert found.unresolved == ("chd_one",)
 
 
-def test_labour_trafficking_is_told_without_the_citation_of_the_twelve_hours() -> None:
-    found = routed(child("Ansonia", ht=HtType.LABOR))
+@pytest.mark.parametrize("trigger", Trigger)
+def test_labour_trafficking_is_told_without_the_citation_of_the_twelve_hours(
+    trigger: Trigger,
+) -> None:
+    """`careline.local_police.labor`, `ongoing.local_police.labor`."""
+    found = routed(child("Ansonia", ht=HtType.LABOR), trigger=trigger)
     police = next(r for r in found.recipients if r.role is Role.LOCAL_LAW_ENFORCEMENT)
     assert police.authority == "DCF Policy 21-14; CGS 17a-28"
     assert "17a-101b" not in police.because

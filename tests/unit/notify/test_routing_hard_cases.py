@@ -277,6 +277,7 @@ def test_c11_what_is_not_accepted_still_goes_out_and_acceptance_repeats_none_of_
 
 
 def test_the_consults_outcome_goes_to_the_mdt_alone() -> None:
+    """`consult.mdt`."""
     found = routed(child("Ansonia"), stage=Stage.CONSULT_SHARED)
     assert told(found) == {"mdt_milford_advocate", "mdt_milford_police"}
     assert {each.form.value for each in found.recipients} == {"consult_outcome"}
@@ -284,6 +285,7 @@ def test_the_consults_outcome_goes_to_the_mdt_alone() -> None:
 
 @pytest.mark.parametrize("trigger", Trigger)
 def test_every_737_is_the_directors_to_review_and_that_discloses_nothing(trigger: Trigger) -> None:
+    """`every.hart_director_review`."""
     found = routed(child("Ansonia"), trigger=trigger)
     (review,) = found.matters
     assert (review.role, review.effect.value) == (Role.HART_DIRECTOR, "review")

@@ -203,7 +203,8 @@ def test_whoever_counts_for_a_role_has_a_notice_of_its_own(
 @given(referrals(), directories())
 def test_an_agency_has_one_leg_to_a_child(referral: ReferralFacts, directory: Directory) -> None:
     found = routed(referral, directory)
-    legs = [leg.leg for leg in (*found.recipients, *found.refused) if leg.agency_id is not None]
+    legs = [leg.leg for leg in found.recipients]
+    legs += [leg.leg for leg in found.refused if leg.agency_id is not None]
     assert len(legs) == len(set(legs))
 
 
