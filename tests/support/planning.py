@@ -131,12 +131,13 @@ class Planning:
     intake: FakeIntake = field(default_factory=FakeIntake)
     directories: Directories = field(default_factory=lambda: Directories(samples=True))
     now: datetime = NOW
+    clerk: Clerk = field(default_factory=lambda: CLERK)
 
     @property
     def handler(self) -> PlanReferral:
         outbox = Outbox(OUTBOX, Source.NOTIFY)
         return PlanReferral(
-            self.intake, load_rulebook(), self.directories, CLERK, outbox, lambda: self.now
+            self.intake, load_rulebook(), self.directories, self.clerk, outbox, lambda: self.now
         )
 
     def announce(
