@@ -64,8 +64,9 @@ _TAKE_GAPS = text(
     "ORDER BY d.notice_id, k.asserted_at ON CONFLICT DO NOTHING RETURNING notice_id) "
     f"SELECT n.* FROM {_NOTICES} n JOIN taken USING (notice_id) ORDER BY notice_id"
 )
-_WITH_GAPS = text(
-    f"SELECT DISTINCT k.referral_id {_UNFILLED} AND k.asserted_at > :since ORDER BY 1 LIMIT 100"
+_WITH_GAPS = text(f"SELECT DISTINCT k.referral_id {_UNFILLED} ORDER BY 1 LIMIT 100")
+_AGE = text(
+    "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(k.asserted_at)), 0) " + _UNFILLED
 )
 _COPIES = text(
     "SELECT c.child_id, c.profile, c.sealed, k.kek_version, k.wrapped "
@@ -142,10 +143,15 @@ async def take_gaps(
     return (await session.execute(_TAKE_GAPS, values)).all()
 
 
-async def with_gaps(session: Session, since: datetime) -> list[str]:
-    """Referrals with a conflict asserted lately in whose place nobody was planned yet: a plan
-    that was under way saw no conflict, and the assertion no plan."""
-    return await session.scalars(_WITH_GAPS, {"since": since})
+async def with_gaps(session: Session) -> list[str]:
+    """Referrals with a conflict in whose place nobody was planned yet: a plan that was under way
+    saw no conflict, and the assertion no plan."""
+    return await session.scalars(_WITH_GAPS)
+
+
+async def ages(session: Session) -> dict[str, float]:
+    """Seconds since the oldest conflict was asserted in whose place nobody was planned yet."""
+    return {"substitution": max(0.0, float(await session.scalar(_AGE)))}
 
 
 async def sealed_parts(session: Session, referral_id: str, version: int) -> list[SealedPart]:

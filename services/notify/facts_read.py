@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from services.notify.facts import (
+    CONNECTICUT,
     ChildFacts,
     Implicated,
     ImplicatedKind,
@@ -42,7 +43,14 @@ class PlaceFacts(_Part):
     town: str | None = None
     district: str | None = None
     nation: str | None = None
+    state: str | None = None
     occurred_at: AwareDatetime | None = None
+
+    def of(self) -> Place:
+        """Tribal land of another state is another state."""
+        if self.kind is PlaceKind.TRIBAL_LAND and self.state not in (None, CONNECTICUT):
+            return Place(PlaceKind.OUT_OF_STATE, occurred_at=self.occurred_at)
+        return Place(self.kind, self.town, self.district, self.nation, self.occurred_at)
 
 
 class ImplicatedFacts(_Part):
@@ -72,7 +80,7 @@ class Facts(_Part):
             residence_town=self.residence_town or None,
             incident_towns=frozenset(self.incident_towns),
             residence_state=self.residence_state or None,
-            places=frozenset(Place(**dict(place)) for place in self.incident_places),
+            places=frozenset(place.of() for place in self.incident_places),
             address_confidential=self.address_confidential,
             missing_from_care=self.missing_from_care,
             care_status=self.care_status,

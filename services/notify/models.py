@@ -230,7 +230,6 @@ Index(
     postgresql_where=text("lifted_at IS NULL"),
 )
 Index("ix_conflicts_assertion", conflicts.c.assertion_id)
-Index("ix_conflicts_asserted_at", conflicts.c.asserted_at)
 
 stand_ins = Table(
     "stand_ins",

@@ -1,7 +1,6 @@
 """Beside the worker: a conflict that met a plan under way gets its substitutes a moment later."""
 
 import asyncio
-from datetime import timedelta
 
 import structlog
 
@@ -14,8 +13,6 @@ from shared.runtime.lifecycle import Role, sleep_unless
 log = structlog.get_logger()
 
 _EVERY_SECONDS = 2.0
-_LOOK_BACK = timedelta(hours=1)
-"""A plan that began before an assertion is long over by then; a later one sees the conflict."""
 
 
 def substituting(db: Database, substitutes: Substitutes, work: Role) -> Role:
@@ -36,7 +33,7 @@ async def fill_once(db: Database, substitutes: Substitutes) -> int:
     """How many referrals were looked at."""
     now = utc_now()
     async with db.transaction() as session:
-        found = await conflict_store.with_gaps(session, now - _LOOK_BACK)
+        found = await conflict_store.with_gaps(session)
     for referral_id in found:
         async with db.transaction() as session:
             history = await store.lock_history(session, [referral_id])

@@ -7,7 +7,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import store
+from services.notify import conflict_store, store
 from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
@@ -187,7 +187,8 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
             waiting = await emitting.ages(session) | await consuming.ages(session)
-            return waiting | await store.ages(session)
+            waiting |= await store.ages(session)
+            return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)
     ages.add(read)

@@ -68,8 +68,10 @@ class Desk:
         return data.referral_id
 
     async def states(self) -> dict[str, str]:
+        """Of each agency's latest version."""
         rows = await self.planning.rows(models.deliveries)
-        return {row["agency_id"]: row["state"] for row in rows}
+        ordered = sorted(rows, key=lambda row: row["version"])
+        return {row["agency_id"]: row["state"] for row in ordered}
 
 
 def make_app(database: Any, verifier: TokenVerifier, substitutes: Substitutes) -> FastAPI:
@@ -212,9 +214,13 @@ async def test_a_plan_that_met_the_assertion_gets_its_substitutes_a_moment_later
             ),
             {"referral_id": referral_id, "agency_id": POLICE, "now": utc_now()},
         )
+    async with desk.planning.db.transaction() as session:
+        assert (await conflict_store.ages(session))["substitution"] > 0
     assert await fill_once(desk.planning.db, desk.substitutes) == 1
     assert (await desk.states())[STATE] == "pending"
     assert await fill_once(desk.planning.db, desk.substitutes) == 0
+    async with desk.planning.db.transaction() as session:
+        assert await conflict_store.ages(session) == {"substitution": 0.0}
 
 
 async def test_lifting_takes_two_people_and_a_person_sees_to_what_was_missed(desk: Desk) -> None:

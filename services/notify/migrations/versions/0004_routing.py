@@ -50,7 +50,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("lifted_at IS NULL"),
     )
     op.create_index("ix_conflicts_assertion", "conflicts", ["assertion_id"], schema="notify")
-    op.create_index("ix_conflicts_asserted_at", "conflicts", ["asserted_at"], schema="notify")
     op.create_table(
         "stand_ins",
         sa.Column("notice_id", sa.Text(), nullable=False),
