@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.notify.directory import judicial_districts
 from services.notify.facts import NATION_TOWNS, ImplicatedKind, PlaceKind
 from services.notify.facts_read import Facts, ImplicatedFacts, PlaceFacts
+from services.notify.towns import judicial_districts
 from shared.contracts.base import OpaqueId
 from shared.contracts.codes import Trigger
 from shared.runtime.errors import Wrong
@@ -48,7 +48,8 @@ class TaskOut(_Answer):
 
     task_id: str
     kind: str
-    referral_id: str
+    referral_id: str | None
+    """Null: it is about no referral."""
     detail: str
     created_at: datetime
     acknowledged_at: datetime | None

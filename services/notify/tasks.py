@@ -1,5 +1,6 @@
 """Tasks: what a named person must look at. One per kind and matter, never with anybody's name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,7 @@ class TaskKind(StrEnum):
     CONFLICT = "conflict"
     UNNAMED = "unnamed_implicated"
     QUESTION = "routing_question"
+    DIRECTORY_CHANGED = "directory_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class NewTask:
 
     kind: TaskKind
     about: str
-    referral_id: str
+    referral_id: str | None
     detail: str
 
 
@@ -128,6 +130,19 @@ def unnamed(referral_id: str, child_id: str) -> NewTask:
 def question(referral_id: str, matter: Matter) -> NewTask:
     detail = f"{matter.because} (child {matter.child_id}). The answer decides whom to tell."
     return NewTask(TaskKind.QUESTION, f"{matter.rule} {matter.child_id}", referral_id, detail)
+
+
+def directory_changed(
+    proposal_id: str, agency_id: str, fields: Sequence[str], contact: str | None
+) -> NewTask:
+    """Two people have approved it; the one who would notice a fraud is at the old contact."""
+    whom = f"Call the old contact ({contact})" if contact else "Call a number you know of old"
+    detail = (
+        f"On record for agency {agency_id}, by proposal {proposal_id}, these were changed: "
+        f"{', '.join(fields)}. {whom} and say so. If nobody there knows of it, propose the old "
+        "record again at once."
+    )
+    return NewTask(TaskKind.DIRECTORY_CHANGED, f"{proposal_id} {agency_id}", None, detail)
 
 
 def breached(data: ClockBreached) -> NewTask:

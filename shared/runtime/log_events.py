@@ -39,6 +39,8 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
         "substitutes_not_planned": "error",
+        "directory_turned": "version",
+        "directory_not_turned": "error",
         "claim_failed": "error where",
         "reclaim_failed": "error where",
         "letter_failed": "notice error where",

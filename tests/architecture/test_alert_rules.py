@@ -50,6 +50,7 @@ def test_every_age_has_a_rule() -> None:
         "attempt",
         "task",
         "substitution",
+        "proposal",
         "clock",
         "audit_unsequenced",
         "audit_unsigned",

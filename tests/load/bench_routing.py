@@ -16,7 +16,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.directory import dcf_offices, judicial_districts
 from services.notify.facts import (
     ChildFacts,
     Implicated,
@@ -28,6 +27,7 @@ from services.notify.facts import (
 from services.notify.fanout import route
 from services.notify.replay import Past, replay
 from services.notify.rulebook import load_rulebook
+from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import HtType, Trigger
 
 AGENCIES = 400

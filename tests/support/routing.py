@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.directory import dcf_offices, judicial_districts
 from services.notify.explain import explain
 from services.notify.facts import (
     Asserted,
@@ -20,6 +19,7 @@ from services.notify.fanout import route
 from services.notify.jurisdiction import beats
 from services.notify.routes import Route
 from services.notify.rulebook import load_rulebook
+from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import HtType, Role, Trigger
 
 NOW = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """An asserted conflict holds at once, plans who stands in, and takes two people to lift."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,19 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from services import notify
 from services.notify import conflict_store, models
 from services.notify.api import router
 from services.notify.conflict_api import conflict_router
 from services.notify.conflict_store import Conflict
 from services.notify.directory import Directories
+from services.notify.directory_api import directory_router
+from services.notify.proposal_api import proposal_router
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
 from services.notify.substitution import Substitutes
 from services.notify.substitution_loop import fill_once
+from services.notify.wiring import PROPOSABLES
 from shared.contracts.base import Source
 from shared.contracts.notices import NoticesPlanned, NoticesRerouted
 from shared.messaging.outbox import Outbox
@@ -34,7 +39,8 @@ from tests.support.planning import CLERK, CSA, FBI, LEAD, MDT, POLICE, STATE, Ch
 ISSUER = "https://issuer.test"
 STAFF = (
     "notices:read notices:read-all tasks:read tasks:acknowledge conflicts:assert conflicts:lift "
-    "conflicts:read routing:explain internal:watermark"
+    "conflicts:read routing:explain internal:watermark directory:read directory:propose "
+    "proposals:read proposals:decide"
 )
 GROUND = {"ground": "officer_implicated"}
 
@@ -80,6 +86,8 @@ def make_app(database: Any, verifier: TokenVerifier, substitutes: Substitutes) -
     app.include_router(router(database))
     app.include_router(conflict_router(database, directories, substitutes))
     app.include_router(routing_router(database, directories, load_rulebook()))
+    app.include_router(directory_router(database, samples=True))
+    app.include_router(proposal_router(database, PROPOSABLES))
     return app
 
 
@@ -324,6 +332,7 @@ async def test_what_if_refuses_what_is_wrong_by_its_pointer_and_echoes_nothing(
 def _requests(app: FastAPI, referral_id: str, assertion_id: str, task_id: str) -> list[Any]:
     """Every route that the application has, with the ids that matter filled in."""
     ids = {"referral_id": referral_id, "assertion_id": assertion_id, "task_id": task_id}
+    ids |= {"agency_id": POLICE, "proposal_id": f"prp_{'0' * 32}", "town": "Ansonia"}
     found: list[Any] = []
     for route, methods in app.openapi()["paths"].items():
         path = route.format(**ids)
@@ -352,7 +361,13 @@ async def test_the_generated_views_ask_every_route_there_is(desk: Desk) -> None:
     asked = {route for _, route, _, _ in _requests(desk.app, "ref_a", "ast_a", "tsk_a")}
     assert asked == set(desk.app.openapi()["paths"])
     assert "/v1/referrals/{referral_id}/routing" in asked
-    assert len(asked) == 8
+    scopes = set(re.findall(r'require\("([a-z:-]+)"\)', _sources()))
+    assert scopes <= set(STAFF.split()), "the token must open every route, or nothing is compared"
+
+
+def _sources() -> str:
+    folder = Path(notify.__file__).parent
+    return "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
 
 
 @pytest.mark.parametrize("how", ["asserted after", "asserted before", "implicated", "met the plan"])

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.directory import judicial_districts
 from services.notify.facts import ChildFacts, ReferralFacts
 from services.notify.fanout import route as route_referral
 from services.notify.routes import Recipient, Refused, Route
 from services.notify.rulebook import MANDATED, load_rulebook
+from services.notify.towns import judicial_districts
 from shared.contracts.codes import HtType, Role, Trigger
 
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 import pytest
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.directory import judicial_districts
 from services.notify.facts import ChildFacts, ReferralFacts
 from services.notify.fanout import route
 from services.notify.routes import Recipient, Route
 from services.notify.rulebook import load_rulebook
+from services.notify.towns import judicial_districts
 from shared.contracts.codes import HtType, RefusalReason, Role, Trigger
 
 TODAY = date(2026, 3, 3)

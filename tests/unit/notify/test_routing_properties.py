@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.directory import dcf_offices, judicial_districts
 from services.notify.facts import (
     Asserted,
     ChildFacts,
@@ -23,6 +22,7 @@ from services.notify.jurisdiction import Beat, Hours
 from services.notify.routes import Route
 from services.notify.rule import Effect
 from services.notify.rulebook import MANDATED
+from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import HtType, RefusalReason, Trigger
 from tests.support.routing import NOW, PROFILES, RULES
 

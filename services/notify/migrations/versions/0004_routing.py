@@ -1,6 +1,6 @@
 """Conflicts of interest, who stands in, and substitutions. Expands: code of before runs on it.
 
-Revises: 0002
+Revises: 0003
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from shared.runtime.append_only import append_only
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
