@@ -22,10 +22,8 @@ from services.notify.routes import (
     StandIn,
     Suppressed,
 )
-from services.notify.rule import Effect, Rule, Rulebook, Selector
+from services.notify.rule import Effect, Rule, Rulebook
 from shared.contracts.codes import RefusalReason
-
-__all__ = ["Selector", "route"]
 
 IN_PLACE = "in place of another agency"
 """The tie of a substitute. It never says of which, nor why: its own copy of this is shown to it."""

@@ -13,7 +13,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.planning import Child, Planning
 
 NCMEC = f"agy_{9:032x}"
-MISSING = {"missing_from_care": True}
+MISSING: dict[str, object] = {"missing_from_care": True}
 
 
 @pytest.fixture
