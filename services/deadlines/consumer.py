@@ -13,6 +13,7 @@ from shared.contracts.notices import (
     NoticesDelivered,
     NoticesPlanned,
     NoticesRefused,
+    NoticesRerouted,
     NoticesSuperseded,
 )
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
@@ -69,6 +70,7 @@ def handlers(keeper: Keeper) -> Mapping[type[EventData], Handler[Any]]:
         NoticesRefused: keep,
         NoticesDelivered: keep,
         NoticesSuperseded: keep,
+        NoticesRerouted: keep,
     }
 
 

@@ -9,9 +9,11 @@ from typing import assert_never
 from shared.contracts.codes import HtType, NoticeKind, Role, Trigger
 from shared.contracts.notices import (
     DeliveredNotice,
+    LeftNotice,
     NoticesDelivered,
     NoticesPlanned,
     NoticesRefused,
+    NoticesRerouted,
     NoticesSuperseded,
     PlannedNotice,
     RefusedNotice,
@@ -26,6 +28,7 @@ FactBearing = (
     | NoticesRefused
     | NoticesDelivered
     | NoticesSuperseded
+    | NoticesRerouted
 )
 """The events that carry facts."""
 
@@ -41,6 +44,8 @@ class FactKind(StrEnum):
     REFUSED = "notice.refused"
     DELIVERED = "notice.delivered"
     SUPERSEDED = "notice.superseded"
+    LEFT = "notice.left"
+    """A recipient is no longer of its leg: others were planned in its place."""
     SUPERSESSION_PLANNED = "supersession.planned"
     """A content-free notice to one who left the route: it is no part of a leg, and tells nothing
     of the child when it is delivered."""
@@ -90,6 +95,8 @@ def facts_of(event_id: str, data: FactBearing) -> tuple[Fact, ...]:
             return tuple(_delivered(event_id, data))
         case NoticesSuperseded():
             return tuple(_superseded(event_id, data))
+        case NoticesRerouted():
+            return tuple(_rerouted(event_id, data))
         case _:
             assert_never(data)
 
@@ -134,6 +141,15 @@ def _superseded(event_id: str, data: NoticesSuperseded) -> Iterator[Fact]:
         yield _of_leg(event_id, place, kind, data.referral_id, data.superseded_at, leg.version, leg)
 
 
+def _rerouted(event_id: str, data: NoticesRerouted) -> Iterator[Fact]:
+    at, version = data.rerouted_at, data.version
+    legs: list[tuple[FactKind, LeftNotice | PlannedNotice]]
+    legs = [(FactKind.LEFT, leg) for leg in data.left]
+    legs += [(FactKind.PLANNED, leg) for leg in data.notices]
+    for place, (kind, leg) in enumerate(legs):
+        yield _of_leg(event_id, place, kind, data.referral_id, at, version, leg)
+
+
 def _of_leg(
     event_id: str,
     place: int,
@@ -141,7 +157,7 @@ def _of_leg(
     referral_id: str,
     occurred_at: datetime,
     version: int,
-    leg: PlannedNotice | RefusedNotice | DeliveredNotice | SupersededNotice,
+    leg: PlannedNotice | RefusedNotice | DeliveredNotice | SupersededNotice | LeftNotice,
 ) -> Fact:
     return Fact(
         event_id,

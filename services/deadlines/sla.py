@@ -120,12 +120,12 @@ def _plan_times(facts: Sequence[Fact]) -> Mapping[int, datetime]:
 
 
 def _leg(rule: EveryAgencyTold, child_id: str, version: int, facts: Sequence[Fact]) -> _Leg:
-    empty = _without_content(facts)
+    gone = _without_content(facts) | _left(facts)
     mine = [
         fact
         for fact in facts
         if (fact.version, fact.child_id, fact.role) == (version, child_id, rule.role)
-        and fact.notice_id not in empty
+        and fact.notice_id not in gone
     ]
     refused = [fact for fact in mine if fact.kind is FactKind.REFUSED]
     planned = [fact for fact in mine if fact.kind is FactKind.PLANNED]
@@ -151,6 +151,11 @@ def _told(rule: EveryAgencyTold, child_id: str, facts: Sequence[Fact]) -> Mappin
 
 def _without_content(facts: Sequence[Fact]) -> frozenset[str | None]:
     return frozenset(f.notice_id for f in facts if f.kind is FactKind.SUPERSESSION_PLANNED)
+
+
+def _left(facts: Sequence[Fact]) -> frozenset[str | None]:
+    """Whoever left a leg need not be told for it, whenever that comes to light."""
+    return frozenset(f.notice_id for f in facts if f.kind is FactKind.LEFT)
 
 
 def _lacking(leg: _Leg, told: Mapping[str, datetime], moment: datetime) -> Lacking | None:

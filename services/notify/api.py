@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.notify import store, task_store
+from services.notify import leg_store, store, task_store
+from services.notify.legs import as_its_agency_sees
 from services.notify.schemas import NoticeOut, NoticesOut, TaskOut, TasksOut, WatermarkOut
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
@@ -30,10 +31,12 @@ def router(db: Database) -> APIRouter:
     @routes.get("/v1/referrals/{referral_id}/notices")
     async def notices(referral_id: str, reader: Reader) -> NoticesOut:
         """All legs of a referral; an agency sees its own and of the rest not even that they are."""
-        _must_be_scoped(reader)
-        _must_be("ref", referral_id)
+        must_be_scoped(reader)
+        must_be("ref", referral_id)
         async with db.transaction() as session:
-            found = await store.referral_notices(session, referral_id, reader.agency)
+            found = await leg_store.legs_of(session, referral_id, reader.agency)
+        if reader.agency is not None:
+            found = as_its_agency_sees(found)
         if not found:
             raise not_found()
         legs = [NoticeOut.model_validate(leg) for leg in found]
@@ -47,7 +50,7 @@ def router(db: Database) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = _PAGE,
     ) -> TasksOut:
         """The oldest first; with `?open` only those that nobody has acknowledged."""
-        _refuse_agencies(reader)
+        refuse_agencies(reader)
         wanted = only_open is not None and only_open.lower() not in _NO
         async with db.transaction() as session:
             found = await task_store.list_tasks(
@@ -59,10 +62,9 @@ def router(db: Database) -> APIRouter:
     @routes.post("/v1/tasks/{task_id}/acknowledge")
     async def acknowledge(task_id: str, person: Acknowledger) -> TaskOut:
         """A named person takes the task. Again by the same person: the same answer."""
-        _refuse_agencies(person)
-        if not person.person:
-            raise Problem(403, "Forbidden", "Only a person can acknowledge a task.")
-        _must_be("tsk", task_id)
+        refuse_agencies(person)
+        must_be_a_person(person, "acknowledge a task")
+        must_be("tsk", task_id)
         async with db.transaction() as session:
             task = await task_store.acknowledge(session, task_id, person.subject, utc_now())
         if task is None:
@@ -78,6 +80,7 @@ def router(db: Database) -> APIRouter:
     ) -> WatermarkOut:
         """How far the facts of topic notices have reached the bus; for each `subject` asked about,
         the last event emitted as well."""
+        refuse_agencies(service)
         now = utc_now()
         async with db.transaction() as session:
             oldest = await store.oldest_unrelayed(session)
@@ -87,13 +90,13 @@ def router(db: Database) -> APIRouter:
     return routes
 
 
-def _must_be(kind: str, opaque_id: str) -> None:
+def must_be(kind: str, opaque_id: str) -> None:
     """What cannot be an id is as unknown as an id that is not there (P10)."""
     if not re.fullmatch(rf"{kind}_[0-9a-f]{{32}}", opaque_id, re.ASCII):
         raise not_found()
 
 
-def _must_be_scoped(reader: Principal) -> None:
+def must_be_scoped(reader: Principal) -> None:
     """An agency sees its own legs; whoever acts for none needs the scope to see everybody's."""
     if reader.agency is None and EVERYBODYS not in reader.scopes:
         raise Problem(
@@ -101,7 +104,12 @@ def _must_be_scoped(reader: Principal) -> None:
         )
 
 
-def _refuse_agencies(principal: Principal) -> None:
-    """Tasks are of all agencies, so none may see them, whatever its token says (P10)."""
+def refuse_agencies(principal: Principal) -> None:
+    """What is of all agencies none may see, whatever its token says (P10)."""
     if principal.agency is not None:
-        raise Problem(403, "Forbidden", "Tasks are for the department's own people.")
+        raise Problem(403, "Forbidden", "This is for the department's own people.")
+
+
+def must_be_a_person(principal: Principal, what: str) -> None:
+    if not principal.person:
+        raise Problem(403, "Forbidden", f"Only a person can {what}.")

@@ -12,11 +12,13 @@ from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Draft, Occasion, draft
-from services.notify.fanout import Rulebook, route
+from services.notify.facts import Asserted, ReferralFacts, Stage
+from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
 from services.notify.plan_events import events, tasks_for
 from services.notify.planning import Earlier, plan_version
-from services.notify.rulebook import profiles
+from services.notify.rule import Rulebook
+from services.notify.rulebook import further_profiles, profiles
 from services.notify.tasks import TaskKind
 from shared.contracts.base import Event
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
@@ -57,9 +59,14 @@ class PlanReferral:
         self._clock = clock
 
     async def prepare(self, event: Event, data: ReferralVersion) -> Projection:
-        """Fetch the version, with every profile that a route of its trigger may need."""
+        """Fetch the version, with every profile that a route of its trigger needs, and once more
+        what its facts call for beyond that."""
         wanted = profiles(self._rulebook, data.trigger)
         projection = await self._intake.project(data.referral_id, data.version, wanted)
+        facts = [child.routing for child in projection.children]
+        if further := further_profiles(self._rulebook, data.trigger, Stage.RECEIVED, facts):
+            more = await self._intake.project(data.referral_id, data.version, further)
+            projection = projection.with_copies_of(more)
         announced = {child.child_id: child.ht_type for child in data.children}
         fetched = {child.child_id: child.facts.ht_type for child in projection.children}
         if announced != fetched or projection.trigger is not data.trigger:
@@ -91,12 +98,14 @@ class PlanReferral:
         taken = await store.take_plans(session, list(occasions.values()))
         projections = [material for _, data, material in batch if data.referral_id in taken]
         later = [each.referral_id for each in projections if each.version > 1]
-        known = await store.child_keys(session, later) if later else {}
+        children = [c.child_id for each in projections if each.version > 1 for c in each.children]
+        known = await store.child_keys(session, children) if later else {}
         history = await store.lock_history(session, later) if later else []
         drafts = []
         for each in projections:
             before = [one for one in history if one.referral_id == each.referral_id]
-            drafts.append(self._draft(each, before, directory, occasions[each.referral_id]))
+            occasion = occasions[each.referral_id]
+            drafts.append(self._draft(each, before, directory, occasion, taken[each.referral_id]))
         await self._carry_out(session, drafts, projections, known, now)
 
     def _draft(
@@ -105,12 +114,18 @@ class PlanReferral:
         history: Sequence[Earlier],
         directory: Directory,
         occasion: Occasion,
+        conflicts: frozenset[Asserted],
     ) -> Draft:
         allowed = directory.samples if projection.synthetic else directory
-        facts = [child.routing for child in projection.children]
-        on = today(occasion.now)
-        routed = route(projection.trigger, facts, allowed, self._rulebook, on)
-        return draft(plan_version(routed, history, allowed, on), routed.unresolved, occasion)
+        facts = ReferralFacts(
+            projection.trigger,
+            projection.received_at,
+            tuple(child.routing for child in projection.children),
+            conflicts=conflicts,
+        )
+        routed = route(facts, allowed, self._rulebook, occasion.now)
+        plan = plan_version(routed, history, allowed, today(occasion.now))
+        return draft(plan, routed, occasion)
 
     async def _carry_out(
         self,

@@ -16,7 +16,7 @@ from services.notify.attempts import Attempt, SealedCopy
 from services.notify.authority import refusal, today
 from services.notify.breaker_store import hold_others
 from services.notify.due_store import Slots, lock_due
-from services.notify.fanout import Refused
+from services.notify.routes import Refused
 from services.notify.task_store import file_tasks
 from shared.contracts.codes import RefusalReason, Role
 from shared.messaging.outbox import Outbox
@@ -48,10 +48,17 @@ _RECORD = text(
     "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
     "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
     "FROM claimed c WHERE d.notice_id = c.notice_id "
+    f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k "
+    "WHERE k.referral_id = d.referral_id AND k.agency_id = d.agency_id "
+    "AND (k.child_id IS NULL OR k.child_id = d.child_id) AND k.lifted_at IS NULL) "
     "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id) "
     f"INSERT INTO {models.disclosures.fullname} "
     "(disclosure_id, notice_id, agency_id, attempted_at) "
-    "SELECT open_disclosure_id, notice_id, agency_id, :now FROM taken"
+    "SELECT open_disclosure_id, notice_id, agency_id, :now FROM taken RETURNING notice_id"
+)
+_END = text(
+    f"UPDATE {_DELIVERIES} SET state = 'refused', next_attempt_at = NULL, ended_at = :now "
+    "WHERE notice_id = ANY(:ids)"
 )
 
 
@@ -81,7 +88,9 @@ async def claim(
 
     1. Lock what is due; what somebody else holds is skipped.
     2. Lock the agencies' rows and ask the law again: a change committed before this one binds it.
-    3. Record each attempt and the event that says so, or refuse it, with an event and a task.
+    3. Record each attempt and the event that says so, or refuse it, with an event and a task. In
+       the same statement conflicts are asked for: whoever asserts one holds the agency's row until
+       it is committed, so none is committed between the lock and this. They end in silence.
     """
     due = await lock_due(session, slots, busy, batch, now)
     if not due:
@@ -93,7 +102,10 @@ async def claim(
         pairs = [(notices[row.notice_id], reason) for row, reason in refused]
         await _refuse(session, pairs, now)
     if lawful:
-        await _record(session, ids, owner, now, deadline)
+        taken = await _record(session, ids, owner, now, deadline)
+        if len(taken) < len(lawful):
+            await _suppress(session, [notices[id_] for id_ in ids if id_ not in taken], now)
+            lawful = [row for row in lawful if row.notice_id in taken]
         await hold_others(session, [row.agency_id for row in lawful if row.probe], deadline)
     await outbox.emit(
         session,
@@ -143,9 +155,12 @@ def _sort(
 
 async def _record(
     session: Session, ids: Mapping[str, str], owner: int, now: datetime, deadline: datetime
-) -> None:
-    """The record that P2 wants before the first byte, and the lease, in one statement."""
-    await session.execute(
+) -> frozenset[str]:
+    """The record that P2 wants before the first byte, and the lease, in one statement.
+
+    Those recorded; the others have a conflict of interest.
+    """
+    taken = await session.scalars(
         _RECORD,
         {
             "notices": list(ids),
@@ -155,18 +170,20 @@ async def _record(
             "deadline": deadline,
         },
     )
+    return frozenset(taken)
+
+
+async def _suppress(session: Session, notices: Sequence[Any], now: datetime) -> None:
+    """No event: one with this reason would betray somebody (P5). The task is for staff alone."""
+    await session.execute(_END, {"ids": [notice.notice_id for notice in notices], "now": now})
+    filed = [tasks.conflict(notice.referral_id, notice.agency_id) for notice in notices]
+    await file_tasks(session, filed, now)
 
 
 async def _refuse(
     session: Session, refused: Sequence[tuple[Any, RefusalReason]], now: datetime
 ) -> None:
-    await session.execute(
-        text(
-            f"UPDATE {_DELIVERIES} SET state = 'refused', next_attempt_at = NULL, ended_at = :now "
-            "WHERE notice_id = ANY(:ids)"
-        ),
-        {"ids": [notice.notice_id for notice, _ in refused], "now": now},
-    )
+    await session.execute(_END, {"ids": [notice.notice_id for notice, _ in refused], "now": now})
     filed = [
         tasks.refused(
             notice.referral_id,

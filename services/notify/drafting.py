@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.notify.commitment import Committer
-from services.notify.copies import seal_copy
-from services.notify.fanout import Refused
-from services.notify.intake_client import Content, Projection
+from services.notify.copies import open_copy, seal_copy
+from services.notify.facts_read import FACTS
+from services.notify.intake_client import Content, ProjectedChild, Projection
 from services.notify.planning import DeliveryState, NewNotice, Plan
-from shared.contracts.codes import NoticeKind
+from services.notify.routes import Matter, Refused, Route, Suppressed
+from shared.contracts.codes import NoticeKind, Role, Trigger
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import Sealer, WrappedKey
 
 Row = dict[str, object]
+CONFLICT_OF_INTEREST = "conflict_of_interest"
+"""`refusals.reason` of a suppressed leg. No event has such a reason: it would betray somebody."""
 Copies = Mapping[str, Mapping[str, Content]]
 """child id → profile → the copy."""
 
@@ -38,6 +41,7 @@ class PlanRows:
     notices: Sequence[Row]
     deliveries: Sequence[Row]
     refusals: Sequence[Row]
+    stand_ins: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,21 @@ class Draft:
     told: Mapping[str, NewNotice]
     refused: Mapping[str, Refused]
     withheld: Mapping[str, Refused]
+    suppressed: Mapping[str, Suppressed]
     unresolved: tuple[str, ...]
     """Children whose town nobody on file polices."""
+    unnamed: tuple[str, ...] = ()
+    """Children in whose matter nobody knows whose officer is implicated."""
+    matters: tuple[Matter, ...] = ()
+
+    def stand_ins(self) -> Iterator[tuple[str, str, str, Role]]:
+        """(notice, child, agency, role): notices that count for one more role."""
+        ids = {(n.child_id, n.agency_id): notice_id for notice_id, n in self.told.items()}
+        for each in self.plan.stand_ins:
+            yield ids[each.child_id, each.agency_id], each.child_id, each.agency_id, each.role
 
 
-def draft(plan: Plan, unresolved: tuple[str, ...], occasion: Occasion) -> Draft:
+def draft(plan: Plan, route: Route, occasion: Occasion) -> Draft:
     """Give every leg its id: 128 random bits, for partners see it."""
     return Draft(
         occasion,
@@ -61,8 +75,21 @@ def draft(plan: Plan, unresolved: tuple[str, ...], occasion: Occasion) -> Draft:
         told={new_id("ntc"): notice for notice in plan.notices},
         refused={new_id("ntc"): leg for leg in plan.refused},
         withheld={new_id("ntc"): leg for leg in plan.withheld},
-        unresolved=unresolved,
+        suppressed={new_id("ntc"): leg for leg in plan.suppressed},
+        unresolved=route.unresolved,
+        unnamed=route.unnamed,
+        matters=route.matters,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What every notice of a referral version says of it."""
+
+    number: str
+    trigger: Trigger
+    received_at: datetime
+    synthetic: bool
 
 
 class Clerk:
@@ -81,20 +108,32 @@ class Clerk:
         """
         copies = {child.child_id: child.copies for child in projection.children}
         needed = {(n.child_id, n.profile) for n in draft.told.values() if n.profile is not None}
-        new = {child: self._sealer.new_key() for child, _ in sorted(needed) if child not in known}
+        children = [child.child_id for child in projection.children]
+        new = {child: self._sealer.new_key() for child in sorted(children) if child not in known}
         keys = {**known, **new}
         return PlanRows(
             child_keys=[_key_row(child, key) for child, key in new.items()],
             copies=[
                 self._copy_row(keys[child], child, projection.version, profile, copies)
                 for child, profile in sorted(needed)
+            ]
+            + [
+                self._facts_row(keys[each.child_id], each, projection)
+                for each in projection.children
             ],
             notices=list(self._notice_rows(draft, projection, copies)),
             deliveries=[
-                _delivery_row(id_, each, draft.occasion) for id_, each in draft.told.items()
+                delivery_row(id_, each, draft.occasion) for id_, each in draft.told.items()
             ],
             refusals=list(_refusal_rows(draft)),
+            stand_ins=list(_stand_in_rows(draft)),
         )
+
+    def _facts_row(self, key: WrappedKey, child: ProjectedChild, projection: Projection) -> Row:
+        """What it was routed by, for replays and substitutes; sealed, for it names towns (P5)."""
+        facts = child.facts.model_dump(mode="json", exclude_defaults=True)
+        version = projection.version
+        return self._copy_row(key, child.child_id, version, FACTS, {child.child_id: {FACTS: facts}})
 
     def _copy_row(
         self, key: WrappedKey, child_id: str, version: int, profile: str, copies: Copies
@@ -108,33 +147,47 @@ class Clerk:
         }
 
     def _notice_rows(self, draft: Draft, projection: Projection, copies: Copies) -> Iterator[Row]:
-        occasion = draft.occasion
+        heading = Heading(
+            projection.number, projection.trigger, projection.received_at, projection.synthetic
+        )
         for notice_id, notice in draft.told.items():
             copy = {} if notice.profile is None else copies[notice.child_id][notice.profile]
-            yield {
-                "notice_id": notice_id,
-                "referral_id": occasion.referral_id,
-                "referral_number": projection.number,
-                "child_id": notice.child_id,
-                "agency_id": notice.agency_id,
-                "role": notice.role.value,
-                "version": occasion.version,
-                "kind": notice.kind.value,
-                "supersedes": notice.supersedes,
-                "trigger": projection.trigger.value,
-                "profile": notice.profile,
-                "fields": sorted(set(field_names(copy))),
-                "commitment": self._committer.over(notice_id, copy),
-                "authority": notice.authority,
-                "purpose": notice.purpose,
-                "rule": notice.rule,
-                "because": notice.because,
-                "rules_version": occasion.rules_version,
-                "directory_version": occasion.directory_version,
-                "received_at": projection.received_at,
-                "planned_at": occasion.now,
-                "synthetic": projection.synthetic,
-            }
+            yield self.notice_row(notice_id, notice, draft.occasion, heading, copy)
+
+    def notice_row(
+        self, notice_id: str, notice: NewNotice, occasion: Occasion, heading: Heading, copy: Content
+    ) -> Row:
+        """Of the table notices; `copy` is what its recipient will see."""
+        return {
+            "notice_id": notice_id,
+            "referral_id": occasion.referral_id,
+            "referral_number": heading.number,
+            "child_id": notice.child_id,
+            "agency_id": notice.agency_id,
+            "role": notice.role.value,
+            "version": occasion.version,
+            "kind": notice.kind.value,
+            "supersedes": notice.supersedes,
+            "trigger": heading.trigger.value,
+            "profile": notice.profile,
+            "fields": sorted(set(field_names(copy))),
+            "commitment": self._committer.over(notice_id, copy),
+            "authority": notice.authority,
+            "purpose": notice.purpose,
+            "rule": notice.rule,
+            "because": notice.because,
+            "rules_version": occasion.rules_version,
+            "directory_version": occasion.directory_version,
+            "received_at": heading.received_at,
+            "planned_at": occasion.now,
+            "synthetic": heading.synthetic,
+        }
+
+    def open_copy(
+        self, key: WrappedKey, child_id: str, version: int, profile: str, sealed: bytes
+    ) -> Content:
+        """A copy as it was sealed, or the facts (`FACTS`). Raises Unsealable."""
+        return open_copy(self._sealer, key, child_id, version, profile, sealed)
 
 
 def field_names(copy: Mapping[str, object], prefix: str = "") -> Iterator[str]:
@@ -152,7 +205,7 @@ def _key_row(child_id: str, key: WrappedKey) -> Row:
     return {"child_id": child_id, "kek_version": key.kek_version, "wrapped": key.wrapped}
 
 
-def _delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
+def delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
     state = DeliveryState.BLOCKED if notice.blocked else DeliveryState.PENDING
     return {
         "notice_id": notice_id,
@@ -166,13 +219,22 @@ def _delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
 
 
 def _refusal_rows(draft: Draft) -> Iterator[Row]:
-    for notice_id, leg in draft.refused.items():
+    legs: list[tuple[str, Refused | Suppressed]]
+    legs = [*draft.refused.items(), *draft.suppressed.items()]
+    for notice_id, leg in legs:
         yield _refusal_row(notice_id, leg, NoticeKind.ORIGINAL, draft.occasion)
-    for notice_id, leg in draft.withheld.items():
-        yield _refusal_row(notice_id, leg, NoticeKind.SUPERSESSION, draft.occasion)
+    for notice_id, withheld in draft.withheld.items():
+        yield _refusal_row(notice_id, withheld, NoticeKind.SUPERSESSION, draft.occasion)
 
 
-def _refusal_row(notice_id: str, leg: Refused, kind: NoticeKind, occasion: Occasion) -> Row:
+def _stand_in_rows(draft: Draft) -> Iterator[Row]:
+    for notice_id, _, _, role in draft.stand_ins():
+        yield {"notice_id": notice_id, "role": role.value, "planned_at": draft.occasion.now}
+
+
+def _refusal_row(
+    notice_id: str, leg: Refused | Suppressed, kind: NoticeKind, occasion: Occasion
+) -> Row:
     return {
         "notice_id": notice_id,
         "referral_id": occasion.referral_id,
@@ -181,7 +243,7 @@ def _refusal_row(notice_id: str, leg: Refused, kind: NoticeKind, occasion: Occas
         "role": leg.role.value,
         "version": occasion.version,
         "kind": kind.value,
-        "reason": leg.reason.value,
+        "reason": leg.reason.value if isinstance(leg, Refused) else CONFLICT_OF_INTEREST,
         "rule": leg.rule,
         "because": leg.because,
         "refused_at": occasion.now,

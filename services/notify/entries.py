@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from services.notify.agencies import POLICE, Agency, Kind
-from services.notify.fanout import Selector
 from services.notify.jurisdiction import Beat, beats
+from services.notify.rule import Selector
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import every_office, judicial_districts
 from shared.contracts.base import OpaqueId

@@ -5,9 +5,10 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.notify.fanout import ChildFacts
+from services.notify.facts import ChildFacts
+from services.notify.facts_read import Facts
 from shared.contracts.base import Instant, OpaqueId
-from shared.contracts.codes import HtType, Trigger
+from shared.contracts.codes import Trigger
 from shared.runtime.errors import Permanent
 from shared.runtime.internal_http import InternalClient
 
@@ -23,12 +24,6 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class Facts(_Answer):
-    ht_type: HtType
-    residence_town: str | None
-    incident_towns: tuple[str, ...]
-
-
 class ProjectedChild(_Answer):
     child_id: OpaqueId
     facts: Facts
@@ -36,10 +31,7 @@ class ProjectedChild(_Answer):
 
     @property
     def routing(self) -> ChildFacts:
-        towns = frozenset(self.facts.incident_towns)
-        return ChildFacts(
-            self.child_id, self.facts.ht_type, self.facts.residence_town or None, towns
-        )
+        return self.facts.of(self.child_id)
 
 
 class Projection(_Answer):
@@ -52,6 +44,15 @@ class Projection(_Answer):
     received_at: Instant
     synthetic: bool
     children: tuple[ProjectedChild, ...]
+
+    def with_copies_of(self, other: "Projection") -> "Projection":
+        """The same version with the copies of both."""
+        more = {child.child_id: child.copies for child in other.children}
+        children = tuple(
+            child.model_copy(update={"copies": child.copies | more.get(child.child_id, {})})
+            for child in self.children
+        )
+        return self.model_copy(update={"children": children})
 
 
 class Intake(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from services.notify import tasks
 from services.notify.drafting import Draft
+from services.notify.rule import Effect
 from services.notify.tasks import NewTask
 from shared.contracts.base import EventData
 from shared.contracts.disclosures import DisclosuresRefused, RefusedDisclosure
@@ -36,10 +37,15 @@ def tasks_for(draft: Draft) -> list[NewTask]:
     referral_id, version = draft.occasion.referral_id, draft.occasion.version
     legs = [*draft.refused.items(), *draft.withheld.items()]
     filed = [tasks.refused(referral_id, notice_id, version, leg) for notice_id, leg in legs]
-    return filed + [tasks.unresolved_town(referral_id, child) for child in draft.unresolved]
+    filed += [tasks.unresolved_town(referral_id, child) for child in draft.unresolved]
+    filed += [tasks.conflict(referral_id, leg.agency_id) for leg in draft.suppressed.values()]
+    filed += [tasks.unnamed(referral_id, child) for child in draft.unnamed]
+    asked = [each for each in draft.matters if each.effect is Effect.ASK]
+    return filed + [tasks.question(referral_id, each) for each in asked]
 
 
 def _planned(draft: Draft) -> NoticesPlanned:
+    """A notice that counts for two roles is listed under both."""
     occasion = draft.occasion
     return NoticesPlanned(
         referral_id=occasion.referral_id,
@@ -56,6 +62,16 @@ def _planned(draft: Draft) -> NoticesPlanned:
                 kind=notice.kind,
             )
             for notice_id, notice in draft.told.items()
+        )
+        + tuple(
+            PlannedNotice(
+                notice_id=notice_id,
+                child_id=child_id,
+                agency_id=agency_id,
+                role=role,
+                kind=draft.told[notice_id].kind,
+            )
+            for notice_id, child_id, agency_id, role in draft.stand_ins()
         ),
     )
 

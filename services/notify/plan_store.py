@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import text
+
 from services.notify import models
 from services.notify.drafting import PlanRows
 from shared.runtime.bulk import Bulk
@@ -70,6 +72,10 @@ _REFUSED = Bulk(
 )
 
 
+_STAND_INS = Bulk((models.stand_ins, ("notice_id", "role", "planned_at")))
+_INSERT_STAND_INS = text(f"{_STAND_INS.statement.text} ON CONFLICT DO NOTHING")
+
+
 async def insert_plans(session: Session, plans: Sequence[PlanRows]) -> None:
     """One statement for all that is told, one for what is refused, whatever the number of
     referrals."""
@@ -83,3 +89,6 @@ async def insert_plans(session: Session, plans: Sequence[PlanRows]) -> None:
     refused = [row for plan in plans for row in plan.refusals]
     if refused:
         await session.execute(_REFUSED.statement, _REFUSED.values(refused))
+    stand_ins = [row for plan in plans for row in plan.stand_ins]
+    if stand_ins:
+        await session.execute(_INSERT_STAND_INS, _STAND_INS.values(stand_ins))

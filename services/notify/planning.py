@@ -6,7 +6,8 @@ Pure. Per (child, agency):
 - one in flight ends first and is then not tried again: the new one is blocked until it has ended;
 - whoever may hold an earlier version gets a correction, or, no longer in the route, a
   supersession without content; whoever certainly holds none and left the route hears nothing;
-- P3 outranks P8: without authority in force there is no correction and no supersession either.
+- P3 outranks P8: without authority in force there is no correction and no supersession either,
+  and whoever has a conflict of interest gets nothing further: what it holds stays as it is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from datetime import date
 from enum import StrEnum
 
 from services.notify.agencies import Directory
-from services.notify.fanout import Leg, Recipient, Refused, Route
+from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 
 SUPERSESSION_RULE = "supersession"
@@ -83,6 +84,8 @@ class Plan:
     """Duties that cannot be met."""
     withheld: tuple[Refused, ...]
     """Supersessions that may not be sent."""
+    suppressed: tuple[Suppressed, ...] = ()
+    stand_ins: tuple[StandIn, ...] = ()
 
 
 def plan_version(
@@ -90,11 +93,11 @@ def plan_version(
 ) -> Plan:
     """Plan one version, given the notices of the versions before it."""
     earlier = _by_leg(history)
-    made = [_notice(each, earlier.get(each.leg, [])) for each in route.recipients]
+    made = [notice_for(each, earlier.get(each.leg, [])) for each in route.recipients]
     supersessions = [
         _supersession(earlier[leg], directory, today)
         for leg in _left_the_route(route, earlier)
-        if any(each.may_hold for each in earlier[leg])
+        if any(each.may_hold for each in earlier[leg]) and not route.bars(*leg, directory)
     ]
     touched = [each for leg in _touched(route, earlier) for each in earlier[leg]]
     return Plan(
@@ -103,6 +106,8 @@ def plan_version(
         last_tries=tuple(each for each in touched if each.state is DeliveryState.ATTEMPTING),
         refused=route.refused,
         withheld=tuple(each for each in supersessions if isinstance(each, Refused)),
+        suppressed=route.suppressed,
+        stand_ins=route.stand_ins,
     )
 
 
@@ -116,10 +121,16 @@ def _by_leg(history: Iterable[Earlier]) -> dict[Leg, list[Earlier]]:
     return by_leg
 
 
+def _present(route: Route) -> set[Leg]:
+    """Whoever the rules chose, told or not: a suppressed agency has not left the route."""
+    told = {each.leg for each in route.recipients}
+    return told | {each.leg for each in route.refused} | {each.leg for each in route.suppressed}
+
+
 def _left_the_route(route: Route, earlier: Mapping[Leg, Sequence[Earlier]]) -> list[Leg]:
     """Legs of earlier versions that are in this one neither told nor refused, and were not yet
     told so."""
-    present = {each.leg for each in route.recipients} | {each.leg for each in route.refused}
+    present = _present(route)
     return [
         leg
         for leg, before in earlier.items()
@@ -129,12 +140,13 @@ def _left_the_route(route: Route, earlier: Mapping[Leg, Sequence[Earlier]]) -> l
 
 def _touched(route: Route, earlier: Mapping[Leg, Sequence[Earlier]]) -> list[Leg]:
     """Every leg but those whose supersession stands."""
-    present = {each.leg for each in route.recipients} | {each.leg for each in route.refused}
+    present = _present(route)
     left = _left_the_route(route, earlier)
     return [leg for leg in earlier if leg in present or leg in left]
 
 
-def _notice(recipient: Recipient, before: Sequence[Earlier]) -> NewNotice:
+def notice_for(recipient: Recipient, before: Sequence[Earlier]) -> NewNotice:
+    """Its notice, given those of earlier versions on the same leg."""
     held = _latest_held(before)
     return NewNotice(
         child_id=recipient.child_id,

@@ -1,13 +1,22 @@
 """Reads the routing rules from YAML, and refuses a file that leaves a duty out."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from services.notify.agencies import Kind
-from services.notify.fanout import Rule, Rulebook, Selector
+from services.notify.facts import ChildFacts, Stage
+from services.notify.rule import Condition, Effect, Form, Rule, Rulebook, Selector, Substitute
 from shared.contracts.codes import HtType, Role, Trigger
 from shared.runtime.errors import Misconfigured
 
@@ -21,26 +30,39 @@ MANDATED = {
 """The roles that DCF policy 21-14 names, per trigger. Every HT type must reach all of them."""
 
 
+_BY_KIND = (Selector.STATEWIDE, Selector.OFFICE_OF_TOWNS)
+Case = Annotated[str, StringConstraints(pattern=r"^C([1-9]|[12][0-9]|3[0-6])$")]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Rule(_Strict):
     id: str = Field(min_length=1)
-    trigger: Trigger
+    trigger: Trigger | None = None
     role: Role
-    select: Selector
+    select: Selector = Selector.STATEWIDE
     kind: Kind | None = None
-    profile: str = Field(min_length=1)
+    profile: str = ""
     citation: str = Field(min_length=1)
     purpose: str = Field(min_length=1)
     because: str = Field(min_length=1)
     ht_types: frozenset[HtType] = Field(frozenset(HtType), min_length=1)
+    stage: Stage = Stage.RECEIVED
+    when: tuple[Condition, ...] = ()
+    effect: Effect = Effect.NOTICE
+    form: Form = Form.DCF_737
+    cases: tuple[Case, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> "_Rule":
-        if (self.kind is None) == (self.select is Selector.STATEWIDE):
-            raise ValueError("`kind` belongs to `select: statewide`, and only there")
+        if (self.kind is None) == (self.select in _BY_KIND and self.effect is Effect.NOTICE):
+            raise ValueError(
+                "`kind` belongs to `select: statewide` or `office_of_towns`, and only there"
+            )
+        if (self.profile == "") == (self.effect is Effect.NOTICE):
+            raise ValueError("a notice needs a `profile`, and nothing else has one")
         try:
             self.because.format(agency="", anchor="", citation="")
         except (LookupError, ValueError):
@@ -48,21 +70,35 @@ class _Rule(_Strict):
         return self
 
 
+class _Substitute(_Strict):
+    id: str = Field(min_length=1)
+    instead_of: frozenset[Kind] = Field(min_length=1)
+    by: tuple[Kind, ...] = Field(min_length=1)
+    citation: str = Field(min_length=1)
+    because: str = Field(min_length=1)
+    cases: tuple[Case, ...] = ()
+
+
 class _File(_Strict):
     version: str = Field(min_length=1)
     rules: tuple[_Rule, ...]
+    substitutes: tuple[_Substitute, ...] = ()
 
     @model_validator(mode="after")
     def _covers_every_duty(self) -> "_File":
-        if len({rule.id for rule in self.rules}) != len(self.rules):
+        ids = [rule.id for rule in self.rules] + [each.id for each in self.substitutes]
+        if len(set(ids)) != len(ids):
             raise ValueError("two rules have the same id")
+        kinds = [kind for each in self.substitutes for kind in each.instead_of]
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("two substitutes stand in for the same kind")
         for trigger, roles in MANDATED.items():
             for role in sorted(roles):
                 self._check_role(trigger, role)
         return self
 
     def _check_role(self, trigger: Trigger, role: Role) -> None:
-        mine = [rule for rule in self.rules if (rule.trigger, rule.role) == (trigger, role)]
+        mine = [rule for rule in self.rules if rule.trigger is trigger and _always(rule, role)]
         for ht_type in HtType:
             found = sum(ht_type in rule.ht_types for rule in mine)
             if found != 1:
@@ -80,16 +116,49 @@ def load_rulebook(path: Path = DCF_737) -> Rulebook:
         raise Misconfigured(f"{path} cannot be read: {type(error).__name__}.") from None
     except ValidationError as error:
         raise Misconfigured(f"{path}: {_first(error)}.") from None
-    return Rulebook(parsed.version, tuple(Rule(**_fields(rule)) for rule in parsed.rules))
+    return Rulebook(
+        parsed.version,
+        tuple(Rule(**_fields(rule)) for rule in parsed.rules),
+        tuple(Substitute(**_fields(each)) for each in parsed.substitutes),
+    )
 
 
 def profiles(rulebook: Rulebook, trigger: Trigger) -> list[str]:
-    """Every profile that a route of this trigger may need: what to ask of intake."""
-    return sorted({rule.profile for rule in rulebook.rules if rule.trigger is trigger})
+    """Every profile that each route of this trigger needs: what to ask of intake at first."""
+    return sorted(
+        {
+            rule.profile
+            for rule in rulebook.of(trigger, Stage.RECEIVED)
+            if rule.effect is Effect.NOTICE and not rule.when
+        }
+    )
 
 
-def _fields(rule: _Rule) -> dict[str, Any]:
-    return {name: getattr(rule, name) for name in type(rule).model_fields}
+def further_profiles(
+    rulebook: Rulebook, trigger: Trigger, stage: Stage, children: Iterable[ChildFacts]
+) -> list[str]:
+    """What these children's facts call for beyond that. Nothing is fetched that nobody is sent."""
+    facts = list(children)
+    wanted = {
+        rule.profile
+        for rule in rulebook.of(trigger, stage)
+        if rule.effect is Effect.NOTICE and any(rule.fits(child) for child in facts)
+    }
+    return sorted(wanted.difference(profiles(rulebook, trigger)))
+
+
+def _always(rule: _Rule, role: Role) -> bool:
+    """Whether it tells the role of every child at once."""
+    return (
+        rule.role is role
+        and rule.stage is Stage.RECEIVED
+        and rule.effect is Effect.NOTICE
+        and not rule.when
+    )
+
+
+def _fields(each: _Rule | _Substitute) -> dict[str, Any]:
+    return {name: getattr(each, name) for name in type(each).model_fields}
 
 
 def _first(error: ValidationError) -> str:

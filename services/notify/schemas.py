@@ -1,8 +1,17 @@
 """What the HTTP API answers."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.notify.facts import NATION_TOWNS, ImplicatedKind, PlaceKind
+from services.notify.facts_read import Facts, ImplicatedFacts, PlaceFacts
+from services.notify.towns import judicial_districts
+from shared.contracts.base import OpaqueId
+from shared.contracts.codes import Trigger
+from shared.runtime.errors import Wrong
 
 
 class _Answer(BaseModel):
@@ -63,3 +72,150 @@ class WatermarkOut(_Answer):
     sequences: dict[str, int]
     """By referral asked for, the last event emitted on topic notices; 0 for none. Whoever has
     folded that many is missing nothing that had happened by `now`."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AssertedGround(StrEnum):
+    """Why an agency must learn nothing. Codes alone: a story would be personal data."""
+
+    OFFICER_IMPLICATED = "officer_implicated"
+    RELATIVE_IMPLICATED = "relative_implicated"
+    EMPLOYEE_IMPLICATED = "employee_implicated"
+    RECUSAL = "recusal"
+    OTHER = "other"
+
+
+class ConflictIn(_Body):
+    """`child_id` left out: in every child's matter."""
+
+    agency_id: OpaqueId
+    child_id: OpaqueId | None = None
+    ground: AssertedGround
+
+
+class ConflictOut(_Answer):
+    """A conflict and whom it holds. It holds until `lifted_at`."""
+
+    assertion_id: str
+    referral_id: str
+    child_id: str | None
+    agency_ids: list[str]
+    ground: str
+    asserted_by: str
+    asserted_at: datetime
+    lift_asked_by: str | None
+    lift_asked_at: datetime | None
+    lifted_by: str | None
+    lifted_at: datetime | None
+
+
+class ConflictsOut(_Answer):
+    referral_id: str
+    conflicts: list[ConflictOut]
+
+
+class ExplainedOut(_Answer):
+    """One leg in words."""
+
+    child_id: str
+    fate: str
+    """told, stands_in, refused, suppressed, review or ask."""
+    role: str
+    recipient: str | None
+    rule: str | None
+    citation: str | None
+    profile: str | None
+    form: str | None
+    sentence: str
+
+
+class LegOut(_Answer):
+    """One leg of a stored referral, by the rules and the directory that chose it."""
+
+    notice_id: str
+    child_id: str
+    version: int
+    fate: str
+    state: str
+    role: str
+    recipient: str | None
+    rule: str
+    citation: str | None
+    authority: str | None
+    profile: str | None
+    fields: list[str]
+    rules_version: str
+    directory_version: int
+    sentence: str
+
+
+class RoutingOut(_Answer):
+    referral_id: str
+    legs: list[LegOut]
+
+
+def _town(name: str) -> str:
+    if name not in judicial_districts():
+        raise Wrong("must be one of Connecticut's 169 towns, spelled as in the town list")
+    return name
+
+
+def _nation(code: str) -> str:
+    if code not in NATION_TOWNS and code != "other":
+        raise Wrong("must be a code of intake's list tribal_nation")
+    return code
+
+
+Town = Annotated[str, AfterValidator(_town)]
+
+
+class PlaceIn(PlaceFacts):
+    """As intake's incident_places, without what routing does not look at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: PlaceKind
+    town: Town | None = None
+    nation: Annotated[str, AfterValidator(_nation)] | None = None
+
+
+class ImplicatedIn(ImplicatedFacts):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: ImplicatedKind
+
+
+class FactsIn(Facts):
+    """A child that does not exist. There is no field for a name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    residence_town: Town | None = None
+    incident_towns: tuple[Town, ...] = Field((), max_length=20)
+    incident_places: tuple[PlaceIn, ...] = Field((), max_length=20)
+    implicated: tuple[ImplicatedIn, ...] = Field((), max_length=10)
+
+
+class WhatIfIn(_Body):
+    """A hypothetical referral. Nothing of it is kept or logged."""
+
+    trigger: Trigger = Trigger.CARELINE
+    received_at: AwareDatetime | None = None
+    """Now, when it is left out: police may be on duty by the hour."""
+    children: tuple[FactsIn, ...] = Field(min_length=1, max_length=20)
+    conflicts: tuple[OpaqueId, ...] = Field((), max_length=20)
+    """Agencies of which a conflict is asserted."""
+
+
+class WhatIfOut(_Answer):
+    """Who would be told, at once and later. Children are numbered: `child_1` …"""
+
+    rules_version: str
+    directory_version: int
+    received: list[ExplainedOut]
+    if_accepted: list[ExplainedOut]
+    if_consult_shared: list[ExplainedOut]
+    questions: list[str]

@@ -1,13 +1,13 @@
-"""All SQL of planning, and of what the API shows. Nothing here commits."""
+"""All SQL of planning, and of what the API says of the service. Nothing here commits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 
 from services.notify import models
 from services.notify.drafting import Draft, Occasion
+from services.notify.facts import Asserted
 from services.notify.planning import DeliveryState, Earlier
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
@@ -20,18 +20,25 @@ _PLANS = models.plans.fullname
 
 
 _TAKE_PLANS = text(
-    f"INSERT INTO {_PLANS} (referral_id, version, rules_version, directory_version, planned_at) "
+    f"INSERT INTO {_PLANS} AS made "
+    "(referral_id, version, rules_version, directory_version, planned_at) "
     "SELECT n.* FROM unnest(CAST(:referral_ids AS text[]), CAST(:versions AS integer[]), "
     "CAST(:rules AS text[]), CAST(:directories AS integer[]), CAST(:nows AS timestamptz[])) "
     "AS n(referral_id, version, rules_version, directory_version, planned_at) "
     f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
     "AND p.version > n.version) ORDER BY n.referral_id "
-    "ON CONFLICT DO NOTHING RETURNING referral_id"
+    "ON CONFLICT DO NOTHING RETURNING referral_id, "
+    "(SELECT json_agg(json_build_array(c.agency_id, c.child_id)) "
+    f"FROM {models.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
+    "AND c.lifted_at IS NULL) AS conflicts"
 )
 
 
-async def take_plans(session: Session, occasions: Sequence[Occasion]) -> set[str]:
-    """Record which versions are planned now; the referrals of those recorded.
+async def take_plans(
+    session: Session, occasions: Sequence[Occasion]
+) -> dict[str, frozenset[Asserted]]:
+    """Record which versions are planned now; the referrals of those recorded, each with the
+    conflicts that persons have asserted.
 
     Left out is a version that, or one after which, has been planned before.
     """
@@ -45,7 +52,9 @@ async def take_plans(session: Session, occasions: Sequence[Occasion]) -> set[str
             "nows": [each.now for each in occasions],
         },
     )
-    return set(taken.scalars())
+    return {
+        row.referral_id: frozenset(Asserted(*pair) for pair in row.conflicts or ()) for row in taken
+    }
 
 
 async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Earlier]:
@@ -91,15 +100,14 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
     ]
 
 
-async def child_keys(session: Session, referral_ids: Sequence[str]) -> dict[str, WrappedKey]:
-    """The data keys of the children whom these referrals have told of so far."""
+async def child_keys(session: Session, child_ids: Sequence[str]) -> dict[str, WrappedKey]:
+    """The data keys that these children have so far."""
     rows = await session.execute(
         text(
             f"SELECT child_id, kek_version, wrapped FROM {models.child_keys.fullname} "
-            f"WHERE child_id IN (SELECT child_id FROM {_NOTICES} "
-            "WHERE referral_id = ANY(:referral_ids))"
+            "WHERE child_id = ANY(:child_ids)"
         ),
-        {"referral_ids": referral_ids},
+        {"child_ids": list(child_ids)},
     )
     return {row.child_id: WrappedKey(row.kek_version, row.wrapped) for row in rows}
 
@@ -132,49 +140,6 @@ async def supersede(session: Session, drafts: Sequence[Draft], now: datetime) ->
             "waits": [waits for _, _, waits in replaced],
         },
     )
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeStatus:
-    """One leg of a referral as the API shows it."""
-
-    notice_id: str
-    child_id: str
-    role: str
-    recipient: str | None
-    because: str
-    version: int
-    kind: str
-    state: str
-    reason: str | None
-    attempts: int
-    planned_at: datetime
-    delivered_at: datetime | None
-
-
-async def referral_notices(
-    session: Session, referral_id: str, agency_id: str | None
-) -> list[NoticeStatus]:
-    """Every leg, refused ones too, oldest version first; of one agency only, if one is named."""
-    rows = await session.execute(
-        text(
-            "SELECT n.notice_id, n.child_id, n.role, a.name AS recipient, n.because, n.version, "
-            "n.kind, d.state, NULL AS reason, d.attempts, n.planned_at, d.delivered_at "
-            f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
-            f"JOIN {models.agencies.fullname} a ON a.agency_id = n.agency_id "
-            "WHERE n.referral_id = :referral_id "
-            "AND (CAST(:agency_id AS text) IS NULL OR n.agency_id = :agency_id) "
-            "UNION ALL "
-            "SELECT r.notice_id, r.child_id, r.role, a.name, r.because, r.version, r.kind, "
-            "'refused', r.reason, 0, r.refused_at, NULL "
-            f"FROM {models.refusals.fullname} r "
-            f"LEFT JOIN {models.agencies.fullname} a ON a.agency_id = r.agency_id "
-            "WHERE r.referral_id = :referral_id AND CAST(:agency_id AS text) IS NULL "
-            "ORDER BY version, child_id, role, notice_id"
-        ),
-        {"referral_id": referral_id, "agency_id": agency_id},
-    )
-    return [NoticeStatus(**dict(row)) for row in rows]
 
 
 async def oldest_unrelayed(session: Session) -> datetime | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.notify.fanout import Refused
 from services.notify.outcomes import Obstacle
+from services.notify.routes import Matter, Refused
 from shared.contracts.codes import RefusalReason
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 
@@ -19,6 +19,9 @@ class TaskKind(StrEnum):
     CANNOT_SEND = "cannot_send"
     UNREACHABLE = "unreachable"
     NOT_ACCEPTED = "not_accepted"
+    CONFLICT = "conflict"
+    UNNAMED = "unnamed_implicated"
+    QUESTION = "routing_question"
     DIRECTORY_CHANGED = "directory_changed"
 
 
@@ -95,6 +98,38 @@ def unresolved_town(referral_id: str, child_id: str) -> NewTask:
         "referral."
     )
     return NewTask(TaskKind.UNRESOLVED_TOWN, child_id, referral_id, detail)
+
+
+def conflict(referral_id: str, agency_id: str) -> NewTask:
+    """An agency is left out, silently. One task per referral and agency."""
+    detail = (
+        f"Agency {agency_id} would be told of this referral and has a conflict of interest: it is "
+        "told nothing, sees nothing, and must not be asked. See who stands in for it (GET "
+        "/v1/referrals/…/routing) and make sure that they are enough."
+    )
+    return NewTask(TaskKind.CONFLICT, f"{referral_id} {agency_id}", referral_id, detail)
+
+
+def lifted(referral_id: str, agency_id: str, conflict_id: str) -> NewTask:
+    detail = (
+        f"The conflict of agency {agency_id} was lifted. It has not been told what it missed: have "
+        "the referral amended, and the next version reaches it."
+    )
+    return NewTask(TaskKind.CONFLICT, conflict_id, referral_id, detail)
+
+
+def unnamed(referral_id: str, child_id: str) -> NewTask:
+    detail = (
+        f"Somebody of a public agency is implicated in the matter of child {child_id}, and the "
+        "agency is not named as the directory has it, so every agency of that kind is left out. "
+        "Find out which it is and have the referral amended."
+    )
+    return NewTask(TaskKind.UNNAMED, child_id, referral_id, detail)
+
+
+def question(referral_id: str, matter: Matter) -> NewTask:
+    detail = f"{matter.because} (child {matter.child_id}). The answer decides whom to tell."
+    return NewTask(TaskKind.QUESTION, f"{matter.rule} {matter.child_id}", referral_id, detail)
 
 
 def directory_changed(

@@ -7,10 +7,11 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import directory_store, store
+from services.notify import conflict_store, directory_store, store
 from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
+from services.notify.conflict_api import conflict_router
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
@@ -23,10 +24,13 @@ from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
 from services.notify.proposals import Proposables, ProposalKind
+from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
 from services.notify.sender import AiohttpSender
 from services.notify.settings import NotifySettings
 from services.notify.signing import Signer
+from services.notify.substitution import Substitutes
+from services.notify.substitution_loop import substituting
 from shared.contracts.base import Source, Topic
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
@@ -166,7 +170,12 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api = create_app(
         "Hartline notify", parts.verifier, readiness=readiness, development=development
     )
+    directories = Directories(samples=development)
+    rulebook = load_rulebook()
+    substitutes = Substitutes(directories, rulebook, parts.clerk, emitting.outbox)
     api.include_router(router(db))
+    api.include_router(routing_router(db, directories, rulebook))
+    api.include_router(conflict_router(db, directories, substitutes))
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
     postroom = Postroom(parts.sealer, parts.signer)
@@ -174,7 +183,7 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
-        "work": work_role(db, consuming),
+        "work": substituting(db, substitutes, work_role(db, consuming)),
         "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
         "relay": emitting.relay,
     }
@@ -186,7 +195,8 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
             waiting = await emitting.ages(session) | await consuming.ages(session)
-            return waiting | await store.ages(session)
+            waiting |= await store.ages(session)
+            return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)
     ages.add(read)

@@ -20,7 +20,7 @@ class Trigger(StrEnum):
 
 
 class Role(StrEnum):
-    """The part a recipient plays in a DCF-737 route."""
+    """The part a recipient plays in a route."""
 
     LOCAL_LAW_ENFORCEMENT = "local_law_enforcement"
     HART_LEAD_STATEWIDE = "hart_lead_statewide"
@@ -28,6 +28,14 @@ class Role(StrEnum):
     FBI = "fbi"
     CHIEF_STATES_ATTORNEY = "chief_states_attorney"
     MDT = "mdt"
+    REGIONAL_OFFICE = "regional_office"
+    SIU = "siu"
+    """Special Investigative Unit, where the department's own are implicated."""
+    INTERSTATE_COMPACT = "interstate_compact"
+    ELIGIBILITY_COORDINATOR = "eligibility_coordinator"
+    NCMEC = "ncmec"
+    LICENSING = "licensing"
+    EDUCATION = "education"
 
 
 class NoticeKind(StrEnum):

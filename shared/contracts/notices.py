@@ -83,3 +83,22 @@ class NoticesSuperseded(EventData):
     superseded_by: int = Field(ge=2, description="The referral version that takes their place.")
     superseded_at: Instant
     notices: tuple[SupersededNotice, ...] = Field(min_length=1)
+
+
+class LeftNotice(_Leg):
+    version: int = Field(ge=1)
+
+
+class NoticesRerouted(EventData):
+    """A plan of its own beside a version's plan: some recipients are no longer told, and others
+    are, or count for their role. It never says why."""
+
+    topic: ClassVar[Topic] = Topic.NOTICES
+    type: ClassVar[str] = "hartline.notices.rerouted.v1"
+
+    version: int = Field(ge=1)
+    rules_version: str
+    directory_version: int
+    rerouted_at: Instant
+    left: tuple[LeftNotice, ...] = Field(min_length=1)
+    notices: tuple[PlannedNotice, ...]

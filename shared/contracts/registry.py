@@ -14,6 +14,7 @@ from shared.contracts.notices import (
     NoticesDelivered,
     NoticesPlanned,
     NoticesRefused,
+    NoticesRerouted,
     NoticesSuperseded,
 )
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
@@ -25,6 +26,7 @@ EVENTS: tuple[type[EventData], ...] = (
     NoticesRefused,
     NoticesDelivered,
     NoticesSuperseded,
+    NoticesRerouted,
     ClockBreached,
     BreachCorrected,
     DisclosuresAttempted,

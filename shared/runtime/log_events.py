@@ -40,6 +40,7 @@ EVENTS: dict[str, frozenset[str]] = {
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
+        "substitutes_not_planned": "error",
         "directory_turned": "version",
         "directory_not_turned": "error",
         "claim_failed": "error where",

@@ -49,6 +49,7 @@ def test_every_age_has_a_rule() -> None:
         "delivery",
         "attempt",
         "task",
+        "substitution",
         "proposal",
         "clock",
         "audit_unsequenced",

@@ -17,6 +17,7 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/audit/api.py:routes": "its body is the routes, each a function of its own",
     "services/intake/api.py:routes": "its body is the routes, each a function of its own",
     "services/notify/api.py:router": "its body is the routes, each a function of its own",
+    "services/notify/conflict_api.py:conflict_router": "its body is the routes",
     "services/notify/directory_api.py:directory_router": "its body is the routes",
     "services/notify/proposal_api.py:proposal_router": "its body is the routes",
     "services/notify/outcome_store.py:record": "one statement of SQL",

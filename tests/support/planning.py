@@ -47,6 +47,7 @@ _PROFILES = {
     "hart_lead_statewide": "hart",
     "hart_director": "hart",
     "mdt_member": "mdt",
+    "ncmec": "ncmec",
 }
 
 
@@ -118,6 +119,8 @@ class Child:
     towns: tuple[str, ...] = ("Ansonia",)
     home: str | None = None
     ht_type: HtType = HtType.SEX
+    facts: dict[str, object] = field(default_factory=dict)
+    """Further facts, as intake sends them."""
 
 
 @dataclass
@@ -128,12 +131,13 @@ class Planning:
     intake: FakeIntake = field(default_factory=FakeIntake)
     directories: Directories = field(default_factory=lambda: Directories(samples=True))
     now: datetime = NOW
+    clerk: Clerk = field(default_factory=lambda: CLERK)
 
     @property
     def handler(self) -> PlanReferral:
         outbox = Outbox(OUTBOX, Source.NOTIFY)
         return PlanReferral(
-            self.intake, load_rulebook(), self.directories, CLERK, outbox, lambda: self.now
+            self.intake, load_rulebook(), self.directories, self.clerk, outbox, lambda: self.now
         )
 
     def announce(
@@ -233,7 +237,7 @@ def _projection(data: ReferralReceived | ReferralAmended, children: Sequence[Chi
     def copies(child: Child) -> dict[str, object]:
         return {
             profile: {"name": child.name, "parents": [{"name": f"for {profile}"}]}
-            for profile in ("law_enforcement", "prosecution", "hart", "mdt")
+            for profile in ("law_enforcement", "prosecution", "hart", "mdt", "ncmec")
         }
 
     return Projection.model_validate(
@@ -251,6 +255,7 @@ def _projection(data: ReferralReceived | ReferralAmended, children: Sequence[Chi
                         "ht_type": child.ht_type,
                         "residence_town": child.home,
                         "incident_towns": child.towns,
+                        **child.facts,
                     },
                     "copies": copies(child),
                 }

@@ -17,7 +17,8 @@ from services.notify.consumer import PlanReferral
 from services.notify.deliver import Limits
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
-from services.notify.intake_client import Facts, ProjectedChild, Projection
+from services.notify.facts_read import Facts
+from services.notify.intake_client import ProjectedChild, Projection
 from services.notify.outcome_store import record
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.recorder import Recorder

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services.notify import models, store
 from services.notify.copies import open_copy
 from services.notify.directory import Directories
+from services.notify.facts_read import FACTS
 from shared.contracts.codes import Trigger
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused, NoticesSuperseded
@@ -57,7 +58,7 @@ async def test_p3_each_recipient_is_frozen_with_rule_rules_and_directory(
     assert police["rule"] == "careline.local_police"
     assert police["because"] == "Example Agency 0: incident town, CGS 17a-101b(c)"
     assert police["authority"] == "CGS 17a-101b(c); CGS 17a-28"
-    assert (police["rules_version"], police["directory_version"]) == ("2026-1", 1)
+    assert (police["rules_version"], police["directory_version"]) == ("2026-2", 1)
     with pytest.raises(PostgresError, match=r"permission denied|append-only"):
         async with planning.db.transaction() as session:
             await session.execute(text("UPDATE notify.notices SET agency_id = agency_id"))
@@ -85,11 +86,13 @@ async def test_p4_and_p5_a_copy_is_sealed_under_its_childs_own_key(planning: Pla
     }
     names = {one.child_id: one.name, two.child_id: two.name}
     copies = await planning.rows(models.copies)
-    assert len(copies) == 2 * 4
+    assert len(copies) == 2 * (4 + 1), "four profiles and the facts, of two children"
     for row in copies:
         child_id, profile = row["child_id"], row["profile"]
         copy = open_copy(support.SEALER, keys[child_id], child_id, 1, profile, row["sealed"])
-        assert copy == {"name": names[child_id], "parents": [{"name": f"for {profile}"}]}
+        facts = {"ht_type": "sex", "incident_towns": ["Ansonia"]}
+        seen = {"name": names[child_id], "parents": [{"name": f"for {profile}"}]}
+        assert copy == (facts if profile == FACTS else seen)
 
 
 async def test_p5_no_table_holds_a_name_or_a_town_of_the_child(planning: Planning) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.intake.documents import Document
 from services.intake.projections import facts, load_profiles, paths, project
+from services.notify.rulebook import load_rulebook
 from shared.runtime.errors import Misconfigured
 
 ALL = sorted(paths(Document))
@@ -69,8 +70,8 @@ def test_only_law_enforcement_is_told_what_endangers_officers() -> None:
     assert told == ["law_enforcement"]
 
 
-def test_the_profiles_are_those_that_the_sample_directory_names() -> None:
-    assert set(PROFILES) == {"law_enforcement", "prosecution", "hart", "mdt"}
+def test_the_profiles_are_those_that_the_routing_rules_send() -> None:
+    assert set(PROFILES) == {rule.profile for rule in load_rulebook().rules if rule.profile}
 
 
 def test_what_says_nothing_is_left_out() -> None:

@@ -3,14 +3,16 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.fanout import ChildFacts, Recipient, Refused, Route, route
+from services.notify.facts import ChildFacts, ReferralFacts
+from services.notify.fanout import route as route_referral
+from services.notify.routes import Recipient, Refused, Route
 from services.notify.rulebook import MANDATED, load_rulebook
 from services.notify.towns import judicial_districts
 from shared.contracts.codes import HtType, Role, Trigger
@@ -20,6 +22,7 @@ T = TypeVar("T")
 RULES = load_rulebook()
 TOWNS = ("Ansonia", "Derby", "Warren", "Putnam", "Hartford", "Windham")
 DAY = date(2026, 3, 3)
+NOW = datetime(2026, 3, 3, 14, 0, tzinfo=UTC)
 PROFILES = ("law_enforcement", "prosecution", "hart", "mdt")
 
 days = st.integers(-3, 3).map(lambda n: DAY + timedelta(days=n))
@@ -66,6 +69,10 @@ triggers = st.sampled_from(Trigger)
 FEW = settings(max_examples=50, deadline=None)
 
 
+def route(trigger: Trigger, children: Sequence[ChildFacts], directory: Directory) -> Route:
+    return route_referral(ReferralFacts(trigger, NOW, tuple(children)), directory, RULES, NOW)
+
+
 def _legs(found: Route) -> list[Recipient | Refused]:
     return [*found.recipients, *found.refused]
 
@@ -75,9 +82,9 @@ def _legs(found: Route) -> list[Recipient | Refused]:
 def test_the_order_of_children_and_agencies_does_not_matter(
     trigger: Trigger, children: list[ChildFacts], directory: Directory, shuffle: random.Random
 ) -> None:
-    expected = route(trigger, children, directory, RULES, DAY)
+    expected = route(trigger, children, directory)
     mixed = replace(directory, agencies=_shuffled(directory.agencies, shuffle))
-    assert route(trigger, _shuffled(children, shuffle), mixed, RULES, DAY) == expected
+    assert route(trigger, _shuffled(children, shuffle), mixed) == expected
 
 
 def _shuffled(items: Sequence[T], shuffle: random.Random) -> tuple[T, ...]:
@@ -92,7 +99,7 @@ def test_p3_nobody_is_told_without_authority_in_force_and_an_encrypted_channel(
     trigger: Trigger, children: list[ChildFacts], directory: Directory
 ) -> None:
     agencies = {agency.agency_id: agency for agency in directory.agencies}
-    for recipient in route(trigger, children, directory, RULES, DAY).recipients:
+    for recipient in route(trigger, children, directory).recipients:
         agency = agencies[recipient.agency_id]
         assert agency.authority
         assert agency.authority_from is not None
@@ -107,7 +114,7 @@ def test_p3_nobody_is_told_without_authority_in_force_and_an_encrypted_channel(
 def test_p3_every_mandated_role_of_every_child_has_a_recipient_or_a_refusal(
     trigger: Trigger, children: list[ChildFacts], directory: Directory
 ) -> None:
-    found = route(trigger, children, directory, RULES, DAY)
+    found = route(trigger, children, directory)
     legs = {(leg.child_id, leg.role) for leg in _legs(found)}
     assert legs == {(child.child_id, role) for child in children for role in MANDATED[trigger]}
 
@@ -117,7 +124,7 @@ def test_p3_every_mandated_role_of_every_child_has_a_recipient_or_a_refusal(
 def test_an_agency_is_told_at_most_once_about_a_child(
     trigger: Trigger, children: list[ChildFacts], directory: Directory
 ) -> None:
-    found = route(trigger, children, directory, RULES, DAY)
+    found = route(trigger, children, directory)
     legs = [each.leg for each in _legs(found) if each.agency_id is not None]
     assert len(legs) == len(set(legs))
 
@@ -127,9 +134,9 @@ def test_an_agency_is_told_at_most_once_about_a_child(
 def test_a_childs_route_does_not_depend_on_the_other_children(
     trigger: Trigger, children: list[ChildFacts], directory: Directory
 ) -> None:
-    together = route(trigger, children, directory, RULES, DAY)
+    together = route(trigger, children, directory)
     for child in children:
-        alone = route(trigger, [child], directory, RULES, DAY)
+        alone = route(trigger, [child], directory)
         mine = tuple(r for r in together.recipients if r.child_id == child.child_id)
         assert alone.recipients == mine
 
@@ -139,7 +146,7 @@ def test_a_childs_route_does_not_depend_on_the_other_children(
 def test_without_a_town_that_is_policed_a_person_is_asked(
     trigger: Trigger, children: list[ChildFacts], directory: Directory
 ) -> None:
-    found = route(trigger, children, directory, RULES, DAY)
+    found = route(trigger, children, directory)
     for child in children:
         if not any(directory.police_of(town) for town in child.towns):
             assert child.child_id in found.unresolved
@@ -151,12 +158,12 @@ def test_an_agency_whose_authority_lapses_only_leaves_the_recipients(
     trigger: Trigger, children: list[ChildFacts], directory: Directory
 ) -> None:
     """Nobody is told in its place, and nobody else is told less: it moves to the refused."""
-    before = route(trigger, children, directory, RULES, DAY)
+    before = route(trigger, children, directory)
     for lapsed in directory.agencies:
         agencies = tuple(
             replace(a, authority=None) if a is lapsed else a for a in directory.agencies
         )
-        after = route(trigger, children, replace(directory, agencies=agencies), RULES, DAY)
+        after = route(trigger, children, replace(directory, agencies=agencies))
         gone = set(before.recipients) - set(after.recipients)
         assert set(after.recipients) <= set(before.recipients)
         assert {recipient.agency_id for recipient in gone} <= {lapsed.agency_id}

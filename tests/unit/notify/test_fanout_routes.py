@@ -1,17 +1,20 @@
 """Who is told, and why, for the shapes that a child's towns can take."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.fanout import ChildFacts, Recipient, Route, route
+from services.notify.facts import ChildFacts, ReferralFacts
+from services.notify.fanout import route
+from services.notify.routes import Recipient, Route
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import judicial_districts
 from shared.contracts.codes import HtType, RefusalReason, Role, Trigger
 
 TODAY = date(2026, 3, 3)
+NOW = datetime(2026, 3, 3, 14, 0, tzinfo=UTC)
 RULES = load_rulebook()
 
 
@@ -64,7 +67,7 @@ def child(*incident: str, home: str | None = None, ht: HtType = HtType.SEX) -> C
 def routed(
     facts: ChildFacts, agencies: Directory | None = None, trigger: Trigger = Trigger.CARELINE
 ) -> Route:
-    return route(trigger, [facts], agencies or directory(), RULES, TODAY)
+    return route(ReferralFacts(trigger, NOW, (facts,)), agencies or directory(), RULES, NOW)
 
 
 def told(found: Route, role: Role | None = None) -> set[str]:
@@ -76,6 +79,8 @@ def reasons(found: Route) -> dict[str, str]:
 
 
 def test_the_five_of_the_careline_route_are_told_and_nobody_else() -> None:
+    """`careline.local_police`, `careline.hart_lead`, `careline.fbi`,
+    `careline.chief_states_attorney`, `careline.mdt`."""
     found = routed(child("Ansonia"))
     assert told(found) == {a.agency_id for a in (ANSONIA, LEAD, FBI, CSA, MILFORD)}
     assert found.refused == ()
@@ -83,6 +88,8 @@ def test_the_five_of_the_careline_route_are_told_and_nobody_else() -> None:
 
 
 def test_the_ongoing_worker_route_has_the_director_in_place_of_the_lead() -> None:
+    """`ongoing.local_police`, `ongoing.hart_director`, `ongoing.fbi`,
+    `ongoing.chief_states_attorney`, `ongoing.mdt`."""
     found = routed(child("Ansonia"), trigger=Trigger.ONGOING_WORKER)
     assert told(found) == {a.agency_id for a in (ANSONIA, DIRECTOR, FBI, CSA, MILFORD)}
 
@@ -103,8 +110,12 @@ def test_police_of_the_incident_and_of_the_residence_town_are_both_told() -> Non
     assert told(found, police) == {ANSONIA.agency_id, DERBY.agency_id}
 
 
-def test_the_mdt_is_that_of_the_incident_town_and_only_without_one_that_of_the_residence() -> None:
-    assert told(routed(child("Ansonia", home="Warren")), Role.MDT) == {MILFORD.agency_id}
+def test_the_mdt_of_the_incident_leads_and_that_of_the_residence_takes_part() -> None:
+    found = routed(child("Ansonia", home="Warren"))
+    assert told(found, Role.MDT) == {MILFORD.agency_id, LITCHFIELD.agency_id}
+    assert reasons(found)[LITCHFIELD.agency_id] == (
+        "MDT Litchfield: judicial district of the residence town, as participant, CGS 17a-106a"
+    )
     assert told(routed(child(home="Warren")), Role.MDT) == {LITCHFIELD.agency_id}
 
 
@@ -128,8 +139,12 @@ def test_a_town_that_nobody_on_file_polices_is_unresolved_and_never_drops_the_du
     assert found.unresolved == ("chd_one",)
 
 
-def test_labour_trafficking_is_told_without_the_citation_of_the_twelve_hours() -> None:
-    found = routed(child("Ansonia", ht=HtType.LABOR))
+@pytest.mark.parametrize("trigger", Trigger)
+def test_labour_trafficking_is_told_without_the_citation_of_the_twelve_hours(
+    trigger: Trigger,
+) -> None:
+    """`careline.local_police.labor`, `ongoing.local_police.labor`."""
+    found = routed(child("Ansonia", ht=HtType.LABOR), trigger=trigger)
     police = next(r for r in found.recipients if r.role is Role.LOCAL_LAW_ENFORCEMENT)
     assert police.authority == "DCF Policy 21-14; CGS 17a-28"
     assert "17a-101b" not in police.because
@@ -186,7 +201,8 @@ def test_each_child_has_its_own_recipients() -> None:
         ChildFacts("chd_b", HtType.SEX, None, frozenset({"Derby"})),
         ChildFacts("chd_a", HtType.SEX, None, frozenset({"Ansonia"})),
     ]
-    found = route(Trigger.CARELINE, children, directory(), RULES, TODAY)
+    referral = ReferralFacts(Trigger.CARELINE, NOW, tuple(children))
+    found = route(referral, directory(), RULES, NOW)
     police = [
         (r.child_id, r.agency_id) for r in found.recipients if r.role is Role.LOCAL_LAW_ENFORCEMENT
     ]

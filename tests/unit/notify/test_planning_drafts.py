@@ -9,6 +9,8 @@ from services.notify.agencies import Agency, Directory, Kind
 from services.notify.commitment import Committer
 from services.notify.copies import open_copy
 from services.notify.drafting import Clerk, Draft, Occasion, PlanRows, draft, field_names
+from services.notify.facts import ReferralFacts
+from services.notify.facts_read import FACTS
 from services.notify.fanout import route
 from services.notify.intake_client import Projection
 from services.notify.plan_events import events, tasks_for
@@ -82,11 +84,12 @@ def projection() -> Projection:
 
 def drafted(*lapsed: Kind) -> tuple[Draft, PlanRows]:
     fetched, agencies = projection(), directory(*lapsed)
-    facts = [child.routing for child in fetched.children]
-    routed = route(Trigger.CARELINE, facts, agencies, load_rulebook(), NOW.date())
+    facts = tuple(child.routing for child in fetched.children)
+    referral = ReferralFacts(Trigger.CARELINE, NOW, facts)
+    routed = route(referral, agencies, load_rulebook(), NOW)
     plan = plan_version(routed, [], agencies, NOW.date())
     occasion = Occasion(REFERRAL, 1, "2026-1", agencies.version, NOW)
-    made = draft(plan, routed.unresolved, occasion)
+    made = draft(plan, routed, occasion)
     return made, Clerk(SEALER, COMMITTER).rows(made, fetched, {})
 
 
@@ -110,9 +113,9 @@ def test_p4_a_notice_leads_to_its_own_profiles_copy_of_its_own_child_and_no_othe
 
 
 def test_a_copy_is_sealed_once_per_child_and_profile_however_many_read_it() -> None:
-    """Police and FBI share a profile."""
+    """Police and FBI share a profile; the facts that routing had lie beside the copies."""
     _, rows = drafted()
-    assert len(rows.copies) == 2 * 4
+    assert len(rows.copies) == 2 * (4 + 1)
     assert len(rows.child_keys) == 2
 
 
@@ -173,4 +176,4 @@ def test_a_plan_with_nobody_to_tell_is_still_said() -> None:
     assert isinstance(planned, NoticesPlanned)
     assert planned.notices == ()
     assert not rows.notices
-    assert not rows.child_keys
+    assert {row["profile"] for row in rows.copies} == {FACTS}

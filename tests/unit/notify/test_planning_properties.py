@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.fanout import Recipient, Refused, Route
 from services.notify.planning import DeliveryState, Earlier, plan_version
+from services.notify.routes import Recipient, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 
 TODAY = date(2026, 3, 3)

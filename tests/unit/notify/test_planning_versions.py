@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.fanout import Recipient, Refused, Route
 from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
+from services.notify.routes import Recipient, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 
 TODAY = date(2026, 3, 3)

@@ -1,0 +1,114 @@
+"""Which agencies a rule finds for a child, and what ties each of them to it in words. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import assert_never
+
+from services.notify.agencies import Agency, Directory, Kind
+from services.notify.facts import ChildFacts, Place, PlaceKind
+from services.notify.rule import Rule, Selector
+
+Tied = tuple[Agency, str]
+"""An agency and its tie to the child. Never a town's name: it may be the secret."""
+
+INCIDENT, RESIDENCE = "incident town", "residence town"
+
+
+def choose(child: ChildFacts, rule: Rule, directory: Directory, at: datetime) -> list[Tied]:
+    """The agencies of a rule, each once. `at`: by which hour police that share a town share it,
+    where the hour of the incident is not known; the time of receipt, so that versions agree."""
+    match rule.select:
+        case Selector.POLICE_OF_TOWNS:
+            return once(_police(child, directory, at))
+        case Selector.MDT_OF_DISTRICT:
+            return once(_mdt(child, directory))
+        case Selector.OFFICE_OF_TOWNS:
+            assert rule.kind is not None
+            return once(_office(child, rule.kind, directory))
+        case Selector.STATEWIDE:
+            assert rule.kind is not None
+            return once((agency, "statewide") for agency in directory.of_kind(rule.kind))
+        case _:
+            assert_never(rule.select)
+
+
+def unresolved(child: ChildFacts, directory: Directory) -> bool:
+    """Whether a person must find out more before every police agency is known.
+
+    No town by which anybody may be told, or one that nobody on file polices. Not unresolved is a
+    child whose residence alone says who: what happened is known to have happened elsewhere, or
+    the residence is protected and another town is known.
+    """
+    if any(place.kind is PlaceKind.UNKNOWN for place in child.places) and not child.incident_towns:
+        return True
+    if child.address_confidential and not child.towns:
+        return not child.only_outside
+    return not child.towns or any(not directory.police_of(town) for town in child.towns)
+
+
+def once(chosen: Iterable[Tied]) -> list[Tied]:
+    """An agency that serves two towns of a child is told once, for both reasons."""
+    ordered = sorted(chosen, key=lambda pair: (pair[0].agency_id, pair[1]))
+    merged = []
+    for _, pairs in groupby(ordered, key=lambda pair: pair[0].agency_id):
+        each = list(pairs)
+        merged.append((each[0][0], " and ".join(dict.fromkeys(word for _, word in each))))
+    return merged
+
+
+def _police(child: ChildFacts, directory: Directory, at: datetime) -> Iterator[Tied]:
+    """The duty is never dropped: while a town is unresolved the State Police are told as well."""
+    placed = {place.lies_in for place in child.places}
+    for place in child.places:
+        yield from _police_of_place(place, directory, at)
+    for town in child.incident_towns - placed:
+        yield from ((agency, INCIDENT) for agency in directory.police_of(town, at=at))
+    if child.home is not None:
+        yield from ((agency, RESIDENCE) for agency in directory.police_of(child.home, at=at))
+    if child.address_confidential:
+        yield from _statewide(directory, "in place of the residence town's police")
+    if unresolved(child, directory):
+        yield from _statewide(directory, "town unresolved")
+
+
+def _police_of_place(place: Place, directory: Directory, at: datetime) -> Iterator[Tied]:
+    town, at = place.lies_in, place.occurred_at or at
+    if place.kind is PlaceKind.TRIBAL_LAND:
+        yield from _statewide(directory, "felonies on tribal land")
+    if town is None:
+        return
+    found = directory.police_of(town, district=place.part, at=at)
+    word = "tribal land" if place.kind is PlaceKind.TRIBAL_LAND else INCIDENT
+    yield from ((agency, word) for agency in found)
+
+
+def _statewide(directory: Directory, word: str) -> Iterator[Tied]:
+    return ((agency, word) for agency in directory.statewide_police())
+
+
+def _mdt(child: ChildFacts, directory: Directory) -> Iterator[Tied]:
+    """The team of the incident leads; that of the residence takes part, and leads without one."""
+    incident = _incident(child)
+    for town in incident:
+        yield from ((agency, INCIDENT) for agency in directory.mdt_of(town))
+    if child.home is not None:
+        word = f"{RESIDENCE}, as participant" if incident else RESIDENCE
+        leading = {agency.agency_id for town in incident for agency in directory.mdt_of(town)}
+        for agency in directory.mdt_of(child.home):
+            if agency.agency_id not in leading:
+                yield agency, word
+
+
+def _incident(child: ChildFacts) -> frozenset[str]:
+    placed = (place.lies_in for place in child.places)
+    return child.incident_towns | frozenset(town for town in placed if town is not None)
+
+
+def _office(child: ChildFacts, kind: Kind, directory: Directory) -> Iterator[Tied]:
+    if child.home is not None:
+        return ((agency, RESIDENCE) for agency in directory.office_of(child.home, kind))
+    towns = _incident(child)
+    if not towns:
+        return ((agency, "town not known") for agency in directory.office_of("", kind))
+    return ((agency, INCIDENT) for town in towns for agency in directory.office_of(town, kind))

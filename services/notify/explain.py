@@ -1,0 +1,169 @@
+"""Routes in words, for a person who knows the policy. Pure; never a town's name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.notify.agencies import Directory
+from services.notify.legs import LegStatus
+from services.notify.routes import Matter, Recipient, Refused, Route, StandIn, Suppressed
+from services.notify.rule import Effect, Rulebook
+
+CONFLICT_OF_INTEREST = "conflict_of_interest"
+_AnyLeg = Recipient | Refused | Suppressed | StandIn | Matter
+
+
+class Fate(StrEnum):
+    """What becomes of a leg."""
+
+    TOLD = "told"
+    STANDS_IN = "stands_in"
+    REFUSED = "refused"
+    SUPPRESSED = "suppressed"
+    REVIEW = "review"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One leg and the sentence that explains it."""
+
+    child_id: str
+    fate: Fate
+    role: str
+    recipient: str | None
+    rule: str | None
+    citation: str | None
+    profile: str | None
+    form: str | None
+    sentence: str
+
+
+REASONS = {
+    "no_authority_on_file": "no authority on file permits telling it what this rule sends",
+    "authority_not_yet_in_force": "its authority is not yet in force",
+    "authority_expired": "its authority has expired",
+    "no_encryption_key": "it has no encrypted channel on file",
+    "no_agency_for_role": "nobody on file fits the role",
+}
+
+
+def explain(route: Route, directory: Directory, rulebook: Rulebook) -> list[Explained]:
+    """Every leg of a route, by child, in the order of the rules."""
+    citations = {rule.id: rule.citation for rule in rulebook.rules}
+    order = {rule.id: place for place, rule in enumerate(rulebook.rules)}
+    legs: list[_AnyLeg] = [*route.recipients, *route.refused, *route.suppressed]
+    legs += [*route.stand_ins, *route.matters]
+    found = [_leg(leg, directory, citations) for leg in legs]
+    return sorted(
+        found,
+        key=lambda each: (
+            each.child_id,
+            order.get(each.rule or "", len(order)),
+            each.role,
+            each.recipient or "",
+        ),
+    )
+
+
+def questions(route: Route) -> Iterator[str]:
+    """What a person must find out."""
+    for child_id in route.unresolved:
+        yield (
+            f"{child_id}: no police agency on file for every town, or no town is known. The State "
+            "Police are told in their place and the clock runs; a person finds the town."
+        )
+    for child_id in route.unnamed:
+        yield (
+            f"{child_id}: somebody of a public agency is implicated and the agency is not named "
+            "as the directory has it. Everyone of that kind is left out; a person finds out which."
+        )
+
+
+def _leg(
+    leg: _AnyLeg,
+    directory: Directory,
+    citations: dict[str, str],
+) -> Explained:
+    name = _name(leg, directory)
+    rule = None if isinstance(leg, StandIn) else leg.rule
+    return Explained(
+        child_id=leg.child_id,
+        fate=_fate(leg),
+        role=leg.role.value,
+        recipient=name,
+        rule=rule,
+        citation=citations.get(rule or ""),
+        profile=leg.profile if isinstance(leg, Recipient) else None,
+        form=leg.form.value if isinstance(leg, Recipient) else None,
+        sentence=_sentence(leg, name),
+    )
+
+
+def _name(leg: _AnyLeg, by: Directory) -> str | None:
+    if isinstance(leg, Matter) or leg.agency_id is None:
+        return None
+    agency = by.get(leg.agency_id)
+    return None if agency is None else agency.name
+
+
+def _fate(leg: _AnyLeg) -> Fate:
+    match leg:
+        case Recipient():
+            return Fate.TOLD
+        case Refused():
+            return Fate.REFUSED
+        case Suppressed():
+            return Fate.SUPPRESSED
+        case StandIn():
+            return Fate.STANDS_IN
+        case Matter():
+            return Fate.REVIEW if leg.effect is Effect.REVIEW else Fate.ASK
+
+
+def _sentence(leg: _AnyLeg, name: str | None) -> str:
+    match leg:
+        case Recipient():
+            return f"Told. {leg.because}. Sees the profile {leg.profile}, by {leg.authority}."
+        case Refused():
+            return f"Not told: {REASONS[leg.reason.value]}. {leg.because}."
+        case Suppressed():
+            return f"Not told: {leg.because}."
+        case StandIn():
+            return f"{name}: its own notice counts for {leg.role.value} too, in place of another."
+        case Matter():
+            return f"{leg.because}."
+
+
+def words(leg: LegStatus) -> str:
+    """A stored leg in words."""
+    if leg.reason == CONFLICT_OF_INTEREST:
+        return f"Not told: {leg.because}."
+    if leg.reason is not None:
+        return f"Not told: {REASONS.get(leg.reason, leg.reason)}. {leg.because}."
+    if leg.in_conflict:
+        held = "what it holds stays with it, and it gets nothing further"
+        return f"Stopped: a conflict of interest was asserted; {held}. {leg.because}."
+    sees = f"Sees {len(leg.fields)} fields of the profile {leg.profile}, by {leg.authority}"
+    if leg.profile is None:
+        sees = "Sees nothing but that its version is outdated"
+    also = f" It counts for {', '.join(leg.also)} too." if leg.also else ""
+    return f"{_HOW_FAR.get(leg.state, leg.state)}. {leg.because}. {sees}.{also}"
+
+
+_HOW_FAR = {
+    "pending": "To be told",
+    "blocked": "To be told once an earlier attempt has ended",
+    "attempting": "Being told",
+    "delivered": "Told",
+    "superseded": "Overtaken by a later version",
+    "refused": "Not told: the law no longer permitted it when it was due",
+    "closed": "Closed by a person",
+}
+
+
+def fate_of(leg: LegStatus) -> Fate:
+    """A stored leg's fate."""
+    if leg.reason == CONFLICT_OF_INTEREST or leg.in_conflict:
+        return Fate.SUPPRESSED
+    return Fate.REFUSED if leg.state == "refused" else Fate.TOLD

@@ -1,0 +1,54 @@
+"""All SQL of what the API shows of a referral's legs. Nothing here commits."""
+
+from sqlalchemy import text
+
+from services.notify import models
+from services.notify.legs import LegStatus
+from shared.runtime.db import Session
+
+_NOTICES = models.notices.fullname
+_DELIVERIES = models.deliveries.fullname
+_CONFLICTS = models.conflicts.fullname
+
+_MAY_HOLD = (
+    f"EXISTS (SELECT FROM {models.disclosures.fullname} s WHERE s.notice_id = n.notice_id "
+    f"AND NOT EXISTS (SELECT FROM {models.disclosure_outcomes.fullname} o "
+    "WHERE o.disclosure_id = s.disclosure_id AND o.outcome = 'failed')) "
+    f"OR EXISTS (SELECT FROM {models.disclosures.fullname} s "
+    f"JOIN {models.disclosure_outcomes.fullname} o USING (disclosure_id) "
+    "WHERE s.notice_id = n.notice_id AND o.outcome <> 'failed')"
+)
+_IN_CONFLICT = (
+    f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = n.referral_id "
+    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
+    "AND k.lifted_at IS NULL)"
+)
+_ROLES = (
+    f"ARRAY(SELECT role FROM {models.stand_ins.fullname} i "
+    "WHERE i.notice_id = n.notice_id ORDER BY role)"
+)
+_LEGS = text(
+    "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
+    "n.version, n.kind, d.state, NULL AS reason, d.attempts, n.planned_at, d.delivered_at, "
+    "n.authority, n.rule, n.rules_version, n.directory_version, n.profile, n.fields, "
+    f"{_ROLES} AS also, {_MAY_HOLD} AS may_hold, {_IN_CONFLICT} AS in_conflict "
+    f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
+    f"JOIN {models.agencies.fullname} a ON a.agency_id = n.agency_id "
+    "WHERE n.referral_id = :referral_id "
+    "AND (CAST(:agency_id AS text) IS NULL OR n.agency_id = :agency_id) "
+    "UNION ALL "
+    "SELECT r.notice_id, r.child_id, r.agency_id, r.role, a.name, r.because, r.version, r.kind, "
+    "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, p.rules_version, "
+    "p.directory_version, NULL, '{}', '{}', false, false "
+    f"FROM {models.refusals.fullname} r "
+    f"JOIN {models.plans.fullname} p USING (referral_id, version) "
+    f"LEFT JOIN {models.agencies.fullname} a ON a.agency_id = r.agency_id "
+    "WHERE r.referral_id = :referral_id AND CAST(:agency_id AS text) IS NULL "
+    "ORDER BY version, child_id, role, notice_id"
+)
+
+
+async def legs_of(session: Session, referral_id: str, agency_id: str | None) -> list[LegStatus]:
+    """Every leg, refused ones too, oldest version first; of one agency only, if one is named."""
+    rows = await session.execute(_LEGS, {"referral_id": referral_id, "agency_id": agency_id})
+    return [LegStatus(**dict(row)) for row in rows]

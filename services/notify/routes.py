@@ -1,0 +1,107 @@
+"""What routing answers: legs and a route, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.notify.agencies import Directory
+from services.notify.conflicts import Conflicts, Ground
+from services.notify.rule import Effect, Form
+from shared.contracts.codes import RefusalReason, Role
+
+Leg = tuple[str, str | None]
+"""(child id, agency id): one recipient's way to one child's notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ToAgency:
+    child_id: str
+    agency_id: str
+    role: Role
+
+    @property
+    def leg(self) -> Leg:
+        return self.child_id, self.agency_id
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient(_ToAgency):
+    """An agency that must be told about a child, and the reason, frozen into the notice."""
+
+    profile: str
+    authority: str
+    purpose: str
+    rule: str
+    because: str
+    form: Form = Form.DCF_737
+    in_place: bool = False
+    """Chosen only because somebody else has a conflict of interest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A leg on which nothing may be sent. Without an agency: nobody fits the role."""
+
+    child_id: str
+    agency_id: str | None
+    role: Role
+    rule: str
+    because: str
+    reason: RefusalReason
+
+    @property
+    def leg(self) -> Leg:
+        return self.child_id, self.agency_id
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed(_ToAgency):
+    """An agency that would be told and has a conflict of interest: it must learn nothing."""
+
+    rule: str
+    ground: Ground
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn(_ToAgency):
+    """An agency whose notice counts for this role too, in place of one with a conflict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something for a person: a review item or a question. Nothing is disclosed by it."""
+
+    child_id: str
+    role: Role
+    rule: str
+    effect: Effect
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """In a fixed order: by child, then rule, then agency."""
+
+    recipients: tuple[Recipient, ...]
+    refused: tuple[Refused, ...]
+    unresolved: tuple[str, ...]
+    """Children with no town, or with one that nobody on file polices: a person must find out."""
+    suppressed: tuple[Suppressed, ...] = ()
+    stand_ins: tuple[StandIn, ...] = ()
+    unnamed: tuple[str, ...] = ()
+    """Children in whose matter somebody is implicated whose agency is not known."""
+    matters: tuple[Matter, ...] = ()
+    conflicts: Mapping[str, Conflicts] = field(default_factory=dict)
+    """By child: who may learn nothing, chosen by a rule or not."""
+    children: frozenset[str] = frozenset()
+
+    def bars(self, child_id: str, agency_id: str | None, directory: Directory) -> bool:
+        """Whether nothing may go this way; of a child that the referral no longer names, whoever
+        is barred from another."""
+        known = child_id in self.children
+        mine = (c for child, c in self.conflicts.items() if child == child_id or not known)
+        agency = directory.get(agency_id or "")
+        return any(
+            agency_id in each.grounds or (agency is not None and each.ground(agency) is not None)
+            for each in mine
+        )

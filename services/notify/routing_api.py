@@ -1,0 +1,99 @@
+"""The HTTP API of routing: why was it told, and who would be told if …"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from services.notify import leg_store
+from services.notify.agencies import Directory
+from services.notify.api import must_be, refuse_agencies
+from services.notify.directory import Directories
+from services.notify.explain import explain, fate_of, questions, words
+from services.notify.facts import Asserted, ReferralFacts, Stage
+from services.notify.fanout import route
+from services.notify.legs import LegStatus
+from services.notify.routes import Route
+from services.notify.rule import Rulebook
+from services.notify.schemas import ExplainedOut, LegOut, RoutingOut, WhatIfIn, WhatIfOut
+from shared.runtime.auth import Principal, require
+from shared.runtime.db import Database
+from shared.runtime.ids import utc_now
+from shared.runtime.problem import not_found
+
+Explainer = Annotated[Principal, Depends(require("routing:explain"))]
+
+
+def routing_router(db: Database, directories: Directories, rulebook: Rulebook) -> APIRouter:
+    """Every route about routing. No agency may call one."""
+    routes = APIRouter()
+
+    @routes.get("/v1/referrals/{referral_id}/routing")
+    async def explained(referral_id: str, reader: Explainer) -> RoutingOut:
+        """Each leg in words, as it was decided: told, refused and suppressed."""
+        refuse_agencies(reader)
+        must_be("ref", referral_id)
+        async with db.transaction() as session:
+            found = await leg_store.legs_of(session, referral_id, None)
+        if not found:
+            raise not_found()
+        citations = {rule.id: rule.citation for rule in rulebook.rules}
+        legs = [leg_out(leg, citations.get(leg.rule)) for leg in found]
+        return RoutingOut(referral_id=referral_id, legs=legs)
+
+    @routes.post("/v1/routing/what-if")
+    async def what_if(body: WhatIfIn, reader: Explainer) -> WhatIfOut:
+        """Who would be told by today's rules and directory. Nothing is stored."""
+        refuse_agencies(reader)
+        async with db.transaction() as session:
+            directory = await directories.current(session)
+        return answer(body, directory, rulebook)
+
+    return routes
+
+
+def answer(body: WhatIfIn, directory: Directory, rulebook: Rulebook) -> WhatIfOut:
+    """A hypothetical referral through every stage."""
+    now = utc_now()
+    children = tuple(
+        facts.of(f"child_{number}") for number, facts in enumerate(body.children, start=1)
+    )
+    conflicts = frozenset(Asserted(agency_id) for agency_id in body.conflicts)
+
+    def at(stage: Stage) -> Route:
+        at = body.received_at or now
+        facts = ReferralFacts(body.trigger, at, children, stage, conflicts)
+        return route(facts, directory, rulebook, now)
+
+    def shown(found: Route) -> list[ExplainedOut]:
+        return [ExplainedOut.model_validate(each) for each in explain(found, directory, rulebook)]
+
+    received = at(Stage.RECEIVED)
+    return WhatIfOut(
+        rules_version=rulebook.version,
+        directory_version=directory.version,
+        received=shown(received),
+        if_accepted=shown(at(Stage.ACCEPTED)),
+        if_consult_shared=shown(at(Stage.CONSULT_SHARED)),
+        questions=list(questions(received)),
+    )
+
+
+def leg_out(leg: LegStatus, citation: str | None) -> LegOut:
+    """`citation`: of the rule as it stands today; the leg's authority is as it was."""
+    return LegOut(
+        notice_id=leg.notice_id,
+        child_id=leg.child_id,
+        version=leg.version,
+        fate=fate_of(leg).value,
+        state=leg.state,
+        role=leg.role,
+        recipient=leg.recipient,
+        rule=leg.rule,
+        citation=citation,
+        authority=leg.authority,
+        profile=leg.profile,
+        fields=list(leg.fields),
+        rules_version=leg.rules_version,
+        directory_version=leg.directory_version,
+        sentence=words(leg),
+    )

@@ -1,0 +1,115 @@
+"""The table rule → law → test, as Markdown, on standard output. docs/routing.md says how.
+
+Made from the rules file and the names of the tests, so that neither can say more than the other.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.notify.rule import Rule, Rulebook, Substitute
+from services.notify.rulebook import load_rulebook
+
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests" / "unit" / "notify"
+_FILES = ("test_routing_hard_cases.py", "test_routing_conflicts.py", "test_fanout_routes.py")
+_HEAD = """# Routing
+
+Who is told, by what law, and which test says so. Made by
+`python -m services.notify.routing_table > docs/routing.md` from
+`services/notify/rules/dcf_737.yaml` and the tests; a test fails when it is not current. The
+cases C1 … C36 are the domain's edge cases. Nothing here is legal advice: every rule needs the
+agreement of DCF's legal staff before real use.
+"""
+_HOW = """
+## How it is decided
+
+1. The rules of the referral's trigger and stage are taken in the order of the file.
+2. Each finds its agencies: police by town, part of town and hour (of the incident, else of
+   receipt), by tribal land, by residence; MDT members by judicial district; the others statewide.
+3. Whoever is implicated, or of whom a person has asserted a conflict, is left out, with its people
+   on an MDT and, for a trooper or a town that troopers police, all of the State Police. A named
+   agency is meant alone; where none on file is named, everyone of that kind is, and a person finds
+   out.
+4. Whoever stands in is told under the same rule, or its own notice counts for the role too. Without
+   any, the role is refused and a person is told.
+5. Nobody is told without authority in force, the rule's profile and an encrypted channel.
+
+`GET /v1/referrals/{id}/routing` explains a referral, `POST /v1/routing/what-if` one that does not
+exist, `python -m services.notify routing replay --rules FILE` a change of the rules before it is
+approved. All need the scope `routing:explain`, and no agency may call them.
+
+## What a person decides
+
+`POST /v1/referrals/{id}/conflicts` (scope `conflicts:assert`) takes an agency and a code; it binds
+every claim that is committed after it answers. Lifting it, `POST /v1/conflicts/{id}/lift` (scope
+`conflicts:lift`), takes two people. What the agency holds stays readable to it, and it gets nothing
+further.
+"""
+
+
+def table(rulebook: Rulebook, tests: dict[str, list[str]]) -> str:
+    """The whole page. `tests`: case or rule id → the names of its tests."""
+    lines = [_HEAD, f"Rules version {rulebook.version}.\n", "## Rules\n"]
+    lines += ["| rule | when | told | law | tests |", "|---|---|---|---|---|"]
+    lines += [_row(rule, tests) for rule in rulebook.rules]
+    lines += ["", "## Who stands in\n", "| rule | instead of | by | law | tests |"]
+    lines += ["|---|---|---|---|---|"]
+    lines += [_substitute_row(each, tests) for each in rulebook.substitutes]
+    lines += ["", "## Cases\n", "| case | tests |", "|---|---|"]
+    cases = sorted((name for name in tests if name.startswith("C")), key=lambda c: int(c[1:]))
+    lines += [f"| {case} | {_names(tests[case])} |" for case in cases]
+    return "\n".join(lines) + "\n" + _HOW
+
+
+def named_tests(folder: Path = TESTS) -> dict[str, list[str]]:
+    """Case → tests, by the case in their names; rule id → tests, by what they quote."""
+    found: dict[str, list[str]] = {}
+    rules = load_rulebook()
+    ids = [rule.id for rule in rules.rules] + [each.id for each in rules.substitutes]
+    for file in _FILES:
+        for name, body in _functions((folder / file).read_text(encoding="utf-8")):
+            for case in re.findall(r"(?<=_)c([1-9]|[12][0-9]|3[0-6])(?=_)", name):
+                found.setdefault(f"C{case}", []).append(name)
+            for rule_id in ids:
+                if f"`{rule_id}`" in body:
+                    found.setdefault(rule_id, []).append(name)
+    return found
+
+
+def _functions(source: str) -> Iterator[tuple[str, str]]:
+    for part in re.split(r"(?m)^(?=def test_|async def test_)", source)[1:]:
+        yield re.match(r"(?:async )?def (test_\w+)", part).group(1), part  # type: ignore[union-attr]
+
+
+def proofs_of(each: Rule | Substitute, tests: dict[str, list[str]]) -> list[str]:
+    """Those of its cases, and those that quote it."""
+    names = [name for case in each.cases for name in tests.get(case, [])]
+    return list(dict.fromkeys([*tests.get(each.id, []), *names]))
+
+
+def _row(rule: Rule, tests: dict[str, list[str]]) -> str:
+    trigger = rule.trigger.value if rule.trigger else "both"
+    when = " and ".join([trigger, rule.stage.value, *(each.value for each in rule.when)])
+    told = f"{rule.role.value} ({rule.profile})" if rule.profile else f"{rule.effect.value}"
+    return f"| `{rule.id}` | {when} | {told} | {rule.citation} | {_few(rule, tests)} |"
+
+
+def _substitute_row(each: Substitute, tests: dict[str, list[str]]) -> str:
+    instead = ", ".join(sorted(kind.value for kind in each.instead_of))
+    by = ", ".join(kind.value for kind in each.by)
+    return f"| `{each.id}` | {instead} | {by} | {each.citation} | {_few(each, tests)} |"
+
+
+def _few(each: Rule | Substitute, tests: dict[str, list[str]]) -> str:
+    """Its cases, which the last table spells out, and the tests that quote it."""
+    return ", ".join([*each.cases, *(f"`{name}`" for name in tests.get(each.id, []))])
+
+
+def _names(tests: list[str]) -> str:
+    return "<br>".join(f"`{name}`" for name in tests)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table(load_rulebook(), named_tests()))

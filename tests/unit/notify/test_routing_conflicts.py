@@ -1,0 +1,215 @@
+"""C16, C17: who is implicated learns nothing, and who stands in is told (P3)."""
+
+import pytest
+
+from services.notify.conflicts import bound_by
+from services.notify.facts import Asserted, Implicated, ImplicatedKind
+from services.notify.planning import DeliveryState, Earlier, plan_version
+from shared.contracts.codes import NoticeKind, RefusalReason, Role
+from tests.support.routing import (
+    NOW,
+    child,
+    counting_for,
+    directory,
+    left_out,
+    officer,
+    police,
+    routed,
+    sentences,
+    told,
+)
+
+LOCAL = Role.LOCAL_LAW_ENFORCEMENT
+STATE = {"troop_k", "troop_e", "troop_c", "state_police"}
+
+
+def municipal(agency: str | None = "Ansonia Police") -> Implicated:
+    return officer(ImplicatedKind.MUNICIPAL_OFFICER, agency)
+
+
+@pytest.mark.parametrize("named", ["Ansonia Police", "ansonia_police", "ANSONIA  police"])
+def test_c16_a_municipal_officer_the_state_police_fbi_and_chief_states_attorney_stand_in(
+    named: str,
+) -> None:
+    found = routed(child("Ansonia", implicated=[municipal(named)]))
+    assert "ansonia_police" in left_out(found)
+    assert police(found) == {"state_police"}
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+    assert found.unnamed == ()
+    assert found.refused == ()
+
+
+def test_c16_the_officers_colleague_on_the_mdt_is_left_out_and_the_others_are_not() -> None:
+    found = routed(child("Ansonia", implicated=[municipal()]))
+    assert left_out(found) == {"ansonia_police", "mdt_milford_police"}
+    assert told(found, Role.MDT) == {"mdt_milford_advocate"}
+
+
+def test_c16_the_other_towns_police_are_told_as_ever() -> None:
+    found = routed(child("Ansonia", home="Derby", implicated=[municipal()]))
+    assert police(found) == {"derby_police", "state_police"}
+
+
+def test_c16_a_trooper_leaves_out_all_state_police_and_fbi_and_prosecutor_stand_in() -> None:
+    found = routed(child("Ashford", implicated=[officer(ImplicatedKind.STATE_TROOPER)]))
+    assert police(found) == set()
+    assert left_out(found) == {"troop_c"}
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+    assert told(found).isdisjoint(STATE)
+
+
+def test_c16_a_trooper_and_no_town_tells_the_fbi_and_not_the_state_police() -> None:
+    found = routed(child(implicated=[officer(ImplicatedKind.STATE_TROOPER)]))
+    assert told(found).isdisjoint(STATE)
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+
+
+def test_c16_police_of_a_town_that_troopers_police_too_are_of_one_house_with_them() -> None:
+    facts = child("Colchester", implicated=[municipal("colchester_police")])
+    found = routed(facts)
+    assert told(found).isdisjoint({"colchester_police", *STATE})
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+
+
+def test_c16_a_constable_of_a_resident_trooper_town_is_a_matter_of_the_troopers() -> None:
+    found = routed(child("Ashford", implicated=[municipal("Ashford Constables")]))
+    assert told(found).isdisjoint(STATE)
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+
+
+def test_c16_an_officer_of_nobody_knows_whose_leaves_out_every_department_and_asks() -> None:
+    found = routed(child("Ansonia", home="Derby", implicated=[municipal(None)]))
+    assert police(found) == {"state_police"}
+    assert {"ansonia_police", "derby_police"} <= left_out(found)
+    assert found.unnamed == ("chd_one",)
+
+
+def test_c16_a_relative_of_an_officer_is_as_the_officer() -> None:
+    named = officer(ImplicatedKind.RELATIVE_OF_ONE, "Ansonia Police")
+    found = routed(child("Ansonia", implicated=[named]))
+    assert police(found) == {"state_police"}
+
+
+def test_c16_a_federal_officer_leaves_out_the_fbi_and_others_stand_in() -> None:
+    found = routed(child("Ansonia", implicated=[officer(ImplicatedKind.FEDERAL_OFFICER)]))
+    assert "fbi" not in told(found)
+    assert told(found, Role.FBI) == {"state_police"}
+    assert counting_for(found, Role.FBI) == {"chief_states_attorney"}
+
+
+def test_c16_a_tribal_officer_the_state_police_are_told_anyway() -> None:
+    found = routed(
+        child("Montville", implicated=[officer(ImplicatedKind.TRIBAL_OFFICER, "mohegan_police")])
+    )
+    assert "mohegan_police" not in told(found)
+
+
+def test_c17_an_mdt_member_is_left_out_alone() -> None:
+    member = officer(ImplicatedKind.MDT_MEMBER, "mdt_milford_advocate")
+    found = routed(child("Ansonia", implicated=[member]))
+    assert left_out(found) == {"mdt_milford_advocate"}
+    assert told(found, Role.MDT) == {"mdt_milford_police"}
+    assert found.refused == ()
+
+
+def test_c17_an_mdt_member_whom_nobody_names_leaves_the_roll_out_and_a_person_is_told() -> None:
+    found = routed(child("Ansonia", implicated=[officer(ImplicatedKind.MDT_MEMBER)]))
+    assert told(found, Role.MDT) == set()
+    assert [(leg.role, leg.reason) for leg in found.refused] == [
+        (Role.MDT, RefusalReason.NO_AGENCY_FOR_ROLE)
+    ]
+
+
+def test_c17_a_prosecutor_has_no_substitute_and_a_person_is_told() -> None:
+    found = routed(child("Ansonia", implicated=[officer(ImplicatedKind.PROSECUTOR)]))
+    assert "chief_states_attorney" not in told(found)
+    assert (Role.CHIEF_STATES_ATTORNEY, None) in {(r.role, r.agency_id) for r in found.refused}
+
+
+def test_c17_whoever_stands_in_has_no_conflict_of_their_own() -> None:
+    implicated = [municipal(), officer(ImplicatedKind.FEDERAL_OFFICER)]
+    found = routed(child("Ansonia", implicated=implicated))
+    assert "fbi" not in told(found)
+    assert "fbi" not in counting_for(found, LOCAL)
+    assert police(found) == {"state_police"}
+
+
+def test_an_asserted_conflict_does_at_planning_what_an_implicated_fact_does() -> None:
+    asserted = routed(child("Ansonia"), conflicts=[Asserted("agy_ansonia_police")])
+    implicated = routed(child("Ansonia", implicated=[municipal()]))
+    assert asserted.recipients == implicated.recipients
+    assert asserted.stand_ins == implicated.stand_ins
+
+
+def test_a_conflict_in_one_childs_matter_is_none_in_anothers() -> None:
+    found = routed(
+        child("Ansonia", child_id="chd_a"),
+        child("Ansonia", child_id="chd_b"),
+        conflicts=[Asserted("agy_ansonia_police", "chd_a")],
+    )
+    assert told(found, LOCAL, "chd_a") == {"state_police"}
+    assert told(found, LOCAL, "chd_b") == {"ansonia_police"}
+
+
+def test_a_conflict_binds_the_organisation_and_its_people() -> None:
+    assert bound_by("agy_ansonia_police", directory()) == [
+        "agy_ansonia_police",
+        "agy_mdt_milford_police",
+    ]
+    assert set(bound_by("agy_troop_c", directory())) == {f"agy_{code}" for code in STATE}
+    assert bound_by("agy_mdt_new_london", directory()) == ["agy_mdt_new_london"]
+
+
+def test_no_substitute_learns_from_its_own_words_that_somebody_is_implicated() -> None:
+    found = routed(child("Ansonia", implicated=[municipal()]))
+    for each in found.recipients:
+        assert "implicated" not in each.because
+        assert "conflict" not in each.because
+        assert "instead" not in each.rule
+        if each.agency_id != "agy_mdt_milford_advocate":
+            assert "Ansonia" not in each.because
+
+
+def test_staff_read_who_was_left_out_and_who_counts_in_its_place() -> None:
+    said = sentences(routed(child("Ansonia", implicated=[municipal()])))
+    assert "Not told: Ansonia Police: incident town, and implicated in a conflict" in said
+    assert "Fbi: its own notice counts for local_law_enforcement too" in said
+
+
+@pytest.mark.parametrize("state", [DeliveryState.DELIVERED, DeliveryState.PENDING])
+def test_p8_a_conflicted_holder_gets_no_correction_and_no_supersession(
+    state: DeliveryState,
+) -> None:
+    held = Earlier(
+        "ntc_1",
+        "ref_1",
+        "chd_one",
+        "agy_ansonia_police",
+        LOCAL,
+        1,
+        NoticeKind.ORIGINAL,
+        state,
+        may_hold=state is DeliveryState.DELIVERED,
+    )
+    for facts in (child("Ansonia", implicated=[municipal()]),):
+        plan = plan_version(routed(facts), [held], directory(), NOW.date())
+        assert "agy_ansonia_police" not in {each.agency_id for each in plan.notices}
+        assert not plan.withheld
+        assert plan.ended == ((held,) if state is DeliveryState.PENDING else ())
+
+
+def test_p8_a_conflicted_holder_that_left_the_route_gets_no_supersession_either() -> None:
+    held = Earlier(
+        "ntc_1",
+        "ref_1",
+        "chd_one",
+        "agy_ansonia_police",
+        LOCAL,
+        1,
+        NoticeKind.ORIGINAL,
+        DeliveryState.DELIVERED,
+        may_hold=True,
+    )
+    found = routed(child("Derby", implicated=[municipal()]))
+    plan = plan_version(found, [held], directory(), NOW.date())
+    assert "agy_ansonia_police" not in {each.agency_id for each in plan.notices}
