@@ -20,6 +20,7 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/notify/conflict_api.py:conflict_router": "its body is the routes",
     "services/notify/directory_api.py:directory_router": "its body is the routes",
     "services/notify/proposal_api.py:proposal_router": "its body is the routes",
+    "services/notify/delivery_store.py:claim": "its numbered steps are read together",
     "services/notify/outcome_store.py:record": "one statement of SQL",
     "services/notify/store.py:lock_history": "one statement of SQL",
     "shared/messaging/tables.py:inbox_tables": "a list of columns",
