@@ -10,37 +10,39 @@ import httpx
 import pytest
 
 from services.intake.documents import Document
-from services.intake.projections import load_profiles, paths
+from services.intake.projections import load_profiles
 from tests.support.databases import FreshDatabase, TestServer
 from tests.support.intake import child, patch, post, project, referral
 from tests.support.intake_process import IntakeProcess
+from tests.support.schemas import text_leaves
 
-CODED = {
-    "ht_type",
-    "sex",
-    "source_type",
-    "age_years",
-    "reporter.anonymous",
-    "reporter.confidential",
-}
 PLACED = {
     "residence_town": "Voluntown",
     "incident_towns": ["Sprague"],
     "date_of_birth": "2011-02-03",
 }
-TEXTS = sorted(set(paths(Document)) - CODED - PLACED.keys())
+KINDS: dict[str, dict[str, Any]] = {
+    "incident_places": {"kind": "out_of_country"},
+    "implicated": {"kind": "other"},
+}
+TEXTS = sorted(text_leaves(Document) - {*PLACED, "substitute_address", "incident_places.town"})
 SECRETS = ("Canary-", "Voluntown", "Sprague", "2011-02-03")
 
 
 def planted() -> dict[str, Any]:
     """A referral with a canary in every text that its schema has, and telling towns and dates."""
-    reporter: dict[str, Any] = {"anonymous": False}
-    whole: dict[str, Any] = child(parents=[{}], suspected_persons=[{}], **PLACED)
+    own: dict[str, Any] = referral(reporter={"anonymous": False})
+    whole: dict[str, Any] = child(**PLACED)
     for path in TEXTS:
         head, _, leaf = path.rpartition(".")
-        place = reporter if head == "reporter" else whole[head][0] if head else whole
+        place = own if path == "case_number" else whole
+        if head == "reporter":
+            place = own["reporter"]
+        elif head:
+            holder = own if head == "implicated" else whole
+            place = holder.setdefault(head, [dict(KINDS.get(head, {}))])[0]
         place[leaf] = f"Canary-{path}"
-    return referral(reporter=reporter, children=[whole, child(name="Canary-second", **PLACED)])
+    return own | {"children": [whole, child(name="Canary-second", **PLACED)]}
 
 
 def found_in(written: bytes) -> list[str]:
