@@ -90,7 +90,7 @@ def make_desk(db: Database, outbox: Outbox, vault: Vault, digests: Digests) -> D
     return Desk(
         db=db,
         receiving=Receiving(db, outbox, vault, digests),
-        amending=Amending(db, outbox, vault, towns),
+        amending=Amending(db, outbox, vault, digests, towns),
         viewing=Viewing(db, outbox, vault, digests, load_profiles()),
         towns=towns,
     )

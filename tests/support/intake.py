@@ -115,9 +115,15 @@ async def post(
 
 
 async def patch(
-    client: httpx.AsyncClient, referral_id: str, body: object, etag: str | None = '"1"'
+    client: httpx.AsyncClient,
+    referral_id: str,
+    body: object,
+    etag: str | None = '"1"',
+    key: str | None = None,
 ) -> httpx.Response:
     headers = {"Content-Type": "application/merge-patch+json"}
+    if key is not None:
+        headers["Idempotency-Key"] = key
     if etag is not None:
         headers["If-Match"] = etag
     content = json.dumps(body).encode()
