@@ -12,11 +12,11 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from services.intake.api import Desk, routes
+from services.intake.api import Desk
 from services.intake.digests import Digests
 from services.intake.models import OUTBOX
 from services.intake.vault import Vault
-from services.intake.wiring import make_desk
+from services.intake.wiring import make_desk, routers
 from shared.contracts.base import Event, Source
 from shared.contracts.registry import parse_data
 from shared.messaging.outbox import Outbox
@@ -27,7 +27,13 @@ from shared.runtime.http import create_app
 from shared.runtime.sealing import Keyring, Sealer
 
 ISSUER = "https://issuer.test"
-SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "internal:projections")
+SCOPES = (
+    "referrals:create",
+    "referrals:amend",
+    "referrals:status",
+    "referrals:niem",
+    "internal:projections",
+)
 BASE = "http://intake.test"
 
 
@@ -70,7 +76,8 @@ def desk_on(db: Database, made: Keys) -> Desk:
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:
     app = create_app("intake under test", TokenVerifier(made.jwks, ISSUER))
-    app.include_router(routes(desk))
+    for router in routers(desk):
+        app.include_router(router)
     return app
 
 

@@ -16,6 +16,7 @@ ROUTES = [
     ("POST", "/v1/referrals", "referrals:create"),
     ("PATCH", f"/v1/referrals/{REF}", "referrals:amend"),
     ("GET", f"/v1/referrals/{REF}", "referrals:status"),
+    ("POST", f"/v1/referrals/{REF}/versions/1/niem", "referrals:niem"),
     ("GET", "/v1/code-lists", "referrals:create referrals:status"),
     ("POST", f"/internal/v1/referrals/{REF}/versions/1/projections", "internal:projections"),
 ]
