@@ -253,3 +253,14 @@ async def test_hostile_json_is_refused(caller: httpx.AsyncClient, what: str) -> 
         headers={"Content-Type": "application/merge-patch+json", "If-Match": '"1"'},
     )
     assert amended.status_code in (200, 400, 422)
+
+
+async def test_a_body_of_ten_megabytes_is_413_and_nothing_of_it_is_kept(
+    caller: httpx.AsyncClient,
+) -> None:
+    body = json.dumps(referral(children=[child(other_concerns="x" * 10_000_000)])).encode()
+    key = new_event_id()
+    answer = await post(caller, body, key)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await post(caller, referral(), key)).status_code == 201
