@@ -14,6 +14,7 @@ from pydantic import Field
 from services.intake.codes import town_of
 from services.intake.documents import Document
 from services.intake.people import SuspectedPerson
+from services.intake.towns import towns_in
 
 WITHHELD = "[withheld]"
 _SHORTEST = 4
@@ -70,23 +71,29 @@ def _minor(person: Fields) -> bool:
 
 
 def _address_withheld(document: Fields) -> dict[str, Any]:
-    town = document.get("residence_town")
+    real = _real_towns(document)
     withheld = {"residence_town", "residence_address", "substitute_address", "facility"}
     kept = {name: value for name, value in document.items() if name not in withheld}
     kept["parents"] = [
         {name: value for name, value in parent.items() if name != "address"}
         for parent in document.get("parents", [])
     ]
-    kept["incident_towns"] = [each for each in document.get("incident_towns", []) if each != town]
+    kept["incident_towns"] = [
+        each for each in document.get("incident_towns", []) if each not in real
+    ]
     kept["incident_places"] = [
-        place
-        for place in document.get("incident_places", [])
-        if town is None or town not in _towns(place)
+        place for place in document.get("incident_places", []) if not real & _towns(place)
     ]
     shown: dict[str, Any] = _without(kept, _pattern(document))
     if substitute := document.get("substitute_address"):
         shown["residence_address"] = substitute
     return shown
+
+
+def _real_towns(document: Fields) -> frozenset[str]:
+    """The town of residence, or every one that the address may mean."""
+    town = document.get("residence_town")
+    return frozenset([town]) if town else towns_in(document.get("residence_address") or "")
 
 
 def _towns(place: Fields) -> set[str | None]:
@@ -100,7 +107,7 @@ def _towns(place: Fields) -> set[str | None]:
 
 
 def _pattern(document: Fields) -> re.Pattern[str] | None:
-    """Finds the real town, the address and each part of it, however spaced and cased."""
+    """Finds the real town, the address, its parts and its ZIP code, however spaced and cased."""
     forms = sorted(_secrets(document), key=len, reverse=True)
     if not forms:
         return None
@@ -109,9 +116,10 @@ def _pattern(document: Fields) -> re.Pattern[str] | None:
 
 
 def _secrets(document: Fields) -> Iterator[str]:
-    if town := document.get("residence_town"):
-        yield town
-    for part in re.split(r"[,;\n]", document.get("residence_address") or ""):
+    address = document.get("residence_address") or ""
+    yield from _real_towns(document) | towns_in(address)
+    yield from re.findall(r"(?<!\w)\d{5}(?!\w)", address)
+    for part in re.split(r"[,;\n]", address):
         if len(part.strip()) >= _SHORTEST and re.search(r"\w", part):
             yield part.strip()
 

@@ -90,6 +90,11 @@ async def refuse(phone: httpx.AsyncClient, kept: dict[str, Any]) -> list[httpx.R
         await phone.get(f"/v1/referrals/{secret}"),
         await phone.get(f"/{secret}?{secret}={secret}"),
         await project(phone, path, 1, secret),
+        await phone.post(
+            f"/v1/referrals/{path}/versions/1/niem",
+            json={"profile": secret, "purpose": secret, "authority": secret},
+        ),
+        await patch(phone, path, {"source_type": secret}, key="Canary-key"),
     ]
 
 
@@ -130,6 +135,11 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     amended = await patch(phone, kept["referral_id"], changed)
     assert amended.status_code == 200
     shown = await project(phone, kept["referral_id"], 2, *load_profiles())
+    renamed = await phone.post(
+        f"/v1/referrals/{kept['referral_id']}/versions/2/niem",
+        json={"profile": "law_enforcement", "purpose": "exchange", "authority": "example"},
+    )
+    assert renamed.status_code == 200, renamed.text
     answers = [answer, amended, *await refuse(phone, kept)]
     await asyncio.sleep(0.3)  # The relay writes to the bus.
     written = {"at rest": await at_rest(database.superuser_dsn)}
@@ -147,7 +157,7 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     }
     if postgres.server is not None:
         written["server"] = postgres.server.log.read_bytes()
-    assert set(found_in(shown.content)) == set(SECRETS)
+    assert set(found_in(shown.content)) == set(found_in(renamed.content)) == set(SECRETS)
     assert {each.status_code for each in broken} == {500}
     assert [each.status_code for each in answers[2:] if not 400 <= each.status_code < 500] == []
     assert b"referral_kept" in written["logs"]

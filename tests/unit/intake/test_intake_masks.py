@@ -89,6 +89,18 @@ def test_c25_neither_facts_nor_any_field_give_the_town_away() -> None:
         assert "example lane" not in seen(told)
 
 
+def test_c25_a_town_that_stands_in_the_address_alone_is_found_there() -> None:
+    whole = protected(
+        residence_town=None,
+        residence_address="12 Example Lane Apt 3 West Haven CT 06516",
+        incident_towns=["West Haven", "New Haven"],
+        other_concerns="West haven, 06516; not New Haven.",
+    )
+    copy = project(whole, EVERYTHING).content
+    assert copy["incident_towns"] == ["New Haven"]
+    assert copy["other_concerns"] == f"{WITHHELD}, {WITHHELD}; not New Haven."
+
+
 def test_a_town_that_is_part_of_a_longer_word_stays() -> None:
     text = "Unionville, a reunion"
     shown = mask(protected(residence_town="Union", residence_address=None, other_concerns=text))
