@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.masks import WITHHELD, Shown, mask
@@ -45,6 +45,7 @@ def test_c25_the_substitute_address_stands_in_place_of_the_real_one_in_every_pro
     assert "residence_address" in project(protected(), load_profiles()["law_enforcement"]).content
 
 
+@settings(deadline=None)
 @given(
     field=st.sampled_from(
         ["reasons_for_suspicion", "current_location", "nature_and_extent", "other_concerns"]
