@@ -6,10 +6,12 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake import receiving, referrals, store
-from services.intake.amending import Amending, Change, Current, NotTheirs
-from services.intake.answers import describe, location
+from services.intake import amending, receiving, referrals, store
+from services.intake.amending import Again, Amending, Change, Current, NotTheirs
+from services.intake.answers import describe, location, version_of
+from services.intake.codes import code_lists
 from services.intake.inputs import (
+    amendment_key,
     expected_versions,
     idempotency_key,
     json_body,
@@ -33,6 +35,7 @@ from shared.runtime.problem import Problem, not_found
 Creator = Annotated[Principal, Depends(require("referrals:create"))]
 Amender = Annotated[Principal, Depends(require("referrals:amend"))]
 Asker = Annotated[Principal, Depends(require("referrals:status"))]
+Typist = Annotated[Principal, Depends(require("referrals:create", "referrals:status"))]
 Reader = Annotated[Principal, Depends(require("internal:projections"))]
 
 
@@ -50,6 +53,7 @@ class Desk:
 def routes(desk: Desk) -> APIRouter:
     """Every route of intake."""
     router = APIRouter()
+    code_lists_json = code_lists().model_dump_json(exclude_none=True)
 
     @router.post("/v1/referrals", status_code=201)
     async def create(request: Request, caller: Creator) -> Response:
@@ -65,11 +69,15 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.patch("/v1/referrals/{referral_id}")
     async def amend(request: Request, caller: Amender) -> Response:
-        """Amend a referral by JSON Merge Patch (RFC 7396). Needs If-Match with its ETag."""
+        """Amend a referral by JSON Merge Patch (RFC 7396). Needs If-Match with its ETag.
+
+        With an Idempotency-Key it may be sent again: the first answer comes again.
+        """
         subject = referral_id(request)
+        key = amendment_key(request)
         expected = expected_versions(request)
         patch = await json_body(request)
-        change = Change(subject, caller.subject, expected, patch, utc_now(), new_id("chg"))
+        change = Change(subject, caller.subject, expected, patch, utc_now(), new_id("chg"), key)
         with refusing():
             outcome = await desk.amending.amend(change)
         return _amended(outcome)
@@ -108,6 +116,11 @@ def routes(desk: Desk) -> APIRouter:
             raise not_found()
         return _json(content)
 
+    @router.get("/v1/code-lists")
+    async def lists(caller: Typist) -> Response:
+        """Every code that a referral may use, with the source of each list."""
+        return _json(code_lists_json)
+
     return router
 
 
@@ -122,8 +135,7 @@ def _created(outcome: receiving.Received) -> Response:
             headers = {"Location": location(outcome.answer)}
             return _json(outcome.answer, 201, etag=1, headers=headers)
         case KeyReused():
-            detail = "This Idempotency-Key came before with another body: use a new key."
-            raise Problem(409, "Conflict", detail)
+            raise _key_reused()
         case StillOpen():
             detail = "A request with this Idempotency-Key is under way: send it again in a moment."
             raise Problem(409, "Conflict", detail, headers={"Retry-After": "1"})
@@ -131,10 +143,14 @@ def _created(outcome: receiving.Received) -> Response:
             assert_never(outcome)
 
 
-def _amended(outcome: Current | Stale | NotTheirs) -> Response:
+def _amended(outcome: amending.Outcome) -> Response:
     match outcome:
         case Current(version=current):
             return _json(describe(current), etag=current.version)
+        case Again(answer=answer):
+            return _json(answer, etag=version_of(answer))
+        case KeyReused():
+            raise _key_reused()
         case Stale():
             detail = "The referral has a newer version: read its status, then amend that."
             raise Problem(412, "Precondition Failed", detail)
@@ -142,6 +158,11 @@ def _amended(outcome: Current | Stale | NotTheirs) -> Response:
             raise not_found()
         case _:
             assert_never(outcome)
+
+
+def _key_reused() -> Problem:
+    detail = "This Idempotency-Key came before with another body: use a new key."
+    return Problem(409, "Conflict", detail)
 
 
 def _no_profile(position: int) -> Flaw:

@@ -61,6 +61,11 @@ def version(request: Request) -> int:
     return int(given)
 
 
+def amendment_key(request: Request) -> str | None:
+    """The Idempotency-Key of an amendment, which need not have one. Raises Problem 400."""
+    return idempotency_key(request) if "idempotency-key" in request.headers else None
+
+
 def idempotency_key(request: Request) -> str:
     """Raises Problem 400 when it is missing, doubled or not printable."""
     given = request.headers.getlist("idempotency-key")

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -44,6 +45,13 @@ referral_versions = Table(
     Column("recorded_at", TIME, nullable=False),
     Column("recorded_by", Text, nullable=False, comment="Token subject."),
     Column("child_ids", ARRAY(Text), nullable=False, comment="In the order given."),
+    Column(
+        "backdated",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="Received long before it was recorded, or moved to an earlier time.",
+    ),
     comment="Append-only.",
 )
 
@@ -70,9 +78,14 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("owner", Text, primary_key=True, comment="Token subject; each has its own keys."),
-    Column("key_digest", LargeBinary, primary_key=True, comment="HMAC of the Idempotency-Key."),
+    Column(
+        "key_digest",
+        LargeBinary,
+        primary_key=True,
+        comment="HMAC of the Idempotency-Key; an amendment's, with the referral's id.",
+    ),
     Column("body_digest", LargeBinary, nullable=False, comment="HMAC of the canonical body."),
-    Column("answer", Text, nullable=False, comment="The 201's body: ids and times only."),
+    Column("answer", Text, nullable=False, comment="The 201's or 200's body: ids and times only."),
     Column("created_at", TIME, nullable=False),
 )
 

@@ -1,6 +1,5 @@
 """Receiving a referral: 201 only when it is kept, and kept once however often it is sent (P1)."""
 
-import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from asyncpg import PostgresError
 
 from services.intake import answers, store
 from services.intake.announcing import announcement
-from services.intake.digests import Digests
+from services.intake.digests import Digests, same_body
 from services.intake.records import Claim, SealedChild, Version
-from services.intake.referrals import identified
+from services.intake.referrals import backdated, identified
 from services.intake.retrying import until_known
 from services.intake.schemas import AmendedReferral, NewReferral
 from services.intake.strict_json import canonical
@@ -120,6 +119,7 @@ class Receiving:
             recorded_at=request.now,
             recorded_by=request.owner,
             child_ids=[child.child_id for child in referral.children if child.child_id],
+            backdated=backdated(referral.received_at, request.now),
         )
         claim = Claim(
             self._digests.request(request.key.encode()),
@@ -149,7 +149,7 @@ class Receiving:
         if found is None:
             raise Retryable("the key was taken and is free again")
         body_digest, answer = found
-        if not any(hmac.compare_digest(body_digest, each) for each in claim.body_digests):
+        if not same_body(body_digest, claim.body_digests):
             return KeyReused()
         return Accepted(answer, again=answer != claim.answer)
 

@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.digests import Digests
 from services.intake.models import OUTBOX
+from services.intake.niem import api as niem
+from services.intake.niem.table import load_table
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
 from services.intake.settings import IntakeSettings
@@ -90,10 +92,16 @@ def make_desk(db: Database, outbox: Outbox, vault: Vault, digests: Digests) -> D
     return Desk(
         db=db,
         receiving=Receiving(db, outbox, vault, digests),
-        amending=Amending(db, outbox, vault, towns),
+        amending=Amending(db, outbox, vault, digests, towns),
         viewing=Viewing(db, outbox, vault, digests, load_profiles()),
         towns=towns,
     )
+
+
+def routers(desk: Desk) -> list[APIRouter]:
+    """Every route of intake, area by area. Raises Misconfigured for a table that does not fit."""
+    listed = frozenset().union(*load_profiles().values())
+    return [routes(desk), niem.routes(desk.viewing, load_table(listed))]
 
 
 def _put_together(
@@ -110,7 +118,8 @@ def _put_together(
         limits=LIMITS,
         development=development,
     )
-    api.include_router(routes(desk))
+    for router in routers(desk):
+        api.include_router(router)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "relay": messaging.relay,

@@ -12,11 +12,11 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from services.intake.api import Desk, routes
+from services.intake.api import Desk
 from services.intake.digests import Digests
 from services.intake.models import OUTBOX
 from services.intake.vault import Vault
-from services.intake.wiring import make_desk
+from services.intake.wiring import make_desk, routers
 from shared.contracts.base import Event, Source
 from shared.contracts.registry import parse_data
 from shared.messaging.outbox import Outbox
@@ -27,7 +27,13 @@ from shared.runtime.http import create_app
 from shared.runtime.sealing import Keyring, Sealer
 
 ISSUER = "https://issuer.test"
-SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "internal:projections")
+SCOPES = (
+    "referrals:create",
+    "referrals:amend",
+    "referrals:status",
+    "referrals:niem",
+    "internal:projections",
+)
 BASE = "http://intake.test"
 
 
@@ -70,7 +76,8 @@ def desk_on(db: Database, made: Keys) -> Desk:
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:
     app = create_app("intake under test", TokenVerifier(made.jwks, ISSUER))
-    app.include_router(routes(desk))
+    for router in routers(desk):
+        app.include_router(router)
     return app
 
 
@@ -115,9 +122,15 @@ async def post(
 
 
 async def patch(
-    client: httpx.AsyncClient, referral_id: str, body: object, etag: str | None = '"1"'
+    client: httpx.AsyncClient,
+    referral_id: str,
+    body: object,
+    etag: str | None = '"1"',
+    key: str | None = None,
 ) -> httpx.Response:
     headers = {"Content-Type": "application/merge-patch+json"}
+    if key is not None:
+        headers["Idempotency-Key"] = key
     if etag is not None:
         headers["If-Match"] = etag
     content = json.dumps(body).encode()

@@ -10,37 +10,39 @@ import httpx
 import pytest
 
 from services.intake.documents import Document
-from services.intake.projections import load_profiles, paths
+from services.intake.projections import load_profiles
 from tests.support.databases import FreshDatabase, TestServer
 from tests.support.intake import child, patch, post, project, referral
 from tests.support.intake_process import IntakeProcess
+from tests.support.schemas import text_leaves
 
-CODED = {
-    "ht_type",
-    "sex",
-    "source_type",
-    "age_years",
-    "reporter.anonymous",
-    "reporter.confidential",
-}
 PLACED = {
     "residence_town": "Voluntown",
     "incident_towns": ["Sprague"],
     "date_of_birth": "2011-02-03",
 }
-TEXTS = sorted(set(paths(Document)) - CODED - PLACED.keys())
+KINDS: dict[str, dict[str, Any]] = {
+    "incident_places": {"kind": "out_of_country"},
+    "implicated": {"kind": "other"},
+}
+TEXTS = sorted(text_leaves(Document) - {*PLACED, "substitute_address", "incident_places.town"})
 SECRETS = ("Canary-", "Voluntown", "Sprague", "2011-02-03")
 
 
 def planted() -> dict[str, Any]:
     """A referral with a canary in every text that its schema has, and telling towns and dates."""
-    reporter: dict[str, Any] = {"anonymous": False}
-    whole: dict[str, Any] = child(parents=[{}], suspected_persons=[{}], **PLACED)
+    own: dict[str, Any] = referral(reporter={"anonymous": False})
+    whole: dict[str, Any] = child(**PLACED)
     for path in TEXTS:
         head, _, leaf = path.rpartition(".")
-        place = reporter if head == "reporter" else whole[head][0] if head else whole
+        place = own if path == "case_number" else whole
+        if head == "reporter":
+            place = own["reporter"]
+        elif head:
+            holder = own if head == "implicated" else whole
+            place = holder.setdefault(head, [dict(KINDS.get(head, {}))])[0]
         place[leaf] = f"Canary-{path}"
-    return referral(reporter=reporter, children=[whole, child(name="Canary-second", **PLACED)])
+    return own | {"children": [whole, child(name="Canary-second", **PLACED)]}
 
 
 def found_in(written: bytes) -> list[str]:
@@ -88,6 +90,11 @@ async def refuse(phone: httpx.AsyncClient, kept: dict[str, Any]) -> list[httpx.R
         await phone.get(f"/v1/referrals/{secret}"),
         await phone.get(f"/{secret}?{secret}={secret}"),
         await project(phone, path, 1, secret),
+        await phone.post(
+            f"/v1/referrals/{path}/versions/1/niem",
+            json={"profile": secret, "purpose": secret, "authority": secret},
+        ),
+        await patch(phone, path, {"source_type": secret}, key="Canary-key"),
     ]
 
 
@@ -128,6 +135,11 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     amended = await patch(phone, kept["referral_id"], changed)
     assert amended.status_code == 200
     shown = await project(phone, kept["referral_id"], 2, *load_profiles())
+    renamed = await phone.post(
+        f"/v1/referrals/{kept['referral_id']}/versions/2/niem",
+        json={"profile": "law_enforcement", "purpose": "exchange", "authority": "example"},
+    )
+    assert renamed.status_code == 200, renamed.text
     answers = [answer, amended, *await refuse(phone, kept)]
     await asyncio.sleep(0.3)  # The relay writes to the bus.
     written = {"at rest": await at_rest(database.superuser_dsn)}
@@ -145,7 +157,7 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     }
     if postgres.server is not None:
         written["server"] = postgres.server.log.read_bytes()
-    assert set(found_in(shown.content)) == set(SECRETS)
+    assert set(found_in(shown.content)) == set(found_in(renamed.content)) == set(SECRETS)
     assert {each.status_code for each in broken} == {500}
     assert [each.status_code for each in answers[2:] if not 400 <= each.status_code < 500] == []
     assert b"referral_kept" in written["logs"]
