@@ -163,7 +163,7 @@ async def test_a_missing_key_is_refused(client: httpx.AsyncClient) -> None:
 async def test_creating_takes_few_statements(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A caller is on the line: one statement for the referral, two for its event."""
+    """A caller is on the line: one statement for the referral, one for its event."""
     statements = recorded(monkeypatch)
     await post(client, referral(children=[child() for _ in range(20)]))
-    assert len(statements) == 3
+    assert len(statements) == 2
