@@ -21,6 +21,7 @@ from services.intake.inputs import (
 from services.intake.receiving import Accepted, KeyReused, Receiving, StillOpen
 from services.intake.records import Version
 from services.intake.referrals import Stale
+from services.intake.replies import key_reused, reply
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral, ProjectionRequest
 from services.intake.strict_json import Flaw
@@ -61,7 +62,7 @@ def routes(desk: Desk) -> APIRouter:
             referral = referrals.read(NewReferral, body)
             referrals.check(referral, now, desk.towns)
         wanted = receiving.Request(caller.subject, key, body, referral, now)
-        return _created(await desk.receiving.receive(wanted))
+        return created(await desk.receiving.receive(wanted))
 
     @router.patch("/v1/referrals/{referral_id}")
     async def amend(request: Request, caller: Amender) -> Response:
@@ -81,7 +82,7 @@ def routes(desk: Desk) -> APIRouter:
         found = await until_known(lambda: _current(desk.db, subject))
         if found is None or found.owner != caller.subject:
             raise not_found()
-        return _json(describe(found), etag=found.version)
+        return reply(describe(found), etag=found.version)
 
     @router.post("/internal/v1/referrals/{referral_id}/versions/{version}/projections")
     async def projections(request: Request, caller: Reader) -> Response:
@@ -106,7 +107,7 @@ def routes(desk: Desk) -> APIRouter:
         )
         if content is None:
             raise not_found()
-        return _json(content)
+        return reply(content)
 
     return router
 
@@ -116,14 +117,14 @@ async def _current(db: Database, subject: str) -> Version | None:
         return await store.read_current(session, subject)
 
 
-def _created(outcome: receiving.Received) -> Response:
+def created(outcome: receiving.Received) -> Response:
+    """The 201 of a referral that is kept."""
     match outcome:
         case Accepted():
             headers = {"Location": location(outcome.answer)}
-            return _json(outcome.answer, 201, etag=1, headers=headers)
+            return reply(outcome.answer, 201, etag=1, headers=headers)
         case KeyReused():
-            detail = "This Idempotency-Key came before with another body: use a new key."
-            raise Problem(409, "Conflict", detail)
+            raise key_reused()
         case StillOpen():
             detail = "A request with this Idempotency-Key is under way: send it again in a moment."
             raise Problem(409, "Conflict", detail, headers={"Retry-After": "1"})
@@ -134,7 +135,7 @@ def _created(outcome: receiving.Received) -> Response:
 def _amended(outcome: Current | Stale | NotTheirs) -> Response:
     match outcome:
         case Current(version=current):
-            return _json(describe(current), etag=current.version)
+            return reply(describe(current), etag=current.version)
         case Stale():
             detail = "The referral has a newer version: read its status, then amend that."
             raise Problem(412, "Precondition Failed", detail)
@@ -146,16 +147,3 @@ def _amended(outcome: Current | Stale | NotTheirs) -> Response:
 
 def _no_profile(position: int) -> Flaw:
     return Flaw(("profiles", position), "must be the name of a profile in profiles.yaml")
-
-
-def _json(
-    content: str,
-    status: int = 200,
-    *,
-    etag: int | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    tagged = {} if etag is None else {"ETag": f'"{etag}"'}
-    return Response(
-        content, status, headers={**tagged, **(headers or {})}, media_type="application/json"
-    )
