@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import receiving, referrals, store
 from services.intake.amending import Amending, Change, Current, NotTheirs
-from services.intake.answers import describe, location
+from services.intake.answers import describe
 from services.intake.inputs import (
     expected_versions,
     idempotency_key,
@@ -18,10 +18,11 @@ from services.intake.inputs import (
     unprocessable,
     version,
 )
-from services.intake.receiving import Accepted, KeyReused, Receiving, StillOpen
+from services.intake.life import Life
+from services.intake.receiving import Receiving
 from services.intake.records import Version
 from services.intake.referrals import Stale
-from services.intake.replies import key_reused, reply
+from services.intake.replies import created, reply
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral, ProjectionRequest
 from services.intake.strict_json import Flaw
@@ -46,10 +47,11 @@ class Desk:
     amending: Amending
     viewing: Viewing
     towns: Collection[str]
+    life: Life
 
 
 def routes(desk: Desk) -> APIRouter:
-    """Every route of intake."""
+    """The routes of referrals; each area beside has its own."""
     router = APIRouter()
 
     @router.post("/v1/referrals", status_code=201)
@@ -115,21 +117,6 @@ def routes(desk: Desk) -> APIRouter:
 async def _current(db: Database, subject: str) -> Version | None:
     async with db.transaction() as session:
         return await store.read_current(session, subject)
-
-
-def created(outcome: receiving.Received) -> Response:
-    """The 201 of a referral that is kept."""
-    match outcome:
-        case Accepted():
-            headers = {"Location": location(outcome.answer)}
-            return reply(outcome.answer, 201, etag=1, headers=headers)
-        case KeyReused():
-            raise key_reused()
-        case StillOpen():
-            detail = "A request with this Idempotency-Key is under way: send it again in a moment."
-            raise Problem(409, "Conflict", detail, headers={"Retry-After": "1"})
-        case _:
-            assert_never(outcome)
 
 
 def _amended(outcome: Current | Stale | NotTheirs) -> Response:

@@ -68,6 +68,12 @@ def check(referral: NewReferral | AmendedReferral, now: datetime, towns: Collect
         raise Rejected(*flaws[:MAX_FLAWS])
 
 
+def check_moment(received_at: datetime, now: datetime) -> None:
+    """A report is not received in the future. Raises Rejected."""
+    if flaws := tuple(_moment_flaws(received_at, now)):
+        raise Rejected(*flaws)
+
+
 def amend(
     document: Mapping[str, Any],
     version: int,

@@ -19,3 +19,10 @@ class IntakeSettings(ServiceSettings):
         validation_alias="HARTLINE_INTAKE_KEYS",
         description="Directory with kek-N.key, commitment-N.key and idempotency-N.key.",
     )
+    call_patience: int = Field(
+        900,
+        ge=60,
+        le=3600,
+        validation_alias="HARTLINE_INTAKE_CALL_PATIENCE",
+        description="Seconds after which an open call that nobody saves is told to a person.",
+    )

@@ -12,11 +12,11 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from services.intake.api import Desk, routes
+from services.intake.api import Desk
 from services.intake.digests import Digests
 from services.intake.models import OUTBOX
 from services.intake.vault import Vault
-from services.intake.wiring import make_desk
+from services.intake.wiring import all_routes, make_desk
 from shared.contracts.base import Event, Source
 from shared.contracts.registry import parse_data
 from shared.messaging.outbox import Outbox
@@ -27,7 +27,10 @@ from shared.runtime.http import create_app
 from shared.runtime.sealing import Keyring, Sealer
 
 ISSUER = "https://issuer.test"
-SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "internal:projections")
+SCOPES = (
+    *("referrals:create", "referrals:amend", "referrals:status", "internal:projections"),
+    *("calls:write", "calls:status", "calls:close", "calls:read"),
+)
 BASE = "http://intake.test"
 
 
@@ -70,16 +73,17 @@ def desk_on(db: Database, made: Keys) -> Desk:
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:
     app = create_app("intake under test", TokenVerifier(made.jwks, ISSUER))
-    app.include_router(routes(desk))
+    for router in all_routes(desk):
+        app.include_router(router)
     return app
 
 
 @asynccontextmanager
 async def client_of(
-    app: ASGIApp, made: Keys, subject: str = "phone-system"
+    app: ASGIApp, made: Keys, subject: str = "phone-system", *, person: bool = False
 ) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
-    headers = made.bearer(subject)
+    headers = made.bearer(subject, person=person)
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client:
         yield client
 

@@ -12,11 +12,18 @@ from tests.support.databases import FreshDatabase
 from tests.support.intake import BASE, SCOPES, Keys, app_on, patch, post, project, referral
 
 REF = f"ref_{'0' * 32}"
+CALL = f"cal_{'0' * 32}"
 ROUTES = [
     ("POST", "/v1/referrals", "referrals:create"),
     ("PATCH", f"/v1/referrals/{REF}", "referrals:amend"),
     ("GET", f"/v1/referrals/{REF}", "referrals:status"),
     ("POST", f"/internal/v1/referrals/{REF}/versions/1/projections", "internal:projections"),
+    ("POST", "/v1/calls", "calls:write"),
+    ("GET", f"/v1/calls/{CALL}", "calls:status"),
+    ("PUT", f"/v1/calls/{CALL}/draft", "calls:write"),
+    ("POST", f"/v1/calls/{CALL}/referral", "calls:write"),
+    ("POST", f"/v1/calls/{CALL}/closing", "calls:close"),
+    ("POST", f"/v1/calls/{CALL}/readings", "calls:read"),
 ]
 
 
@@ -41,7 +48,7 @@ async def test_p10_no_token_or_a_bad_one_is_401_and_a_missing_scope_403(
         ({"Authorization": ""}, 401),
         ({"Authorization": "Bearer nonsense"}, 401),
         (intake_keys.bearer(scopes=others), 403),
-        (intake_keys.bearer(scopes=[scope]), None),
+        (intake_keys.bearer(scopes=[scope], person=True), None),
     ]
     for headers, expected in tokens:
         answer = await client.request(method, path, headers=headers)
