@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import referrals, store
+from services.intake.access import NotTheirs
 from services.intake.announcing import announcement
 from services.intake.answers import instant
 from services.intake.documents import assemble
@@ -43,11 +44,6 @@ class Current:
     """The version that holds now, whether this request made it or it was so already."""
 
     version: Version
-
-
-@dataclass(frozen=True, slots=True)
-class NotTheirs:
-    """There is no such referral, or it is somebody else's: the caller cannot tell which."""
 
 
 class Amending:

@@ -7,7 +7,8 @@ from typing import Annotated, assert_never
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import receiving, referrals, store
-from services.intake.amending import Amending, Change, Current, NotTheirs
+from services.intake.access import NotTheirs
+from services.intake.amending import Amending, Change, Current
 from services.intake.answers import describe
 from services.intake.inputs import (
     expected_versions,

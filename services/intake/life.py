@@ -13,6 +13,13 @@ from services.intake.calls.abandoning import Abandoning
 from services.intake.calls.api import CallDesk
 from services.intake.calls.keeping import Calls
 from services.intake.calls.reading import ReadingCalls
+from services.intake.decisions import api as decisions_api
+from services.intake.decisions.api import DecisionDesk
+from services.intake.decisions.deciding import Deciding
+from services.intake.decisions.incidents import Incidents
+from services.intake.decisions.linking import Linking
+from services.intake.decisions.reading import ReadingFiles
+from services.intake.decisions.withdrawing import Withdrawing
 from services.intake.digests import Digests
 from services.intake.once import Once
 from services.intake.receiving import Receiving
@@ -30,6 +37,7 @@ class Life:
     """The areas' desks, and what the sweeper does for them."""
 
     calls: CallDesk
+    decisions: DecisionDesk
     chores: Mapping[str, Chore]
 
 
@@ -47,12 +55,21 @@ def make_life(
     abandoning = Abandoning(db, outbox, patience)
     return Life(
         calls=CallDesk(once, calls, ReadingCalls(db, outbox, calls, digests)),
+        decisions=DecisionDesk(
+            db=db,
+            once=once,
+            deciding=Deciding(once, outbox, vault.sealer),
+            incidents=Incidents(db, vault.sealer),
+            withdrawing=Withdrawing(once, outbox, vault.sealer),
+            linking=Linking(db, once, outbox, receiving, towns),
+            reading=ReadingFiles(db, outbox, vault.sealer, digests),
+        ),
         chores={"calls": abandoning.once},
     )
 
 
 def life_routes(life: Life) -> Sequence[APIRouter]:
-    return (calls_api.routes(life.calls),)
+    return (calls_api.routes(life.calls), decisions_api.routes(life.decisions))
 
 
 async def life_ages(session: AsyncSession) -> dict[str, float]:

@@ -29,6 +29,8 @@ from shared.runtime.sealing import Keyring, Sealer
 ISSUER = "https://issuer.test"
 SCOPES = (
     *("referrals:create", "referrals:amend", "referrals:status", "internal:projections"),
+    *("decisions:write", "decisions:status", "decisions:read", "incidents:amend"),
+    *("referrals:withdraw", "referrals:link"),
     *("calls:write", "calls:status", "calls:close", "calls:read"),
 )
 BASE = "http://intake.test"

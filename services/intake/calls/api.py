@@ -6,9 +6,10 @@ from typing import Annotated, assert_never
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import referrals
+from services.intake.access import NotTheirs
 from services.intake.calls import drafts
 from services.intake.calls.drafts import Call
-from services.intake.calls.keeping import Calls, NoSuchCall, Over, describe
+from services.intake.calls.keeping import Calls, Over, describe
 from services.intake.calls.reading import CallQuestion, ReadingCalls
 from services.intake.calls.schemas import Closing, NewCall, Reading
 from services.intake.inputs import idempotency_key, json_body, opaque_id, refusing
@@ -97,7 +98,7 @@ def routes(desk: CallDesk) -> APIRouter:
             new_id("dsc"), call_id, caller, why.purpose, why.authority, utc_now()
         )
         content = await desk.reading.read(question)
-        if isinstance(content, NoSuchCall):
+        if isinstance(content, NotTheirs):
             raise not_found()
         return reply(content)
 
@@ -108,11 +109,11 @@ def _id(request: Request) -> str:
     return opaque_id(request, "call_id", "cal")
 
 
-def _call(outcome: Call | NoSuchCall | Over) -> Response:
+def _call(outcome: Call | NotTheirs | Over) -> Response:
     match outcome:
         case Call():
             return reply(describe(outcome), etag=outcome.version)
-        case NoSuchCall():
+        case NotTheirs():
             raise not_found()
         case Over():
             raise conflict("The call is over: it is a referral, or a person has closed it.")
@@ -120,21 +121,21 @@ def _call(outcome: Call | NoSuchCall | Over) -> Response:
             assert_never(outcome)
 
 
-def _finished(outcome: Received | NoSuchCall | Over) -> Response:
+def _finished(outcome: Received | NotTheirs | Over) -> Response:
     match outcome:
-        case NoSuchCall() | Over():
+        case NotTheirs() | Over():
             return _call(outcome)
         case _:
             return created(outcome)
 
 
-def _answered(outcome: Answer | KeyReused | NoSuchCall | Over) -> Response:
+def _answered(outcome: Answer | KeyReused | NotTheirs | Over) -> Response:
     match outcome:
         case Answer():
             return reply(outcome.text, 201)
         case KeyReused():
             raise key_reused()
-        case NoSuchCall() | Over():
+        case NotTheirs() | Over():
             return _call(outcome)
         case _:
             assert_never(outcome)

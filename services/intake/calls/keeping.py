@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import receiving, referrals
+from services.intake.access import NotTheirs, theirs
 from services.intake.answers import instant
 from services.intake.calls import drafts, store
 from services.intake.calls.drafts import Call, Draft
@@ -31,11 +32,6 @@ log = structlog.get_logger()
 
 TABLE = "intake.calls"
 _TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class NoSuchCall:
-    """There is none, or it is somebody else's: the caller cannot tell which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +83,25 @@ class Calls:
 
         return await self._once.do(asked, work)
 
-    async def status(self, call_id: str, caller: Principal) -> Call | NoSuchCall:
+    async def status(self, call_id: str, caller: Principal) -> Call | NotTheirs:
         kept = await until_known(partial(self._read, call_id, caller))
-        return kept if isinstance(kept, NoSuchCall) else kept.call
+        return kept if isinstance(kept, NotTheirs) else kept.call
 
     async def save(
         self, call_id: str, caller: Principal, draft: Draft, now: datetime
-    ) -> Call | NoSuchCall | Over:
+    ) -> Call | NotTheirs | Over:
         """Replace what was typed; the last one to come wins, and is a version of its own."""
         return await until_known(partial(self._save, call_id, caller, draft, now))
 
     async def close(
         self, asked: Asked, call_id: str, caller: Principal, why: ClosedWhy
-    ) -> Answer | KeyReused | NoSuchCall | Over:
+    ) -> Answer | KeyReused | NotTheirs | Over:
         """A named person says that it is no referral. What was typed stays, sealed."""
 
-        async def work(session: AsyncSession) -> Answer | NoSuchCall | Over:
+        async def work(session: AsyncSession) -> Answer | NotTheirs | Over:
             kept = await store.read(session, call_id, lock=True)
-            if kept is None or not may(caller, kept.call):
-                return NoSuchCall()
+            if kept is None or not theirs(caller, kept.call.owner):
+                return NotTheirs()
             if kept.call.over:
                 return Over()
             await store.close(session, call_id, caller.subject, why.value, asked.now)
@@ -115,7 +111,7 @@ class Calls:
 
     async def finish(
         self, call_id: str, caller: Principal, key: str, patch: object, now: datetime
-    ) -> Received | NoSuchCall | Over:
+    ) -> Received | NotTheirs | Over:
         """Make it a referral, in the transaction that ends the call. Raises Unfit or Rejected.
 
         The key's first answer comes first: by the time that it is asked for again, what was typed
@@ -124,7 +120,7 @@ class Calls:
         body = {"call_id": call_id, "patch": patch}
         for _ in range(_TRIES):
             kept = await until_known(partial(self._read, call_id, caller))
-            if isinstance(kept, NoSuchCall):
+            if isinstance(kept, NotTheirs):
                 return kept
             if earlier := await self._receiving.earlier(caller.subject, key, body):
                 return earlier
@@ -153,18 +149,18 @@ class Calls:
         referrals.check(referral, now, self._towns)
         return referral
 
-    async def _read(self, call_id: str, caller: Principal) -> Kept | NoSuchCall:
+    async def _read(self, call_id: str, caller: Principal) -> Kept | NotTheirs:
         async with self._db.transaction() as session:
             kept = await store.read(session, call_id)
-        return kept if kept is not None and may(caller, kept.call) else NoSuchCall()
+        return kept if kept is not None and theirs(caller, kept.call.owner) else NotTheirs()
 
     async def _save(
         self, call_id: str, caller: Principal, draft: Draft, now: datetime
-    ) -> Call | NoSuchCall | Over:
+    ) -> Call | NotTheirs | Over:
         async with self._db.transaction() as session:
             kept = await store.read(session, call_id, lock=True)
-            if kept is None or not may(caller, kept.call):
-                return NoSuchCall()
+            if kept is None or not theirs(caller, kept.call.owner):
+                return NotTheirs()
             if kept.call.over or kept.key is None:
                 return Over()
             version = kept.call.version + 1
@@ -174,11 +170,6 @@ class Calls:
             failpoint("intake.call.before_commit")
         failpoint("intake.call.after_commit")
         return replace(kept.call, version=version, saved_at=now)
-
-
-def may(caller: Principal, call: Call) -> bool:
-    """A machine has its own calls; a person with the scope sees to any that was left alone."""
-    return caller.person or caller.subject == call.owner
 
 
 def describe(call: Call) -> str:

@@ -7,10 +7,11 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.intake.access import NotTheirs
 from services.intake.answers import instant
 from services.intake.calls import store
 from services.intake.calls.drafts import Draft, fields
-from services.intake.calls.keeping import Calls, NoSuchCall
+from services.intake.calls.keeping import Calls
 from services.intake.calls.store import CallView, Kept
 from services.intake.digests import Digests
 from services.intake.retrying import until_known
@@ -43,20 +44,20 @@ class ReadingCalls:
         self._calls = calls
         self._digests = digests
 
-    async def read(self, question: CallQuestion) -> str | NoSuchCall:
+    async def read(self, question: CallQuestion) -> str | NotTheirs:
         """What was typed, as JSON, once the read is on record."""
         return await until_known(partial(self._attempt, question))
 
-    async def _attempt(self, question: CallQuestion) -> str | NoSuchCall:
+    async def _attempt(self, question: CallQuestion) -> str | NotTheirs:
         async with self._db.transaction() as session:
             content = await self._read(session, question)
         failpoint("intake.after_view_commit")
         return content
 
-    async def _read(self, session: AsyncSession, question: CallQuestion) -> str | NoSuchCall:
+    async def _read(self, session: AsyncSession, question: CallQuestion) -> str | NotTheirs:
         kept = await store.read(session, question.call_id)
         if kept is None:
-            return NoSuchCall()
+            return NotTheirs()
         draft = self._calls.draft(kept)
         view = self._view(question, kept, draft)
         if await store.insert_view(session, view):

@@ -24,6 +24,14 @@ ROUTES = [
     ("POST", f"/v1/calls/{CALL}/referral", "calls:write"),
     ("POST", f"/v1/calls/{CALL}/closing", "calls:close"),
     ("POST", f"/v1/calls/{CALL}/readings", "calls:read"),
+    ("POST", f"/v1/referrals/{REF}/decisions", "decisions:write"),
+    ("GET", f"/v1/referrals/{REF}/decisions", "decisions:status"),
+    ("POST", f"/v1/referrals/{REF}/decisions/readings", "decisions:read"),
+    ("PATCH", f"/v1/critical-incidents/inc_{'0' * 32}", "incidents:amend"),
+    ("POST", f"/v1/referrals/{REF}/withdrawal", "referrals:withdraw"),
+    ("POST", f"/v1/referrals/{REF}/links", "referrals:link"),
+    ("GET", f"/v1/referrals/{REF}/links", "referrals:link"),
+    ("POST", f"/v1/referrals/{REF}/allegations", "referrals:create"),
 ]
 
 
