@@ -11,7 +11,8 @@ from sqlalchemy import text
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.digests import Digests
-from services.intake.life import PATIENCE, life_ages, life_routes, make_life
+from services.intake.life import PATIENCE, Parts, life_ages, life_routes, make_life
+from services.intake.matching.blind import BlindIndex
 from services.intake.models import OUTBOX
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
@@ -66,6 +67,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
     """
     vault = Vault(Sealer(Keyring.load(settings.keys)))
     digests = Digests.load(settings.keys)
+    blind = BlindIndex.load(settings.keys)
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     dsn = settings.dsn.get_secret_value()
     wakes = Wakes()
@@ -80,7 +82,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
         patience = timedelta(seconds=settings.call_patience)
-        desk = make_desk(db, messaging.outbox, vault, digests, patience)
+        desk = make_desk(db, messaging.outbox, vault, digests, blind, patience)
         yield _put_together(settings, messaging, verifier, desk)
     finally:
         await signals.close()
@@ -93,6 +95,7 @@ def make_desk(
     outbox: Outbox,
     vault: Vault,
     digests: Digests,
+    blind: BlindIndex,
     patience: timedelta = PATIENCE,
 ) -> Desk:
     """What the routes stand on."""
@@ -104,7 +107,7 @@ def make_desk(
         amending=Amending(db, outbox, vault, towns),
         viewing=Viewing(db, outbox, vault, digests, load_profiles()),
         towns=towns,
-        life=make_life(db, outbox, vault, digests, receiving, towns, patience),
+        life=make_life(Parts(db, outbox, vault, digests, blind, receiving, towns), patience),
     )
 
 

@@ -52,6 +52,8 @@ def test_every_age_has_a_rule() -> None:
         "clock",
         "call",
         "call_abandoned",
+        "unindexed",
+        "candidate",
         "audit_unsequenced",
         "audit_unsigned",
     }

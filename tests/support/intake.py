@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from services.intake.api import Desk
 from services.intake.digests import Digests
+from services.intake.matching.blind import BlindIndex
 from services.intake.models import OUTBOX
 from services.intake.vault import Vault
 from services.intake.wiring import all_routes, make_desk
@@ -30,7 +31,7 @@ ISSUER = "https://issuer.test"
 SCOPES = (
     *("referrals:create", "referrals:amend", "referrals:status", "internal:projections"),
     *("decisions:write", "decisions:status", "decisions:read", "incidents:amend"),
-    *("referrals:withdraw", "referrals:link"),
+    *("referrals:withdraw", "referrals:link", "children:match"),
     *("calls:write", "calls:status", "calls:close", "calls:read"),
 )
 BASE = "http://intake.test"
@@ -51,6 +52,7 @@ class Keys:
         keys.make("kek", directory / "kek-1.key")
         keys.make("hmac", directory / "commitment-1.key")
         keys.make("hmac", directory / "idempotency-1.key")
+        keys.make("hmac", directory / "matching-1.key")
         issuer_key, jwks = home / "issuer.jwk", home / "jwks.json"
         keys.make("issuer", issuer_key)
         jwks.write_text(json.dumps(keys.jwks(issuer_key)))
@@ -70,7 +72,8 @@ class Keys:
 def desk_on(db: Database, made: Keys) -> Desk:
     """Intake's units of work on a database."""
     vault = Vault(Sealer(Keyring.load(made.directory)))
-    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), vault, Digests.load(made.directory))
+    blind = BlindIndex.load(made.directory)
+    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), vault, Digests.load(made.directory), blind)
 
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:

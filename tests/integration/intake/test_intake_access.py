@@ -32,6 +32,9 @@ ROUTES = [
     ("POST", f"/v1/referrals/{REF}/links", "referrals:link"),
     ("GET", f"/v1/referrals/{REF}/links", "referrals:link"),
     ("POST", f"/v1/referrals/{REF}/allegations", "referrals:create"),
+    ("GET", "/v1/candidates", "children:match"),
+    ("GET", f"/v1/referrals/{REF}/candidates", "children:match"),
+    ("POST", "/v1/candidates/answers", "children:match"),
 ]
 
 
