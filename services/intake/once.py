@@ -75,8 +75,9 @@ class Once:
             outcome = await work(session)
             if isinstance(outcome, Answer):
                 await key_store.keep(session, asked, outcome.text)
-            failpoint("intake.once.before_commit")
-        failpoint("intake.once.after_commit")
+                failpoint("intake.once.before_commit")
+        if isinstance(outcome, Answer):
+            failpoint("intake.once.after_commit")
         return outcome
 
 

@@ -40,9 +40,10 @@ class Abandoning:
         async with self._db.transaction() as session:
             calls = await store.abandon(session, now - self._patience, now, BATCH)
             await self._outbox.emit(session, now, *(_event(call, now) for call in calls))
-            failpoint("intake.sweep.before_commit")
-        failpoint("intake.sweep.after_commit")
+            if calls:
+                failpoint("intake.sweep.before_commit")
         if calls:
+            failpoint("intake.sweep.after_commit")
             metrics.CALLS_ABANDONED.inc(len(calls))
             log.warning("calls_abandoned", count=len(calls))
         return len(calls) == BATCH

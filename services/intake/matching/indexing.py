@@ -52,8 +52,9 @@ class Indexing:
                     self._blind.current,
                     self._clock(),
                 )
-            failpoint("intake.index.before_commit")
-        failpoint("intake.index.after_commit")
+                failpoint("intake.index.before_commit")
+        if children:
+            failpoint("intake.index.after_commit")
         self._checked = True
         return len({each.referral_id for each in children}) == BATCH
 
