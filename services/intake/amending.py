@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, assert_never
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import referrals, store
 from services.intake.access import NotTheirs
@@ -20,7 +19,7 @@ from services.intake.retrying import until_known
 from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import new_id
 
@@ -73,7 +72,7 @@ class Amending:
             )
         return outcome
 
-    async def _apply(self, session: AsyncSession, change: Change) -> Current | Stale | NotTheirs:
+    async def _apply(self, session: Session, change: Change) -> Current | Stale | NotTheirs:
         if await store.lock(session, change.referral_id) != change.caller:
             return NotTheirs()
         found = await store.read_version(session, change.referral_id)
@@ -109,7 +108,7 @@ class Amending:
 
     async def _write(
         self,
-        session: AsyncSession,
+        session: Session,
         change: Change,
         before: Version,
         children: Sequence[StoredChild],

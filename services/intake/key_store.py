@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.runtime.db import Session
 
 
 class Claimed(Protocol):
@@ -21,14 +22,14 @@ class Claimed(Protocol):
     def now(self) -> datetime: ...
 
 
-async def hold(session: AsyncSession, key_digest: bytes) -> None:
+async def hold(session: Session, key_digest: bytes) -> None:
     """Let a request with the same key wait until this transaction ends."""
     number = int.from_bytes(key_digest[:8], signed=True)
     await session.execute(_HOLD, {"number": number})
 
 
 async def find(
-    session: AsyncSession, owner: str, key_digests: Sequence[bytes]
+    session: Session, owner: str, key_digests: Sequence[bytes]
 ) -> tuple[bytes, str] | None:
     """The body digest and the answer under which the key was used."""
     rows = await session.execute(_FIND, {"owner": owner, "key_digests": list(key_digests)})
@@ -36,7 +37,7 @@ async def find(
     return None if row is None else (row.body_digest, row.answer)
 
 
-async def keep(session: AsyncSession, asked: Claimed, answer: str) -> None:
+async def keep(session: Session, asked: Claimed, answer: str) -> None:
     await session.execute(
         _KEEP,
         {

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import APIRouter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.calls import api as calls_api
 from services.intake.calls import store as call_store
@@ -32,7 +31,7 @@ from services.intake.receiving import Receiving
 from services.intake.sweeper import Chore
 from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 
 PATIENCE = timedelta(minutes=15)
 """How long an open call may be left alone, unless the settings say otherwise."""
@@ -81,7 +80,7 @@ def life_routes(life: Life) -> Sequence[APIRouter]:
     )
 
 
-async def life_ages(session: AsyncSession) -> dict[str, float]:
+async def life_ages(session: Session) -> dict[str, float]:
     """What waits for a person or for the sweeper (P9)."""
     return await call_store.ages(session) | await matching_store.ages(session)
 

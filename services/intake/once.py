@@ -7,14 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import key_store
 from services.intake.digests import Digests
 from services.intake.receiving import KeyReused
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 
 R = TypeVar("R")
@@ -55,7 +53,7 @@ class Once:
         )
 
     async def do(
-        self, asked: Asked, work: Callable[[AsyncSession], Awaitable[Answer | R]]
+        self, asked: Asked, work: Callable[[Session], Awaitable[Answer | R]]
     ) -> Answer | KeyReused | R:
         """The answer that was given before; otherwise do `work` and keep its Answer with it.
 
@@ -65,7 +63,7 @@ class Once:
         return await until_known(partial(self._attempt, asked, work))
 
     async def _attempt(
-        self, asked: Asked, work: Callable[[AsyncSession], Awaitable[Answer | R]]
+        self, asked: Asked, work: Callable[[Session], Awaitable[Answer | R]]
     ) -> Answer | KeyReused | R:
         async with self._db.transaction() as session:
             await key_store.hold(session, asked.key_digests[0])

@@ -9,7 +9,6 @@ from functools import partial
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import answers, store
 from services.intake.announcing import announcement
@@ -22,7 +21,7 @@ from services.intake.strict_json import canonical
 from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.errors import Retryable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import new_id
@@ -34,7 +33,7 @@ _LOCK_NOT_AVAILABLE, _UNIQUE_VIOLATION = "55P03", "23505"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-Also = Callable[[AsyncSession, Version], Awaitable[None]]
+Also = Callable[[Session, Version], Awaitable[None]]
 """What is written with a referral, in its transaction: an exception drops both."""
 
 
@@ -157,7 +156,7 @@ class Receiving:
             log.info("referral_kept", referral_id=draft.version.referral_id)
         return outcome
 
-    async def _keep(self, session: AsyncSession, draft: _Draft) -> Received:
+    async def _keep(self, session: Session, draft: _Draft) -> Received:
         version, claim = draft.version, draft.claim
         if await store.create(session, claim, version, draft.children, patience_ms=_PATIENCE_MS):
             event = announcement(version, draft.referral)

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import receiving, referrals
 from services.intake.access import NotTheirs, theirs
@@ -22,7 +21,7 @@ from services.intake.records import Version
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.errors import Retryable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import new_id
@@ -77,7 +76,7 @@ class Calls:
         )
         key = self._sealer.new_key()
 
-        async def work(session: AsyncSession) -> Answer:
+        async def work(session: Session) -> Answer:
             await store.open_call(session, call, key)
             return Answer(describe(call))
 
@@ -98,7 +97,7 @@ class Calls:
     ) -> Answer | KeyReused | NotTheirs | Over:
         """A named person says that it is no referral. What was typed stays, sealed."""
 
-        async def work(session: AsyncSession) -> Answer | NotTheirs | Over:
+        async def work(session: Session) -> Answer | NotTheirs | Over:
             kept = await store.read(session, call_id, lock=True)
             if kept is None or not theirs(caller, kept.call.owner):
                 return NotTheirs()
@@ -193,7 +192,7 @@ def describe(call: Call) -> str:
     )
 
 
-async def _end(call: Call, now: datetime, session: AsyncSession, version: Version) -> None:
+async def _end(call: Call, now: datetime, session: Session, version: Version) -> None:
     if not await store.finish(session, call.call_id, call.version, version.referral_id, now):
         raise _MovedOn
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake.access import NotTheirs
 from services.intake.answers import instant
 from services.intake.calls import store
@@ -19,7 +17,7 @@ from services.intake.strict_json import canonical
 from shared.contracts.disclosures import CallViewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 
 
@@ -54,7 +52,7 @@ class ReadingCalls:
         failpoint("intake.after_view_commit")
         return content
 
-    async def _read(self, session: AsyncSession, question: CallQuestion) -> str | NotTheirs:
+    async def _read(self, session: Session, question: CallQuestion) -> str | NotTheirs:
         kept = await store.read(session, question.call_id)
         if kept is None:
             return NotTheirs()

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.calls.drafts import Call
 from services.intake.calls.models import OPEN
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 
@@ -37,7 +37,7 @@ class CallView:
     viewed_at: datetime
 
 
-async def open_call(session: AsyncSession, call: Call, key: WrappedKey) -> None:
+async def open_call(session: Session, call: Call, key: WrappedKey) -> None:
     await session.execute(
         _OPEN_CALL,
         {
@@ -53,23 +53,21 @@ async def open_call(session: AsyncSession, call: Call, key: WrappedKey) -> None:
     )
 
 
-async def read(session: AsyncSession, call_id: str, *, lock: bool = False) -> Kept | None:
+async def read(session: Session, call_id: str, *, lock: bool = False) -> Kept | None:
     """`lock`: nobody else changes it until this transaction ends."""
     rows = await session.execute(_READ_LOCKED if lock else _READ, {"call_id": call_id})
     row = rows.first()
     return None if row is None else _kept(row)
 
 
-async def save(
-    session: AsyncSession, call_id: str, version: int, sealed: bytes, now: datetime
-) -> None:
+async def save(session: Session, call_id: str, version: int, sealed: bytes, now: datetime) -> None:
     """Replace what was typed, in a call that this session has locked."""
     values = {"call_id": call_id, "version": version, "sealed": sealed, "now": now}
     await session.execute(_SAVE, values)
 
 
 async def finish(
-    session: AsyncSession, call_id: str, version: int, referral_id: str, now: datetime
+    session: Session, call_id: str, version: int, referral_id: str, now: datetime
 ) -> bool:
     """The call is this referral, and what was typed is shredded; False if it has moved on."""
     found = await session.scalar(
@@ -79,13 +77,11 @@ async def finish(
     return found is not None
 
 
-async def close(session: AsyncSession, call_id: str, by: str, why: str, now: datetime) -> None:
+async def close(session: Session, call_id: str, by: str, why: str, now: datetime) -> None:
     await session.execute(_CLOSE, {"call_id": call_id, "by": by, "why": why, "now": now})
 
 
-async def abandon(
-    session: AsyncSession, before: datetime, now: datetime, limit: int
-) -> Sequence[Call]:
+async def abandon(session: Session, before: datetime, now: datetime, limit: int) -> Sequence[Call]:
     """Mark open calls that were last saved before `before`; each call is marked once.
 
     What another sweeper, or a caller who is saving, holds is left alone.
@@ -94,14 +90,14 @@ async def abandon(
     return [_call(row) for row in rows]
 
 
-async def insert_view(session: AsyncSession, view: CallView) -> bool:
+async def insert_view(session: Session, view: CallView) -> bool:
     """Record a read; False if this very read is recorded already."""
     values = {name: getattr(view, name) for name in CallView.__slots__}
     found = await session.scalar(_VIEW, values | {"fields": list(view.fields)})
     return found is not None
 
 
-async def ages(session: AsyncSession) -> dict[str, float]:
+async def ages(session: Session) -> dict[str, float]:
     """Seconds since the quietest open call was saved, and since the oldest was abandoned."""
     rows = await session.execute(_AGES)
     return {row.what: float(row.age) for row in rows}

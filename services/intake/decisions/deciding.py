@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import store as referral_store
 from services.intake.access import NotTheirs
@@ -25,6 +24,7 @@ from services.intake.records import StoredChild, Version
 from shared.contracts.codes import Acceptance
 from shared.contracts.referrals import ReferralDecided
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import Sealer
 
@@ -53,7 +53,7 @@ class Deciding:
     async def decide(self, asked: Asked, referral_id: str, wanted: NewDecision) -> Decided:
         """Add a decision to the referral's history. Raises Rejected."""
 
-        async def work(session: AsyncSession) -> Answer | NotTheirs | Outdated | Withdrawn:
+        async def work(session: Session) -> Answer | NotTheirs | Outdated | Withdrawn:
             return await self._decide(session, asked, referral_id, wanted)
 
         outcome: Decided = await self._once.do(asked, work)
@@ -62,7 +62,7 @@ class Deciding:
         return outcome
 
     async def _decide(
-        self, session: AsyncSession, asked: Asked, referral_id: str, wanted: NewDecision
+        self, session: Session, asked: Asked, referral_id: str, wanted: NewDecision
     ) -> Answer | NotTheirs | Outdated | Withdrawn:
         if await referral_store.lock(session, referral_id) is None:
             return NotTheirs()
@@ -81,7 +81,7 @@ class Deciding:
 
     async def _write(
         self,
-        session: AsyncSession,
+        session: Session,
         decision: Decision,
         children: Sequence[StoredChild],
         wanted: NewDecision,
@@ -102,7 +102,7 @@ class Deciding:
                 case _:
                     assert_never(step)
 
-    async def _create(self, session: AsyncSession, made: _Made, step: Create) -> None:
+    async def _create(self, session: Session, made: _Made, step: Create) -> None:
         incident_id = new_id("inc")
         (key,) = (child.key for child in made.children if child.child_id == step.child_id)
         content = sealed.seal_incident(self._sealer, key, incident_id, 1, step.content)
@@ -111,7 +111,7 @@ class Deciding:
         version = _version(incident_id, 1, Standing.OPEN, made.decision, content)
         await store.append_incident(session, version)
 
-    async def _restate(self, session: AsyncSession, made: _Made, step: Restate) -> None:
+    async def _restate(self, session: Session, made: _Made, step: Restate) -> None:
         stored = made.stored[step.known.incident_id]
         content = step.content
         if content is None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import referrals
 from services.intake import store as referral_store
 from services.intake.access import NotTheirs
@@ -18,7 +16,7 @@ from services.intake.decisions.schemas import Incident
 from services.intake.referrals import Stale
 from services.intake.retrying import until_known
 from services.intake.strict_json import Flaw, Rejected
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.sealing import Sealer
 
@@ -55,9 +53,7 @@ class Incidents:
         failpoint("intake.incident.after_commit")
         return outcome
 
-    async def _amend(
-        self, session: AsyncSession, change: IncidentChange
-    ) -> Known | Stale | NotTheirs:
+    async def _amend(self, session: Session, change: IncidentChange) -> Known | Stale | NotTheirs:
         referral_id = await store.referral_of_incident(session, change.incident_id)
         if referral_id is None:
             return NotTheirs()
@@ -75,7 +71,7 @@ class Incidents:
 
     async def _append(
         self,
-        session: AsyncSession,
+        session: Session,
         change: IncidentChange,
         stored: StoredIncident,
         content: Incident,
@@ -111,7 +107,7 @@ def describe(known: Known) -> str:
     )
 
 
-async def _find(session: AsyncSession, referral_id: str, incident_id: str) -> StoredIncident:
+async def _find(session: Session, referral_id: str, incident_id: str) -> StoredIncident:
     found = await store.read_incidents(session, referral_id)
     (stored,) = (each for each in found if each.known.incident_id == incident_id)
     return stored

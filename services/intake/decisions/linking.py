@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import receiving, referrals
 from services.intake import store as referral_store
 from services.intake.access import NotTheirs, theirs
@@ -25,7 +23,7 @@ from shared.contracts.codes import Relation, Trigger
 from shared.contracts.referrals import ReferralLinked
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id
 
 
@@ -61,7 +59,7 @@ class Linking:
     ) -> Answer | KeyReused | NotTheirs | LinkedAlready:
         """Raises Rejected for a link to itself, or between a test and what is none."""
 
-        async def work(session: AsyncSession) -> Answer | NotTheirs | LinkedAlready:
+        async def work(session: Session) -> Answer | NotTheirs | LinkedAlready:
             one = await referral_store.read_current(session, referral_id)
             other = await referral_store.read_current(session, wanted.related_referral_id)
             if one is None or other is None:
@@ -98,7 +96,7 @@ class Linking:
         wanted = receiving.Request(caller.subject, key, whole, referral, now, also)
         return await self._receiving.receive(wanted)
 
-    async def _linked(self, origin_id: str, session: AsyncSession, version: Version) -> None:
+    async def _linked(self, origin_id: str, session: Session, version: Version) -> None:
         link = _link(
             version.referral_id,
             origin_id,
@@ -108,7 +106,7 @@ class Linking:
         )
         await self._write(session, link, version.synthetic)
 
-    async def _write(self, session: AsyncSession, link: Link, synthetic: bool) -> bool:
+    async def _write(self, session: Session, link: Link, synthetic: bool) -> bool:
         if not await store.insert_link(session, link):
             return False
         event = ReferralLinked(

@@ -7,8 +7,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import store as referral_store
 from services.intake.access import NotTheirs
 from services.intake.decisions import sealed, store
@@ -20,7 +18,7 @@ from services.intake.strict_json import canonical
 from services.intake.viewing import viewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.sealing import Sealer
 
@@ -58,7 +56,7 @@ class ReadingFiles:
         failpoint("intake.after_view_commit")
         return content
 
-    async def _read(self, session: AsyncSession, question: FileQuestion) -> str | NotTheirs:
+    async def _read(self, session: Session, question: FileQuestion) -> str | NotTheirs:
         found = await referral_store.read_version(session, question.referral_id)
         if found is None:
             return NotTheirs()

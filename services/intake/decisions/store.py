@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.decisions.codes import Standing
 from services.intake.decisions.records import (
@@ -17,10 +16,11 @@ from services.intake.decisions.records import (
     Withdrawal,
 )
 from services.intake.decisions.rules import Known
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 
-async def read_file(session: AsyncSession, referral_id: str) -> File:
+async def read_file(session: Session, referral_id: str) -> File:
     """Decisions, withdrawal and incidents of a referral."""
     found = {"referral_id": referral_id}
     decided = await session.execute(_DECISIONS, found)
@@ -35,17 +35,17 @@ async def read_file(session: AsyncSession, referral_id: str) -> File:
     )
 
 
-async def insert_decision(session: AsyncSession, decision: Decision) -> None:
+async def insert_decision(session: Session, decision: Decision) -> None:
     values = {name: getattr(decision, name) for name in Decision.__slots__}
     await session.execute(_DECIDE, values | {"reasons": list(decision.reasons)})
 
 
-async def insert_withdrawal(session: AsyncSession, withdrawal: Withdrawal) -> None:
+async def insert_withdrawal(session: Session, withdrawal: Withdrawal) -> None:
     values = {name: getattr(withdrawal, name) for name in Withdrawal.__slots__}
     await session.execute(_WITHDRAW, values)
 
 
-async def insert_explanations(session: AsyncSession, explained: Sequence[Explanation]) -> None:
+async def insert_explanations(session: Session, explained: Sequence[Explanation]) -> None:
     await session.execute(
         _EXPLAIN,
         {
@@ -56,47 +56,47 @@ async def insert_explanations(session: AsyncSession, explained: Sequence[Explana
     )
 
 
-async def read_explanations(session: AsyncSession, referral_id: str) -> Sequence[Explanation]:
+async def read_explanations(session: Session, referral_id: str) -> Sequence[Explanation]:
     rows = await session.execute(_EXPLANATIONS, {"referral_id": referral_id})
     return [Explanation(row.child_id, row.about, row.sealed) for row in rows]
 
 
 async def create_incident(
-    session: AsyncSession, incident_id: str, child_id: str, referral_id: str
+    session: Session, incident_id: str, child_id: str, referral_id: str
 ) -> None:
     values = {"incident_id": incident_id, "child_id": child_id, "referral_id": referral_id}
     await session.execute(_CREATE_INCIDENT, values)
 
 
-async def append_incident(session: AsyncSession, version: IncidentVersion) -> None:
+async def append_incident(session: Session, version: IncidentVersion) -> None:
     """Add a version of an incident, whose referral this session has locked."""
     values = {name: getattr(version, name) for name in IncidentVersion.__slots__}
     await session.execute(_APPEND_INCIDENT, values)
 
 
-async def read_incidents(session: AsyncSession, referral_id: str) -> Sequence[StoredIncident]:
+async def read_incidents(session: Session, referral_id: str) -> Sequence[StoredIncident]:
     rows = await session.execute(_STORED_INCIDENTS, {"referral_id": referral_id})
     return [_stored(row) for row in rows]
 
 
-async def referral_of_incident(session: AsyncSession, incident_id: str) -> str | None:
+async def referral_of_incident(session: Session, incident_id: str) -> str | None:
     found: str | None = await session.scalar(_REFERRAL_OF, {"incident_id": incident_id})
     return found
 
 
-async def owner(session: AsyncSession, referral_id: str) -> str | None:
+async def owner(session: Session, referral_id: str) -> str | None:
     """Whose a referral is, without holding it."""
     found: str | None = await session.scalar(_OWNER, {"referral_id": referral_id})
     return found
 
 
-async def insert_link(session: AsyncSession, link: Link) -> bool:
+async def insert_link(session: Session, link: Link) -> bool:
     """False if they are linked so already."""
     values = {name: getattr(link, name) for name in Link.__slots__}
     return await session.scalar(_LINK, values) is not None
 
 
-async def read_links(session: AsyncSession, referral_id: str) -> Sequence[Link]:
+async def read_links(session: Session, referral_id: str) -> Sequence[Link]:
     """From it and to it, oldest first."""
     rows = await session.execute(_LINKS, {"referral_id": referral_id})
     return [Link(**{name: getattr(row, name) for name in Link.__slots__}) for row in rows]

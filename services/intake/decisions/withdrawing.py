@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import store as referral_store
 from services.intake.access import NotTheirs
@@ -15,6 +14,7 @@ from services.intake.once import Answer, Asked, Once
 from services.intake.receiving import KeyReused
 from shared.contracts.referrals import ReferralWithdrawn
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 from shared.runtime.sealing import Sealer
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Withdrawing:
     async def withdraw(
         self, asked: Asked, referral_id: str, wanted: NewWithdrawal
     ) -> Answer | KeyReused | NotTheirs | WithdrawnAlready:
-        async def work(session: AsyncSession) -> Answer | NotTheirs | WithdrawnAlready:
+        async def work(session: Session) -> Answer | NotTheirs | WithdrawnAlready:
             return await self._withdraw(session, asked, referral_id, wanted)
 
         outcome: Answer | KeyReused | NotTheirs | WithdrawnAlready
@@ -46,7 +46,7 @@ class Withdrawing:
         return outcome
 
     async def _withdraw(
-        self, session: AsyncSession, asked: Asked, referral_id: str, wanted: NewWithdrawal
+        self, session: Session, asked: Asked, referral_id: str, wanted: NewWithdrawal
     ) -> Answer | NotTheirs | WithdrawnAlready:
         if await referral_store.lock(session, referral_id) is None:
             return NotTheirs()

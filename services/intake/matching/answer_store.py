@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.matching.people import Pair
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Candidate:
 
 
 async def candidates(
-    session: AsyncSession, limit: int, referral_id: str | None = None
+    session: Session, limit: int, referral_id: str | None = None
 ) -> Sequence[Candidate]:
     """Those that wait for an answer, oldest first; of one referral, or of all."""
     rows = await session.execute(_CANDIDATES, {"referral_id": referral_id, "limit": limit})
@@ -47,27 +47,25 @@ async def candidates(
     ]
 
 
-async def persons_of(session: AsyncSession, child_ids: Sequence[str]) -> dict[str, str]:
+async def persons_of(session: Session, child_ids: Sequence[str]) -> dict[str, str]:
     """The person of every child who is the same person as one of these."""
     rows = await session.execute(_PERSONS, {"child_ids": list(child_ids)})
     return {row.child_id: row.person_id for row in rows}
 
 
-async def answers_among(session: AsyncSession, child_ids: Sequence[str]) -> dict[Pair, bool]:
+async def answers_among(session: Session, child_ids: Sequence[str]) -> dict[Pair, bool]:
     """The last answer on every pair of these children."""
     rows = await session.execute(_ANSWERS, {"child_ids": list(child_ids)})
     return {(row.child_id, row.other_child_id): row.same for row in rows}
 
 
-async def insert_answer(
-    session: AsyncSession, pair: Pair, same: bool, by: str, now: datetime
-) -> None:
+async def insert_answer(session: Session, pair: Pair, same: bool, by: str, now: datetime) -> None:
     await session.execute(
         _ANSWER, {"one": pair[0], "other": pair[1], "same": same, "by": by, "now": now}
     )
 
 
-async def settle(session: AsyncSession, persons: Mapping[str, str]) -> None:
+async def settle(session: Session, persons: Mapping[str, str]) -> None:
     values = {"child_ids": list(persons), "person_ids": list(persons.values())}
     await session.execute(_SETTLE, values)
 

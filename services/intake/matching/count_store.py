@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Counts:
     children: int
 
 
-async def count(session: AsyncSession, since: datetime, until: datetime) -> Counts:
+async def count(session: Session, since: datetime, until: datetime) -> Counts:
     """What was received from `since` to before `until`.
 
     Tests never count, nor what was entered in error. A call that became no referral is a report,

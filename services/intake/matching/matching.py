@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake.access import NotTheirs
 from services.intake.answers import instant
 from services.intake.matching import answer_store, store
@@ -16,7 +14,7 @@ from services.intake.matching.people import Contradiction, Pair, regroup
 from services.intake.once import Answer, Asked, Once
 from services.intake.receiving import KeyReused
 from services.intake.retrying import until_known
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id
 
 SHOWN = 100
@@ -50,7 +48,7 @@ class Matching:
         """Keep the answer, and with it who is one person. It may be answered again."""
         await until_known(self._indexing.catch_up)
 
-        async def work(session: AsyncSession) -> Answer | NotTheirs | Contradiction:
+        async def work(session: Session) -> Answer | NotTheirs | Contradiction:
             return await _settle(session, asked, wanted)
 
         outcome: Answered = await self._once.do(asked, work)
@@ -62,7 +60,7 @@ class Matching:
 
 
 async def _settle(
-    session: AsyncSession, asked: Asked, wanted: Wanted
+    session: Session, asked: Asked, wanted: Wanted
 ) -> Answer | NotTheirs | Contradiction:
     await store.one_at_a_time(session)
     persons = await answer_store.persons_of(session, wanted.pair)

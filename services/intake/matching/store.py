@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.records import StoredChild
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 _LOCK = 0x484C0003
@@ -34,18 +34,18 @@ class Entry:
     digest: bytes
 
 
-async def one_at_a_time(session: AsyncSession) -> None:
+async def one_at_a_time(session: Session) -> None:
     """Index, or answer, alone until this transaction ends: two that cannot see each other's
     children would miss that they are one."""
     await session.execute(_ALONE, {"lock": _LOCK})
 
 
-async def forget_older_keys(session: AsyncSession, key_version: int) -> None:
+async def forget_older_keys(session: Session, key_version: int) -> None:
     """Have everything indexed again that was indexed under an older key."""
     await session.execute(_FORGET, {"key_version": key_version})
 
 
-async def unindexed(session: AsyncSession, limit: int) -> Sequence[Unindexed]:
+async def unindexed(session: Session, limit: int) -> Sequence[Unindexed]:
     """The children of up to `limit` referrals, which stay locked; what somebody amends just now
     is left for later."""
     rows = await session.execute(_UNINDEXED, {"limit": limit})
@@ -62,7 +62,7 @@ async def unindexed(session: AsyncSession, limit: int) -> Sequence[Unindexed]:
 
 
 async def index(
-    session: AsyncSession,
+    session: Session,
     children: Sequence[Unindexed],
     entries: Sequence[Entry],
     person_ids: Sequence[str],
@@ -96,7 +96,7 @@ async def index(
     )
 
 
-async def ages(session: AsyncSession) -> dict[str, float]:
+async def ages(session: Session) -> dict[str, float]:
     """Seconds that the oldest version has waited for the index, and candidate for an answer."""
     rows = await session.execute(_AGES)
     return {row.what: float(row.age) for row in rows}
