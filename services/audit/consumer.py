@@ -7,6 +7,7 @@ from services.audit import store
 from services.audit.leaf import SALT_BYTES, Submission, submissions
 from shared.contracts.base import Event, EventData
 from shared.contracts.disclosures import (
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
@@ -45,6 +46,7 @@ HANDLERS: Handlers = dict.fromkeys(
         DisclosuresUnknown,
         DisclosuresRefused,
         ReferralViewed,
+        CallViewed,
     ),
     Record(),
 )

@@ -13,9 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.contracts.base import Event, EventData, Part, Source
+from shared.contracts.base import Event, EventData, Part, ReferralData, Source
 from shared.contracts.disclosures import (
     Attempt,
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
@@ -92,6 +93,17 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "commitment",
         "viewed_at",
     ),
+    CallViewed: (
+        "disclosure_id",
+        "version",
+        "actor",
+        "actor_kind",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "viewed_at",
+    ),
 }
 """What a leaf takes from each part of an event."""
 
@@ -111,7 +123,7 @@ def submissions(event: Event, data: EventData, new_salt: NewSalt) -> list[Submis
     """One submission for each attempt, outcome, refusal or view that an event carries."""
     kind, parts = _parts(data)
     context = {
-        "referral_id": data.referral_id,
+        **_about(data),
         "event": {
             "id": event.id,
             "sequence": event.sequence,
@@ -139,6 +151,13 @@ def read_submission(
     return _submission(event_id, 0, Kind.AUDIT_READ, context, record, salt)
 
 
+def _about(data: EventData) -> dict[str, str]:
+    """The referral, or the call that became none."""
+    if isinstance(data, ReferralData):
+        return {"referral_id": data.referral_id}
+    return {"call_id": data.subject}
+
+
 def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
     match data:
         case DisclosuresAttempted():
@@ -151,7 +170,7 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.UNKNOWN, data.outcomes
         case DisclosuresRefused():
             return Kind.REFUSED, data.refused
-        case ReferralViewed():
+        case ReferralViewed() | CallViewed():
             return Kind.VIEWED, (data,)
         case _:
             raise ValueError(f"{data.type} is not a disclosure")

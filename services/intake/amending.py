@@ -9,6 +9,7 @@ from typing import Any, assert_never
 import structlog
 
 from services.intake import referrals, store
+from services.intake.access import NotTheirs
 from services.intake.announcing import announcement
 from services.intake.answers import describe, instant
 from services.intake.digests import Digests, same_body
@@ -56,11 +57,6 @@ class Again:
     """Sent again with the same Idempotency-Key: `answer` is the first one's."""
 
     answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotTheirs:
-    """There is no such referral, or it is somebody else's: the caller cannot tell which."""
 
 
 Outcome = Current | Again | KeyReused | Stale | NotTheirs

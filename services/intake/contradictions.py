@@ -24,19 +24,19 @@ def flaws(
     referral: NewReferral | AmendedReferral, now: datetime, towns: Collection[str]
 ) -> Iterator[Flaw]:
     """Everything that is wrong with the referral as a whole."""
-    yield from _moment_flaws(("received_at",), referral.received_at, now)
+    yield from moment_flaws(("received_at",), referral.received_at, now)
     yield from _reporter_flaws(referral.reporter)
     for index, child in enumerate(referral.children):
         path = ("children", index)
         yield from _age_flaws(child, path, now.date())
-        yield from _moment_flaws((*path, "missing_since"), child.missing_since, now)
+        yield from moment_flaws((*path, "missing_since"), child.missing_since, now)
         yield from _residence_flaws(child, path, towns)
         yield from _incident_flaws(child, path, now, towns)
     yield from _same_person_flaws(referral)
     yield from _household_flaws(referral.children)
 
 
-def _moment_flaws(path: Path, moment: datetime | None, now: datetime) -> Iterator[Flaw]:
+def moment_flaws(path: Path, moment: datetime | None, now: datetime) -> Iterator[Flaw]:
     if moment is not None and moment > now + GRACE:
         yield Flaw(path, _FUTURE)
 
@@ -85,7 +85,7 @@ def _incident_flaws(
     for index, place in enumerate(child.incident_places):
         here = (*path, "incident_places", index)
         yield from _place_flaws(place, here, child.incident_towns)
-        yield from _moment_flaws((*here, "occurred_at"), place.occurred_at, now)
+        yield from moment_flaws((*here, "occurred_at"), place.occurred_at, now)
 
 
 def _place_flaws(place: IncidentPlace, path: Path, named: Collection[str]) -> Iterator[Flaw]:

@@ -1,4 +1,8 @@
-"""Tables of the intake service, in schema `intake`. Personal data lies in `documents` alone."""
+"""Tables of the intake service, in schema `intake`. Personal data lies sealed
+alone.
+
+The tables of an area lie in its folder, on the same metadata.
+"""
 
 from sqlalchemy import (
     Boolean,
@@ -13,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -31,7 +36,26 @@ referrals = Table(
     Column("owner", Text, nullable=False, comment="Token subject that created it."),
     Column("version", Integer, nullable=False, comment="The current one."),
     Column("synthetic", Boolean, nullable=False),
+    Column(
+        "indexed_version",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="The one whose children the blind index knows; 0 while none is.",
+    ),
+    Column(
+        "indexed_key",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Version of the key under which they are indexed.",
+    ),
     UniqueConstraint("number", name="uq_referrals_number"),
+)
+Index(
+    "ix_referrals_unindexed",
+    referrals.c.referral_id,
+    postgresql_where=text("indexed_version < version AND NOT synthetic"),
 )
 
 referral_versions = Table(
@@ -107,3 +131,7 @@ views = Table(
     comment="Append-only (P2): committed before the first byte of a read is returned.",
 )
 Index("ix_views_referral_id", views.c.referral_id)
+
+import services.intake.calls.models  # noqa: E402
+import services.intake.decisions.models  # noqa: E402
+import services.intake.matching.models  # noqa: E402, F401

@@ -67,6 +67,12 @@ def check(referral: NewReferral | AmendedReferral, now: datetime, towns: Collect
         raise Rejected(*found)
 
 
+def check_moment(received_at: datetime, now: datetime) -> None:
+    """A report is not received in the future. Raises Rejected."""
+    if flaws := tuple(contradictions.moment_flaws(("received_at",), received_at, now)):
+        raise Rejected(*flaws)
+
+
 def amend(
     document: Mapping[str, Any],
     version: int,

@@ -17,5 +17,12 @@ class IntakeSettings(ServiceSettings):
     ops_port: int = Field(9101, validation_alias="HARTLINE_INTAKE_OPS_PORT")
     keys: Path = Field(
         validation_alias="HARTLINE_INTAKE_KEYS",
-        description="Directory with kek-N.key, commitment-N.key and idempotency-N.key.",
+        description="Directory with kek-N, commitment-N, idempotency-N and matching-N.key.",
+    )
+    call_patience: int = Field(
+        900,
+        ge=60,
+        le=3600,
+        validation_alias="HARTLINE_INTAKE_CALL_PATIENCE",
+        description="Seconds after which an open call that nobody saves is told to a person.",
     )

@@ -90,7 +90,7 @@ class Viewing:
         children, fields = self._project(opened, question)
         view = self._view(question, version, children, fields)
         if await store.insert_view(session, view):
-            await self._outbox.emit(session, question.now, _viewed(view))
+            await self._outbox.emit(session, question.now, viewed(view))
         return render(version, children)
 
     def _project(
@@ -133,7 +133,8 @@ class Viewing:
         )
 
 
-def _viewed(view: View) -> ReferralViewed:
+def viewed(view: View) -> ReferralViewed:
+    """The event of a read: who saw which fields, why, by what right, and never the values."""
     return ReferralViewed(
         referral_id=view.referral_id,
         disclosure_id=view.disclosure_id,

@@ -1,8 +1,9 @@
 """What the intake service is made of."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
@@ -10,12 +11,15 @@ from sqlalchemy import text
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.digests import Digests
+from services.intake.life import PATIENCE, Parts, life_ages, life_routes, make_life
+from services.intake.matching.blind import BlindIndex
 from services.intake.models import OUTBOX
 from services.intake.niem import api as niem
 from services.intake.niem.table import load_table
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
 from services.intake.settings import IntakeSettings
+from services.intake.sweeper import Sweeper
 from services.intake.towns import load_towns
 from services.intake.vault import Vault
 from services.intake.viewing import Viewing
@@ -65,6 +69,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
     """
     vault = Vault(Sealer(Keyring.load(settings.keys)))
     digests = Digests.load(settings.keys)
+    blind = BlindIndex.load(settings.keys)
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     dsn = settings.dsn.get_secret_value()
     wakes = Wakes()
@@ -78,7 +83,8 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             share_wakes(wakes, signals, NAME, (RELAY_WAKE,))
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
-        desk = make_desk(db, messaging.outbox, vault, digests)
+        patience = timedelta(seconds=settings.call_patience)
+        desk = make_desk(db, messaging.outbox, vault, digests, blind, patience)
         yield _put_together(settings, messaging, verifier, desk)
     finally:
         await signals.close()
@@ -86,22 +92,31 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
         await db.close()
 
 
-def make_desk(db: Database, outbox: Outbox, vault: Vault, digests: Digests) -> Desk:
+def make_desk(
+    db: Database,
+    outbox: Outbox,
+    vault: Vault,
+    digests: Digests,
+    blind: BlindIndex,
+    patience: timedelta = PATIENCE,
+) -> Desk:
     """What the routes stand on."""
     towns = load_towns()
+    receiving = Receiving(db, outbox, vault, digests)
     return Desk(
         db=db,
-        receiving=Receiving(db, outbox, vault, digests),
+        receiving=receiving,
         amending=Amending(db, outbox, vault, digests, towns),
         viewing=Viewing(db, outbox, vault, digests, load_profiles()),
         towns=towns,
+        life=make_life(Parts(db, outbox, vault, digests, blind, receiving, towns), patience),
     )
 
 
-def routers(desk: Desk) -> list[APIRouter]:
-    """Every route of intake, area by area. Raises Misconfigured for a table that does not fit."""
+def all_routes(desk: Desk) -> Sequence[APIRouter]:
+    """The routes of every area. Raises Misconfigured for a table that does not fit."""
     listed = frozenset().union(*load_profiles().values())
-    return [routes(desk), niem.routes(desk.viewing, load_table(listed))]
+    return (routes(desk), niem.routes(desk.viewing, load_table(listed)), *life_routes(desk.life))
 
 
 def _put_together(
@@ -118,10 +133,11 @@ def _put_together(
         limits=LIMITS,
         development=development,
     )
-    for router in routers(desk):
+    for router in all_routes(desk):
         api.include_router(router)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
+        "sweep": Sweeper(desk.life.chores).run,
         "relay": messaging.relay,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
@@ -131,7 +147,7 @@ def _put_together(
 def _ages(db: Database, messaging: Emitting) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
-            return await messaging.ages(session)
+            return await messaging.ages(session) | await life_ages(session)
 
     ages = Ages(NAME)
     ages.add(read)

@@ -1,4 +1,4 @@
-"""Topic `disclosures`, emitted by whoever discloses; subject: the referral.
+"""Topic `disclosures`, emitted by whoever discloses; subject: the referral, or the call.
 
 `DisclosuresAttempted` and `ReferralViewed` are the records that promise P2 commits before the
 first byte leaves; the audit service sequences them into its log.
@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from shared.contracts.base import EventData, Instant, OpaqueId, Part, Topic
+from shared.contracts.base import EventData, Instant, OpaqueId, Part, ReferralData, Topic
 from shared.contracts.codes import Channel, RefusalReason, Role
 
 Hex256 = str
@@ -35,7 +35,7 @@ class Attempt(Part):
     attempted_at: Instant
 
 
-class DisclosuresAttempted(EventData):
+class DisclosuresAttempted(ReferralData):
     """Committed before departure. Alone it says: attempted, outcome unknown (P2)."""
 
     topic: ClassVar[Topic] = Topic.DISCLOSURES
@@ -52,7 +52,7 @@ class Outcome(Part):
     http_status: int | None = None
 
 
-class _Outcomes(EventData):
+class _Outcomes(ReferralData):
     topic: ClassVar[Topic] = Topic.DISCLOSURES
 
     outcomes: tuple[Outcome, ...] = Field(min_length=1)
@@ -86,7 +86,7 @@ class RefusedDisclosure(Part):
     refused_at: Instant
 
 
-class DisclosuresRefused(EventData):
+class DisclosuresRefused(ReferralData):
     """A disclosure that the law did not permit and that did not happen."""
 
     topic: ClassVar[Topic] = Topic.DISCLOSURES
@@ -95,7 +95,7 @@ class DisclosuresRefused(EventData):
     refused: tuple[RefusedDisclosure, ...] = Field(min_length=1)
 
 
-class ReferralViewed(EventData):
+class ReferralViewed(ReferralData):
     """A read of a referral's content, by a person or a service, recorded before its first byte."""
 
     topic: ClassVar[Topic] = Topic.DISCLOSURES
@@ -111,3 +111,25 @@ class ReferralViewed(EventData):
     fields: tuple[str, ...]
     commitment: Hex256
     viewed_at: Instant
+
+
+class CallViewed(EventData):
+    """A read of what was typed during a call, recorded before its first byte."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.call_viewed.v1"
+
+    call_id: OpaqueId
+    disclosure_id: OpaqueId
+    version: int = Field(ge=1)
+    actor: str = Field(description="Subject of the reader's token.")
+    actor_kind: Literal["service", "person"]
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256
+    viewed_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.call_id

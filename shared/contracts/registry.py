@@ -3,6 +3,7 @@
 from shared.contracts.base import Event, EventData, Source, Topic
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.disclosures import (
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
@@ -16,11 +17,22 @@ from shared.contracts.notices import (
     NoticesRefused,
     NoticesSuperseded,
 )
-from shared.contracts.referrals import ReferralAmended, ReferralReceived
+from shared.contracts.referrals import (
+    CallAbandoned,
+    ReferralAmended,
+    ReferralDecided,
+    ReferralLinked,
+    ReferralReceived,
+    ReferralWithdrawn,
+)
 
 EVENTS: tuple[type[EventData], ...] = (
     ReferralReceived,
     ReferralAmended,
+    ReferralDecided,
+    ReferralWithdrawn,
+    ReferralLinked,
+    CallAbandoned,
     NoticesPlanned,
     NoticesRefused,
     NoticesDelivered,
@@ -33,6 +45,7 @@ EVENTS: tuple[type[EventData], ...] = (
     DisclosuresUnknown,
     DisclosuresRefused,
     ReferralViewed,
+    CallViewed,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

@@ -35,6 +35,11 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_kept": "referral_id",
         "referral_amended": "referral_id version",
         "referral_viewed": "referral_id version disclosure_id",
+        "calls_abandoned": "count",
+        "child_not_indexed": "referral_id",
+        "chore_failed": "chore error where",
+        "referral_decided": "referral_id decision",
+        "referral_withdrawn": "referral_id",
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",

@@ -79,6 +79,9 @@ REFERRALS_KEPT = Counter(
 REFERRALS_AMENDED = Counter(
     "hartline_intake_amendments_total", "Versions of referrals kept after the first."
 )
+CALLS_ABANDONED = Counter(
+    "hartline_intake_calls_abandoned_total", "Calls that were left alone and told to a person."
+)
 
 # Notify
 

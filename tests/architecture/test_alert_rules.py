@@ -50,6 +50,10 @@ def test_every_age_has_a_rule() -> None:
         "attempt",
         "task",
         "clock",
+        "call",
+        "call_abandoned",
+        "unindexed",
+        "candidate",
         "audit_unsequenced",
         "audit_unsigned",
     }

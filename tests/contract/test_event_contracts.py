@@ -77,6 +77,8 @@ def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
         *("trigger", "ht_type", "role", "kind", "channel", "reason", "policy", "rule", "synthetic"),
         *("authority", "purpose", "fields", "commitment", "http_status", "actor", "actor_kind"),
         *("received_at", "recorded_at", "planned_at", "refused_at", "delivered_at", "due_at"),
+        *("call_id", "related_referral_id", "relation", "decision", "outcome", "cause"),
+        *("decided_at", "saved_at"),
         *("superseded_at", "attempted_at", "occurred_at", "viewed_at"),
         *("discovered_at", "satisfied_at"),
         *("children", "child_ids", "notices", "attempts", "outcomes", "refused"),

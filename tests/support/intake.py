@@ -14,9 +14,10 @@ from starlette.types import ASGIApp
 
 from services.intake.api import Desk
 from services.intake.digests import Digests
+from services.intake.matching.blind import BlindIndex
 from services.intake.models import OUTBOX
 from services.intake.vault import Vault
-from services.intake.wiring import make_desk, routers
+from services.intake.wiring import all_routes, make_desk
 from shared.contracts.base import Event, Source
 from shared.contracts.registry import parse_data
 from shared.messaging.outbox import Outbox
@@ -28,11 +29,11 @@ from shared.runtime.sealing import Keyring, Sealer
 
 ISSUER = "https://issuer.test"
 SCOPES = (
-    "referrals:create",
-    "referrals:amend",
-    "referrals:status",
-    "referrals:niem",
+    *("referrals:create", "referrals:amend", "referrals:status", "referrals:niem"),
     "internal:projections",
+    *("decisions:write", "decisions:status", "decisions:read", "incidents:amend"),
+    *("referrals:withdraw", "referrals:link", "children:match"),
+    *("calls:write", "calls:status", "calls:close", "calls:read"),
 )
 BASE = "http://intake.test"
 
@@ -52,6 +53,7 @@ class Keys:
         keys.make("kek", directory / "kek-1.key")
         keys.make("hmac", directory / "commitment-1.key")
         keys.make("hmac", directory / "idempotency-1.key")
+        keys.make("hmac", directory / "matching-1.key")
         issuer_key, jwks = home / "issuer.jwk", home / "jwks.json"
         keys.make("issuer", issuer_key)
         jwks.write_text(json.dumps(keys.jwks(issuer_key)))
@@ -71,22 +73,23 @@ class Keys:
 def desk_on(db: Database, made: Keys) -> Desk:
     """Intake's units of work on a database."""
     vault = Vault(Sealer(Keyring.load(made.directory)))
-    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), vault, Digests.load(made.directory))
+    blind = BlindIndex.load(made.directory)
+    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), vault, Digests.load(made.directory), blind)
 
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:
     app = create_app("intake under test", TokenVerifier(made.jwks, ISSUER))
-    for router in routers(desk):
+    for router in all_routes(desk):
         app.include_router(router)
     return app
 
 
 @asynccontextmanager
 async def client_of(
-    app: ASGIApp, made: Keys, subject: str = "phone-system"
+    app: ASGIApp, made: Keys, subject: str = "phone-system", *, person: bool = False
 ) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
-    headers = made.bearer(subject)
+    headers = made.bearer(subject, person=person)
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client:
         yield client
 

@@ -12,6 +12,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.intake import BASE, SCOPES, Keys, app_on, patch, post, project, referral
 
 REF = f"ref_{'0' * 32}"
+CALL = f"cal_{'0' * 32}"
 ROUTES = [
     ("POST", "/v1/referrals", "referrals:create"),
     ("PATCH", f"/v1/referrals/{REF}", "referrals:amend"),
@@ -19,6 +20,23 @@ ROUTES = [
     ("POST", f"/v1/referrals/{REF}/versions/1/niem", "referrals:niem"),
     ("GET", "/v1/code-lists", "referrals:create referrals:status"),
     ("POST", f"/internal/v1/referrals/{REF}/versions/1/projections", "internal:projections"),
+    ("POST", "/v1/calls", "calls:write"),
+    ("GET", f"/v1/calls/{CALL}", "calls:status"),
+    ("PUT", f"/v1/calls/{CALL}/draft", "calls:write"),
+    ("POST", f"/v1/calls/{CALL}/referral", "calls:write"),
+    ("POST", f"/v1/calls/{CALL}/closing", "calls:close"),
+    ("POST", f"/v1/calls/{CALL}/readings", "calls:read"),
+    ("POST", f"/v1/referrals/{REF}/decisions", "decisions:write"),
+    ("GET", f"/v1/referrals/{REF}/decisions", "decisions:status"),
+    ("POST", f"/v1/referrals/{REF}/decisions/readings", "decisions:read"),
+    ("PATCH", f"/v1/critical-incidents/inc_{'0' * 32}", "incidents:amend"),
+    ("POST", f"/v1/referrals/{REF}/withdrawal", "referrals:withdraw"),
+    ("POST", f"/v1/referrals/{REF}/links", "referrals:link"),
+    ("GET", f"/v1/referrals/{REF}/links", "referrals:link"),
+    ("POST", f"/v1/referrals/{REF}/allegations", "referrals:create"),
+    ("GET", "/v1/candidates", "children:match"),
+    ("GET", f"/v1/referrals/{REF}/candidates", "children:match"),
+    ("POST", "/v1/candidates/answers", "children:match"),
 ]
 
 
@@ -44,7 +62,7 @@ async def test_p10_no_token_or_a_bad_one_is_401_and_a_missing_scope_403(
         ({"Authorization": ""}, 401),
         ({"Authorization": "Bearer nonsense"}, 401),
         (intake_keys.bearer(scopes=others), 403),
-        *((intake_keys.bearer(scopes=[each]), None) for each in enough),
+        *((intake_keys.bearer(scopes=[each], person=True), None) for each in enough),
     ]
     for headers, expected in tokens:
         answer = await client.request(method, path, headers=headers)

@@ -11,8 +11,9 @@ import pytest
 
 from services.intake.documents import Document
 from services.intake.projections import load_profiles
+from tests.support.calls import saved, send
 from tests.support.databases import FreshDatabase, TestServer
-from tests.support.intake import child, patch, post, project, referral
+from tests.support.intake import Keys, child, patch, post, project, referral
 from tests.support.intake_process import IntakeProcess
 from tests.support.schemas import text_leaves
 
@@ -98,6 +99,33 @@ async def refuse(phone: httpx.AsyncClient, kept: dict[str, Any]) -> list[httpx.R
     ]
 
 
+async def live(phone: httpx.AsyncClient, made: Keys, path: str) -> list[httpx.Response]:
+    """A call left open, one refused, a decision, form DCF-823, candidates; all with canaries."""
+    draft = {name: value for name, value in planted().items() if name != "received_at"}
+    call = (await send(phone, "/v1/calls", {}, "Canary-call")).json()
+    unfit = {"reporter": {"Canary- Example": "Canary-x"}, "children": "Canary-y"}
+    answers = [await saved(phone, call, draft), await saved(phone, call, unfit)]
+    child_id = (await phone.get(path)).json()["children"][0]["child_id"]
+    phone.headers.update(made.bearer("worker", person=True))
+    form = dict.fromkeys(("narrative", "legal_status", "placement"), "Canary-form")
+    decision = {
+        "outcome": "accepted",
+        "reasons": ["other"],
+        "explanation": "Canary-explanation",
+        "follows": 0,
+        "critical_incidents": [form | {"child_id": child_id}],
+    }
+    answers += [
+        await send(phone, f"{path}/decisions", decision, "Canary-decision"),
+        await send(phone, f"{path}/decisions", decision | {"follows": "Canary-1"}, "other"),
+        await send(phone, f"{path}/decisions", decision | {"reasons": ["Canary-r"]}, "other"),
+        await send(phone, f"{path}/links", {"relation": "Canary-l"}, "other"),
+        await phone.get("/v1/candidates"),
+    ]
+    phone.headers.update(made.bearer())
+    return answers
+
+
 async def at_rest(dsn: str) -> bytes:
     """Every row of every table of intake and of the bus, and what its bytes say."""
     connection = await asyncpg.connect(dsn)
@@ -125,7 +153,11 @@ async def break_the_table(dsn: str) -> None:
 
 @pytest.mark.slow
 async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alone(
-    process: IntakeProcess, phone: httpx.AsyncClient, database: FreshDatabase, postgres: TestServer
+    process: IntakeProcess,
+    phone: httpx.AsyncClient,
+    database: FreshDatabase,
+    postgres: TestServer,
+    intake_keys: Keys,
 ) -> None:
     await process.start()
     answer = await post(phone, planted(), "Canary-key")
@@ -140,6 +172,7 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
         json={"profile": "law_enforcement", "purpose": "exchange", "authority": "example"},
     )
     assert renamed.status_code == 200, renamed.text
+    lived = await live(phone, intake_keys, kept["links"]["self"])
     answers = [answer, amended, *await refuse(phone, kept)]
     await asyncio.sleep(0.3)  # The relay writes to the bus.
     written = {"at rest": await at_rest(database.superuser_dsn)}
@@ -152,7 +185,7 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
         "metrics": metrics.content,
         "answers": b"\n".join(
             b"%d %r %s" % (each.status_code, each.headers.raw, each.content)
-            for each in (*answers, *broken)
+            for each in (*answers, *lived, *broken)
         ),
     }
     if postgres.server is not None:
@@ -160,6 +193,7 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     assert set(found_in(shown.content)) == set(found_in(renamed.content)) == set(SECRETS)
     assert {each.status_code for each in broken} == {500}
     assert [each.status_code for each in answers[2:] if not 400 <= each.status_code < 500] == []
+    assert [each.status_code for each in lived] == [200, 422, 201, 422, 422, 422, 200]
     assert b"referral_kept" in written["logs"]
     assert b"referral_kept" not in written["at rest"]
     assert kept["referral_id"].encode() in written["at rest"]

@@ -15,6 +15,7 @@ from shared.contracts.codes import Channel, RefusalReason, Role
 from shared.contracts.deadlines import ClockBreached
 from shared.contracts.disclosures import (
     Attempt,
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
@@ -101,7 +102,7 @@ def event_of(data: EventData) -> Event:
         id="event-1",
         source=Source.NOTIFY,
         type=data.type,
-        subject=data.referral_id,
+        subject=data.subject,
         time=NOW,
         sequence=7,
         data=data.model_dump(mode="json"),
@@ -163,8 +164,17 @@ def test_leaf_bytes_are_canonical_json() -> None:
 @pytest.mark.parametrize("part", FIELDS)
 def test_a_new_contract_field_needs_a_decision_before_it_is_in_a_leaf(part: type[Part]) -> None:
     """Default deny: whoever adds a field to the contract lists it here, or leaves it out."""
-    known = set(part.model_fields) - {"referral_id"}
+    known = set(part.model_fields) - {"referral_id", "call_id"}
     assert set(FIELDS[part]) == known
+
+
+def test_a_read_of_a_call_is_a_leaf_that_names_the_call() -> None:
+    """A call that became no referral is read by somebody too."""
+    call_id = an_id("cal")
+    seen = VIEWED.model_dump(exclude={"referral_id", "child_ids"})
+    (leaf,) = leaves(CallViewed(call_id=call_id, **seen))
+    assert (leaf["kind"], leaf["call_id"]) == ("viewed", call_id)
+    assert "referral_id" not in leaf
 
 
 def test_a_field_that_is_not_listed_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
