@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.intake.contradictions import GRACE
 from services.intake.decisions.codes import ACCEPTING, NOT_ACCEPTING, DecisionReason, Standing
 from services.intake.decisions.schemas import ChildIncident, Incident, NewDecision
-from services.intake.contradictions import GRACE
 from services.intake.strict_json import Flaw, Rejected
 from shared.contracts.codes import Acceptance
 
