@@ -14,7 +14,9 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    OperationViewed,
     ReferralViewed,
+    ToldOrally,
 )
 from shared.messaging.worker import Handlers
 
@@ -44,6 +46,8 @@ HANDLERS: Handlers = dict.fromkeys(
         DisclosuresUnknown,
         DisclosuresRefused,
         ReferralViewed,
+        ToldOrally,
+        OperationViewed,
     ),
     Record(),
 )

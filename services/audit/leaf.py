@@ -21,9 +21,11 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    OperationViewed,
     Outcome,
     ReferralViewed,
     RefusedDisclosure,
+    ToldOrally,
 )
 
 LEAF_VERSION = 1
@@ -40,6 +42,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     REFUSED = "refused"
     VIEWED = "viewed"
+    TOLD = "told"
     AUDIT_READ = "audit_read"
 
 
@@ -86,6 +89,29 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "child_ids",
         "actor",
         "actor_kind",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "viewed_at",
+    ),
+    ToldOrally: (
+        "disclosure_id",
+        "version",
+        "child_ids",
+        "recipient_id",
+        "actor",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "occurred_at",
+        "recorded_at",
+    ),
+    OperationViewed: (
+        "operation_id",
+        "disclosure_id",
+        "actor",
         "authority",
         "purpose",
         "fields",
@@ -151,8 +177,10 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.UNKNOWN, data.outcomes
         case DisclosuresRefused():
             return Kind.REFUSED, data.refused
-        case ReferralViewed():
+        case ReferralViewed() | OperationViewed():
             return Kind.VIEWED, (data,)
+        case ToldOrally():
+            return Kind.TOLD, (data,)
         case _:
             raise ValueError(f"{data.type} is not a disclosure")
 

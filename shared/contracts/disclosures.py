@@ -1,6 +1,6 @@
 """Topic `disclosures`, emitted by whoever discloses; subject: the referral.
 
-`DisclosuresAttempted` and `ReferralViewed` are the records that promise P2 commits before the
+`DisclosuresAttempted`, `ReferralViewed` and `OperationViewed` are the records that promise P2 commits before the
 first byte leaves; the audit service sequences them into its log.
 """
 
@@ -111,3 +111,48 @@ class ReferralViewed(EventData):
     fields: tuple[str, ...]
     commitment: Hex256
     viewed_at: Instant
+
+
+class ToldOrally(EventData):
+    """A person told somebody something of a child by word of mouth, and says so."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.oral.v1"
+
+    disclosure_id: OpaqueId
+    version: int = Field(ge=1, description="Version of the referral at the time of recording.")
+    child_ids: tuple[OpaqueId, ...] = Field(min_length=1)
+    recipient_id: OpaqueId = Field(
+        description="What its emitter keeps the recipient's name under, such as a placement."
+    )
+    actor: str = Field(description="Token subject of who told it.")
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256 = Field(description="Over what was told and to whom.")
+    occurred_at: Instant
+    recorded_at: Instant
+
+
+class OperationViewed(EventData):
+    """A named person's read of a law-enforcement operation, recorded before its first byte.
+
+    Its subject is the operation; no referral and no child is named.
+    """
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.operation_viewed.v1"
+
+    referral_id: OpaqueId | None = None  # type: ignore[assignment]
+    operation_id: OpaqueId
+    disclosure_id: OpaqueId
+    actor: str
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256
+    viewed_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.operation_id

@@ -8,7 +8,9 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    OperationViewed,
     ReferralViewed,
+    ToldOrally,
 )
 from shared.contracts.notices import (
     NoticesDelivered,
@@ -16,11 +18,26 @@ from shared.contracts.notices import (
     NoticesRefused,
     NoticesSuperseded,
 )
-from shared.contracts.referrals import ReferralAmended, ReferralReceived
+from shared.contracts.referrals import (
+    CaseFlagged,
+    ConsultCompleted,
+    ConsultEntered,
+    ConsultRequested,
+    ConsultShareRequested,
+    ReferralAmended,
+    ReferralReceived,
+    VictimIdentified,
+)
 
 EVENTS: tuple[type[EventData], ...] = (
     ReferralReceived,
     ReferralAmended,
+    ConsultRequested,
+    ConsultCompleted,
+    VictimIdentified,
+    ConsultEntered,
+    ConsultShareRequested,
+    CaseFlagged,
     NoticesPlanned,
     NoticesRefused,
     NoticesDelivered,
@@ -33,6 +50,8 @@ EVENTS: tuple[type[EventData], ...] = (
     DisclosuresUnknown,
     DisclosuresRefused,
     ReferralViewed,
+    ToldOrally,
+    OperationViewed,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

@@ -20,9 +20,11 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    OperationViewed,
     Outcome,
     ReferralViewed,
     RefusedDisclosure,
+    ToldOrally,
 )
 from shared.contracts.registry import EVENTS
 
@@ -86,6 +88,30 @@ VIEWED = ReferralViewed(
     commitment="cd" * 32,
     viewed_at=NOW,
 )
+TOLD = ToldOrally(
+    referral_id=REFERRAL,
+    disclosure_id=an_id("dsc"),
+    version=1,
+    child_ids=(an_id("chd"),),
+    recipient_id=an_id("plc"),
+    actor="worker-1",
+    authority="DCF policy 21-14",
+    purpose="placement",
+    fields=("victim_status",),
+    commitment="cd" * 32,
+    occurred_at=NOW,
+    recorded_at=NOW,
+)
+OPERATION = OperationViewed(
+    operation_id=an_id("opn"),
+    disclosure_id=an_id("dsc"),
+    actor="administrator-1",
+    authority="DCF policy 21-14",
+    purpose="operation",
+    fields=("plan",),
+    commitment="cd" * 32,
+    viewed_at=NOW,
+)
 DATA: dict[Kind, EventData] = {
     Kind.ATTEMPTED: DisclosuresAttempted(referral_id=REFERRAL, attempts=(attempt(1), attempt(2))),
     Kind.COMPLETED: DisclosuresCompleted(referral_id=REFERRAL, outcomes=(outcome(1), outcome(2))),
@@ -93,6 +119,7 @@ DATA: dict[Kind, EventData] = {
     Kind.UNKNOWN: DisclosuresUnknown(referral_id=REFERRAL, outcomes=(outcome(),)),
     Kind.REFUSED: DisclosuresRefused(referral_id=REFERRAL, refused=(REFUSED,)),
     Kind.VIEWED: VIEWED,
+    Kind.TOLD: TOLD,
 }
 
 
@@ -101,7 +128,7 @@ def event_of(data: EventData) -> Event:
         id="event-1",
         source=Source.NOTIFY,
         type=data.type,
-        subject=data.referral_id,
+        subject=data.subject,
         time=NOW,
         sequence=7,
         data=data.model_dump(mode="json"),
@@ -171,6 +198,12 @@ def test_a_field_that_is_not_listed_stays_out(monkeypatch: pytest.MonkeyPatch) -
     fewer: dict[type[Part], tuple[str, ...]] = {ReferralViewed: ("disclosure_id",)}
     monkeypatch.setattr(leaf, "FIELDS", fewer)
     assert leaves(VIEWED)[0]["record"] == {"disclosure_id": an_id("dsc")}
+
+
+def test_a_read_of_an_operation_is_a_view_that_names_no_referral_and_no_child() -> None:
+    (content,) = leaves(OPERATION)
+    assert (content["kind"], content["referral_id"]) == ("viewed", None)
+    assert "child_ids" not in content["record"]
 
 
 def test_every_disclosures_event_has_a_handler() -> None:
