@@ -14,7 +14,7 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
-    OperationViewed,
+    RecordViewed,
     ReferralViewed,
     ToldOrally,
 )
@@ -47,7 +47,7 @@ HANDLERS: Handlers = dict.fromkeys(
         DisclosuresRefused,
         ReferralViewed,
         ToldOrally,
-        OperationViewed,
+        RecordViewed,
     ),
     Record(),
 )

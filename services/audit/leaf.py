@@ -21,7 +21,7 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
-    OperationViewed,
+    RecordViewed,
     Outcome,
     ReferralViewed,
     RefusedDisclosure,
@@ -108,8 +108,8 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "occurred_at",
         "recorded_at",
     ),
-    OperationViewed: (
-        "operation_id",
+    RecordViewed: (
+        "record_id",
         "disclosure_id",
         "actor",
         "authority",
@@ -177,7 +177,7 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.UNKNOWN, data.outcomes
         case DisclosuresRefused():
             return Kind.REFUSED, data.refused
-        case ReferralViewed() | OperationViewed():
+        case ReferralViewed() | RecordViewed():
             return Kind.VIEWED, (data,)
         case ToldOrally():
             return Kind.TOLD, (data,)

@@ -15,6 +15,11 @@ class Vault:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
+    @property
+    def sealer(self) -> Sealer:
+        """For what is sealed beside the documents, under the same keys."""
+        return self._sealer
+
     def seal(
         self, referral: AmendedReferral, version: int, known: Mapping[str, WrappedKey]
     ) -> list[SealedChild]:

@@ -1,6 +1,6 @@
 """Topic `disclosures`, emitted by whoever discloses; subject: the referral.
 
-`DisclosuresAttempted`, `ReferralViewed` and `OperationViewed` are the records that promise P2 commits before the
+`DisclosuresAttempted`, `ReferralViewed` and `RecordViewed` are the records that promise P2 commits before the
 first byte leaves; the audit service sequences them into its log.
 """
 
@@ -134,17 +134,17 @@ class ToldOrally(EventData):
     recorded_at: Instant
 
 
-class OperationViewed(EventData):
-    """A named person's read of a law-enforcement operation, recorded before its first byte.
+class RecordViewed(EventData):
+    """A person's read of a record that belongs to no referral, recorded before its first byte.
 
-    Its subject is the operation; no referral and no child is named.
+    Its subject is the record, whose id does not say what kind of record it is.
     """
 
     topic: ClassVar[Topic] = Topic.DISCLOSURES
-    type: ClassVar[str] = "hartline.disclosures.operation_viewed.v1"
+    type: ClassVar[str] = "hartline.disclosures.record_viewed.v1"
 
     referral_id: OpaqueId | None = None  # type: ignore[assignment]
-    operation_id: OpaqueId
+    record_id: OpaqueId
     disclosure_id: OpaqueId
     actor: str
     authority: str
@@ -155,4 +155,4 @@ class OperationViewed(EventData):
 
     @property
     def subject(self) -> str:
-        return self.operation_id
+        return self.record_id

@@ -8,7 +8,7 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
-    OperationViewed,
+    RecordViewed,
     ReferralViewed,
     ToldOrally,
 )
@@ -51,7 +51,7 @@ EVENTS: tuple[type[EventData], ...] = (
     DisclosuresRefused,
     ReferralViewed,
     ToldOrally,
-    OperationViewed,
+    RecordViewed,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

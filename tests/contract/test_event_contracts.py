@@ -79,7 +79,7 @@ def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
         *("received_at", "recorded_at", "planned_at", "refused_at", "delivered_at", "due_at"),
         *("superseded_at", "attempted_at", "occurred_at", "viewed_at"),
         *("discovered_at", "satisfied_at"),
-        *("consult_id", "request_id", "share_id", "flag_id", "operation_id", "recipient_id"),
+        *("consult_id", "request_id", "share_id", "flag_id", "record_id", "recipient_id"),
         *("requested_at", "started_at", "completed_at", "identified_at", "entered_at"),
         *("flagged_at",),
         *("children", "child_ids", "notices", "attempts", "outcomes", "refused"),

@@ -20,7 +20,7 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
-    OperationViewed,
+    RecordViewed,
     Outcome,
     ReferralViewed,
     RefusedDisclosure,
@@ -102,13 +102,13 @@ TOLD = ToldOrally(
     occurred_at=NOW,
     recorded_at=NOW,
 )
-OPERATION = OperationViewed(
-    operation_id=an_id("opn"),
+RECORD = RecordViewed(
+    record_id=an_id("rec"),
     disclosure_id=an_id("dsc"),
     actor="administrator-1",
     authority="DCF policy 21-14",
-    purpose="operation",
-    fields=("plan",),
+    purpose="need to know",
+    fields=("content",),
     commitment="cd" * 32,
     viewed_at=NOW,
 )
@@ -200,8 +200,10 @@ def test_a_field_that_is_not_listed_stays_out(monkeypatch: pytest.MonkeyPatch) -
     assert leaves(VIEWED)[0]["record"] == {"disclosure_id": an_id("dsc")}
 
 
-def test_a_read_of_an_operation_is_a_view_that_names_no_referral_and_no_child() -> None:
-    (content,) = leaves(OPERATION)
+def test_a_read_of_a_record_without_a_referral_is_a_view_that_names_no_referral_and_no_child() -> (
+    None
+):
+    (content,) = leaves(RECORD)
     assert (content["kind"], content["referral_id"]) == ("viewed", None)
     assert "child_ids" not in content["record"]
 
