@@ -83,7 +83,7 @@ class Viewing:
         children, fields = self._project(opened, question.profiles)
         view = self._view(question, version, children, fields)
         if await store.insert_view(session, view):
-            await self._outbox.emit(session, question.now, _viewed(view))
+            await self._outbox.emit(session, question.now, viewed(view))
         return _answer(version, children)
 
     def _project(
@@ -122,7 +122,8 @@ class Viewing:
         )
 
 
-def _viewed(view: View) -> ReferralViewed:
+def viewed(view: View) -> ReferralViewed:
+    """The event of a read that is on record."""
     return ReferralViewed(
         referral_id=view.referral_id,
         disclosure_id=view.disclosure_id,

@@ -1,7 +1,7 @@
 """Topic `disclosures`, emitted by whoever discloses; subject: the referral.
 
-`DisclosuresAttempted`, `ReferralViewed` and `RecordViewed` are the records that promise P2 commits before the
-first byte leaves; the audit service sequences them into its log.
+`DisclosuresAttempted`, `ReferralViewed` and `RecordViewed` are the records that promise P2 commits
+before the first byte leaves; the audit service sequences them into its log.
 """
 
 from typing import ClassVar, Literal

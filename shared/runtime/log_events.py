@@ -35,6 +35,8 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_kept": "referral_id",
         "referral_amended": "referral_id version",
         "referral_viewed": "referral_id version disclosure_id",
+        "glass_broken": "disclosure_id",
+        "cases_found": "count",
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",

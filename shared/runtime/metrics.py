@@ -75,6 +75,12 @@ REFERRALS_KEPT = Counter(
 REFERRALS_AMENDED = Counter(
     "hartline_intake_amendments_total", "Versions of referrals kept after the first."
 )
+GLASS_BROKEN = Counter(
+    "hartline_intake_glass_broken_total", "Consults read by people whom they did not concern."
+)
+CASES_FOUND = Counter(
+    "hartline_intake_cases_found_total", "Flagged cases reported because they had no DCF-737."
+)
 
 # Notify
 

@@ -92,6 +92,11 @@ class NotTheirs:
     """For this person the consult does not exist."""
 
 
+@dataclass(frozen=True, slots=True)
+class Conflicted:
+    """The liaison has a conflict of interest: another one must take it."""
+
+
 def fold(history: Iterable[Entry]) -> Consult | None:
     """What a history, in its order, amounts to; None if it is empty."""
     consult: Consult | None = None
@@ -115,8 +120,14 @@ def request(
     return Joins(min(latest.started_at, at))
 
 
-def assign(consult: Consult, person: str) -> Takes | Already:
-    """Whether a liaison is new to the consult."""
+def assign(
+    consult: Consult, person: str, *, recused: bool, conflicted: bool
+) -> Takes | Already | NotTheirs | Conflicted:
+    """Whether a liaison takes the consult. `recused` is who assigns, `conflicted` the liaison."""
+    if recused:
+        return NotTheirs()
+    if conflicted:
+        return Conflicted()
     return Already() if person in consult.liaisons else Takes()
 
 

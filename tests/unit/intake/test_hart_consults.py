@@ -84,6 +84,13 @@ def test_c17_a_conflicted_liaison_can_neither_read_nor_complete_nor_enter_nor_sh
     assert consults.share(DONE, "liaison", recused=True) == NotTheirs()
 
 
+def test_c17_a_conflicted_liaison_is_given_no_consult() -> None:
+    taken = {"recused": False, "conflicted": True}
+    assert consults.assign(OPEN, "another", **taken) == consults.Conflicted()
+    assert consults.assign(OPEN, "another", recused=True, conflicted=False) == NotTheirs()
+    assert consults.assign(OPEN, "liaison", recused=False, conflicted=False) == Already()
+
+
 def test_c17_breaking_the_glass_lets_a_stranger_read_and_lifts_no_conflict() -> None:
     assert consults.read(OPEN, "stranger", recused=False, breaking_glass=False) == NotTheirs()
     assert consults.read(OPEN, "stranger", recused=False, breaking_glass=True) == Takes()
@@ -162,7 +169,7 @@ class Child:
         person, recused = command.person, command.recused
         match command.step:
             case Step.ASSIGNED:
-                return consults.assign(latest, person)
+                return consults.assign(latest, person, recused=recused, conflicted=False)
             case Step.COMPLETED:
                 return consults.complete(latest, person, at, now, recused=recused)
             case Step.ENTERED:
