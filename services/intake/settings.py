@@ -1,5 +1,6 @@
 """Settings of the intake service."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -19,3 +20,14 @@ class IntakeSettings(ServiceSettings):
         validation_alias="HARTLINE_INTAKE_KEYS",
         description="Directory with kek-N.key, commitment-N.key and idempotency-N.key.",
     )
+    case_patience_hours: int = Field(
+        24,
+        ge=1,
+        le=24 * 30,
+        validation_alias="HARTLINE_INTAKE_CASE_PATIENCE_HOURS",
+        description="How long a flagged case may lack its DCF-737 before it is reported.",
+    )
+
+    @property
+    def case_patience(self) -> timedelta:
+        return timedelta(hours=self.case_patience_hours)

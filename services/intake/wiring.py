@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
+from services.intake.areas import Areas, make_areas
 from services.intake.digests import Digests
 from services.intake.models import OUTBOX
 from services.intake.projections import load_profiles
@@ -25,6 +26,7 @@ from shared.runtime.auth import TokenVerifier
 from shared.runtime.db import Database, check_server
 from shared.runtime.guard import Limits
 from shared.runtime.http import create_app, serve
+from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import Role
 from shared.runtime.migrate import check_head
 from shared.runtime.ops import Ages, Readiness, operations
@@ -77,7 +79,10 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
         desk = make_desk(db, messaging.outbox, vault, digests)
-        yield _put_together(settings, messaging, verifier, desk)
+        areas = make_areas(
+            db, messaging.outbox, vault, digests, desk.viewing, settings.case_patience
+        )
+        yield _put_together(settings, messaging, verifier, desk, areas)
     finally:
         await signals.close()
         await bus.close()
@@ -97,11 +102,15 @@ def make_desk(db: Database, outbox: Outbox, vault: Vault, digests: Digests) -> D
 
 
 def _put_together(
-    settings: IntakeSettings, messaging: Emitting, verifier: TokenVerifier, desk: Desk
+    settings: IntakeSettings,
+    messaging: Emitting,
+    verifier: TokenVerifier,
+    desk: Desk,
+    areas: Areas,
 ) -> App:
     db = desk.db
     readiness = Readiness(database=lambda: _answers(db))
-    ages = _ages(db, messaging)
+    ages = _ages(db, messaging, areas)
     development = settings.profile is Profile.DEVELOPMENT
     api = create_app(
         "Hartline intake",
@@ -110,7 +119,8 @@ def _put_together(
         limits=LIMITS,
         development=development,
     )
-    api.include_router(routes(desk))
+    for router in (routes(desk), *areas.routers):
+        api.include_router(router)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "relay": messaging.relay,
@@ -119,10 +129,10 @@ def _put_together(
     return App(db, messaging, api, readiness, ages, roles, ops)
 
 
-def _ages(db: Database, messaging: Emitting) -> Ages:
+def _ages(db: Database, messaging: Emitting, areas: Areas) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
-            return await messaging.ages(session)
+            return await messaging.ages(session) | await areas.ages(session, utc_now())
 
     ages = Ages(NAME)
     ages.add(read)
