@@ -52,7 +52,7 @@ def app_with_areas(desk: Desk, areas: Areas, made: Keys) -> FastAPI:
 class Office:
     """The people of a test, each by token subject, talking to one intake."""
 
-    app: FastAPI
+    app: FastAPI | None
     made: Keys
     client: httpx.AsyncClient
 

@@ -53,7 +53,7 @@ def _add_triage(router: APIRouter, triage: Triage) -> None:
     @router.get("/v1/triage")
     async def waiting(caller: Lister) -> Response:
         """The DCF-737s that wait for the HART Director, oldest first, 200 at most: no content."""
-        return as_json(await triage.waiting())
+        return as_json(await triage.waiting(caller.subject))
 
     @router.get("/v1/triage/{referral_id}")
     async def reviews(request: Request, caller: Lister) -> Response:

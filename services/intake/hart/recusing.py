@@ -1,5 +1,7 @@
 """Keeping out who has a conflict (C17, C18): one assertion holds from its commit on."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import child_store
@@ -57,3 +59,10 @@ class Recusals:
     async def barred(self, session: AsyncSession, referral_id: str, person: str) -> bool:
         """Whether this person is kept out of this referral."""
         return await store.recused(session, referral_id, self._blind.person(referral_id, person))
+
+    async def hidden(
+        self, session: AsyncSession, referral_ids: Sequence[str], person: str
+    ) -> set[str]:
+        """Those of the referrals that this person is kept out of."""
+        indexes = [index for each in referral_ids for index in self._blind.person(each, person)]
+        return await store.barred_from(session, indexes)

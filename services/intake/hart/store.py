@@ -90,6 +90,12 @@ async def recused(session: AsyncSession, referral_id: str, indexes: Sequence[byt
     return bool(await session.scalar(_RECUSED, values))
 
 
+async def barred_from(session: AsyncSession, indexes: Sequence[bytes]) -> set[str]:
+    """The referrals in which one of these blind indexes has a conflict."""
+    rows = await session.execute(_BARRED, {"indexes": list(indexes)})
+    return {row.referral_id for row in rows}
+
+
 async def recuse(session: AsyncSession, row: RecusalRow) -> None:
     await session.execute(insert(recusals).values(_values(row)))
 
@@ -137,4 +143,8 @@ SELECT EXISTS (
         AND person_index = ANY(CAST(:indexes AS bytea[]))
 )
 """
+)
+
+_BARRED = text(
+    "SELECT referral_id FROM intake.recusals WHERE person_index = ANY(CAST(:indexes AS bytea[]))"
 )

@@ -34,11 +34,18 @@ class Triage:
         self._viewing = viewing
         self._recusals = recusals
 
-    async def waiting(self) -> str:
-        """What waits for a review, as JSON: ids, numbers and times, never content."""
+    async def waiting(self, person: str) -> str:
+        """What waits for a review, as JSON: ids, numbers and times, never content, and nothing
+        in which this person has a conflict."""
         async with self._db.transaction() as session:
             items = await triage_store.waiting(session)
-        told = [{**item, "received_at": instant(item["received_at"])} for item in items]
+            ids = [item["referral_id"] for item in items]
+            hidden = await self._recusals.hidden(session, ids, person)
+        told = [
+            {**item, "received_at": instant(item["received_at"])}
+            for item in items
+            if item["referral_id"] not in hidden
+        ]
         return json.dumps({"waiting": told}, separators=(",", ":"))
 
     async def reviews(self, referral_id: str, person: str) -> str | None:

@@ -86,6 +86,16 @@ async def test_p2_reading_for_triage_is_a_recorded_view_and_the_queue_shows_no_c
     assert (viewed.actor, viewed.actor_kind, viewed.purpose) == ("director", "person", "triage")
 
 
+async def test_c17_a_conflicted_reviewer_does_not_see_that_a_737_waits(office: Office) -> None:
+    kept, other = await office.receive(), await office.receive()
+    body = {"referral_id": kept.referral_id, "person": "director", "ground": "relative"}
+    assert (await office.post("lead", "/v1/recusals", body)).status_code == 201
+    assert await waiting(office) == [other.referral_id]
+    assert await read(office, kept) == await review(office, kept) == 404
+    deputy = (await office.get("deputy", "/v1/triage")).json()["waiting"]
+    assert {each["referral_id"] for each in deputy} == {kept.referral_id, other.referral_id}
+
+
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [
@@ -179,6 +189,7 @@ async def test_p5_a_case_number_is_in_no_table_no_event_and_no_url(
                 for value in row:
                     written = value if isinstance(value, bytes) else str(value).encode()
                     assert b"canary77" not in written.lower().replace(b"-", b"")
+    assert office.app is not None
     assert all("case_number" not in path for path in office.app.openapi()["paths"])
 
 
