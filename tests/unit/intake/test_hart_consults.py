@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.hart import consults
@@ -178,6 +178,7 @@ class Child:
                 return consults.share(latest, person, recused=recused)
 
 
+@settings(deadline=None)
 @given(st.lists(COMMANDS, max_size=40))
 def test_c30_whatever_is_asked_in_whatever_order_a_history_stays_a_consult(
     commands: list[Command],
@@ -202,6 +203,7 @@ def test_c30_whatever_is_asked_in_whatever_order_a_history_stays_a_consult(
     assert all(each and each.state is not State.REQUESTED for each in folded[:-1])
 
 
+@settings(deadline=None)
 @given(st.lists(COMMANDS, max_size=30), st.integers(1, 3))
 def test_repeating_every_step_changes_no_state_and_no_start(
     commands: list[Command], times: int
