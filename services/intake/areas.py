@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.digests import Digests
 from services.intake.hart import api as hart_api
@@ -31,7 +30,7 @@ from services.intake.sealed_notes import Notes
 from services.intake.vault import Vault
 from services.intake.viewing import Viewing
 from shared.messaging.outbox import Outbox
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 
 PATIENCE = timedelta(hours=24)
 
@@ -43,7 +42,7 @@ class Areas:
     routers: tuple[APIRouter, ...]
     cases: CaseSweep
 
-    async def ages(self, session: AsyncSession, now: datetime) -> dict[str, float]:
+    async def ages(self, session: Session, now: datetime) -> dict[str, float]:
         """Seconds that the oldest 737 waits for triage, and a due flagged case for its finding."""
         return {
             "triage": await triage_store.oldest_waiting(session),

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 
@@ -19,7 +19,7 @@ class ChildRow:
     key: WrappedKey
 
 
-async def hold(session: AsyncSession, referral_id: str, child_id: str) -> ChildRow | None:
+async def hold(session: Session, referral_id: str, child_id: str) -> ChildRow | None:
     """Let nobody else take a step about this child until this transaction ends."""
     rows = await session.execute(_HOLD, {"referral_id": referral_id, "child_id": child_id})
     row = rows.first()
@@ -29,7 +29,7 @@ async def hold(session: AsyncSession, referral_id: str, child_id: str) -> ChildR
     return ChildRow(referral_id, child_id, row.version, key)
 
 
-async def first_child(session: AsyncSession, referral_id: str) -> str | None:
+async def first_child(session: Session, referral_id: str) -> str | None:
     """The id of the child named first in a referral; None if there is no such referral."""
     child_id: str | None = await session.scalar(_FIRST, {"referral_id": referral_id})
     return child_id

@@ -9,14 +9,13 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import once_store, store
 from services.intake.digests import Digests
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.errors import Retryable
 from shared.runtime.failpoints import failpoint
 
@@ -65,7 +64,7 @@ class Once:
         self._digests = digests
 
     async def do(
-        self, ask: Ask, work: Callable[[AsyncSession], Awaitable[Kept | R]]
+        self, ask: Ask, work: Callable[[Session], Awaitable[Kept | R]]
     ) -> Kept | KeyReused | StillOpen | R:
         """Run `work` in the key's transaction; what is not Kept is rolled back, and the key free.
 
@@ -82,7 +81,7 @@ class Once:
             raise
 
     async def _attempt(
-        self, ask: Ask, work: Callable[[AsyncSession], Awaitable[Kept | R]]
+        self, ask: Ask, work: Callable[[Session], Awaitable[Kept | R]]
     ) -> Kept | KeyReused | R:
         keys = self._digests.request(ask.key.encode())
         bodies = self._digests.request(canonical([ask.action, ask.body]))
@@ -101,7 +100,7 @@ class Once:
 
     async def _found(
         self,
-        session: AsyncSession,
+        session: Session,
         owner: str,
         keys: tuple[bytes, ...],
         bodies: tuple[bytes, ...],

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.runtime.db import Session
 
 
 async def claim(
-    session: AsyncSession,
+    session: Session,
     owner: str,
     key_digests: Sequence[bytes],
     body_digest: bytes,
@@ -34,7 +35,7 @@ async def claim(
     return rows.first() is not None
 
 
-async def settle(session: AsyncSession, owner: str, key_digest: bytes, answer: str) -> None:
+async def settle(session: Session, owner: str, key_digest: bytes, answer: str) -> None:
     """What the key's request is answered with, from now on."""
     await session.execute(_SETTLE, {"owner": owner, "key_digest": key_digest, "answer": answer})
 

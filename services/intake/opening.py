@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import opening_store
 from services.intake.digests import Digests
 from services.intake.opening_store import RecordView
 from services.intake.strict_json import canonical
 from shared.contracts.disclosures import RecordViewed
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 
 AUTHORITY = "DCF policy 21-14"
 
@@ -35,7 +34,7 @@ class Opening:
         self._outbox = outbox
         self._digests = digests
 
-    async def record(self, session: AsyncSession, opened: Opened) -> None:
+    async def record(self, session: Session, opened: Opened) -> None:
         """Once for each disclosure id, however often it is attempted."""
         view = RecordView(
             disclosure_id=opened.disclosure_id,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.models import record_views
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class RecordView:
     viewed_at: datetime
 
 
-async def insert_view(session: AsyncSession, view: RecordView) -> bool:
+async def insert_view(session: Session, view: RecordView) -> bool:
     """Record a read; False if this very read is recorded already."""
     recorded = await session.execute(
         upsert(record_views)

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import store
 from services.intake.answers import instant
@@ -21,7 +20,7 @@ from services.intake.vault import Vault
 from shared.contracts.disclosures import ReferralViewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 
 log = structlog.get_logger()
@@ -74,7 +73,7 @@ class Viewing:
             )
         return content
 
-    async def _read(self, session: AsyncSession, question: Question) -> str | None:
+    async def _read(self, session: Session, question: Question) -> str | None:
         found = await store.read_version(session, question.referral_id, question.version)
         if found is None:
             return None

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.hart.cases import Flag
 from services.intake.hart.models import case_flag_links, case_flags
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 MOST = 500
@@ -29,7 +29,7 @@ class FlagRow:
     recorded_at: datetime
 
 
-async def hold_case(session: AsyncSession, indexes: Sequence[bytes]) -> tuple[Flag, int] | None:
+async def hold_case(session: Session, indexes: Sequence[bytes]) -> tuple[Flag, int] | None:
     """A case's latest flag and its ordinal; nobody else flags the case until this one ends."""
     values = {"name": indexes[0].hex(), "indexes": list(indexes)}
     await session.execute(_LOCK, values)
@@ -37,14 +37,14 @@ async def hold_case(session: AsyncSession, indexes: Sequence[bytes]) -> tuple[Fl
     return None if row is None else (_flag(row), row.ordinal)
 
 
-async def hold_flag(session: AsyncSession, flag_id: str) -> Flag | None:
+async def hold_flag(session: Session, flag_id: str) -> Flag | None:
     """A flag that nobody else links or finds until this transaction ends."""
     await session.execute(_HOLD, {"flag_id": flag_id})
     row = (await session.execute(_ONE, {"flag_id": flag_id})).first()
     return None if row is None else _flag(row)
 
 
-async def read(session: AsyncSession, flag_id: str) -> tuple[WrappedKey, bytes] | None:
+async def read(session: Session, flag_id: str) -> tuple[WrappedKey, bytes] | None:
     """What opens a flag, and what is sealed in it."""
     row = (await session.execute(_READ, {"flag_id": flag_id})).first()
     if row is None:
@@ -52,7 +52,7 @@ async def read(session: AsyncSession, flag_id: str) -> tuple[WrappedKey, bytes] 
     return WrappedKey(row.kek_version, row.wrapped, row.key_version), row.sealed
 
 
-async def raise_flag(session: AsyncSession, row: FlagRow) -> None:
+async def raise_flag(session: Session, row: FlagRow) -> None:
     await session.execute(
         insert(case_flags).values(
             flag_id=row.flag_id,
@@ -69,13 +69,11 @@ async def raise_flag(session: AsyncSession, row: FlagRow) -> None:
     )
 
 
-async def referral_exists(session: AsyncSession, referral_id: str) -> bool:
+async def referral_exists(session: Session, referral_id: str) -> bool:
     return bool(await session.scalar(_EXISTS, {"referral_id": referral_id}))
 
 
-async def link(
-    session: AsyncSession, flag_id: str, referral_id: str, actor: str, now: datetime
-) -> None:
+async def link(session: Session, flag_id: str, referral_id: str, actor: str, now: datetime) -> None:
     """The flagged case has its 737. The flag is held and has none yet."""
     await session.execute(
         insert(case_flag_links).values(
@@ -84,24 +82,24 @@ async def link(
     )
 
 
-async def unlinked(session: AsyncSession) -> list[Flag]:
+async def unlinked(session: Session) -> list[Flag]:
     """Flags without a 737, oldest first, some at a time."""
     return [_flag(row) for row in await session.execute(_UNLINKED, {"most": MOST})]
 
 
-async def hold_waiting(session: AsyncSession, before: datetime) -> list[Flag]:
+async def hold_waiting(session: Session, before: datetime) -> list[Flag]:
     """Flags raised before, without a 737, not found yet, and not in somebody else's hands."""
     rows = await session.execute(_WAITING, {"before": before, "most": MOST})
     return [_flag(row) for row in rows]
 
 
-async def mark_found(session: AsyncSession, flag_ids: Sequence[str], now: datetime) -> list[str]:
+async def mark_found(session: Session, flag_ids: Sequence[str], now: datetime) -> list[str]:
     """Those of them that nobody has found before."""
     rows = await session.execute(_FIND, {"flag_ids": list(flag_ids), "now": now})
     return [row.flag_id for row in rows]
 
 
-async def oldest_overdue(session: AsyncSession, before: datetime) -> float:
+async def oldest_overdue(session: Session, before: datetime) -> float:
     """Seconds by which the longest-waiting flag that is not found yet was raised before."""
     age = await session.scalar(_OVERDUE, {"before": before})
     return float(age or 0.0)

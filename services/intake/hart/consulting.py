@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake.answers import instant
 from services.intake.hart import consults
 from services.intake.hart.consults import (
@@ -32,6 +30,7 @@ from shared.contracts.referrals import (
     VictimIdentified,
 )
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 Declined = Already | Conflicted | NotYet | OutOfTime | NotTheirs
@@ -121,7 +120,7 @@ class Consulting:
         return await self._take(ask, consult_id, wish)
 
     async def _take(self, ask: Ask, consult_id: str, wish: Wish) -> Stepped:
-        async def work(session: AsyncSession) -> Kept | Declined:
+        async def work(session: Session) -> Kept | Declined:
             held = await self._histories.hold(session, consult_id, ask.owner, wish.person)
             if held is None:
                 return NotTheirs()

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.answers import instant
 from services.intake.hart import case_store, cases
@@ -23,7 +22,7 @@ from services.intake.sealed_notes import Notes
 from shared.contracts.referrals import CaseFlagged
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import new_id
 
@@ -61,7 +60,7 @@ class Flagging:
         """Flag a case, or join the flag that waits; with its DCF-737, if there is one."""
         at = wanted.flagged_at or ask.now
 
-        async def work(session: AsyncSession) -> Kept | OutOfTime | NotTheirs:
+        async def work(session: Session) -> Kept | OutOfTime | NotTheirs:
             if at > ask.now + GRACE:
                 return OutOfTime()
             if wanted.referral_id and not await case_store.referral_exists(
@@ -81,7 +80,7 @@ class Flagging:
     ) -> Kept | Already | NotTheirs | KeyReused | StillOpen:
         """Say which DCF-737 a flagged case has."""
 
-        async def work(session: AsyncSession) -> Kept | Already | NotTheirs:
+        async def work(session: Session) -> Kept | Already | NotTheirs:
             flag = await case_store.hold_flag(session, flag_id)
             if flag is None or not await case_store.referral_exists(session, wanted.referral_id):
                 return NotTheirs()
@@ -128,7 +127,7 @@ class Flagging:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
     async def _raise(
-        self, session: AsyncSession, ask: Ask, wanted: NewFlag, at: datetime
+        self, session: Session, ask: Ask, wanted: NewFlag, at: datetime
     ) -> tuple[str, bool]:
         indexes = self._blind.case(wanted.case_number)
         latest = await case_store.hold_case(session, indexes)
@@ -158,7 +157,7 @@ class CaseSweep:
         self._outbox = outbox
         self._patience = patience
 
-    async def sweep_once(self, session: AsyncSession, now: datetime) -> int:
+    async def sweep_once(self, session: Session, now: datetime) -> int:
         """Report those that are due, each once, in the caller's transaction; how many.
 
         500 at most: when it is as many, call it again after the commit.
@@ -176,6 +175,6 @@ class CaseSweep:
             log.info("cases_found", count=len(new))
         return len(new)
 
-    async def oldest(self, session: AsyncSession, now: datetime) -> float:
+    async def oldest(self, session: Session, now: datetime) -> float:
         """Seconds that the longest-waiting case has been due for finding."""
         return await case_store.oldest_overdue(session, now - self._patience)

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import child_store
 from services.intake.child_store import ChildRow
 from services.intake.hart import store
@@ -15,6 +13,7 @@ from services.intake.hart.recusing import Recusals
 from services.intake.hart.store import ConsultRow, EntryRow
 from services.intake.once import Ask
 from services.intake.sealed_notes import Notes
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 TABLE = "consult_entries"
@@ -41,7 +40,7 @@ class Histories:
         self._recusals = recusals
 
     async def hold(
-        self, session: AsyncSession, consult_id: str, caller: str, other: str | None = None
+        self, session: Session, consult_id: str, caller: str, other: str | None = None
     ) -> Held | None:
         """The consult, until this transaction ends; None if there is no such one."""
         row = await store.find(session, consult_id)
@@ -54,25 +53,25 @@ class Histories:
             return held
         return replace(held, conflicted=await self.barred(session, child, other))
 
-    async def latest(self, session: AsyncSession, child: ChildRow, caller: str) -> Held | None:
+    async def latest(self, session: Session, child: ChildRow, caller: str) -> Held | None:
         """The latest consult of a child that is held already."""
         row = await store.latest(session, child.child_id)
         return None if row is None else await self._held(session, row, child, caller)
 
-    async def open(self, session: AsyncSession, child: ChildRow, before: Held | None) -> ConsultRow:
+    async def open(self, session: Session, child: ChildRow, before: Held | None) -> ConsultRow:
         """A new consult, without a line yet."""
         ordinal = 1 if before is None else before.row.ordinal + 1
         row = ConsultRow(new_id("con"), child.referral_id, child.child_id, ordinal)
         await store.open_consult(session, row)
         return row
 
-    async def barred(self, session: AsyncSession, child: ChildRow, person: str) -> bool:
+    async def barred(self, session: Session, child: ChildRow, person: str) -> bool:
         """Whether a person is kept out of the child's referral."""
         return await self._recusals.barred(session, child.referral_id, person)
 
     async def extend(
         self,
-        session: AsyncSession,
+        session: Session,
         ask: Ask,
         at: Held | tuple[ConsultRow, ChildRow],
         step: Step,
@@ -107,9 +106,7 @@ class Histories:
         place = f"{entry.consult_id}/{entry.position}"
         return self._notes.open(held.child.key, TABLE, place, entry.sealed)
 
-    async def _held(
-        self, session: AsyncSession, row: ConsultRow, child: ChildRow, caller: str
-    ) -> Held:
+    async def _held(self, session: Session, row: ConsultRow, child: ChildRow, caller: str) -> Held:
         entries = await store.history(session, row.consult_id)
         consult = fold(Entry(Step(each.step), each.person, each.occurred_at) for each in entries)
         assert consult is not None

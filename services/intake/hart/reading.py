@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake import store as intake_store
 from services.intake.answers import instant
@@ -23,7 +22,7 @@ from services.intake.strict_json import canonical
 from services.intake.viewing import viewed
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 
 log = structlog.get_logger()
@@ -76,7 +75,7 @@ class ConsultReading:
             log.warning("glass_broken", disclosure_id=wanted.disclosure_id)
         return content
 
-    async def _show(self, session: AsyncSession, wanted: Wanted) -> str | None:
+    async def _show(self, session: Session, wanted: Wanted) -> str | None:
         held = await self._histories.hold(session, wanted.consult_id, wanted.person)
         if held is None:
             return None
@@ -119,7 +118,7 @@ class ConsultReading:
             viewed_at=wanted.now,
         )
 
-    async def _break(self, session: AsyncSession, held: Held, wanted: Wanted) -> None:
+    async def _break(self, session: Session, held: Held, wanted: Wanted) -> None:
         if wanted.reason is None:
             return
         note = {"reason": wanted.reason}

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import child_store
 from services.intake.child_store import ChildRow
 from services.intake.hart import store
@@ -14,6 +12,7 @@ from services.intake.hart.store import RecusalRow
 from services.intake.once import Ask, Kept, Once, kept
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.sealed_notes import Notes
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 
@@ -28,7 +27,7 @@ class Recusals:
     async def bar(self, ask: Ask, wanted: NewRecusal) -> Kept | NotTheirs | KeyReused | StillOpen:
         """Assert somebody's conflict. It does not say whether they were kept out before."""
 
-        async def work(session: AsyncSession) -> Kept | NotTheirs:
+        async def work(session: Session) -> Kept | NotTheirs:
             first = await child_store.first_child(session, wanted.referral_id)
             child = first and await child_store.hold(session, wanted.referral_id, first)
             if not child:
@@ -39,7 +38,7 @@ class Recusals:
         return await self._once.do(ask, work)
 
     async def keep(
-        self, session: AsyncSession, ask: Ask, child: ChildRow, person: str, ground: Ground
+        self, session: Session, ask: Ask, child: ChildRow, person: str, ground: Ground
     ) -> str:
         """Write one down in the caller's transaction; its id."""
         recusal_id = new_id("rcs")
@@ -56,13 +55,11 @@ class Recusals:
         await store.recuse(session, row)
         return recusal_id
 
-    async def barred(self, session: AsyncSession, referral_id: str, person: str) -> bool:
+    async def barred(self, session: Session, referral_id: str, person: str) -> bool:
         """Whether this person is kept out of this referral."""
         return await store.recused(session, referral_id, self._blind.person(referral_id, person))
 
-    async def hidden(
-        self, session: AsyncSession, referral_ids: Sequence[str], person: str
-    ) -> set[str]:
+    async def hidden(self, session: Session, referral_ids: Sequence[str], person: str) -> set[str]:
         """Those of the referrals that this person is kept out of."""
         indexes = [index for each in referral_ids for index in self._blind.person(each, person)]
         return await store.barred_from(session, indexes)

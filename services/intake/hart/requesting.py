@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import child_store
 from services.intake.answers import instant
 from services.intake.child_store import ChildRow
@@ -16,6 +14,7 @@ from services.intake.once import Ask, Kept, Once, kept
 from services.intake.receiving import KeyReused, StillOpen
 from shared.contracts.referrals import ConsultRequested
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 Requested = Kept | OutOfTime | NotTheirs | KeyReused | StillOpen
@@ -35,7 +34,7 @@ class Requesting:
     async def request(self, ask: Ask, wanted: NewRequest) -> Requested:
         """Open a consult on a child, or join the one there is; recuse who is implicated (C18)."""
 
-        async def work(session: AsyncSession) -> Kept | OutOfTime | NotTheirs:
+        async def work(session: Session) -> Kept | OutOfTime | NotTheirs:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None or await self._histories.barred(session, child, ask.owner):
                 return NotTheirs()
@@ -46,7 +45,7 @@ class Requesting:
         return await self._once.do(ask, work)
 
     async def _join(
-        self, session: AsyncSession, ask: Ask, wanted: NewRequest, child: ChildRow
+        self, session: Session, ask: Ask, wanted: NewRequest, child: ChildRow
     ) -> Kept | OutOfTime:
         at = wanted.requested_at or ask.now
         latest = await self._histories.latest(session, child, ask.owner)
@@ -69,7 +68,7 @@ class Requesting:
 
     async def _tell(
         self,
-        session: AsyncSession,
+        session: Session,
         ask: Ask,
         child: ChildRow,
         consult_id: str,

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.hart.models import consult_entries, consults, glass_breaks, recusals
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +59,48 @@ class GlassRow:
     broken_at: datetime
 
 
-async def find(session: AsyncSession, consult_id: str) -> ConsultRow | None:
+async def find(session: Session, consult_id: str) -> ConsultRow | None:
     rows = await session.execute(_FIND, {"consult_id": consult_id})
     return _consult(rows.first())
 
 
-async def latest(session: AsyncSession, child_id: str) -> ConsultRow | None:
+async def latest(session: Session, child_id: str) -> ConsultRow | None:
     """A child's latest consult."""
     rows = await session.execute(_LATEST, {"child_id": child_id})
     return _consult(rows.first())
 
 
-async def history(session: AsyncSession, consult_id: str) -> list[EntryRow]:
+async def history(session: Session, consult_id: str) -> list[EntryRow]:
     """A consult's entries in order."""
     rows = await session.execute(_HISTORY, {"consult_id": consult_id})
     return [EntryRow(**{name: getattr(row, name) for name in EntryRow.__slots__}) for row in rows]
 
 
-async def open_consult(session: AsyncSession, row: ConsultRow) -> None:
+async def open_consult(session: Session, row: ConsultRow) -> None:
     await session.execute(insert(consults).values(_values(row)))
 
 
-async def append(session: AsyncSession, row: EntryRow) -> None:
+async def append(session: Session, row: EntryRow) -> None:
     await session.execute(insert(consult_entries).values(_values(row)))
 
 
-async def recused(session: AsyncSession, referral_id: str, indexes: Sequence[bytes]) -> bool:
+async def recused(session: Session, referral_id: str, indexes: Sequence[bytes]) -> bool:
     """Whether somebody, by their blind indexes, has a conflict in this referral."""
     values = {"referral_id": referral_id, "indexes": list(indexes)}
     return bool(await session.scalar(_RECUSED, values))
 
 
-async def barred_from(session: AsyncSession, indexes: Sequence[bytes]) -> set[str]:
+async def barred_from(session: Session, indexes: Sequence[bytes]) -> set[str]:
     """The referrals in which one of these blind indexes has a conflict."""
     rows = await session.execute(_BARRED, {"indexes": list(indexes)})
     return {row.referral_id for row in rows}
 
 
-async def recuse(session: AsyncSession, row: RecusalRow) -> None:
+async def recuse(session: Session, row: RecusalRow) -> None:
     await session.execute(insert(recusals).values(_values(row)))
 
 
-async def break_glass(session: AsyncSession, row: GlassRow) -> None:
+async def break_glass(session: Session, row: GlassRow) -> None:
     await session.execute(insert(glass_breaks).values(_values(row)))
 
 

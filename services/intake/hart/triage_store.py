@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.hart.models import triage_reviews
+from shared.runtime.db import Session
 
 MOST = 200
 
@@ -22,7 +22,7 @@ class ReviewRow:
     reviewed_at: datetime
 
 
-async def waiting(session: AsyncSession) -> list[dict[str, Any]]:
+async def waiting(session: Session) -> list[dict[str, Any]]:
     """The 737s that wait for the Director, oldest first, some at a time: ids, never content."""
     rows = await session.execute(_WAITING, {"most": MOST})
     return [
@@ -38,21 +38,19 @@ async def waiting(session: AsyncSession) -> list[dict[str, Any]]:
     ]
 
 
-async def oldest_waiting(session: AsyncSession) -> float:
+async def oldest_waiting(session: Session) -> float:
     """Seconds since the oldest unreviewed version was recorded; 0 when none waits."""
     age = await session.scalar(_OLDEST)
     return float(age or 0.0)
 
 
-async def reviews(session: AsyncSession, referral_id: str) -> list[ReviewRow]:
+async def reviews(session: Session, referral_id: str) -> list[ReviewRow]:
     """Who reviewed a 737 and where it was sent, in order."""
     rows = await session.execute(_REVIEWS, {"referral_id": referral_id})
     return [ReviewRow(**{name: getattr(row, name) for name in ReviewRow.__slots__}) for row in rows]
 
 
-async def state(
-    session: AsyncSession, referral_id: str, reviewer: str
-) -> tuple[int, set[int]] | None:
+async def state(session: Session, referral_id: str, reviewer: str) -> tuple[int, set[int]] | None:
     """A 737's current version, and the versions of it that a person has read for triage."""
     rows = list(await session.execute(_STATE, {"referral_id": referral_id, "actor": reviewer}))
     if not rows:
@@ -60,7 +58,7 @@ async def state(
     return rows[0].version, {row.read for row in rows if row.read is not None}
 
 
-async def insert_review(session: AsyncSession, row: ReviewRow) -> None:
+async def insert_review(session: Session, row: ReviewRow) -> None:
     values = {name: getattr(row, name) for name in ReviewRow.__slots__}
     await session.execute(insert(triage_reviews).values(values))
 

@@ -3,8 +3,6 @@
 import json
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake.answers import instant
 from services.intake.hart import triage, triage_store
 from services.intake.hart.consults import NotTheirs
@@ -16,7 +14,7 @@ from services.intake.once import Ask, Kept, Once, kept
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.viewing import Question, Viewing
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id
 
 AUTHORITY = "DCF policy 21-14"
@@ -89,7 +87,7 @@ class Triage:
     async def review(self, ask: Ask, referral_id: str, wanted: NewReview) -> Reviewed:
         """Record where a version was sent, by somebody who has read that version."""
 
-        async def work(session: AsyncSession) -> Kept | Stale | Unread | NotTheirs:
+        async def work(session: Session) -> Kept | Stale | Unread | NotTheirs:
             found = await triage_store.state(session, referral_id, ask.owner)
             if found is None or await self._hidden(session, referral_id, ask.owner):
                 return NotTheirs()
@@ -107,7 +105,7 @@ class Triage:
 
         return await self._once.do(ask, work)
 
-    async def _hidden(self, session: AsyncSession, referral_id: str, person: str) -> bool:
+    async def _hidden(self, session: Session, referral_id: str, person: str) -> bool:
         """Whether the referral does not exist for this person: unknown, or they are recused."""
         if await triage_store.state(session, referral_id, person) is None:
             return True

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake.answers import instant
 from services.intake.once import Ask, Kept, Once, kept
 from services.intake.opening import Opened, Opening
@@ -22,7 +20,7 @@ from services.intake.receiving import KeyReused, StillOpen
 from services.intake.retrying import until_known
 from services.intake.sealed_notes import Notes
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import new_id
 
@@ -54,7 +52,7 @@ class Noticing:
     ) -> Kept | OutOfTime | KeyReused | StillOpen:
         """Seal a notice for the people it names. Who enters it reads it only if named."""
 
-        async def work(session: AsyncSession) -> Kept | OutOfTime:
+        async def work(session: Session) -> Kept | OutOfTime:
             outcome = embargo.end(wanted.expires_at, ask.now)
             if isinstance(outcome, OutOfTime):
                 return outcome
@@ -79,7 +77,7 @@ class Noticing:
         """Move the end: later while it is under way, or to now. By a named person."""
         at = wanted.expires_at or ask.now
 
-        async def work(session: AsyncSession) -> Kept | Hidden | OutOfTime:
+        async def work(session: Session) -> Kept | Hidden | OutOfTime:
             held = await self._shown(session, operation_id, caller, ask.now)
             if held is None:
                 return Hidden()
@@ -127,7 +125,7 @@ class Noticing:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
     async def _shown(
-        self, session: AsyncSession, operation_id: str, caller: Principal, now: datetime
+        self, session: Session, operation_id: str, caller: Principal, now: datetime
     ) -> OperationRow | None:
         held = await store.hold(session, operation_id)
         if held is None:

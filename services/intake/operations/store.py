@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.operations.embargo import Operation
 from services.intake.operations.models import operation_ends, operation_readers, operations
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 
@@ -24,7 +24,7 @@ class OperationRow:
     recorded_at: datetime
 
 
-async def create(session: AsyncSession, row: OperationRow, named: Sequence[str]) -> None:
+async def create(session: Session, row: OperationRow, named: Sequence[str]) -> None:
     await session.execute(
         insert(operations).values(
             operation_id=row.operation_id,
@@ -41,7 +41,7 @@ async def create(session: AsyncSession, row: OperationRow, named: Sequence[str])
     await session.execute(insert(operation_readers), readers)
 
 
-async def hold(session: AsyncSession, operation_id: str) -> tuple[Operation, OperationRow] | None:
+async def hold(session: Session, operation_id: str) -> tuple[Operation, OperationRow] | None:
     """An operation that nobody else ends until this transaction does."""
     row = (await session.execute(_HOLD, {"operation_id": operation_id})).first()
     if row is None:
@@ -54,14 +54,14 @@ async def hold(session: AsyncSession, operation_id: str) -> tuple[Operation, Ope
     return Operation(frozenset(each.person for each in named), row.expires_at), stored
 
 
-async def shown_to(session: AsyncSession, person: str, now: datetime) -> list[tuple[str, datetime]]:
+async def shown_to(session: Session, person: str, now: datetime) -> list[tuple[str, datetime]]:
     """The ids and ends of the operations under way that name a person."""
     rows = await session.execute(_MINE, {"person": person, "now": now})
     return [(row.operation_id, row.expires_at) for row in rows]
 
 
 async def end(
-    session: AsyncSession, operation_id: str, expires_at: datetime, actor: str, now: datetime
+    session: Session, operation_id: str, expires_at: datetime, actor: str, now: datetime
 ) -> None:
     """Move the end of an operation that is held, and keep that it was moved."""
     await session.execute(_END, {"operation_id": operation_id, "expires_at": expires_at})
@@ -72,7 +72,7 @@ async def end(
     )
 
 
-async def count_over(session: AsyncSession, since: datetime, now: datetime) -> int:
+async def count_over(session: Session, since: datetime, now: datetime) -> int:
     """How many operations ended from `since` on and are over: what statistics may know of them."""
     count: int = await session.scalar(_OVER, {"since": since, "now": now}) or 0
     return count

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import child_store
 from services.intake.answers import instant
 from services.intake.child_store import ChildRow
@@ -20,6 +18,7 @@ from services.intake.sealed_notes import Notes
 from services.intake.strict_json import canonical
 from shared.contracts.disclosures import ToldOrally
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 AUTHORITY = "DCF policy 21-14"
@@ -50,7 +49,7 @@ class Placing:
     ) -> Kept | Unknown | KeyReused | StillOpen:
         """A placement that is not confirmed yet."""
 
-        async def work(session: AsyncSession) -> Kept | Unknown:
+        async def work(session: Session) -> Kept | Unknown:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None:
                 return Unknown()
@@ -74,7 +73,7 @@ class Placing:
     ) -> Kept | Unknown | OutOfTime | KeyReused | StillOpen:
         """Record that the facility was told: a disclosure, with its own entry in the log."""
 
-        async def work(session: AsyncSession) -> Kept | Unknown | OutOfTime:
+        async def work(session: Session) -> Kept | Unknown | OutOfTime:
             held = await self._hold(session, placement_id)
             if held is None:
                 return Unknown()
@@ -94,7 +93,7 @@ class Placing:
         """Confirm a placement whose facility was told, in an earlier, committed telling."""
 
         async def work(
-            session: AsyncSession,
+            session: Session,
         ) -> Kept | Unknown | NotTold | Implicated | Confirmed:
             held = await self._hold(session, placement_id)
             if held is None:
@@ -113,7 +112,7 @@ class Placing:
         return await self._once.do(ask, work)
 
     async def _hold(
-        self, session: AsyncSession, placement_id: str
+        self, session: Session, placement_id: str
     ) -> tuple[PlacementRow, ChildRow, dict[str, Any]] | None:
         row = await store.find(session, placement_id)
         if row is None:

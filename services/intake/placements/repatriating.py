@@ -1,7 +1,5 @@
 """Repatriation: two recorded determinations, each an entry of its own (policy 21-14; A1.36)."""
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake import child_store
 from services.intake.answers import instant
 from services.intake.child_store import ChildRow
@@ -13,6 +11,7 @@ from services.intake.placements.schemas import NewDetermination, NewRepatriation
 from services.intake.placements.store import DeterminationRow, RepatriationRow
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.sealed_notes import Notes
+from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 TABLE = "determinations"
@@ -30,7 +29,7 @@ class Repatriating:
     ) -> Kept | Unknown | KeyReused | StillOpen:
         """Answer one of the two questions for a child. A later answer takes its place."""
 
-        async def work(session: AsyncSession) -> Kept | Unknown:
+        async def work(session: Session) -> Kept | Unknown:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None:
                 return Unknown()
@@ -55,7 +54,7 @@ class Repatriating:
     ) -> Kept | Unknown | Refuses | KeyReused | StillOpen:
         """Record a repatriation, if both determinations permit it."""
 
-        async def work(session: AsyncSession) -> Kept | Unknown | Refuses:
+        async def work(session: Session) -> Kept | Unknown | Refuses:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None:
                 return Unknown()
@@ -70,7 +69,7 @@ class Repatriating:
 
         return await self._once.do(ask, work)
 
-    async def _determined(self, session: AsyncSession, child: ChildRow) -> list[Determination]:
+    async def _determined(self, session: Session, child: ChildRow) -> list[Determination]:
         return [
             Determination(
                 Finding(row.finding),

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, insert, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.placements.models import (
     determinations,
@@ -15,6 +14,7 @@ from services.intake.placements.models import (
     repatriations,
     tellings,
 )
+from shared.runtime.db import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +81,30 @@ _TABLES: dict[type[Any], Table] = {
 }
 
 
-async def keep(session: AsyncSession, row: Stored) -> None:
+async def keep(session: Session, row: Stored) -> None:
     """Append a row to its table."""
     values = {name: getattr(row, name) for name in type(row).__slots__}
     await session.execute(insert(_TABLES[type(row)]).values(values))
 
 
-async def find(session: AsyncSession, placement_id: str) -> PlacementRow | None:
+async def find(session: Session, placement_id: str) -> PlacementRow | None:
     row = (await session.execute(_FIND, {"placement_id": placement_id})).first()
     if row is None:
         return None
     return PlacementRow(**{name: getattr(row, name) for name in PlacementRow.__slots__})
 
 
-async def told(session: AsyncSession, placement_id: str) -> list[str]:
+async def told(session: Session, placement_id: str) -> list[str]:
     """The names of the fields that the facility was told."""
     rows = await session.execute(_TOLD, {"placement_id": placement_id})
     return [row.field for row in rows]
 
 
-async def confirmed(session: AsyncSession, placement_id: str) -> bool:
+async def confirmed(session: Session, placement_id: str) -> bool:
     return bool(await session.scalar(_CONFIRMED, {"placement_id": placement_id}))
 
 
-async def determined(session: AsyncSession, child_id: str) -> list[DeterminationRow]:
+async def determined(session: Session, child_id: str) -> list[DeterminationRow]:
     """A child's determinations, oldest first."""
     rows = await session.execute(_DETERMINED, {"child_id": child_id})
     return [
