@@ -13,7 +13,9 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    RecordViewed,
     ReferralViewed,
+    ToldOrally,
 )
 from shared.messaging.worker import Handlers
 from shared.runtime.db import Session
@@ -47,6 +49,8 @@ HANDLERS: Handlers = dict.fromkeys(
         DisclosuresRefused,
         ReferralViewed,
         CallViewed,
+        ToldOrally,
+        RecordViewed,
     ),
     Record(),
 )

@@ -23,8 +23,10 @@ from shared.contracts.disclosures import (
     DisclosuresRefused,
     DisclosuresUnknown,
     Outcome,
+    RecordViewed,
     ReferralViewed,
     RefusedDisclosure,
+    ToldOrally,
 )
 
 LEAF_VERSION = 1
@@ -41,6 +43,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     REFUSED = "refused"
     VIEWED = "viewed"
+    TOLD = "told"
     AUDIT_READ = "audit_read"
 
 
@@ -104,6 +107,29 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "commitment",
         "viewed_at",
     ),
+    ToldOrally: (
+        "disclosure_id",
+        "version",
+        "child_ids",
+        "recipient_id",
+        "actor",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "occurred_at",
+        "recorded_at",
+    ),
+    RecordViewed: (
+        "record_id",
+        "disclosure_id",
+        "actor",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "viewed_at",
+    ),
 }
 """What a leaf takes from each part of an event."""
 
@@ -152,10 +178,14 @@ def read_submission(
 
 
 def _about(data: EventData) -> dict[str, str]:
-    """The referral, or the call that became none."""
-    if isinstance(data, ReferralData):
-        return {"referral_id": data.referral_id}
-    return {"call_id": data.subject}
+    """The referral, or the call that became none. A record of neither names itself."""
+    match data:
+        case ReferralData():
+            return {"referral_id": data.referral_id}
+        case CallViewed():
+            return {"call_id": data.call_id}
+        case _:
+            return {}
 
 
 def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
@@ -170,8 +200,10 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.UNKNOWN, data.outcomes
         case DisclosuresRefused():
             return Kind.REFUSED, data.refused
-        case ReferralViewed() | CallViewed():
+        case ReferralViewed() | CallViewed() | RecordViewed():
             return Kind.VIEWED, (data,)
+        case ToldOrally():
+            return Kind.TOLD, (data,)
         case _:
             raise ValueError(f"{data.type} is not a disclosure")
 

@@ -10,6 +10,7 @@ from services.intake import amending, receiving, referrals, store
 from services.intake.access import NotTheirs
 from services.intake.amending import Again, Amending, Change, Current
 from services.intake.answers import describe, version_of
+from services.intake.areas import Areas
 from services.intake.codes import code_lists
 from services.intake.inputs import (
     amendment_key,
@@ -52,6 +53,7 @@ class Desk:
     viewing: Viewing
     towns: Collection[str]
     life: Life
+    areas: Areas
 
 
 def routes(desk: Desk) -> APIRouter:

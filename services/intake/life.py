@@ -33,9 +33,6 @@ from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 
-PATIENCE = timedelta(minutes=15)
-"""How long an open call may be left alone, unless the settings say otherwise."""
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -60,7 +57,7 @@ class Life:
     chores: Mapping[str, Chore]
 
 
-def make_life(parts: Parts, patience: timedelta = PATIENCE) -> Life:
+def make_life(parts: Parts, patience: timedelta) -> Life:
     once = Once(parts.db, parts.digests)
     abandoning = Abandoning(parts.db, parts.outbox, patience)
     indexing = Indexing(parts.db, parts.vault, parts.blind)

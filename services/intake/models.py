@@ -132,6 +132,23 @@ views = Table(
 )
 Index("ix_views_referral_id", views.c.referral_id)
 
+record_views = Table(
+    "record_views",
+    metadata,
+    Column("disclosure_id", Text, primary_key=True),
+    Column("record_id", Text, nullable=False, comment="Of what belongs to no referral."),
+    Column("actor", Text, nullable=False, comment="Subject of the reader's token."),
+    Column("authority", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("fields", ARRAY(Text), nullable=False, comment="Names, never values."),
+    Column("commitment", Text, nullable=False, comment="HMAC-SHA256 over what was shown."),
+    Column("viewed_at", TIME, nullable=False),
+    comment="Append-only (P2): committed before the first byte of a read is returned.",
+)
+
 import services.intake.calls.models  # noqa: E402
 import services.intake.decisions.models  # noqa: E402
-import services.intake.matching.models  # noqa: E402, F401
+import services.intake.hart.models  # noqa: E402
+import services.intake.matching.models  # noqa: E402
+import services.intake.operations.models  # noqa: E402
+import services.intake.placements.models  # noqa: E402, F401

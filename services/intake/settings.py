@@ -1,9 +1,11 @@
 """Settings of the intake service."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from services.intake.sweeper import Patience
 from shared.runtime.settings import ServiceSettings
 
 
@@ -26,3 +28,17 @@ class IntakeSettings(ServiceSettings):
         validation_alias="HARTLINE_INTAKE_CALL_PATIENCE",
         description="Seconds after which an open call that nobody saves is told to a person.",
     )
+    case_patience_hours: int = Field(
+        24,
+        ge=1,
+        le=24 * 30,
+        validation_alias="HARTLINE_INTAKE_CASE_PATIENCE_HOURS",
+        description="How long a flagged case may lack its DCF-737 before it is reported.",
+    )
+
+    @property
+    def patience(self) -> Patience:
+        return Patience(
+            call=timedelta(seconds=self.call_patience),
+            case=timedelta(hours=self.case_patience_hours),
+        )

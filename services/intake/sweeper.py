@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -15,6 +17,16 @@ Chore = Callable[[], Awaitable[bool]]
 """One batch of work in transactions of its own; True if there may be more."""
 
 _POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long what is swept may wait before somebody is told."""
+
+    call: timedelta = timedelta(minutes=15)
+    """An open call that nobody saves."""
+    case: timedelta = timedelta(hours=24)
+    """A flagged case without its DCF-737."""
 
 
 class Sweeper:

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
+from services.intake.areas import make_areas
 from services.intake.digests import Digests
-from services.intake.life import PATIENCE, Parts, life_ages, life_routes, make_life
+from services.intake.life import Parts, life_ages, life_routes, make_life
 from services.intake.matching.blind import BlindIndex
 from services.intake.models import OUTBOX
 from services.intake.niem import api as niem
@@ -19,7 +19,7 @@ from services.intake.niem.table import load_table
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
 from services.intake.settings import IntakeSettings
-from services.intake.sweeper import Sweeper
+from services.intake.sweeper import Patience, Sweeper
 from services.intake.towns import load_towns
 from services.intake.vault import Vault
 from services.intake.viewing import Viewing
@@ -31,6 +31,7 @@ from shared.runtime.auth import TokenVerifier
 from shared.runtime.db import Database, check_server
 from shared.runtime.guard import Limits
 from shared.runtime.http import create_app, serve
+from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import Role
 from shared.runtime.migrate import check_head
 from shared.runtime.ops import Ages, Readiness, operations
@@ -40,6 +41,7 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "intake"
+_PATIENCE = Patience()
 LIMITS = Limits(in_flight=256)
 """The phone system is made to wait rather than refused: a caller is on the line."""
 
@@ -83,8 +85,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             share_wakes(wakes, signals, NAME, (RELAY_WAKE,))
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
-        patience = timedelta(seconds=settings.call_patience)
-        desk = make_desk(db, messaging.outbox, vault, digests, blind, patience)
+        desk = make_desk(db, messaging.outbox, vault, digests, blind, settings.patience)
         yield _put_together(settings, messaging, verifier, desk)
     finally:
         await signals.close()
@@ -98,25 +99,32 @@ def make_desk(
     vault: Vault,
     digests: Digests,
     blind: BlindIndex,
-    patience: timedelta = PATIENCE,
+    patience: Patience = _PATIENCE,
 ) -> Desk:
     """What the routes stand on."""
     towns = load_towns()
     receiving = Receiving(db, outbox, vault, digests)
+    viewing = Viewing(db, outbox, vault, digests, load_profiles())
     return Desk(
         db=db,
         receiving=receiving,
         amending=Amending(db, outbox, vault, digests, towns),
-        viewing=Viewing(db, outbox, vault, digests, load_profiles()),
+        viewing=viewing,
         towns=towns,
-        life=make_life(Parts(db, outbox, vault, digests, blind, receiving, towns), patience),
+        life=make_life(Parts(db, outbox, vault, digests, blind, receiving, towns), patience.call),
+        areas=make_areas(db, outbox, vault, digests, viewing, patience.case),
     )
 
 
 def all_routes(desk: Desk) -> Sequence[APIRouter]:
     """The routes of every area. Raises Misconfigured for a table that does not fit."""
     listed = frozenset().union(*load_profiles().values())
-    return (routes(desk), niem.routes(desk.viewing, load_table(listed)), *life_routes(desk.life))
+    return (
+        routes(desk),
+        niem.routes(desk.viewing, load_table(listed)),
+        *life_routes(desk.life),
+        *desk.areas.routers,
+    )
 
 
 def _put_together(
@@ -124,7 +132,7 @@ def _put_together(
 ) -> App:
     db = desk.db
     readiness = Readiness(database=lambda: _answers(db))
-    ages = _ages(db, messaging)
+    ages = _ages(desk, messaging)
     development = settings.profile is Profile.DEVELOPMENT
     api = create_app(
         "Hartline intake",
@@ -137,17 +145,18 @@ def _put_together(
         api.include_router(router)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
-        "sweep": Sweeper(desk.life.chores).run,
+        "sweep": Sweeper({**desk.life.chores, **desk.areas.chores}).run,
         "relay": messaging.relay,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
     return App(db, messaging, api, readiness, ages, roles, ops)
 
 
-def _ages(db: Database, messaging: Emitting) -> Ages:
+def _ages(desk: Desk, messaging: Emitting) -> Ages:
     async def read() -> dict[str, float]:
-        async with db.transaction() as session:
-            return await messaging.ages(session) | await life_ages(session)
+        async with desk.db.transaction() as session:
+            waiting = await life_ages(session) | await desk.areas.ages(session, utc_now())
+            return await messaging.ages(session) | waiting
 
     ages = Ages(NAME)
     ages.add(read)

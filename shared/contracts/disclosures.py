@@ -1,7 +1,7 @@
 """Topic `disclosures`, emitted by whoever discloses; subject: the referral, or the call.
 
-`DisclosuresAttempted` and `ReferralViewed` are the records that promise P2 commits before the
-first byte leaves; the audit service sequences them into its log.
+`DisclosuresAttempted`, `ReferralViewed` and `RecordViewed` are the records that promise P2 commits
+before the first byte leaves; the audit service sequences them into its log.
 """
 
 from typing import ClassVar, Literal
@@ -133,3 +133,47 @@ class CallViewed(EventData):
     @property
     def subject(self) -> str:
         return self.call_id
+
+
+class ToldOrally(ReferralData):
+    """A person told somebody something of a child by word of mouth, and says so."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.oral.v1"
+
+    disclosure_id: OpaqueId
+    version: int = Field(ge=1, description="Version of the referral at the time of recording.")
+    child_ids: tuple[OpaqueId, ...] = Field(min_length=1)
+    recipient_id: OpaqueId = Field(
+        description="What its emitter keeps the recipient's name under, such as a placement."
+    )
+    actor: str = Field(description="Token subject of who told it.")
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256 = Field(description="Over what was told and to whom.")
+    occurred_at: Instant
+    recorded_at: Instant
+
+
+class RecordViewed(EventData):
+    """A person's read of a record that belongs to no referral, recorded before its first byte.
+
+    Its subject is the record, whose id does not say what kind of record it is.
+    """
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.record_viewed.v1"
+
+    record_id: OpaqueId
+    disclosure_id: OpaqueId
+    actor: str
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256
+    viewed_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.record_id

@@ -91,3 +91,80 @@ class CallAbandoned(EventData):
     @property
     def subject(self) -> str:
         return self.call_id
+
+
+class _OfConsult(ReferralData):
+    """A step of a HART consult on one child. The Decision Map level is in no event."""
+
+    topic: ClassVar[Topic] = Topic.REFERRALS
+
+    consult_id: OpaqueId
+    child_id: OpaqueId
+    recorded_at: Instant = Field(description="When Hartline recorded this step.")
+
+
+class ConsultRequested(_OfConsult):
+    """Somebody asked for a HART consult: the first one starts it, later ones join it (C30)."""
+
+    type: ClassVar[str] = "hartline.referral.consult_requested.v1"
+
+    request_id: OpaqueId
+    requested_at: Instant
+    started_at: Instant = Field(
+        description="The earliest request of this consult: the basis of the 72 hours. An earlier "
+        "one that becomes known later moves it back."
+    )
+
+
+class ConsultCompleted(_OfConsult):
+    """The HART Liaison gave a Decision Map level: ends the 72 hours, starts the five days."""
+
+    type: ClassVar[str] = "hartline.referral.consult_completed.v1"
+
+    completed_at: Instant
+
+
+class VictimIdentified(_OfConsult):
+    """The level confirms a victim: the federal 24 hours start (42 USC 671(a)(34)(A)).
+
+    A later consult that confirms it again says so again; the earliest counts.
+    """
+
+    type: ClassVar[str] = "hartline.referral.identified.v1"
+
+    identified_at: Instant
+
+
+class ConsultEntered(_OfConsult):
+    """The consult stands in the case system: ends the five days."""
+
+    type: ClassVar[str] = "hartline.referral.consult_entered.v1"
+
+    entered_at: Instant
+
+
+class ConsultShareRequested(_OfConsult):
+    """The outcome of a consult is to be shared with the MDT (policy 21-14): notify acts on it."""
+
+    type: ClassVar[str] = "hartline.referral.consult_share_requested.v1"
+
+    share_id: OpaqueId
+    requested_at: Instant
+
+
+class CaseFlagged(EventData):
+    """An open case is flagged for trafficking and still has no DCF-737 (policy 21-14).
+
+    Emitted once for each flag; its subject is the flag. Which case it is, intake knows.
+    """
+
+    topic: ClassVar[Topic] = Topic.REFERRALS
+    type: ClassVar[str] = "hartline.referral.case_flagged.v1"
+
+    flag_id: OpaqueId
+    flagged_at: Instant
+    discovered_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.flag_id

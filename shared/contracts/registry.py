@@ -9,7 +9,9 @@ from shared.contracts.disclosures import (
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    RecordViewed,
     ReferralViewed,
+    ToldOrally,
 )
 from shared.contracts.notices import (
     NoticesDelivered,
@@ -19,11 +21,17 @@ from shared.contracts.notices import (
 )
 from shared.contracts.referrals import (
     CallAbandoned,
+    CaseFlagged,
+    ConsultCompleted,
+    ConsultEntered,
+    ConsultRequested,
+    ConsultShareRequested,
     ReferralAmended,
     ReferralDecided,
     ReferralLinked,
     ReferralReceived,
     ReferralWithdrawn,
+    VictimIdentified,
 )
 
 EVENTS: tuple[type[EventData], ...] = (
@@ -33,6 +41,12 @@ EVENTS: tuple[type[EventData], ...] = (
     ReferralWithdrawn,
     ReferralLinked,
     CallAbandoned,
+    ConsultRequested,
+    ConsultCompleted,
+    VictimIdentified,
+    ConsultEntered,
+    ConsultShareRequested,
+    CaseFlagged,
     NoticesPlanned,
     NoticesRefused,
     NoticesDelivered,
@@ -46,6 +60,8 @@ EVENTS: tuple[type[EventData], ...] = (
     DisclosuresRefused,
     ReferralViewed,
     CallViewed,
+    ToldOrally,
+    RecordViewed,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

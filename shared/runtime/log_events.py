@@ -40,6 +40,8 @@ EVENTS: dict[str, frozenset[str]] = {
         "chore_failed": "chore error where",
         "referral_decided": "referral_id decision",
         "referral_withdrawn": "referral_id",
+        "glass_broken": "disclosure_id",
+        "cases_found": "count",
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",

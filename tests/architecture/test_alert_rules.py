@@ -49,6 +49,8 @@ def test_every_age_has_a_rule() -> None:
         "delivery",
         "attempt",
         "task",
+        "triage",
+        "case_flag",
         "clock",
         "call",
         "call_abandoned",

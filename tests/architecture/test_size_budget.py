@@ -17,6 +17,8 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/intake/api.py:routes": "its body is the routes, each a function of its own",
     "services/intake/calls/api.py:routes": "its body is the routes, each a function of its own",
     "services/intake/decisions/api.py:routes": "its body is the routes, each a function of its own",
+    "services/intake/hart/consults_api.py:_add_steps": "its body is the routes, as above",
+    "services/intake/placements/api.py:routes": "its body is the routes, as above",
     "services/notify/api.py:router": "its body is the routes, each a function of its own",
     "services/notify/delivery_store.py:claim": "one statement of SQL",
     "services/notify/outcome_store.py:record": "one statement of SQL",

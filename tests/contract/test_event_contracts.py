@@ -81,6 +81,9 @@ def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
         *("decided_at", "saved_at"),
         *("superseded_at", "attempted_at", "occurred_at", "viewed_at"),
         *("discovered_at", "satisfied_at"),
+        *("consult_id", "request_id", "share_id", "flag_id", "record_id", "recipient_id"),
+        *("requested_at", "started_at", "completed_at", "identified_at", "entered_at"),
+        *("flagged_at",),
         *("children", "child_ids", "notices", "attempts", "outcomes", "refused"),
     }
     for model in EVENTS:

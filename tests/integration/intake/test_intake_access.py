@@ -13,6 +13,7 @@ from tests.support.intake import BASE, SCOPES, Keys, app_on, patch, post, projec
 
 REF = f"ref_{'0' * 32}"
 CALL = f"cal_{'0' * 32}"
+REC = f"rec_{'0' * 32}"
 ROUTES = [
     ("POST", "/v1/referrals", "referrals:create"),
     ("PATCH", f"/v1/referrals/{REF}", "referrals:amend"),
@@ -37,6 +38,33 @@ ROUTES = [
     ("GET", "/v1/candidates", "children:match"),
     ("GET", f"/v1/referrals/{REF}/candidates", "children:match"),
     ("POST", "/v1/candidates/answers", "children:match"),
+    ("POST", "/v1/consults", "consults:request"),
+    ("POST", f"/v1/consults/{REC}/liaisons", "consults:assign"),
+    ("POST", f"/v1/consults/{REC}/completion", "consults:complete"),
+    ("POST", f"/v1/consults/{REC}/entry", "consults:enter"),
+    ("POST", f"/v1/consults/{REC}/shares", "consults:share"),
+    ("GET", f"/v1/consults/{REC}", "consults:status"),
+    ("POST", f"/v1/consults/{REC}/content", "consults:read"),
+    ("POST", f"/v1/consults/{REC}/break-glass", "consults:break_glass"),
+    ("POST", "/v1/recusals", "recusals:assert"),
+    ("GET", "/v1/decision-map", "consults:status"),
+    ("GET", "/v1/triage", "triage:list"),
+    ("GET", f"/v1/triage/{REF}", "triage:list"),
+    ("POST", f"/v1/triage/{REF}/versions/1/content", "triage:read"),
+    ("POST", f"/v1/triage/{REF}/reviews", "triage:review"),
+    ("POST", "/v1/case-flags", "case_flags:create"),
+    ("GET", "/v1/case-flags", "case_flags:list"),
+    ("POST", f"/v1/case-flags/{REC}/referral", "case_flags:link"),
+    ("POST", f"/v1/case-flags/{REC}/content", "case_flags:read"),
+    ("POST", "/v1/operations", "operations:create"),
+    ("GET", "/v1/operations", "operations:read"),
+    ("POST", f"/v1/operations/{REC}/content", "operations:read"),
+    ("POST", f"/v1/operations/{REC}/ends", "operations:end"),
+    ("POST", "/v1/placements", "placements:propose"),
+    ("POST", f"/v1/placements/{REC}/tellings", "placements:tell"),
+    ("POST", f"/v1/placements/{REC}/confirmation", "placements:confirm"),
+    ("POST", "/v1/repatriations/determinations", "repatriations:determine"),
+    ("POST", "/v1/repatriations", "repatriations:permit"),
 ]
 
 

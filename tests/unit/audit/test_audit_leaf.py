@@ -22,8 +22,10 @@ from shared.contracts.disclosures import (
     DisclosuresRefused,
     DisclosuresUnknown,
     Outcome,
+    RecordViewed,
     ReferralViewed,
     RefusedDisclosure,
+    ToldOrally,
 )
 from shared.contracts.registry import EVENTS
 
@@ -87,6 +89,30 @@ VIEWED = ReferralViewed(
     commitment="cd" * 32,
     viewed_at=NOW,
 )
+TOLD = ToldOrally(
+    referral_id=REFERRAL,
+    disclosure_id=an_id("dsc"),
+    version=1,
+    child_ids=(an_id("chd"),),
+    recipient_id=an_id("plc"),
+    actor="worker-1",
+    authority="DCF policy 21-14",
+    purpose="placement",
+    fields=("victim_status",),
+    commitment="cd" * 32,
+    occurred_at=NOW,
+    recorded_at=NOW,
+)
+RECORD = RecordViewed(
+    record_id=an_id("rec"),
+    disclosure_id=an_id("dsc"),
+    actor="administrator-1",
+    authority="DCF policy 21-14",
+    purpose="need to know",
+    fields=("content",),
+    commitment="cd" * 32,
+    viewed_at=NOW,
+)
 DATA: dict[Kind, EventData] = {
     Kind.ATTEMPTED: DisclosuresAttempted(referral_id=REFERRAL, attempts=(attempt(1), attempt(2))),
     Kind.COMPLETED: DisclosuresCompleted(referral_id=REFERRAL, outcomes=(outcome(1), outcome(2))),
@@ -94,6 +120,7 @@ DATA: dict[Kind, EventData] = {
     Kind.UNKNOWN: DisclosuresUnknown(referral_id=REFERRAL, outcomes=(outcome(),)),
     Kind.REFUSED: DisclosuresRefused(referral_id=REFERRAL, refused=(REFUSED,)),
     Kind.VIEWED: VIEWED,
+    Kind.TOLD: TOLD,
 }
 
 
@@ -181,6 +208,15 @@ def test_a_field_that_is_not_listed_stays_out(monkeypatch: pytest.MonkeyPatch) -
     fewer: dict[type[Part], tuple[str, ...]] = {ReferralViewed: ("disclosure_id",)}
     monkeypatch.setattr(leaf, "FIELDS", fewer)
     assert leaves(VIEWED)[0]["record"] == {"disclosure_id": an_id("dsc")}
+
+
+def test_a_read_of_a_record_without_a_referral_is_a_view_that_names_no_referral_and_no_child() -> (
+    None
+):
+    (content,) = leaves(RECORD)
+    assert (content["kind"], content["record"]["record_id"]) == ("viewed", an_id("rec"))
+    assert content.keys().isdisjoint({"referral_id", "call_id"})
+    assert "child_ids" not in content["record"]
 
 
 def test_every_disclosures_event_has_a_handler() -> None:

@@ -1,0 +1,65 @@
+"""Keeping out who has a conflict (C17, C18): one assertion holds from its commit on."""
+
+from collections.abc import Sequence
+
+from services.intake import child_store
+from services.intake.child_store import ChildRow
+from services.intake.doing import Ask, Kept, Once, kept
+from services.intake.hart import store
+from services.intake.hart.blind import Blind
+from services.intake.hart.consults import NotTheirs
+from services.intake.hart.schemas import Ground, NewRecusal
+from services.intake.hart.store import RecusalRow
+from services.intake.receiving import KeyReused, StillOpen
+from services.intake.sealed_notes import Notes
+from shared.runtime.db import Session
+from shared.runtime.ids import new_id
+
+
+class Recusals:
+    """Who is kept out of which referral. Who it is and why lie sealed and blind-indexed."""
+
+    def __init__(self, once: Once, notes: Notes, blind: Blind) -> None:
+        self._once = once
+        self._notes = notes
+        self._blind = blind
+
+    async def bar(self, ask: Ask, wanted: NewRecusal) -> Kept | NotTheirs | KeyReused | StillOpen:
+        """Assert somebody's conflict. It does not say whether they were kept out before."""
+
+        async def work(session: Session) -> Kept | NotTheirs:
+            first = await child_store.first_child(session, wanted.referral_id)
+            child = first and await child_store.hold(session, wanted.referral_id, first)
+            if not child:
+                return NotTheirs()
+            recusal_id = await self.keep(session, ask, child, wanted.person, wanted.ground)
+            return kept(recusal_id=recusal_id)
+
+        return await self._once.do(ask, work)
+
+    async def keep(
+        self, session: Session, ask: Ask, child: ChildRow, person: str, ground: Ground
+    ) -> str:
+        """Write one down in the caller's transaction; its id."""
+        recusal_id = new_id("rcs")
+        note = {"person": person, "ground": ground.value}
+        row = RecusalRow(
+            recusal_id=recusal_id,
+            referral_id=child.referral_id,
+            person_index=self._blind.person(child.referral_id, person)[0],
+            child_id=child.child_id,
+            sealed=self._notes.seal(child.key, "recusals", recusal_id, note),
+            recorded_by=ask.owner,
+            recorded_at=ask.now,
+        )
+        await store.recuse(session, row)
+        return recusal_id
+
+    async def barred(self, session: Session, referral_id: str, person: str) -> bool:
+        """Whether this person is kept out of this referral."""
+        return await store.recused(session, referral_id, self._blind.person(referral_id, person))
+
+    async def hidden(self, session: Session, referral_ids: Sequence[str], person: str) -> set[str]:
+        """Those of the referrals that this person is kept out of."""
+        indexes = [index for each in referral_ids for index in self._blind.person(each, person)]
+        return await store.barred_from(session, indexes)

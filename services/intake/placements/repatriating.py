@@ -1,0 +1,79 @@
+"""Repatriation: two recorded determinations, each an entry of its own (policy 21-14; A1.36)."""
+
+from services.intake import child_store
+from services.intake.answers import instant
+from services.intake.child_store import ChildRow
+from services.intake.doing import Ask, Kept, Once, kept
+from services.intake.placements import gate, store
+from services.intake.placements.gate import Determination, Finding, Permits, Refuses
+from services.intake.placements.placing import Unknown
+from services.intake.placements.schemas import NewDetermination, NewRepatriation
+from services.intake.placements.store import DeterminationRow, RepatriationRow
+from services.intake.receiving import KeyReused, StillOpen
+from services.intake.sealed_notes import Notes
+from shared.runtime.db import Session
+from shared.runtime.ids import new_id
+
+TABLE = "determinations"
+
+
+class Repatriating:
+    """Determine, and permit or refuse."""
+
+    def __init__(self, once: Once, notes: Notes) -> None:
+        self._once = once
+        self._notes = notes
+
+    async def determine(
+        self, ask: Ask, wanted: NewDetermination
+    ) -> Kept | Unknown | KeyReused | StillOpen:
+        """Answer one of the two questions for a child. A later answer takes its place."""
+
+        async def work(session: Session) -> Kept | Unknown:
+            child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
+            if child is None:
+                return Unknown()
+            determination_id = new_id("det")
+            note = wanted.model_dump(mode="json", include={"holds", "reasons"})
+            row = DeterminationRow(
+                determination_id,
+                child.referral_id,
+                child.child_id,
+                wanted.finding.value,
+                self._notes.seal(child.key, TABLE, determination_id, note),
+                ask.owner,
+                ask.now,
+            )
+            await store.keep(session, row)
+            return kept(determination_id=determination_id)
+
+        return await self._once.do(ask, work)
+
+    async def permit(
+        self, ask: Ask, wanted: NewRepatriation
+    ) -> Kept | Unknown | Refuses | KeyReused | StillOpen:
+        """Record a repatriation, if both determinations permit it."""
+
+        async def work(session: Session) -> Kept | Unknown | Refuses:
+            child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
+            if child is None:
+                return Unknown()
+            outcome = gate.repatriate(await self._determined(session, child))
+            if not isinstance(outcome, Permits):
+                return outcome
+            row = RepatriationRow(
+                new_id("rep"), child.referral_id, child.child_id, ask.owner, ask.now
+            )
+            await store.keep(session, row)
+            return kept(repatriation_id=row.repatriation_id, permitted_at=instant(ask.now))
+
+        return await self._once.do(ask, work)
+
+    async def _determined(self, session: Session, child: ChildRow) -> list[Determination]:
+        return [
+            Determination(
+                Finding(row.finding),
+                self._notes.open(child.key, TABLE, row.determination_id, row.sealed)["holds"],
+            )
+            for row in await store.determined(session, child.child_id)
+        ]
