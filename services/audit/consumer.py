@@ -17,7 +17,7 @@ from shared.contracts.disclosures import (
     ReferralViewed,
     ToldOrally,
 )
-from shared.messaging.worker import Handlers
+from shared.messaging.handover import Handlers
 from shared.runtime.db import Session
 
 

@@ -3,7 +3,7 @@
 A leaf is one JSON object in canonical form (RFC 8785: keys sorted, no white space, UTF-8). It
 holds references, field names, authority, purpose, a keyed commitment to the content, and a salt of
 128 random bits, so that nobody can guess a leaf from its hash. It never holds personal data: what
-is copied into it is listed here, and what is not listed is left out.
+is copied into it is listed in `fields`, and what is not listed is left out.
 """
 
 import json
@@ -13,19 +13,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from services.audit.fields import FIELDS
 from shared.contracts.base import Event, EventData, Part, ReferralData, Source
 from shared.contracts.disclosures import (
-    Attempt,
     CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
-    Outcome,
     RecordViewed,
     ReferralViewed,
-    RefusedDisclosure,
     ToldOrally,
 )
 
@@ -54,84 +52,6 @@ class Asked(StrEnum):
     PROOF = "proof"
     DISCLOSURE = "disclosure"
     EXPORT = "export"
-
-
-FIELDS: Mapping[type[Part], tuple[str, ...]] = {
-    Attempt: (
-        "disclosure_id",
-        "notice_id",
-        "child_id",
-        "agency_id",
-        "role",
-        "version",
-        "channel",
-        "authority",
-        "purpose",
-        "rule",
-        "rules_version",
-        "directory_version",
-        "fields",
-        "commitment",
-        "attempted_at",
-    ),
-    Outcome: ("disclosure_id", "notice_id", "child_id", "occurred_at", "http_status"),
-    RefusedDisclosure: (
-        "notice_id",
-        "child_id",
-        "agency_id",
-        "role",
-        "version",
-        "reason",
-        "refused_at",
-    ),
-    ReferralViewed: (
-        "disclosure_id",
-        "version",
-        "child_ids",
-        "actor",
-        "actor_kind",
-        "authority",
-        "purpose",
-        "fields",
-        "commitment",
-        "viewed_at",
-    ),
-    CallViewed: (
-        "disclosure_id",
-        "version",
-        "actor",
-        "actor_kind",
-        "authority",
-        "purpose",
-        "fields",
-        "commitment",
-        "viewed_at",
-    ),
-    ToldOrally: (
-        "disclosure_id",
-        "version",
-        "child_ids",
-        "recipient_id",
-        "actor",
-        "authority",
-        "purpose",
-        "fields",
-        "commitment",
-        "occurred_at",
-        "recorded_at",
-    ),
-    RecordViewed: (
-        "record_id",
-        "disclosure_id",
-        "actor",
-        "authority",
-        "purpose",
-        "fields",
-        "commitment",
-        "viewed_at",
-    ),
-}
-"""What a leaf takes from each part of an event."""
 
 
 @dataclass(frozen=True)

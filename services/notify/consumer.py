@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from services.notify import store, task_store, tasks
+from services.notify import plan_store, store, task_store, tasks
 from services.notify.agencies import Directory
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
@@ -127,7 +127,7 @@ class PlanReferral:
             self._clerk.rows(each, projection, known)
             for each, projection in zip(drafts, projections, strict=True)
         ]
-        await store.insert_plans(session, rows)
+        await plan_store.insert_plans(session, rows)
         await task_store.file_tasks(session, [t for each in drafts for t in tasks_for(each)], now)
         await self._outbox.emit(session, now, *(e for each in drafts for e in events(each)))
         wake_after_commit(session, DELIVER_WAKE)

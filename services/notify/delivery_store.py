@@ -1,7 +1,7 @@
 """All SQL of claiming: due deliveries become attempts on record, or are refused. Nothing commits.
 
-Locks are taken in this order everywhere, so that nobody waits in a circle: deliveries by notice,
-then agencies by id, then the outbox's heads.
+Locks are taken in this order everywhere, so that nobody waits in a circle: deliveries by version
+and notice (an attempt's end lets go a later version), agencies by id, the outbox's heads.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

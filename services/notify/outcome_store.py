@@ -29,7 +29,7 @@ _LOCK = text(
     "d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
     f"d.delivered_at, d.ended_at FROM {_DELIVERIES} d "
     f"JOIN {models.notices.fullname} n USING (notice_id) "
-    "WHERE d.notice_id = ANY(:ids) ORDER BY d.notice_id FOR UPDATE OF d"
+    "WHERE d.notice_id = ANY(:ids) ORDER BY d.version, d.notice_id FOR UPDATE OF d"
 )
 
 

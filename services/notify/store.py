@@ -7,11 +7,10 @@ from datetime import datetime
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.drafting import Draft, Occasion, PlanRows
+from services.notify.drafting import Draft, Occasion
 from services.notify.planning import DeliveryState, Earlier
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
-from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
@@ -28,68 +27,6 @@ _TAKE_PLANS = text(
     f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
     "AND p.version > n.version) ORDER BY n.referral_id "
     "ON CONFLICT DO NOTHING RETURNING referral_id"
-)
-
-_PLANNED = Bulk(
-    (models.child_keys, ("child_id", "kek_version", "wrapped")),
-    (models.copies, ("child_id", "version", "profile", "sealed")),
-    (
-        models.notices,
-        (
-            "notice_id",
-            "referral_id",
-            "referral_number",
-            "child_id",
-            "agency_id",
-            "role",
-            "version",
-            "kind",
-            "supersedes",
-            "trigger",
-            "profile",
-            "fields",
-            "commitment",
-            "authority",
-            "purpose",
-            "rule",
-            "because",
-            "rules_version",
-            "directory_version",
-            "received_at",
-            "planned_at",
-            "synthetic",
-        ),
-    ),
-    (
-        models.deliveries,
-        (
-            "notice_id",
-            "referral_id",
-            "child_id",
-            "agency_id",
-            "version",
-            "state",
-            "next_attempt_at",
-        ),
-    ),
-)
-_REFUSED = Bulk(
-    (
-        models.refusals,
-        (
-            "notice_id",
-            "referral_id",
-            "child_id",
-            "agency_id",
-            "role",
-            "version",
-            "kind",
-            "reason",
-            "rule",
-            "because",
-            "refused_at",
-        ),
-    )
 )
 
 
@@ -120,7 +57,7 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
     await session.execute(
         text(
             f"SELECT FROM {_DELIVERIES} WHERE referral_id = ANY(:referral_ids) "
-            "ORDER BY notice_id FOR UPDATE"
+            "ORDER BY version, notice_id FOR UPDATE"
         ),
         {"referral_ids": referral_ids},
     )
@@ -165,21 +102,6 @@ async def child_keys(session: Session, referral_ids: Sequence[str]) -> dict[str,
         {"referral_ids": referral_ids},
     )
     return {row.child_id: WrappedKey(row.kek_version, row.wrapped) for row in rows}
-
-
-async def insert_plans(session: Session, plans: Sequence[PlanRows]) -> None:
-    """One statement for all that is told, one for what is refused, whatever the number of
-    referrals."""
-    told = _PLANNED.values(
-        [row for plan in plans for row in plan.child_keys],
-        [row for plan in plans for row in plan.copies],
-        [row for plan in plans for row in plan.notices],
-        [row for plan in plans for row in plan.deliveries],
-    )
-    await session.execute(_PLANNED.statement, told)
-    refused = [row for plan in plans for row in plan.refusals]
-    if refused:
-        await session.execute(_REFUSED.statement, _REFUSED.values(refused))
 
 
 async def supersede(session: Session, drafts: Sequence[Draft], now: datetime) -> None:

@@ -28,9 +28,10 @@ from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
+from shared.messaging.handover import Handlers
 from shared.messaging.outbox import RELAY_WAKE
 from shared.messaging.service import Consuming, Emitting
-from shared.messaging.worker import WORK_WAKE, Handlers
+from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
 from shared.runtime.db import Database, check_server
 from shared.runtime.errors import Misconfigured

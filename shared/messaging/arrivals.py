@@ -34,7 +34,7 @@ WITH given AS (
     FROM (SELECT {key}, min(sequence) AS first, max(sequence) AS last FROM given GROUP BY {key}) g
     LEFT JOIN {streams} s USING ({key})
 ), usual AS (
-    SELECT NOT EXISTS (SELECT FROM stream WHERE first <= cursor) AS yes {commit}
+    SELECT NOT EXISTS (SELECT FROM stream WHERE first <= cursor) AS yes
 ), added AS (
     INSERT INTO {inbox} ({key}, sequence, event_id, body)
     SELECT {key}, sequence, event_id, body FROM given, usual WHERE usual.yes
@@ -69,24 +69,17 @@ ON CONFLICT ({key}) DO UPDATE SET
 RETURNING s.topic, s.source, s.subject, s.cursor, s.lease_token = CAST(:token AS text) AS leased
 """
 
-_FORGETFUL = "FROM (SELECT set_config('synchronous_commit', 'off', true)) AS hurry"
-
 
 class Arrivals:
-    """One service's way in for what arrives as it should.
+    """One service's way in for what arrives as it should."""
 
-    `rereads`: the bus reads again what our database forgets in a crash (bus.Bus.rereads), so that
-    its commit need not wait for the disk.
-    """
-
-    def __init__(self, tables: InboxTables, *, rereads: bool) -> None:
+    def __init__(self, tables: InboxTables) -> None:
         self._take = text(
             _SQL.format(
                 key=_KEY,
                 inbox=tables.inbox.fullname,
                 streams=tables.streams.fullname,
                 cursors=tables.cursors.fullname,
-                commit=_FORGETFUL if rereads else "",
             )
         )
 

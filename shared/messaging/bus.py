@@ -34,6 +34,8 @@ class Incoming:
     body: bytes | None
     appended_at: datetime | None = None
     """When it came onto the bus, by the bus's clock or the publisher's."""
+    damage: str | None = None
+    """Why the bus could not give its body back; then `body` is None."""
 
 
 Positions = Mapping[tuple[str, int], int]
@@ -78,10 +80,6 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    rereads: bool
-    """Whether a subscription starts where the group's own database says it is, so that whatever
-    that database forgets in a crash, records and position together, is read again."""
-
     async def publisher(self) -> Publisher: ...
 
     async def subscribe(

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from shared.contracts.base import Topic
 from shared.messaging import parked
-from shared.messaging.retention import prune_inbox, prune_outbox
+from shared.messaging.retention import RETENTION, prune_inbox, prune_outbox
 from shared.messaging.tables import InboxTables, OutboxTables
 from shared.runtime.db import Database
 
@@ -55,7 +55,8 @@ def _parser(service: str) -> argparse.ArgumentParser:
     emit.add_argument("--since", type=datetime.fromisoformat, help="created at or after, ISO 8601")
     emit.add_argument("--dry-run", action="store_true", help="count, and send nothing")
     prune = commands.add_parser("prune", help="remove sent and handled events")
-    prune.add_argument("--days", type=int, default=30, help="keep those of the last DAYS days")
+    days = "keep those of the last DAYS days; handled ones for 30 at least"
+    prune.add_argument("--days", type=int, default=30, help=days)
     return parser
 
 
@@ -113,6 +114,6 @@ async def _replay(args: argparse.Namespace, db: Database, tables: OutboxTables |
 async def _prune(args: argparse.Namespace, db: Database, tables: MessagingTables) -> int:
     keep = timedelta(days=args.days)
     sent = await prune_outbox(db, tables.outbox, keep) if tables.outbox else 0
-    done = await prune_inbox(db, tables.inbox, keep) if tables.inbox else 0
+    done = await prune_inbox(db, tables.inbox, max(keep, RETENTION)) if tables.inbox else 0
     print(f"{sent} sent and {done} handled event(s) removed.")
     return 0

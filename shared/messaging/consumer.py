@@ -53,7 +53,7 @@ class Consumer:
         self._name = name
         self._db = db
         self._inbox = Inbox(tables)
-        self._arrivals = Arrivals(tables, rereads=bus.rereads)
+        self._arrivals = Arrivals(tables)
         self._bus = bus
         self._topics = topics
         self._hands = hands

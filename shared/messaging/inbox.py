@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import ValidationError
 from sqlalchemy import text
@@ -10,8 +11,12 @@ from sqlalchemy import text
 from shared.contracts.base import Event, Topic
 from shared.contracts.registry import EMITTERS
 from shared.messaging.bus import Batch, Incoming, Positions
+from shared.messaging.retention import RETENTION
 from shared.messaging.tables import InboxTables
 from shared.runtime.db import Session
+
+_KEPT_SURELY = RETENTION - timedelta(days=1)
+"""An event emitted since cannot have been received, handled and pruned; a day for clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Received:
 def read(record: Incoming) -> Readable | Unreadable:
     """Parse the envelope. The data is parsed by the worker, where failing holds up one subject."""
     if record.body is None:
-        return Unreadable(record, "empty")
+        return Unreadable(record, record.damage or "empty")
     try:
         event = Event.model_validate_json(record.body)
         known = event.source in EMITTERS[Topic(record.topic)]
@@ -76,7 +81,8 @@ class Inbox:
 
         1. Rows go in sorted by key, so two consumers cannot deadlock.
         2. A row at or below its stream's cursor was handled, perhaps pruned: a duplicate.
-        3. The same key with another event id is a fork of its source: kept and parked.
+        3. The same key with another event id is a fork of its source: kept and parked. So is an
+           event for a key whose row was pruned, if it is younger than whatever was pruned.
         """
         read_records = [read(record) for record in batch.records]
         readable = sorted(
@@ -116,13 +122,15 @@ class Inbox:
         rows = await session.execute(
             text(
                 "SELECT n.event_id FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]), "
-                "CAST(:subjects AS text[]), CAST(:sequences AS bigint[]), CAST(:ids AS text[])) "
-                "AS n(topic, source, subject, sequence, event_id) "
-                f"JOIN {self._inbox} i ON i.topic = n.topic AND i.source = n.source "
+                "CAST(:subjects AS text[]), CAST(:sequences AS bigint[]), CAST(:ids AS text[]), "
+                "CAST(:times AS timestamptz[])) "
+                "AS n(topic, source, subject, sequence, event_id, emitted_at) "
+                f"LEFT JOIN {self._inbox} i ON i.topic = n.topic AND i.source = n.source "
                 "AND i.subject = n.subject AND i.sequence = n.sequence "
-                "WHERE i.event_id <> n.event_id"
+                "WHERE i.event_id <> n.event_id OR (i.event_id IS NULL "
+                "AND n.emitted_at > clock_timestamp() - CAST(:kept AS interval))"
             ),
-            _columns(rest),
+            _columns(rest) | {"times": [each.event.time for each in rest], "kept": _KEPT_SURELY},
         )
         ids = set(rows.scalars())
         return [each for each in rest if each.event.id in ids]

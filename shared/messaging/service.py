@@ -8,10 +8,11 @@ from sqlalchemy import text
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
 from shared.messaging.consumer import Consumer
+from shared.messaging.handover import Handlers
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
 from shared.messaging.tables import InboxTables, OutboxTables
-from shared.messaging.worker import Handlers, Worker
+from shared.messaging.worker import Worker
 from shared.runtime.db import Database, Session
 
 

@@ -1,24 +1,21 @@
 """The worker: leases streams, prepares outside any transaction, applies inside one."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import zip_longest
-from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
-from shared.contracts.base import Event, EventData
+from shared.contracts.base import Event
 from shared.contracts.registry import parse_data
-from shared.messaging.handler import BatchHandler, Handler
+from shared.messaging.handover import Handlers, Prepared, Ready, hand_over
 from shared.messaging.leases import Presence
 from shared.messaging.retention import prune_inbox
 from shared.messaging.streams import Claimed, Streams
 from shared.messaging.tables import InboxTables
 from shared.runtime import metrics
-from shared.runtime.db import Database, Session
+from shared.runtime.db import Database
 from shared.runtime.errors import Permanent
 from shared.runtime.failpoints import failpoint
 
@@ -36,46 +33,11 @@ _PRUNE_SECONDS = 600.0
 _FIRST_BACKOFF = timedelta(milliseconds=200)
 _LONGEST_BACKOFF = timedelta(seconds=30)
 
-Handlers = Mapping[type[EventData], Handler[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An event whose material is at hand. `data` is None for a type we do not handle."""
-
-    event: Event
-    data: EventData | None
-    material: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A leased stream's next events, prepared: one for each of `claimed.bodies`."""
-
-    claimed: Claimed
-    events: Sequence[Prepared]
-
-    def first_alone(self) -> "Ready":
-        return Ready(self.claimed.up_to(1), self.events[:1])
-
 
 def backoff(failures: int) -> timedelta:
     """How long a subject waits after its n-th failure in a row (n from 0): doubling to 30 s."""
     doubled: timedelta = _FIRST_BACKOFF * (1 << min(failures, 16))
     return min(doubled, _LONGEST_BACKOFF)
-
-
-Handed = tuple[Event, EventData, Any]
-"""What a handler is handed: the event, its data, its material."""
-
-
-async def _apply_batch(session: Session, handler: Handler[Any], batch: Sequence[Handed]) -> None:
-    """To a handler of batches everything at once."""
-    if isinstance(handler, BatchHandler):
-        await handler.apply_all(session, batch)
-        return
-    for event, data, material in batch:
-        await handler.apply(session, event, data, material)
 
 
 class Worker:
@@ -212,39 +174,13 @@ class Worker:
             held, more = await self._streams.finish(session, [each.claimed for each in group])
             keys = {each.key for each in held}
             metrics.LEASES_LOST.inc(len(group) - len(held))
-            await self._hand_over(session, [each for each in group if each.claimed.key in keys])
+            await hand_over(
+                session, [each for each in group if each.claimed.key in keys], self._handlers
+            )
             failpoint(f"{self._name}.work.before_commit")
         failpoint(f"{self._name}.work.after_commit")
         metrics.HANDLED.inc(sum(len(each.bodies) for each in held))
         return more
-
-    async def _hand_over(self, session: Session, group: Sequence[Ready]) -> None:
-        """The first step of every stream, then the second of those that have one, and so on: so
-        each stream's order holds whatever handlers its events go to."""
-        for steps in zip_longest(*(self._steps(each.events) for each in group)):
-            batches: dict[int, tuple[Handler[Any], list[Handed]]] = {}
-            for step in steps:
-                if step is not None:
-                    handler, handed = step
-                    batches.setdefault(id(handler), (handler, []))[1].extend(handed)
-            for handler, batch in batches.values():
-                await _apply_batch(session, handler, batch)
-
-    def _steps(self, events: Sequence[Prepared]) -> list[tuple[Handler[Any], list[Handed]]]:
-        """A stream's events by handler, one at a time, or all in a row that one handler takes
-        together."""
-        steps: list[tuple[Handler[Any], list[Handed]]] = []
-        for each in events:
-            if each.data is None:
-                continue
-            handler = self._handlers[type(each.data)]
-            handed = each.event, each.data, each.material
-            whole = isinstance(handler, BatchHandler) and handler.takes_runs
-            if whole and steps and steps[-1][0] is handler:
-                steps[-1][1].append(handed)
-            else:
-                steps.append((handler, [handed]))
-        return steps
 
     async def _fail(self, claimed: Claimed, error: Exception) -> None:
         """Back this subject off, or park it. Its own transaction; the lease may be lost by now."""

@@ -66,8 +66,7 @@ class Database:
 
         Wakes asked for with `wake_after_commit` are sent once the commit has succeeded. Without
         `durable` the commit does not wait for the disk: only for what is worthless after a crash
-        of the server (a lease), or what is rolled back together with its cause (an inbox row with
-        the cursor that read it).
+        of the server, as a lease is.
         """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
             session = Session(connection)

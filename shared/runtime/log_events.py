@@ -20,9 +20,11 @@ EVENTS: dict[str, frozenset[str]] = {
         "schema_newer": "revision",
         "signals_lost": "name error",
         # shared/messaging
+        "batch_damaged": "topic partition offset count length sha256 reason",
         "bus_unavailable": "",
         "bus_records_missing": "topic count",
         "commit_failed": "error",
+        "partition_blocked": "topic partition offset reason",
         "record_too_large": "topic length",
         "topic_not_made": "topic code",
         "topic_partitions_differ": "topic count",

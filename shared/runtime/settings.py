@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +30,13 @@ class ServiceSettings(BaseSettings):
         description="`postgresql`, or `kafka://host:port[,host:port]`.",
     )
     bus_dsn: SecretStr | None = Field(None, description="DSN of the PostgreSQL bus's own role.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_ca: Path | None = Field(None, description="PEM file of the brokers' CA.")
+    kafka_cert: Path | None = Field(None, description="PEM file of the client's certificate.")
+    kafka_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    kafka_username: str | None = None
+    kafka_password_file: Path | None = None
     host: str = "127.0.0.1"
     issuer: str = Field(description="`iss` of the tokens accepted.")
     jwks: Path = Field(description="File with the issuer's public keys (a JWK Set).")
@@ -58,6 +65,7 @@ class ServiceSettings(BaseSettings):
                 "HARTLINE_BUS is postgresql but HARTLINE_BUS_DSN is not set: set it to the DSN of "
                 "the bus's role, or set HARTLINE_BUS=kafka://host:port."
             )
+        self._refuse_half_a_kafka()
         if self.profile is not Profile.PRODUCTION:
             return
         if self.local_issuer_key is not None:
@@ -67,6 +75,34 @@ class ServiceSettings(BaseSettings):
             )
         if failpoints.armed():
             raise Misconfigured("HARTLINE_FAILPOINT_DIR is for tests: unset it in production.")
+
+    def _refuse_half_a_kafka(self) -> None:
+        """What is missing for the protocol chosen, and what it would silently leave unused."""
+        protocol = self.kafka_security_protocol
+        sasl, tls = protocol.startswith("SASL"), protocol.endswith("SSL")
+        of_sasl = ("sasl_mechanism", "username", "password_file")
+        for name in of_sasl:
+            self._need(f"kafka_{name}", wanted=sasl, because=protocol)
+        for name in () if tls else ("ca", "cert", "key"):
+            self._need(f"kafka_{name}", wanted=False, because=protocol)
+        if (self.kafka_cert is None) != (self.kafka_key is None):
+            raise Misconfigured(
+                "HARTLINE_KAFKA_CERT and HARTLINE_KAFKA_KEY belong together: set both, or neither."
+            )
+        if protocol == "SASL_PLAINTEXT" and self.profile is Profile.PRODUCTION:
+            raise Misconfigured(
+                "HARTLINE_KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT, which lets the network read "
+                "who we are: set it to SASL_SSL."
+            )
+
+    def _need(self, field: str, *, wanted: bool, because: str) -> None:
+        if (getattr(self, field) is not None) == wanted:
+            return
+        name = f"HARTLINE_{field.upper()}"
+        raise Misconfigured(
+            f"{name} is {'not set' if wanted else 'set'} while HARTLINE_KAFKA_SECURITY_PROTOCOL is "
+            f"{because}: {'set it' if wanted else 'unset it'}, or choose another protocol."
+        )
 
 
 def _explain(error: ValidationError) -> str:

@@ -20,7 +20,6 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/intake/hart/consults_api.py:_add_steps": "its body is the routes, as above",
     "services/intake/placements/api.py:routes": "its body is the routes, as above",
     "services/notify/api.py:router": "its body is the routes, each a function of its own",
-    "services/notify/delivery_store.py:claim": "one statement of SQL",
     "services/notify/outcome_store.py:record": "one statement of SQL",
     "services/notify/store.py:lock_history": "one statement of SQL",
     "shared/messaging/tables.py:inbox_tables": "a list of columns",

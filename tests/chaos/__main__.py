@@ -1,9 +1,10 @@
-"""The kill harness: `python -m tests.chaos [--bus kafka] [--seconds 300] [--kills N]`.
+"""The kill harness: `python -m tests.chaos [--bus kafka] [--seconds 270] [--kills N]`.
 
-Referrals and amendments flow while every process is killed at every named step, PostgreSQL and
-Kafka are killed and started, and agencies misbehave. Then it waits for quiet and counts by id.
-Exit code 0 only if nothing was lost, unrecorded or out of order, the log verifies, and at least
-`--kills` kills happened.
+Referrals and amendments flow while every process is killed at every named step or frozen and
+woken, PostgreSQL and Kafka are killed and started, and agencies misbehave or fall silent. Then it
+waits for quiet and counts by id. Exit code 0 only if nothing was lost, unrecorded, mixed up or out
+of order, every breach was announced once, the log verifies, every named step was hit, every
+service was woken from frost, and at least `--kills` kills happened.
 """
 
 import argparse
@@ -12,87 +13,135 @@ import json
 import sys
 import tempfile
 import time
-from collections import Counter
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
-from deploy.machine.machine import Machine
+from deploy.machine.machine import SERVICES, Machine
 from services.audit.evidence import examine
-from tests.chaos import reckoning
+from tests.chaos import clocks, ledgers, reckoning, record, report
 from tests.chaos.agencies import MoodyAgencies
 from tests.chaos.caller import Caller
+from tests.chaos.diary import Diary
+from tests.chaos.frost import Frost
 from tests.chaos.monkey import Monkey
+from tests.chaos.report import Findings
+from tests.chaos.twins import add_twins
 from tests.support import machines
+from tests.support.databases import in_memory
 
 _QUIET_WITHIN = 150.0
 _SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "clocks:read", "audit:read")
 
 
+@dataclass
+class Run:
+    """One run and those who take part in it."""
+
+    args: argparse.Namespace
+    machine: Machine
+    agencies: MoodyAgencies
+    caller: Caller
+    diary: Diary
+    monkey: Monkey
+    frost: Frost
+    session: aiohttp.ClientSession
+
+    @property
+    def export(self) -> Path:
+        return self.machine.home.path / "export"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {machines.token(self.machine, *_SCOPES)}"}
+
+
 def main(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="hartline-armed-") as armed:
         environment = {"HARTLINE_FAILPOINT_DIR": armed}
-        with machines.prepared(args.bus, environment, keep=args.keep) as machine:
-            return asyncio.run(run(args, machine, Path(armed)))
+        # In memory: on a slow disk PostgreSQL's recovery would take up the whole run.
+        with machines.prepared(
+            args.bus, environment, keep=args.keep, within=in_memory()
+        ) as machine:
+            add_twins(machine)
+            return asyncio.run(start(args, machine, Path(armed)))
 
 
-async def run(args: argparse.Namespace, machine: Machine, armed: Path) -> int:
+async def start(args: argparse.Namespace, machine: Machine, armed: Path) -> int:
     agencies = MoodyAgencies(machine.home.agencies, args.seed)
     await agencies.start(machine.ports.agencies)
+    diary = Diary()
+    frost = Frost(machine, diary, args.seed)
+    monkey = Monkey(machine, armed, diary, frost, args.seed)
+    caller = Caller(machines.url(machine, "intake"), lambda: machines.token(machine, *_SCOPES))
     try:
-        async with machines.running(machine):
-            monkey = Monkey(machine, armed, args.seed)
-            return await storm(args, machine, agencies, monkey)
+        async with machines.running(machine), aiohttp.ClientSession() as session:
+            run = Run(args, machine, agencies, caller, diary, monkey, frost, session)
+            findings = await storm(run)
     finally:
         await agencies.close()
+    print(f"\nChaos over {args.bus}, seed {args.seed}:\n{report.table(diary, findings)}")
+    return 0 if findings.nothing else 1
 
 
-async def storm(
-    args: argparse.Namespace, machine: Machine, agencies: MoodyAgencies, monkey: Monkey
-) -> int:
-    """Traffic and kills together; then calm, and the reckoning."""
-    caller = Caller(machines.url(machine, "intake"), lambda: machines.token(machine, *_SCOPES))
-    until = time.time() + args.seconds
-    started = time.time()
+async def storm(run: Run) -> Findings:
+    """Traffic, kills and frost together; then calm, and the reckoning."""
+    began = time.time()
+    until = began + run.args.seconds
 
     def say(words: str) -> None:
         if sys.stdout.isatty():
-            print(f"\r{time.time() - started:4.0f} s  {words}", end="", flush=True)
+            print(f"\r{time.time() - began:4.0f} s  {words}", end="", flush=True)
 
-    async with aiohttp.ClientSession() as session:
-        raging = asyncio.create_task(monkey.rage(until, say))
-        calls = await _traffic(caller, session, args.rate, until)
-        await raging
-        agencies.calm = True
-        print(f"\n{monkey.kills.total()} kills; {len(calls)} calls; waiting for quiet …")
-        await asyncio.wait_for(asyncio.gather(*calls), _QUIET_WITHIN)
-        early = await _checkpoint(machine, session)
-        quiet = await _until_quiet(caller, agencies, machine)
-        clocks = await _unsatisfied(machine, session, caller)
-    return _report(args, caller, agencies, monkey, machine, early, quiet, clocks)
+    raging = asyncio.create_task(run.monkey.rage(until, say))
+    creeping = asyncio.create_task(run.frost.creep(until))
+    calls = await _traffic(run, until)
+    await asyncio.gather(raging, creeping)
+    run.agencies.calm = True
+    print(f"\n{run.diary.kills.total()} kills; {len(calls)} calls; waiting for quiet …", flush=True)
+    calm = time.time()
+    refused = await _answered(calls)
+    early = await _checkpoint(run)
+    while time.time() - calm < _QUIET_WITHIN and reckoning.lost(
+        run.caller.accepted, run.agencies.arrivals
+    ):
+        await asyncio.sleep(1)
+    while not (findings := await _reckon(run, early)).nothing:
+        if time.time() - calm > _QUIET_WITHIN:
+            break
+        await asyncio.sleep(3)
+    findings.facts["quiet after, s"] = round(time.time() - calm)
+    findings.wrong["calls never accepted"] = refused
+    _judge_the_harness(run, findings)
+    return findings
 
 
-async def _traffic(
-    caller: Caller, session: aiohttp.ClientSession, rate: float, until: float
-) -> list[asyncio.Task[None]]:
-    calls = []
-    number = 0
+async def _answered(calls: Sequence[asyncio.Task[None]]) -> list[str]:
+    """Wait for the callers, who insist; why those that got no 2xx did not."""
+    _, waiting = await asyncio.wait(calls, timeout=_QUIET_WITHIN)
+    for call in waiting:
+        call.cancel()
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    return [repr(end) for end in ends if end is not None]
+
+
+async def _traffic(run: Run, until: float) -> list[asyncio.Task[None]]:
+    calls: list[asyncio.Task[None]] = []
     while time.time() < until:
-        amend = number % 3 == 0
-        calls.append(asyncio.create_task(caller.call(session, number, amend=amend)))
-        number += 1
-        await asyncio.sleep(1 / rate)
+        calls.append(asyncio.create_task(run.caller.call(run.session, len(calls))))
+        await asyncio.sleep(1 / run.args.rate)
     return calls
 
 
-async def _checkpoint(machine: Machine, session: aiohttp.ClientSession) -> bytes:
+async def _checkpoint(run: Run) -> bytes:
     """A checkpoint that a stranger keeps, to hold the later export against."""
-    headers = {"Authorization": f"Bearer {machines.token(machine, 'audit:read')}"}
     while True:
         try:
-            url = f"{machines.url(machine, 'audit')}/v1/checkpoint"
-            async with session.get(url, headers=headers) as answer:
+            url = f"{machines.url(run.machine, 'audit')}/v1/checkpoint"
+            async with run.session.get(url, headers=run.headers) as answer:
                 if answer.status == 200:
                     return await answer.read()
         except aiohttp.ClientError:
@@ -100,84 +149,79 @@ async def _checkpoint(machine: Machine, session: aiohttp.ClientSession) -> bytes
         await asyncio.sleep(0.3)
 
 
-async def _until_quiet(caller: Caller, agencies: MoodyAgencies, machine: Machine) -> float:
-    """Seconds until everybody has the latest and the log knows every outcome; or the limit."""
-    began = time.time()
-    while time.time() - began < _QUIET_WITHIN:
-        await asyncio.sleep(2)
-        if reckoning.lost(caller.accepted, agencies.arrivals):
-            continue
-        await machines.export(machine, _export(machine))
-        log = reckoning.leaves(_export(machine))
-        if not reckoning.unfinished(log) and not reckoning.unrecorded(agencies.arrivals, log):
-            break
-    return time.time() - began
-
-
-def _export(machine: Machine) -> Path:
-    return machine.home.path / "export"
-
-
-async def _unsatisfied(
-    machine: Machine, session: aiohttp.ClientSession, caller: Caller
-) -> list[str]:
-    """Referrals without a satisfied twelve-hour clock, though all was delivered."""
-    headers = {"Authorization": f"Bearer {machines.token(machine, 'clocks:read')}"}
-    missing = []
-    for referral in caller.accepted:
-        url = f"{machines.url(machine, 'deadlines')}/v1/referrals/{referral.referral_id}/clocks"
-        async with session.get(url, headers=headers) as answer:
-            clocks = (await answer.json()).get("clocks", []) if answer.status == 200 else []
-        if not clocks or any(clock["state"] != "satisfied" for clock in clocks):
-            missing.append(referral.number)
-    return missing
-
-
-def _report(
-    args: argparse.Namespace,
-    caller: Caller,
-    agencies: MoodyAgencies,
-    monkey: Monkey,
-    machine: Machine,
-    early: bytes,
-    quiet: float,
-    clocks: list[str],
-) -> int:
-    log = reckoning.leaves(_export(machine))
-    judged = examine(_export(machine), early)
+async def _reckon(run: Run, early: bytes) -> Findings:
+    """Everything counted anew. What waits for something else yet counts as wrong."""
+    await machines.export(run.machine, run.export)
+    written = await ledgers.read(run.machine.postgres.superuser_dsn("hartline"))
+    log, judged = ledgers.leaves(run.export), examine(run.export, early)
+    shown = await _clocks(run)
+    accepted, arrivals = run.caller.accepted, run.agencies.arrivals
+    if run.args.keep:
+        kept = [asdict(arrival) for arrival in arrivals]
+        (run.machine.home.path / "arrivals.json").write_text(json.dumps(kept))
     wrong = {
-        "lost": reckoning.lost(caller.accepted, agencies.arrivals),
-        "unrecorded": reckoning.unrecorded(agencies.arrivals, log),
-        "falsely recorded as not sent": reckoning.false_not_sent(agencies.arrivals, log),
-        "without an outcome": reckoning.unfinished(log),
-        "out of order": reckoning.out_of_order(agencies.arrivals),
-        "unverifiable notices": agencies.refused,
+        "children not told": reckoning.lost(accepted, arrivals),
+        "told to police of another town": reckoning.misdirected(
+            accepted, arrivals, run.agencies.towns
+        ),
+        "another child in the copy": reckoning.mixed(accepted, arrivals),
+        "out of order": reckoning.out_of_order(arrivals),
+        "unverifiable notices": run.agencies.refused,
+        "arrived before any record": record.unrecorded(arrivals, written),
+        "recorded, not in the log": record.without_entry(written, log),
+        "in the log, not recorded": record.without_record(written, log),
+        "attempts without an outcome": record.unfinished(written),
+        "outcomes that are not true": record.untrue(arrivals, written),
+        "unknown without a cause": record.baseless(arrivals, written, run.diary),
+        "clocks and breaches": clocks.faults(accepted, shown, written, arrivals),
         "log not as signed": judged.sentences,
-        "clocks not satisfied": clocks,
     }
-    print(f"\nKilled over {args.bus}, seed {args.seed}:")
-    for what, times in sorted(monkey.kills.items()):
-        print(f"  {times:4d}  {what}")
-    kinds = Counter(leaf["kind"] for leaf in log)
-    print(f"\n{len(caller.accepted)} referrals accepted ({caller.retries} retries by the caller)")
-    print(f"{len(agencies.arrivals)} notices arrived; quiet after {quiet:.0f} s")
-    print(f"log: {judged.entries} entries, {json.dumps(kinds)}")
-    for what, cases in wrong.items():
-        print(f"  {len(cases):4d}  {what}" + "".join(f"\n          {case}" for case in cases[:5]))
-    enough = monkey.kills.total() >= args.kills
-    if not enough:
-        print(f"only {monkey.kills.total()} kills; {args.kills} were asked for")
-    if args.keep:
-        arrivals = [asdict(arrival) for arrival in agencies.arrivals]
-        (machine.home.path / "arrivals.json").write_text(json.dumps(arrivals))
-    return 0 if enough and not any(wrong.values()) else 1
+    breaches = [each for each in written.announcements if not each.corrects]
+    facts: dict[str, object] = {
+        "referrals accepted": len(accepted),
+        "children": sum(len(each.child_ids) for each in accepted),
+        "retries by the caller": run.caller.retries,
+        "notices arrived": len(arrivals),
+        "attempts on record": len(written.attempts),
+        "of them unknown": sum(each.kind == "unknown" for each in written.outcomes),
+        "entries in the log": judged.entries,
+        "clocks": sum(map(len, shown.values())),
+        "breached, once each": len({each.clock_id for each in breaches}),
+        "of them corrected, once each": len(written.announcements) - len(breaches),
+    }
+    return Findings(wrong, facts)
+
+
+async def _clocks(run: Run) -> clocks.Shown:
+    shown: dict[str, list[dict[str, Any]]] = {}
+    places, base = asyncio.Semaphore(8), machines.url(run.machine, "deadlines")
+
+    async def ask(referral_id: str) -> None:
+        url = f"{base}/v1/referrals/{referral_id}/clocks"
+        async with places, run.session.get(url, headers=run.headers) as answer:
+            if answer.status == 200:
+                shown[referral_id] = (await answer.json())["clocks"]
+
+    await asyncio.gather(*(ask(each.referral_id) for each in run.caller.accepted))
+    return shown
+
+
+def _judge_the_harness(run: Run, findings: Findings) -> None:
+    """A run that did not do what it is for has shown nothing."""
+    lacking = run.args.kills - run.diary.kills.total()
+    findings.wrong |= {
+        "fail points never hit": sorted(run.monkey.missing),
+        "services never woken from frost": [s for s in SERVICES if not run.diary.woken[s]],
+        "kills too few": [f"{lacking} more were asked for"] if lacking > 0 else [],
+        "breaches too few": [] if findings.facts["breached, once each"] else ["none at all"],
+    }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--bus", choices=("postgresql", "kafka"), default="postgresql")
-    parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--rate", type=float, default=2, help="referrals per second")
+    parser.add_argument("--seconds", type=float, default=270, help="of storm; then quiet")
+    parser.add_argument("--rate", type=float, default=1.5, help="referrals per second")
     parser.add_argument("--kills", type=int, help="at least this many (default: 100; Kafka 20)")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and export")

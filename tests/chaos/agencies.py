@@ -1,9 +1,12 @@
-"""Agencies that misbehave: they hang, reset after the request, answer 500, or lie."""
+"""Agencies that misbehave: they hang, reset after the request, answer 500, lie, or fall silent."""
 
 import asyncio
+import json
 import random
+import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from deploy.machine.samples import private_keys
 from deploy.machine.webhooks import Opened, open_notice, parse_public_key
+from tests.chaos.caller import SILENT_TOWN
 
 _HANG_SECONDS = 12.0
 """Longer than the sender's total deadline."""
+_SILENT_SECONDS = 50.0
+"""Then as long again not: retries wait ever longer, and shall come within the run."""
+ANSWERS = {"fine": 200, "lie": 200, "500": 500, "hang": 200, "reset": None}
+"""The status that a mood answers, to who waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,13 @@ class Arrival:
     version: int
     kind: str
     mood: str
+    marks: tuple[str, ...]
+    """Of every child of whom it says anything."""
+
+    @property
+    def answered(self) -> bool:
+        """A 2xx, at once. Only a sender that was frozen may be there for a late one."""
+        return self.mood in ("fine", "lie")
 
 
 class MoodyAgencies:
@@ -42,6 +57,8 @@ class MoodyAgencies:
             parse_public_key(line) for line in (folder / "senders.txt").read_text().split()
         ]
         self._random = random.Random(seed)
+        self._began = time.time()
+        self.towns = police_of(folder)
         self.calm = False
         self.arrivals: list[Arrival] = []
         self.refused: list[str] = []
@@ -63,22 +80,24 @@ class MoodyAgencies:
         agency_id = request.match_info["agency_id"]
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
-        opened = open_notice(
-            headers, body, agency_id, self._keys[agency_id], self._senders, time.time()
-        )
+        now = time.time()
+        opened = open_notice(headers, body, agency_id, self._keys[agency_id], self._senders, now)
         if not isinstance(opened, Opened):
             self.refused.append(opened.reason)
             return web.Response(status=opened.status)
-        mood = self._mood()
-        self.arrivals.append(_arrival(agency_id, opened.notice_id, opened.form, mood))
+        mood = self._mood(agency_id, now)
+        self.arrivals.append(_arrival(now, agency_id, opened.notice_id, opened.form, mood))
         return await self._behave(request, mood)
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response()
 
-    def _mood(self) -> str:
+    def _mood(self, agency_id: str, now: float) -> str:
         if self.calm:
             return "fine"
+        silent = (now - self._began) % (2 * _SILENT_SECONDS) < _SILENT_SECONDS
+        if silent and agency_id in self.towns[SILENT_TOWN]:
+            return self._random.choice(("hang", "reset", "500"))
         moods, weights = ("fine", "hang", "reset", "500", "lie"), (80, 3, 6, 6, 5)
         return self._random.choices(moods, weights)[0]
 
@@ -89,16 +108,27 @@ class MoodyAgencies:
             request.transport.abort()
         if mood == "lie":
             response = web.StreamResponse(status=200, headers={"Content-Length": "1000"})
-            await response.prepare(request)
+            with suppress(ConnectionError):  # The sender may have died.
+                await response.prepare(request)
             if request.transport is not None:
                 request.transport.abort()
             return response
         return web.Response(status=500 if mood == "500" else 200)
 
 
-def _arrival(agency_id: str, notice_id: str, form: dict[str, Any], mood: str) -> Arrival:
+def police_of(folder: Path) -> dict[str, set[str]]:
+    """The police agencies of each town, from the sample directory."""
+    found: dict[str, set[str]] = {}
+    for entry in json.loads((folder / "directory.json").read_text()):
+        if entry["kind"] in ("municipal_police", "state_police"):
+            for town in entry["towns"]:
+                found.setdefault(town, set()).add(entry["agency_id"])
+    return found
+
+
+def _arrival(at: float, agency_id: str, notice_id: str, form: dict[str, Any], mood: str) -> Arrival:
     return Arrival(
-        time.time(),
+        at,
         notice_id,
         agency_id,
         form["recipient"]["role"],
@@ -107,4 +137,5 @@ def _arrival(agency_id: str, notice_id: str, form: dict[str, Any], mood: str) ->
         form["version"],
         form["kind"],
         mood,
+        tuple(sorted(set(re.findall(r"mark-\d+-\d+", json.dumps(form))))),
     )

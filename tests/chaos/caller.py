@@ -4,11 +4,19 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 
 from tests.load import referrals
+
+SILENT_TOWN = "Danbury"
+"""Its police do not answer for a time, again and again."""
+DUE_IN = timedelta(seconds=15), timedelta(seconds=45)
+"""How soon the clocks of a late referral run out, in the silent town and elsewhere. It was received
+almost twelve hours ago."""
+CLOCK = timedelta(hours=12)
 
 
 @dataclass
@@ -17,7 +25,10 @@ class Accepted:
 
     referral_id: str
     number: str
-    child_id: str
+    child_ids: list[str]
+    towns: list[str]
+    marks: list[str]
+    due_at: datetime
     version: int = 1
 
 
@@ -30,27 +41,35 @@ class Caller:
         self.accepted: list[Accepted] = []
         self.retries = 0
 
-    async def call(self, session: aiohttp.ClientSession, number: int, *, amend: bool) -> None:
+    async def call(self, session: aiohttp.ClientSession, number: int) -> None:
         """One referral until it is accepted, whatever dies meanwhile; then perhaps a correction."""
         key = secrets.token_hex(16)
-        body = referrals.body(number)
+        body = told(number, datetime.now(UTC))
         answer = await self._insist(
             session, "POST", "/v1/referrals", body, {"Idempotency-Key": key}
         )
         referral = Accepted(
-            answer["referral_id"], answer["number"], answer["children"][0]["child_id"]
+            answer["referral_id"],
+            answer["number"],
+            [child["child_id"] for child in answer["children"]],
+            [child["residence_town"] for child in body["children"]],
+            [mark(number, place) for place in range(len(body["children"]))],
+            datetime.fromisoformat(body["received_at"]) + CLOCK,
         )
         self.accepted.append(referral)
-        if amend:
+        if number % 3 == 0:
             await self._amend(session, referral, body)
 
     async def _amend(
         self, session: aiohttp.ClientSession, referral: Accepted, body: dict[str, Any]
     ) -> None:
-        child = body["children"][0] | {"child_id": referral.child_id, "age_years": 14}
+        children = [
+            child | {"child_id": child_id, "age_years": 14}
+            for child, child_id in zip(body["children"], referral.child_ids, strict=True)
+        ]
         path = f"/v1/referrals/{referral.referral_id}"
         headers = {"If-Match": '"1"', "Content-Type": "application/merge-patch+json"}
-        await self._insist(session, "PATCH", path, {"children": [child]}, headers)
+        await self._insist(session, "PATCH", path, {"children": children}, headers)
         referral.version = 2
 
     async def _insist(
@@ -82,3 +101,31 @@ class Caller:
                 pass
             self.retries += 1
             await asyncio.sleep(0.3)
+
+
+def told(number: int, now: datetime) -> dict[str, Any]:
+    """One, two or three children, each of another town and with a mark of its own; every fifth
+    referral is late, and every tenth is both late and of the silent town."""
+    body = referrals.body(number)
+    late, (child,) = number % 5 == 0, body["children"]
+    silent = number % 10 == 0
+    first = referrals.TOWNS.index(SILENT_TOWN) if silent else number
+    received_at = now - CLOCK + DUE_IN[not silent] if late else now
+    body["received_at"] = received_at.isoformat()
+    body["children"] = []
+    for place in range((1, 1, 2, 1, 3)[number % 5] if not late else 1 + number // 5 % 2):
+        town = referrals.TOWNS[(first + place) % len(referrals.TOWNS)]
+        body["children"].append(
+            child
+            | {
+                "name": f"Test Child {number}.{place}",
+                "residence_town": town,
+                "incident_towns": [town],
+                "reasons_for_suspicion": f"Synthetic example {mark(number, place)}; nobody real.",
+            }
+        )
+    return body
+
+
+def mark(number: int, place: int) -> str:
+    return f"mark-{number}-{place}"

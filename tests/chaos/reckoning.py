@@ -1,36 +1,62 @@
-"""After the storm: count by id what was lost, unrecorded or out of order."""
+"""After the storm: count by id what was lost, out of order, or told to the wrong one."""
 
-import base64
-import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from tests.chaos.agencies import Arrival
 from tests.chaos.caller import Accepted
 
-REQUIRED_ROLES = frozenset(
-    {"local_law_enforcement", "hart_lead_statewide", "fbi", "chief_states_attorney", "mdt"}
-)
+POLICE = "local_law_enforcement"
+REQUIRED_ROLES = frozenset({POLICE, "hart_lead_statewide", "fbi", "chief_states_attorney", "mdt"})
 
 
 def lost(accepted: Iterable[Accepted], arrivals: Iterable[Arrival]) -> list[str]:
-    """Accepted referrals of which some required role has not the latest version."""
-    latest: dict[str, set[str]] = defaultdict(set)
-    versions = {each.number: each.version for each in accepted}
+    """Children of accepted referrals of whom some required role has not the latest version."""
+    told: dict[tuple[str, int], set[str]] = defaultdict(set)
     for arrival in arrivals:
-        answered = arrival.mood in ("fine", "lie")
-        if answered and arrival.version == versions.get(arrival.referral_number):
-            latest[arrival.referral_number].add(arrival.role)
+        if arrival.answered:
+            told[arrival.child_id, arrival.version].add(arrival.role)
     return [
-        f"{number} v{version}: {', '.join(sorted(REQUIRED_ROLES - latest[number]))}"
-        for number, version in versions.items()
-        if not latest[number] >= REQUIRED_ROLES
+        f"{each.number} v{each.version} {child_id}: {', '.join(sorted(untold))}"
+        for each in accepted
+        for child_id in each.child_ids
+        if (untold := REQUIRED_ROLES - told[child_id, each.version])
     ]
 
 
-def out_of_order(arrivals: Iterable[Arrival]) -> list[str]:
+def misdirected(
+    accepted: Iterable[Accepted], arrivals: Iterable[Arrival], police: Mapping[str, Set[str]]
+) -> list[str]:
+    """Notices about a child that police of none of its towns got (P3)."""
+    towns = {
+        child_id: town
+        for each in accepted
+        for child_id, town in zip(each.child_ids, each.towns, strict=True)
+    }
+    return [
+        f"{arrival.notice_id} about a child of {towns[arrival.child_id]}"
+        for arrival in arrivals
+        if arrival.role == POLICE
+        and arrival.child_id in towns
+        and arrival.agency_id not in police[towns[arrival.child_id]]
+    ]
+
+
+def mixed(accepted: Iterable[Accepted], arrivals: Iterable[Arrival]) -> list[str]:
+    """Notices that say something of another child than theirs, or nothing of theirs (P4)."""
+    marks = {
+        child_id: mark
+        for each in accepted
+        for child_id, mark in zip(each.child_ids, each.marks, strict=True)
+    }
+    return [
+        f"{arrival.notice_id}: {', '.join(arrival.marks) or 'no mark'}"
+        for arrival in arrivals
+        if arrival.child_id in marks and arrival.marks != (marks[arrival.child_id],)
+    ]
+
+
+def out_of_order(arrivals: Sequence[Arrival]) -> list[str]:
     """Arrivals of a version after a later one at the same recipient (P8)."""
     highest: dict[tuple[str, str, str], int] = {}
     wrong = []
@@ -40,37 +66,3 @@ def out_of_order(arrivals: Iterable[Arrival]) -> list[str]:
             wrong.append(f"{arrival.notice_id} v{arrival.version}")
         highest[about] = max(arrival.version, highest.get(about, 0))
     return wrong
-
-
-def leaves(export: Path) -> list[dict[str, Any]]:
-    """What an export of the audit log records, in order, each with its kind."""
-    with (export / "entries.ndjson").open() as lines:
-        found = [json.loads(base64.b64decode(json.loads(line)["leaf"])) for line in lines]
-    return [{"kind": leaf["kind"], **leaf.get("record", {})} for leaf in found]
-
-
-def unrecorded(arrivals: Sequence[Arrival], log: Sequence[dict[str, Any]]) -> list[str]:
-    """Notices that arrived more often than the log says they were attempted (P2)."""
-    attempts = Counter(leaf["notice_id"] for leaf in log if leaf["kind"] == "attempted")
-    arrived = Counter(arrival.notice_id for arrival in arrivals)
-    return [notice for notice, times in arrived.items() if times > attempts[notice]]
-
-
-def false_not_sent(arrivals: Sequence[Arrival], log: Sequence[dict[str, Any]]) -> list[str]:
-    """Notices whose arrivals outnumber the attempts that may have been sent: a lie in the log."""
-    attempts = Counter(leaf["notice_id"] for leaf in log if leaf["kind"] == "attempted")
-    attempts.subtract(leaf["notice_id"] for leaf in log if leaf["kind"] == "failed")
-    arrived = Counter(arrival.notice_id for arrival in arrivals)
-    return [notice for notice, times in arrived.items() if times > attempts[notice]]
-
-
-def unfinished(log: Sequence[dict[str, Any]]) -> list[str]:
-    """Attempts of which the log knows no outcome, though all is quiet."""
-    ended = {
-        leaf["disclosure_id"] for leaf in log if leaf["kind"] in ("completed", "failed", "unknown")
-    }
-    return [
-        leaf["disclosure_id"]
-        for leaf in log
-        if leaf["kind"] == "attempted" and leaf["disclosure_id"] not in ended
-    ]

@@ -13,17 +13,24 @@ from deploy.machine.kafka import KafkaBroker, KafkaUnavailable, jars
 
 
 @contextmanager
+def needs_kafka() -> Iterator[None]:
+    """Skips where Kafka cannot run, but fails when CI=true."""
+    try:
+        yield
+    except KafkaUnavailable as unavailable:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(unavailable))
+
+
+@contextmanager
 def test_broker() -> Iterator[KafkaBroker]:
-    """A started broker with its topics. Skips where Kafka cannot run, but fails when CI=true."""
+    """A started broker with its topics."""
     home = Path(tempfile.mkdtemp(prefix="hartline-kafka-"))
     broker = KafkaBroker(home)
     try:
-        try:
+        with needs_kafka():
             broker.start()
-        except KafkaUnavailable as unavailable:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(str(unavailable))
         yield broker
         if not broker.alive:
             end = broker.log.read_text()[-2000:]

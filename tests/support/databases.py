@@ -95,7 +95,7 @@ def test_server() -> Iterator[TestServer]:
         _make_template(server)
         yield server
         return
-    home = Path(tempfile.mkdtemp(prefix="hartline-test-", dir=_fast_folder()))
+    home = Path(tempfile.mkdtemp(prefix="hartline-test-", dir=in_memory()))
     own = PostgresServer(home, {"max_wal_size": "256MB"})
     try:
         own.start()
@@ -116,7 +116,7 @@ def _refuse_in_use(server: TestServer) -> None:
         )
 
 
-def _fast_folder() -> Path | None:
+def in_memory() -> Path | None:
     """Memory, where there is plenty: a new database takes 25 ms there and 100 ms on a disk.
 
     The server's settings stay durable; tests that kill it kill processes, not the machine.

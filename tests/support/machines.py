@@ -15,10 +15,14 @@ from shared.runtime.auth import LocalIssuer
 
 @contextmanager
 def prepared(
-    bus: str, environment: Mapping[str, str] | None = None, *, keep: bool = False
+    bus: str,
+    environment: Mapping[str, str] | None = None,
+    *,
+    keep: bool = False,
+    within: Path | None = None,
 ) -> Iterator[Machine]:
     """A machine in a temporary home with its servers started and no sample agencies."""
-    folder = Path(tempfile.mkdtemp(prefix="hartline-run-"))
+    folder = Path(tempfile.mkdtemp(prefix="hartline-run-", dir=within))
     folder.chmod(0o711)
     machine = Machine(Home(folder), Ports.free(), bus=bus, environment=environment)
     try:

@@ -13,10 +13,12 @@ from shared.messaging.kafka.clients import Clients
 from shared.messaging.kafka.membership import Membership
 from shared.messaging.kafka.partitions import choose
 from shared.messaging.kafka.publisher import KafkaPublisher
+from shared.messaging.kafka.security import Security
 from shared.messaging.kafka.subscription import KafkaSubscription
 from shared.messaging.kafka.topics import ensure_topics
 
 _DEFAULTS = Limits()
+_NONE = Security()
 _BATCH_BYTES = 512 * 1024
 _FETCH_BYTES = 4 * 1024 * 1024
 _BACKOFF_MS = 100
@@ -27,13 +29,14 @@ _MOST_IDLE_MS = 60_000
 class KafkaBus:
     """A process's end of the bus."""
 
-    rereads = False
-
-    def __init__(self, servers: str, name: str, limits: Limits = _DEFAULTS) -> None:
+    def __init__(
+        self, servers: str, name: str, limits: Limits = _DEFAULTS, security: Security = _NONE
+    ) -> None:
         """`servers` is `host:port[,host:port]`; `name` is shown to the brokers."""
         self._servers = servers
         self._name = name
         self._limits = limits
+        self._security = security.options()
         self._clients = Clients(limits)
         self._topics_exist = False
 
@@ -61,6 +64,7 @@ class KafkaBus:
             fetch_max_bytes=_FETCH_BYTES,
             retry_backoff_ms=_BACKOFF_MS,
             metadata_max_age_ms=_METADATA_MS,
+            **self._security,
         )
         await self._clients.start(consumer)
         consumer.subscribe([topic.value for topic in topics], listener=membership)
@@ -86,13 +90,14 @@ class KafkaBus:
             request_timeout_ms=_ms(self._limits.publish / 2),
             retry_backoff_ms=_BACKOFF_MS,
             metadata_max_age_ms=_METADATA_MS,
+            **self._security,
         )
         await self._clients.start(producer)
         return producer
 
     async def _ensure_topics(self) -> None:
         if not self._topics_exist:
-            await ensure_topics(self._servers, self._clients, self._limits)
+            await ensure_topics(self._servers, self._security, self._clients, self._limits)
             self._topics_exist = True
 
 

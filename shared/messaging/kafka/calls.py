@@ -30,6 +30,8 @@ class Limits:
     probe: float = 5.0
     join: float = 45.0
     """Being without a place in the group for this long is being stuck."""
+    blocked: float = 60.0
+    """A partition whose broker cannot read it is tried again after this."""
     session: float = 6.0
     """The group gives a dead member's partitions to others after this."""
 

@@ -14,6 +14,7 @@ from shared.messaging.bus import Batch, BusUnavailable, Incoming, Positions
 from shared.messaging.kafka.calls import Limits, bounded
 from shared.messaging.kafka.clients import Clients
 from shared.messaging.kafka.membership import Membership
+from shared.messaging.kafka.reader import Reader
 
 log = structlog.get_logger()
 
@@ -41,19 +42,26 @@ class KafkaSubscription:
         self._heard_at = asyncio.get_running_loop().time()
         self._behind = False
         self._broken: str | None = None
+        self._blocked_since: float | None = None
 
     async def fetch(self, limit: int, wait: float) -> Batch:
         if self._broken is not None:
             raise BusUnavailable(self._broken)
-        found: Mapping[TopicPartition, Sequence[Any]] = await bounded(
-            self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=limit),
-            wait + self._limits.request,
-        )
+        self._try_blocked_again()
+        try:
+            found: Mapping[TopicPartition, Sequence[Any]] = await bounded(
+                self._consumer.getmany(timeout_ms=int(wait * 1000), max_records=limit),
+                wait + self._limits.request,
+            )
+        except BusUnavailable as failed:
+            if failed.__cause__ is None:
+                raise
+            return await self._round_the_damage(limit, failed)
         if found:
             self._heard_at = asyncio.get_running_loop().time()
             self._behind = False
-        else:
-            await self._watch()
+        elif await self._watch():
+            return await self._round_the_damage(limit, BusUnavailable("records do not come"))
         return _batch(found)
 
     async def commit(self, next_offsets: Positions) -> None:
@@ -76,22 +84,45 @@ class KafkaSubscription:
     async def close(self) -> None:
         await self._clients.end(self._consumer)
 
-    async def _watch(self) -> None:
-        """aiokafka finds nothing, for ever, when the broker is gone: ask, from time to time."""
+    async def _round_the_damage(self, limit: int, failed: BusUnavailable) -> Batch:
+        """After a failed fetch: what lies before, in and behind damaged batches, read by hand;
+        or the failure, if no batch was the cause.
+
+        What aiokafka had in hand for the other partitions is lost with the failure, so those are
+        read again from what was committed.
+        """
+        reader = Reader(self._consumer, self._limits)
+        readable = self._consumer.assignment() - self._consumer.paused()
+        batch = await reader.read(sorted(readable), limit)
+        if batch is None:
+            raise failed
+        if self._consumer.paused():
+            self._blocked_since = self._blocked_since or asyncio.get_running_loop().time()
+        self._heard_at = asyncio.get_running_loop().time()
+        return batch
+
+    def _try_blocked_again(self) -> None:
+        """A broker may have been mended, or another one lead: begin anew, from time to time."""
+        since, now = self._blocked_since, asyncio.get_running_loop().time()
+        if since is not None and now - since > self._limits.blocked:
+            raise BusUnavailable("a partition is blocked")
+
+    async def _watch(self) -> bool:
+        """aiokafka finds nothing, for ever, when the broker is gone: ask, from time to time.
+        Whether records are there and do not come."""
         now = asyncio.get_running_loop().time()
         if now - self._heard_at < self._limits.quiet:
-            return
+            return False
         if self._membership.without_place_for() > self._limits.join:
             raise BusUnavailable("no place in the group")
         was_behind, self._behind = self._behind, await bounded(self._probe(), self._limits.probe)
-        if was_behind and self._behind:
-            raise BusUnavailable("records are there and do not come")
         self._heard_at = asyncio.get_running_loop().time()
+        return was_behind and self._behind
 
     async def _probe(self) -> bool:
         """Ask the group's coordinator and the partitions' leaders; whether we are behind."""
         await self._consumer.committed(TopicPartition(self._topics[0].value, 0))
-        owned = self._consumer.assignment()
+        owned = self._consumer.assignment() - self._consumer.paused()
         ends = await self._consumer.end_offsets(owned) if owned else {}
         try:
             return any([await self._consumer.position(tp) < end for tp, end in ends.items()])

@@ -21,11 +21,13 @@ _DONE = 0
 _TOPIC_ALREADY_EXISTS = 36
 
 
-async def ensure_topics(servers: str, clients: Clients, limits: Limits) -> None:
+async def ensure_topics(
+    servers: str, security: Mapping[str, Any], clients: Clients, limits: Limits
+) -> None:
     """Make the topics that are missing; one with other than 6 partitions is used as it is, and
     logged. Raises BusUnavailable, also when Kafka refuses to make one."""
     admin = AIOKafkaAdminClient(
-        bootstrap_servers=servers, request_timeout_ms=int(limits.request * 1000)
+        bootstrap_servers=servers, request_timeout_ms=int(limits.request * 1000), **security
     )
     await clients.start(admin)
     try:

@@ -17,8 +17,6 @@ _PRUNE_BATCH = 5000
 class PostgresBus:
     """A process's end of the bus. The schema `bus` is migrated by its owner beforehand."""
 
-    rereads = True
-
     def __init__(self, dsn: str, name: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """`name` is shown in pg_stat_activity; `timeout` bounds each call, in seconds."""
         self._dsn = dsn

@@ -11,7 +11,7 @@ import pytest
 from shared.contracts.referrals import CallAbandoned, ReferralReceived
 from shared.runtime.db import Database
 from tests.support.calls import events, opened, rows, saved, send, typed
-from tests.support.intake import post, referral
+from tests.support.intake import Keys, post, referral
 from tests.support.intake_process import IntakeProcess
 
 pytestmark = pytest.mark.slow
@@ -92,6 +92,60 @@ async def test_p1_killed_around_the_commit_of_an_opening_the_same_key_finds_one_
     answers = [await send(phone, "/v1/calls", {}) for _ in range(2)]
     assert answers[0].content == answers[1].content
     assert len(await rows(intake_db, "SELECT call_id FROM intake.calls")) == 1
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "kept"), [("intake.call.before_commit", 0), ("intake.call.after_commit", 1)]
+)
+async def test_killed_while_it_keeps_what_was_typed_a_call_is_saved_again(
+    process: IntakeProcess, phone: httpx.AsyncClient, intake_db: Database, failpoint: str, kept: int
+) -> None:
+    await process.start()
+    call = await opened(phone)
+    process.arm(failpoint)
+    with pytest.raises(httpx.TransportError):
+        await saved(phone, call, typed())
+    await process.died()
+    assert await rows(intake_db, "SELECT version FROM intake.calls") == [{"version": kept}]
+    await process.start()
+    assert (await saved(phone, call, typed())).json()["version"] == kept + 1
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "kept"),
+    [("intake.incident.before_commit", 1), ("intake.incident.after_commit", 2)],
+)
+async def test_killed_while_it_amends_a_form_the_same_patch_makes_one_version(
+    process: IntakeProcess,
+    phone: httpx.AsyncClient,
+    intake_db: Database,
+    intake_keys: Keys,
+    failpoint: str,
+    kept: int,
+) -> None:
+    await process.start()
+    path = (await post(phone, referral())).headers["location"]
+    phone.headers.update(intake_keys.bearer("worker", person=True))
+    accepted = {"outcome": "accepted", "reasons": ["meets_definition"], "follows": 0}
+    assert (await send(phone, f"{path}/decisions", accepted)).status_code == 201
+    process.arm(failpoint)
+    (form,) = await rows(intake_db, "SELECT incident_id FROM intake.incidents")
+    with pytest.raises(httpx.TransportError):
+        await amended(phone, form["incident_id"], 1)
+    await process.died()
+    versions = "SELECT version FROM intake.incident_versions"
+    assert len(await rows(intake_db, versions)) == kept
+    await process.start()
+    assert (await amended(phone, form["incident_id"], kept)).status_code == 200
+    assert len(await rows(intake_db, versions)) == 2
+
+
+async def amended(phone: httpx.AsyncClient, incident_id: str, version: int) -> httpx.Response:
+    return await phone.patch(
+        f"/v1/critical-incidents/{incident_id}",
+        content=b'{"legal_status": "example"}',
+        headers={"Content-Type": "application/merge-patch+json", "If-Match": f'"{version}"'},
+    )
 
 
 @pytest.mark.parametrize("failpoint", ["intake.index.before_commit", "intake.index.after_commit"])

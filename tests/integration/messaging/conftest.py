@@ -47,6 +47,7 @@ def record(
     event_id: str | None = None,
     data: dict[str, object] | None = None,
     topic: Topic = Topic.REFERRALS,
+    emitted_at: datetime = NOW,
 ) -> Incoming:
     """An event as it lies on the bus."""
     event = Event(
@@ -54,7 +55,7 @@ def record(
         source=source,
         type=ReferralReceived.type,
         subject=subject,
-        time=NOW,
+        time=emitted_at,
         sequence=sequence,
         data=received(subject).model_dump(mode="json") if data is None else data,
     )

@@ -18,10 +18,10 @@ OWNER = 7
 
 
 async def take(
-    service: Service, *records: Incoming, owner: int | None = OWNER, rereads: bool = True
+    service: Service, *records: Incoming, owner: int | None = OWNER
 ) -> tuple[list[Claimed], int] | None:
     offsets = {(each.topic, each.partition): each.offset + 1 for each in records}
-    arrivals = Arrivals(service.inbox_tables, rereads=rereads)
+    arrivals = Arrivals(service.inbox_tables)
     return await arrivals.take(service.db, Batch(records, offsets), owner)
 
 
@@ -113,15 +113,6 @@ async def test_a_leased_a_waiting_and_a_parked_stream_keep_their_state(service: 
     )
     found = {row.subject: (row.lease_owner, row.parked_reason, row.highest) for row in rows}
     assert found == {busy: (OWNER, None, 2), parked: (None, "no", 2)}
-
-
-async def test_p1_where_the_bus_keeps_the_position_the_commit_waits_for_the_disk(
-    service: Service,
-) -> None:
-    texts = [
-        str(Arrivals(service.inbox_tables, rereads=rereads)._take) for rereads in (True, False)
-    ]
-    assert ["synchronous_commit" in each for each in texts] == [True, False]
 
 
 async def test_a_run_is_applied_in_order_and_in_one_transaction(service: Service) -> None:

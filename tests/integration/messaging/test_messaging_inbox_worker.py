@@ -11,7 +11,7 @@ from shared.messaging.bus import Incoming
 from shared.messaging.leases import Presence
 from shared.messaging.retention import prune_inbox
 from shared.runtime.errors import Permanent, Retryable
-from shared.runtime.ids import new_id
+from shared.runtime.ids import new_id, utc_now
 from tests.integration.messaging.conftest import Service, record
 
 
@@ -53,16 +53,37 @@ async def test_an_event_received_twice_is_handled_once(service: Service) -> None
     assert [sequence for _, _, sequence in service.recorder.applied] == [1, 2]
 
 
-async def test_a_duplicate_is_known_after_its_row_was_pruned(service: Service) -> None:
-    subject = new_id("ref")
-    first = record(0, subject, 1, event_id="one")
+async def handled_and_pruned(service: Service, subject: str) -> Incoming:
+    """The first event of a subject, forty days ago."""
+    ago = timedelta(days=40)
+    first = record(0, subject, 1, event_id="one", emitted_at=utc_now() - ago)
     await service.receive(first)
     async with working(service):
         await until(lambda: len(service.recorder.applied) == 1)
     await service.execute("UPDATE svc.inbox SET received_at = received_at - interval '40 days'")
     assert await prune_inbox(service.db, service.inbox_tables, timedelta(days=30)) == 1
+    return first
+
+
+async def test_a_duplicate_is_known_after_its_row_was_pruned(service: Service) -> None:
+    first = await handled_and_pruned(service, new_id("ref"))
     assert (await service.receive(first)).duplicates == 1
     assert await service.fetch("SELECT 1 FROM svc.inbox") == []
+    assert await service.fetch("SELECT 1 FROM svc.inbox_quarantine") == []
+
+
+async def test_a_fork_is_known_after_the_row_that_it_contradicts_was_pruned(
+    service: Service,
+) -> None:
+    """As a source restored from an old backup emits it: it counts on from where it was then."""
+    subject = new_id("ref")
+    await handled_and_pruned(service, subject)
+    fork = record(1, subject, 1, event_id="another", emitted_at=utc_now())
+    assert (await service.receive(fork)).quarantined == 1
+    (stream,) = await service.fetch("SELECT parked_reason FROM svc.inbox_streams")
+    assert stream.parked_reason == "sequence_conflict"
+    (kept,) = await service.fetch("SELECT body FROM svc.inbox_quarantine")
+    assert b"another" in kept.body
 
 
 async def test_a_stream_arriving_out_of_order_is_handled_in_order(service: Service) -> None:

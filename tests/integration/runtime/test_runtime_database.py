@@ -95,9 +95,9 @@ async def test_a_full_pool_and_a_server_that_is_not_there_count_as_away(
     database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db = database.open("bus", pool_size=1)
-    monkeypatch.setattr(db, "wait_seconds", 0.01)
     async with db.transaction() as holding:
         await holding.execute(text("SELECT 1"))
+        monkeypatch.setattr(db, "wait_seconds", 0.01)
         with pytest.raises(TimeoutError) as full:
             await select_one(db)
     assert unavailable(full.value)

@@ -9,7 +9,8 @@ import pytest
 
 from services.audit import leaf
 from services.audit.consumer import HANDLERS
-from services.audit.leaf import FIELDS, Asked, Kind, read_submission, submissions
+from services.audit.fields import FIELDS
+from services.audit.leaf import Asked, Kind, read_submission, submissions
 from shared.contracts.base import Event, EventData, Part, Source, Topic
 from shared.contracts.codes import Channel, RefusalReason, Role
 from shared.contracts.deadlines import ClockBreached

@@ -32,3 +32,27 @@ async def test_a_kafka_address_is_kafka_at_that_address() -> None:
 def test_postgresql_without_a_dsn_is_misconfigured_and_says_what_to_set() -> None:
     with pytest.raises(Misconfigured, match="HARTLINE_BUS_DSN"):
         open_bus(settings("postgresql"))
+
+
+@pytest.mark.parametrize(
+    ("named", "files"),
+    [
+        ("HARTLINE_KAFKA_CA", {"kafka_ca": "none.pem"}),
+        ("HARTLINE_KAFKA_CERT", {"kafka_cert": "none.pem", "kafka_key": "none.key"}),
+        ("HARTLINE_KAFKA_PASSWORD_FILE", {}),
+    ],
+)
+def test_a_file_of_kafkas_security_that_cannot_be_read_is_named(
+    tmp_path: Path, named: str, files: dict[str, str]
+) -> None:
+    given = settings("kafka://127.0.0.1:1").model_copy(
+        update={
+            "kafka_security_protocol": "SASL_SSL",
+            "kafka_sasl_mechanism": "PLAIN",
+            "kafka_username": "hartline",
+            "kafka_password_file": tmp_path / "none",
+            **{name: tmp_path / file for name, file in files.items()},
+        }
+    )
+    with pytest.raises(Misconfigured, match=named):
+        open_bus(given)

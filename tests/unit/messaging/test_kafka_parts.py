@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,9 +36,21 @@ Call = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class FakeConnections:
+    """With a leader of every partition that answers a fetch with `error`, and no bytes."""
+
     def __init__(self) -> None:
         self._get_conn_lock = asyncio.Lock()
         self.closed = False
+        self.cluster = self
+        self.error = 0
+        self.log_end = 0
+
+    def leader_for_partition(self, _: TopicPartition) -> int:
+        return 1
+
+    async def send(self, node: int, _: object) -> Any:
+        partition = (0, self.error, self.log_end, 0, 0, None, b"")
+        return SimpleNamespace(topics=[("referrals", [partition])])
 
     async def close(self) -> None:
         self.closed = True
@@ -50,6 +64,8 @@ class FakeConsumer:
         self._client = FakeConnections()
         self._calls = calls
         self.found: list[dict[TopicPartition, list[Any]]] = []
+        self.sought: dict[TopicPartition, int] = {}
+        self.at_rest: set[TopicPartition] = set()
 
     async def _do(self, name: str, default: Any) -> Any:
         return await self._calls[name]() if name in self._calls else default
@@ -73,6 +89,15 @@ class FakeConsumer:
     def assignment(self) -> set[TopicPartition]:
         return {HOME}
 
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.sought[partition] = offset
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.at_rest |= set(partitions)
+
+    def paused(self) -> set[TopicPartition]:
+        return self.at_rest
+
     async def stop(self) -> None:
         await self._do("stop", None)
 
@@ -88,11 +113,13 @@ async def hanging(*_: Any, **__: Any) -> Any:
     await asyncio.Event().wait()
 
 
-def subscription(consumer: FakeConsumer, *, joined: bool = True) -> KafkaSubscription:
+def subscription(
+    consumer: FakeConsumer, *, joined: bool = True, limits: Limits = LIMITS
+) -> KafkaSubscription:
     membership = Membership()
     if joined:
         membership.on_partitions_assigned([HOME])
-    return KafkaSubscription(consumer, membership, (Topic.REFERRALS,), Clients(LIMITS), LIMITS)
+    return KafkaSubscription(consumer, membership, (Topic.REFERRALS,), Clients(limits), limits)
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -206,6 +233,27 @@ async def test_records_that_are_there_and_do_not_come_cost_the_client() -> None:
     reading = subscription(FakeConsumer(end_offsets=behind))
     assert not (await reading.fetch(10, 0.0)).records
     with pytest.raises(BusUnavailable, match="do not come"):
+        await reading.fetch(10, 0.0)
+
+
+async def test_a_partition_that_its_broker_cannot_read_is_reported_and_left_alone() -> None:
+    """aiokafka says nothing of it, and asks again for ever."""
+
+    async def behind() -> dict[TopicPartition, int]:
+        return {HOME: 5}
+
+    consumer = FakeConsumer(end_offsets=behind)
+    consumer._client.error = 56
+    reading = subscription(consumer, limits=replace(LIMITS, blocked=0.2))
+    assert not (await reading.fetch(10, 0.0)).records
+    batch = await reading.fetch(10, 0.0)
+    assert [(each.offset, each.damage) for each in batch.records] == [(0, "KafkaStorageError")]
+    assert not batch.next_offsets
+    assert consumer.at_rest == {HOME}
+    for _ in range(4):
+        assert not (await reading.fetch(10, 0.0)).records
+    await asyncio.sleep(0.25)
+    with pytest.raises(BusUnavailable, match="blocked"):
         await reading.fetch(10, 0.0)
 
 

@@ -87,3 +87,37 @@ def test_production_refuses_the_local_issuer_and_fail_points(
     assert load(monkeypatch, HARTLINE_LOCAL_ISSUER_KEY="/k", HARTLINE_PROFILE="development")
     with pytest.raises(Misconfigured, match="HARTLINE_FAILPOINT_DIR"):
         load(monkeypatch, HARTLINE_LOCAL_ISSUER_KEY=None, HARTLINE_PROFILE="production")
+
+
+SASL = {
+    "HARTLINE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "HARTLINE_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "HARTLINE_KAFKA_USERNAME": "hartline",
+    "HARTLINE_KAFKA_PASSWORD_FILE": "/keys/kafka-password",
+}
+
+
+@pytest.mark.parametrize(
+    ("named", "changes"),
+    [
+        ("SASL_MECHANISM is not set", SASL | {"HARTLINE_KAFKA_SASL_MECHANISM": None}),
+        ("USERNAME is not set", SASL | {"HARTLINE_KAFKA_USERNAME": None}),
+        ("PASSWORD_FILE is not set", SASL | {"HARTLINE_KAFKA_PASSWORD_FILE": None}),
+        ("SASL_MECHANISM is set", SASL | {"HARTLINE_KAFKA_SECURITY_PROTOCOL": "SSL"}),
+        ("CA is set", {"HARTLINE_KAFKA_CA": "/keys/ca.pem"}),
+        ("set both, or neither", SASL | {"HARTLINE_KAFKA_CERT": "/keys/client.pem"}),
+        ("SASL_PLAINTEXT", SASL | {"HARTLINE_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}),
+        ("HARTLINE_KAFKA_SECURITY_PROTOCOL", {"HARTLINE_KAFKA_SECURITY_PROTOCOL": "hunter2"}),
+    ],
+)
+def test_half_a_security_of_kafka_is_refused(
+    monkeypatch: pytest.MonkeyPatch, named: str, changes: dict[str, str | None]
+) -> None:
+    with pytest.raises(Misconfigured, match=named):
+        load(monkeypatch, **changes)
+
+
+def test_a_whole_security_of_kafka_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, **SASL).kafka_sasl_mechanism == "SCRAM-SHA-512"
+    whole = {"HARTLINE_KAFKA_CERT": "/keys/client.pem", "HARTLINE_KAFKA_KEY": "/keys/client.key"}
+    assert load(monkeypatch, **SASL, **whole, HARTLINE_KAFKA_CA="/keys/ca.pem")

@@ -1,0 +1,91 @@
+"""What the log takes from each disclosure: names of fields. What is not listed is left out."""
+
+from collections.abc import Mapping
+
+from shared.contracts.base import Part
+from shared.contracts.disclosures import (
+    Attempt,
+    CallViewed,
+    Outcome,
+    RecordViewed,
+    ReferralViewed,
+    RefusedDisclosure,
+    ToldOrally,
+)
+
+FIELDS: Mapping[type[Part], tuple[str, ...]] = {
+    Attempt: (
+        "disclosure_id",
+        "notice_id",
+        "child_id",
+        "agency_id",
+        "role",
+        "version",
+        "channel",
+        "authority",
+        "purpose",
+        "rule",
+        "rules_version",
+        "directory_version",
+        "fields",
+        "commitment",
+        "attempted_at",
+    ),
+    Outcome: ("disclosure_id", "notice_id", "child_id", "occurred_at", "http_status"),
+    RefusedDisclosure: (
+        "notice_id",
+        "child_id",
+        "agency_id",
+        "role",
+        "version",
+        "reason",
+        "refused_at",
+    ),
+    ReferralViewed: (
+        "disclosure_id",
+        "version",
+        "child_ids",
+        "actor",
+        "actor_kind",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "viewed_at",
+    ),
+    CallViewed: (
+        "disclosure_id",
+        "version",
+        "actor",
+        "actor_kind",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "viewed_at",
+    ),
+    ToldOrally: (
+        "disclosure_id",
+        "version",
+        "child_ids",
+        "recipient_id",
+        "actor",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "occurred_at",
+        "recorded_at",
+    ),
+    RecordViewed: (
+        "record_id",
+        "disclosure_id",
+        "actor",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "viewed_at",
+    ),
+}
+"""What a leaf takes from each part of an event."""
