@@ -15,6 +15,7 @@ from shared.contracts.disclosures import (
     DisclosuresRefused,
     DisclosuresUnknown,
     ReferralViewed,
+    StatisticsExported,
 )
 from shared.messaging.worker import Handlers
 
@@ -44,6 +45,7 @@ HANDLERS: Handlers = dict.fromkeys(
         DisclosuresUnknown,
         DisclosuresRefused,
         ReferralViewed,
+        StatisticsExported,
     ),
     Record(),
 )

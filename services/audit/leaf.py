@@ -24,6 +24,7 @@ from shared.contracts.disclosures import (
     Outcome,
     ReferralViewed,
     RefusedDisclosure,
+    StatisticsExported,
 )
 
 LEAF_VERSION = 1
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     REFUSED = "refused"
     VIEWED = "viewed"
+    EXPORTED = "exported"
     AUDIT_READ = "audit_read"
 
 
@@ -92,6 +94,19 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "commitment",
         "viewed_at",
     ),
+    StatisticsExported: (
+        "export_id",
+        "disclosure_id",
+        "kind",
+        "actor",
+        "actor_kind",
+        "approved_by",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "exported_at",
+    ),
 }
 """What a leaf takes from each part of an event."""
 
@@ -111,7 +126,7 @@ def submissions(event: Event, data: EventData, new_salt: NewSalt) -> list[Submis
     """One submission for each attempt, outcome, refusal or view that an event carries."""
     kind, parts = _parts(data)
     context = {
-        "referral_id": data.referral_id,
+        **({} if data.referral_id is None else {"referral_id": data.referral_id}),
         "event": {
             "id": event.id,
             "sequence": event.sequence,
@@ -153,6 +168,8 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.REFUSED, data.refused
         case ReferralViewed():
             return Kind.VIEWED, (data,)
+        case StatisticsExported():
+            return Kind.EXPORTED, (data,)
         case _:
             raise ValueError(f"{data.type} is not a disclosure")
 

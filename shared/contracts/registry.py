@@ -9,6 +9,7 @@ from shared.contracts.disclosures import (
     DisclosuresRefused,
     DisclosuresUnknown,
     ReferralViewed,
+    StatisticsExported,
 )
 from shared.contracts.notices import (
     NoticesDelivered,
@@ -33,6 +34,7 @@ EVENTS: tuple[type[EventData], ...] = (
     DisclosuresUnknown,
     DisclosuresRefused,
     ReferralViewed,
+    StatisticsExported,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

@@ -35,6 +35,9 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_kept": "referral_id",
         "referral_amended": "referral_id version",
         "referral_viewed": "referral_id version disclosure_id",
+        "document_not_tallied": "referral_id",
+        "statistics_released": "number held",
+        "statistics_exported": "disclosure_id export_id",
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
