@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -30,7 +31,19 @@ referrals = Table(
     Column("owner", Text, nullable=False, comment="Token subject that created it."),
     Column("version", Integer, nullable=False, comment="The current one."),
     Column("synthetic", Boolean, nullable=False),
+    Column(
+        "tallied",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="The version that the statistics have counted.",
+    ),
     UniqueConstraint("number", name="uq_referrals_number"),
+)
+Index(
+    "ix_referrals_untallied",
+    referrals.c.referral_id,
+    postgresql_where=text("tallied < version"),
 )
 
 referral_versions = Table(
@@ -94,3 +107,5 @@ views = Table(
     comment="Append-only (P2): committed before the first byte of a read is returned.",
 )
 Index("ix_views_referral_id", views.c.referral_id)
+
+import services.intake.statistics.models  # noqa: E402, F401  its tables, on this metadata

@@ -57,6 +57,7 @@ Moment = Annotated[
 ]
 Day = Annotated[date, Field(strict=False, ge=date(1900, 1, 1)), BeforeValidator(_is_date)]
 Short = Annotated[str, StringConstraints(max_length=200)]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
 Long = Annotated[str, StringConstraints(max_length=20_000)]
 
 
@@ -110,6 +111,14 @@ class Child(Body):
     date_of_birth: Day | None = None
     age_years: int | None = Field(None, ge=0, le=120)
     sex: Sex | None = None
+    race_ethnicity: list[Code] = Field(default=[], max_length=7)
+    victimised_on: Day | None = None
+    age_at_victimisation: int | None = Field(None, ge=0, le=120)
+    age_band: Code | None = None
+    residence_at_exploitation: Code | None = None
+    venues: list[Code] = Field(default=[], max_length=20)
+    facility: Short | None = None
+    address_confidential: bool = False
     residence_address: Short | None = None
     residence_town: Short | None = None
     incident_towns: list[Short] = Field(default=[], max_length=20)

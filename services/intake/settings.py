@@ -17,5 +17,5 @@ class IntakeSettings(ServiceSettings):
     ops_port: int = Field(9101, validation_alias="HARTLINE_INTAKE_OPS_PORT")
     keys: Path = Field(
         validation_alias="HARTLINE_INTAKE_KEYS",
-        description="Directory with kek-N.key, commitment-N.key and idempotency-N.key.",
+        description="Directory with kek-, commitment-, idempotency- and statistics-N.key.",
     )

@@ -14,6 +14,14 @@ from services.intake.models import OUTBOX
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
 from services.intake.settings import IntakeSettings
+from services.intake.statistics import store as statistics_store
+from services.intake.statistics.api import StatisticsDesk
+from services.intake.statistics.api import routes as statistics_routes
+from services.intake.statistics.exporting import Exporting
+from services.intake.statistics.pseudonyms import Pseudonyms
+from services.intake.statistics.reading import Reading
+from services.intake.statistics.releasing import Releasing
+from services.intake.statistics.tallying import Tallying
 from services.intake.towns import load_towns
 from services.intake.vault import Vault
 from services.intake.viewing import Viewing
@@ -63,6 +71,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
     """
     vault = Vault(Sealer(Keyring.load(settings.keys)))
     digests = Digests.load(settings.keys)
+    pseudonyms = Pseudonyms.load(settings.keys)
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     dsn = settings.dsn.get_secret_value()
     wakes = Wakes()
@@ -77,7 +86,8 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
         desk = make_desk(db, messaging.outbox, vault, digests)
-        yield _put_together(settings, messaging, verifier, desk)
+        statistics = make_statistics(db, messaging.outbox, vault, digests, pseudonyms)
+        yield _put_together(settings, messaging, verifier, desk, statistics)
     finally:
         await signals.close()
         await bus.close()
@@ -96,8 +106,24 @@ def make_desk(db: Database, outbox: Outbox, vault: Vault, digests: Digests) -> D
     )
 
 
+def make_statistics(
+    db: Database, outbox: Outbox, vault: Vault, digests: Digests, pseudonyms: Pseudonyms
+) -> StatisticsDesk:
+    """What the statistics' routes stand on; its tallying is also the role sweep's."""
+    towns = load_towns()
+    tallying = Tallying(db, vault, pseudonyms, towns)
+    releasing = Releasing(db, tallying, digests, sorted(towns))
+    reading = Reading(db, outbox, digests, tallying, releasing)
+    exporting = Exporting(db, outbox, digests, tallying, releasing)
+    return StatisticsDesk(releasing, reading, exporting, tallying, towns)
+
+
 def _put_together(
-    settings: IntakeSettings, messaging: Emitting, verifier: TokenVerifier, desk: Desk
+    settings: IntakeSettings,
+    messaging: Emitting,
+    verifier: TokenVerifier,
+    desk: Desk,
+    statistics: StatisticsDesk,
 ) -> App:
     db = desk.db
     readiness = Readiness(database=lambda: _answers(db))
@@ -111,6 +137,7 @@ def _put_together(
         development=development,
     )
     api.include_router(routes(desk))
+    api.include_router(statistics_routes(statistics))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "relay": messaging.relay,
@@ -122,7 +149,8 @@ def _put_together(
 def _ages(db: Database, messaging: Emitting) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
-            return await messaging.ages(session)
+            ages = await messaging.ages(session)
+            return ages | {"tally": await statistics_store.age(session)}
 
     ages = Ages(NAME)
     ages.add(read)

@@ -46,6 +46,7 @@ class Keys:
         keys.make("kek", directory / "kek-1.key")
         keys.make("hmac", directory / "commitment-1.key")
         keys.make("hmac", directory / "idempotency-1.key")
+        keys.make("hmac", directory / "statistics-1.key")
         issuer_key, jwks = home / "issuer.jwk", home / "jwks.json"
         keys.make("issuer", issuer_key)
         jwks.write_text(json.dumps(keys.jwks(issuer_key)))

@@ -1,0 +1,194 @@
+"""Releases: frozen, numbered, and judged beside every earlier one before anything is public."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.digests import Digests
+from services.intake.retrying import until_known
+from services.intake.statistics import count_store, release_store, restating, store
+from services.intake.statistics.records import Reason, Release
+from services.intake.statistics.restating import Moved
+from services.intake.statistics.suppression import (
+    Earlier,
+    HoldBack,
+    Publish,
+    all_cells,
+    judge,
+)
+from services.intake.statistics.tables import Table, build
+from services.intake.statistics.tallying import BATCH, Tallying
+from services.intake.strict_json import canonical
+from shared.runtime.db import Database
+
+log = structlog.get_logger()
+
+_HERE = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A request to release a year. `key` and `body` make it recognisable when it is sent again."""
+
+    owner: str
+    key: str
+    body: object
+    year: int
+    reason: Reason
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """It is made, now or by the same request before."""
+
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """The Idempotency-Key was used before, with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOver:
+    """The year is not over in Connecticut, and its first release decides what is ever shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """What changed since the release before. `causes`: why, in which columns, how many children."""
+
+    release: Release
+    before: Release | None
+    moved: Sequence[Moved]
+    causes: Sequence[tuple[str, tuple[str, ...], int]]
+
+
+class Releasing:
+    """The units of work behind the routes of releases, and the exact figures of a period."""
+
+    def __init__(
+        self, db: Database, tallying: Tallying, digests: Digests, towns: Sequence[str]
+    ) -> None:
+        self._db = db
+        self._tallying = tallying
+        self._digests = digests
+        self._towns = sorted(towns)
+
+    async def release(self, wish: Wish) -> Released | KeyTaken | NotOver:
+        """Freeze a year's tables under the next number."""
+        if wish.now.astimezone(_HERE).year <= wish.year:
+            return NotOver()
+        return await until_known(partial(self._attempt, wish))
+
+    async def _attempt(self, wish: Wish) -> Released | KeyTaken:
+        keys = self._digests.request(wish.key.encode())
+        bodies = self._digests.request(canonical(wish.body))
+        async with self._db.transaction() as session:
+            await store.hold(session)
+            found = await release_store.find_key(session, wish.owner, keys)
+            if found is not None:
+                return await self._again(session, found, bodies)
+            release = await self._make(session, wish)
+            await release_store.insert_release(session, release, keys[0], bodies[0])
+        log.info("statistics_released", number=release.number, held=release.withheld is None)
+        return Released(release)
+
+    async def _again(
+        self, session: AsyncSession, found: tuple[bytes, int], bodies: Sequence[bytes]
+    ) -> Released | KeyTaken:
+        digest, number = found
+        if not any(hmac.compare_digest(digest, each) for each in bodies):
+            return KeyTaken()
+        release = await release_store.read_release(session, number)
+        assert release is not None
+        return Released(release)
+
+    async def _make(self, session: AsyncSession, wish: Wish) -> Release:
+        while await self._tallying.tally(session, wish.now, BATCH) == BATCH:
+            pass
+        tables = await self.count(session, wish.year * 12, wish.year * 12 + 12)
+        earlier = _earlier(await release_store.read_releases(session, wish.year))
+        return Release(
+            number=await release_store.next_number(session),
+            year=wish.year,
+            made_at=wish.now,
+            made_by=wish.owner,
+            reason=wish.reason,
+            tables=tables,
+            withheld=_withheld(tables, earlier),
+            through_change=await release_store.last_change(session),
+        )
+
+    async def count(self, session: AsyncSession, first: int, end: int) -> tuple[Table, ...]:
+        """The exact tables of the months from `first` up to but not `end`, of what is tallied."""
+        return build(await count_store.count(session, first, end), self._towns)
+
+    async def published(self, year: int) -> Release | None:
+        """The last release of a year that was not held back."""
+        async with self._db.transaction() as session:
+            shown = [
+                each
+                for each in await release_store.read_releases(session, year)
+                if each.withheld is not None
+            ]
+        return shown[-1] if shown else None
+
+    async def years(self) -> list[Release]:
+        """Of each year its last published release."""
+        async with self._db.transaction() as session:
+            return await release_store.latest_published(session)
+
+    async def find(self, number: int) -> Release | None:
+        async with self._db.transaction() as session:
+            return await release_store.read_release(session, number)
+
+    async def restatement(self, number: int, *, published: bool) -> Restatement | None:
+        """What changed between a release and the one of its year before.
+
+        `published` leaves out those that were held back: comparing with one would tell of it.
+        """
+        async with self._db.transaction() as session:
+            release = await release_store.read_release(session, number)
+            if release is None:
+                return None
+            siblings = await release_store.read_releases(session, release.year)
+            before = [
+                each
+                for each in siblings
+                if each.number < number and not (published and each.withheld is None)
+            ][-1:]
+            if not before:
+                return Restatement(release, None, (), ())
+            causes = await release_store.count_changes(
+                session, release.year, before[0].through_change, release.through_change
+            )
+            moved = restating.moved(before[0].tables, release.tables, ())
+            return Restatement(release, before[0], moved, causes)
+
+
+def _earlier(releases: Sequence[Release]) -> Earlier | None:
+    """Every published release of a year shows the same cells, so the first one stands for all."""
+    for release in releases:
+        if release.withheld is not None:
+            return Earlier(all_cells(release.tables), release.withheld)
+    return None
+
+
+def _withheld(tables: Sequence[Table], earlier: Earlier | None) -> frozenset[str] | None:
+    verdict = judge(tables, earlier)
+    match verdict:
+        case Publish(withheld=withheld):
+            return withheld
+        case HoldBack():
+            return None
+        case _:
+            assert_never(verdict)

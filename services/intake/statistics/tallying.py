@@ -1,0 +1,142 @@
+"""Tallying: coded facts made of sealed documents, off the path of who sends a referral.
+
+An answer is exact because every answer tallies first what is waiting; the role `sweep` calls the
+same function, so that little is. Opening a document to code it discloses it to nobody.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.records import StoredChild
+from services.intake.statistics import release_store, store
+from services.intake.statistics.facts import Facts, code, unreadable
+from services.intake.statistics.pseudonyms import Pseudonyms
+from services.intake.statistics.records import Pending, Standing, Tallied
+from services.intake.statistics.restating import COUNTED_AGAIN, RECEIVED, Change, changes
+from services.intake.statistics.standing_store import read_standings
+from services.intake.vault import Vault
+from shared.runtime.db import Database
+from shared.runtime.sealing import Unsealable
+
+log = structlog.get_logger()
+
+BATCH = 500
+
+
+class Tallying:
+    """The unit of work that keeps the coded facts up with the referrals."""
+
+    def __init__(
+        self, db: Database, vault: Vault, pseudonyms: Pseudonyms, towns: Collection[str]
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._pseudonyms = pseudonyms
+        self._towns = frozenset(towns)
+
+    async def catch_up(self, now: datetime, *, batch: int = BATCH) -> int:
+        """Tally all that waits, a batch a transaction; how many referrals that were.
+
+        Any number of callers, at any time: they take turns, and a batch is done once.
+        """
+        total = 0
+        while True:
+            async with self._db.transaction() as session:
+                await store.hold(session)
+                done = await self.tally(session, now, batch)
+            total += done
+            if done < batch:
+                return total
+
+    async def tally(self, session: AsyncSession, now: datetime, limit: int) -> int:
+        """Tally at most `limit` referrals in a transaction that holds the tally."""
+        pending = await store.take_pending(session, now, limit)
+        if not pending:
+            return 0
+        ids = [each.referral_id for each in pending]
+        standings = await read_standings(session, ids, now)
+        released = await release_store.released_years(session)
+        coded = await asyncio.to_thread(self._code, pending, standings)
+        await self._write(session, pending, standings, coded, released, now)
+        return len(pending)
+
+    async def _write(
+        self,
+        session: AsyncSession,
+        pending: list[Pending],
+        standings: Mapping[str, Standing],
+        coded: Mapping[bytes, Tallied],
+        released: Collection[int],
+        now: datetime,
+    ) -> None:
+        causes = {
+            self._pseudonyms.child(child_id): _cause(each, standings.get(each.referral_id))
+            for each in pending
+            for child_id in each.child_ids
+        }
+        before = await store.read_facts(session, list(causes))
+        gone = [child for child in before if child not in coded]
+        found: list[Change] = []
+        for child, cause in causes.items():
+            after = coded[child].facts if child in coded else None
+            found += changes(before.get(child), after, cause, released)
+        await store.delete_facts(session, gone)
+        await store.write_facts(session, list(coded.values()))
+        await store.add_changes(session, found, now)
+
+    def _code(
+        self, pending: list[Pending], standings: Mapping[str, Standing]
+    ) -> dict[bytes, Tallied]:
+        """The rows of every child that counts."""
+        rows: dict[bytes, Tallied] = {}
+        for each in pending:
+            standing = standings.get(each.referral_id, Standing())
+            if each.synthetic or standing.excluded is not None:
+                continue
+            documents = {child.child_id: child for child in each.children}
+            for child_id in each.child_ids:
+                facts = self._facts(each, documents.get(child_id), standing)
+                key = self._pseudonyms.child(child_id)
+                rows[key] = self._tallied(each, child_id, standing, facts)
+        return rows
+
+    def _tallied(
+        self, pending: Pending, child_id: str, standing: Standing, facts: Facts
+    ) -> Tallied:
+        return Tallied(
+            self._pseudonyms.child(child_id),
+            self._pseudonyms.referral(pending.referral_id),
+            self._pseudonyms.person(standing.persons.get(child_id, child_id)),
+            facts,
+        )
+
+    def _facts(self, pending: Pending, child: StoredChild | None, standing: Standing) -> Facts:
+        document = None if child is None else self._open(child, pending)
+        if document is None or child is None:
+            return unreadable(pending.received_at)
+        return code(
+            document,
+            pending.received_at,
+            self._towns,
+            self._pseudonyms,
+            identified=child.child_id in standing.identified,
+        )
+
+    def _open(self, child: StoredChild, pending: Pending) -> Mapping[str, Any] | None:
+        try:
+            ((_, document),) = self._vault.open([child], pending.version)
+        except Unsealable:
+            log.error("document_not_tallied", referral_id=pending.referral_id)
+            return None
+        return document
+
+
+def _cause(pending: Pending, standing: Standing | None) -> str:
+    if standing is not None and standing.excluded is not None:
+        return standing.excluded
+    return COUNTED_AGAIN if pending.again else RECEIVED
