@@ -21,8 +21,8 @@ from services.intake.statistics.showing import (
 from services.intake.statistics.tables import TOTAL, Table
 
 HELD_BACK = (
-    "Shown beside the earlier releases of its year, this one would betray a small figure. The "
-    "earlier ones stand."
+    "Shown beside the earlier releases of its year, this one would let a small figure be worked "
+    "out. The earlier ones stand."
 )
 
 

@@ -11,7 +11,7 @@ from services.intake.statistics.showing import NOTE, WITHHELD, ShownRow, ShownTa
 from services.intake.statistics.tables import PRESENTED
 
 WIDTH = 760
-_LABELS, _BARS, _LONGEST = 230, 245, 440
+_LABELS, _BARS, _LONGEST = 230, 245, 410
 _ROW, _BAR = 26, 16
 _FONT = "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\""
 
@@ -42,7 +42,6 @@ def _page(release: Release, total: ShownRow, parts: Sequence[str], top: int) -> 
         [
             head,
             f"<title>{escape(title)}</title>",
-            _HATCH,
             f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
             _text(24, 40, title, size=22, weight="bold"),
             _text(24, 64, about, size=14),
@@ -74,17 +73,14 @@ def _row(row: ShownRow, top: int, scale: int) -> list[str]:
         return [*parts, _text(_BARS + 8, base, WITHHELD, size=13, style="italic")]
     length = round(_LONGEST * row.count / scale) if scale else 0
     if length:
-        parts.append(
-            f'<rect x="{_BARS}" y="{top}" width="{length}" height="{_BAR}" fill="url(#hatch)" '
-            'stroke="#000"/>'
-        )
+        parts.append(f'<rect x="{_BARS}" y="{top}" width="{length}" height="{_BAR}" fill="#444"/>')
     return [*parts, _text(_BARS + length + 8, base, f"{row.count:,}", size=14, weight="bold")]
 
 
 def _said(total: ShownRow) -> str:
     if total.count is None:
         return "The total is withheld."
-    return f"{total.count:,} children in referrals."
+    return f"{total.count:,} children in referrals; each table adds up to that."
 
 
 def _text(
@@ -101,10 +97,3 @@ def _text(
         f'<text x="{x}" y="{y}" font-size="{size}" font-weight="{weight}" font-style="{style}" '
         f'text-anchor="{anchor}">{escape(words)}</text>'
     )
-
-
-_HATCH = (
-    '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" '
-    'patternTransform="rotate(45)"><rect width="5" height="5" fill="#fff"/>'
-    '<line x1="0" y1="0" x2="0" y2="5" stroke="#000" stroke-width="3"/></pattern></defs>'
-)

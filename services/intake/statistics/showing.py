@@ -14,8 +14,8 @@ from services.intake.statistics.tables import Table
 
 WITHHELD = "withheld"
 NOTE = (
-    "A figure is withheld where it is 10 or less, zero included, or where it would betray "
-    "another one that is."
+    "A figure is withheld where it is 10 or less, zero included, or where another one that is "
+    "could be worked out from it."
 )
 PER = 1000
 
