@@ -50,6 +50,7 @@ def test_every_age_has_a_rule() -> None:
         "attempt",
         "task",
         "clock",
+        "tally",
         "audit_unsequenced",
         "audit_unsigned",
     }

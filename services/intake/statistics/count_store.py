@@ -1,23 +1,62 @@
-"""SQL that counts the coded facts. Months count from year 0: year * 12 + month - 1."""
+"""SQL of the counts, which are kept as the facts change, so that no answer has to count rows.
+
+Months count from year 0: year * 12 + month - 1.
+"""
+
+import json
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-
-async def one_moment(session: AsyncSession) -> None:
-    """Let every count of this transaction see the same moment, so that tables total the same.
-
-    Must come before anything else in the transaction.
-    """
-    await session.execute(_ONE_MOMENT)
+from services.intake.statistics.counting import MONTH, YEAR, Key, Visit
 
 
-async def count(session: AsyncSession, first: int, end: int) -> dict[str, dict[str, int]]:
-    """By table and row, the months from `first` up to but not `end`. A row of zero is not there."""
+async def add(session: AsyncSession, counted: Iterable[tuple[Key, int]]) -> None:
+    """Add differences to the counts, in the transaction that changes the facts."""
+    rows = [
+        {"span": span, "period": period, "name": name, "code": code, "n": difference}
+        for (span, period, name, code), difference in counted
+        if difference
+    ]
+    if rows:
+        await session.execute(_ADD, {"rows": json.dumps(rows)})
+
+
+async def read_persons(
+    session: AsyncSession, persons: Collection[bytes]
+) -> list[tuple[bytes, int, int]]:
+    """All rows of these persons: person, month, how many."""
+    rows = await session.execute(_READ_PERSONS, {"persons": list(persons)})
+    return [(bytes(row.person), row.month, int(row.n)) for row in rows]
+
+
+async def read_settings(session: AsyncSession, settings: Collection[bytes]) -> list[Visit]:
+    """All rows of these congregate settings: which, month, person, how many."""
+    rows = await session.execute(_READ_SETTINGS, {"settings": list(settings)})
+    return [(bytes(row.facility), row.month, bytes(row.person), int(row.n)) for row in rows]
+
+
+async def count_month(session: AsyncSession, month: int) -> dict[str, dict[str, int]]:
+    """The counts of a month by table and row; zero is not there."""
+    return await _count(session, month, month + 1, MONTH, month)
+
+
+async def count_year(session: AsyncSession, year: int) -> dict[str, dict[str, int]]:
+    """The counts of a calendar year by table and row; zero is not there."""
+    return await _count(session, year * 12, year * 12 + 12, YEAR, year)
+
+
+async def _count(
+    session: AsyncSession, first: int, end: int, span: str, period: int
+) -> dict[str, dict[str, int]]:
+    values = {"first": first, "end": end, "span": span, "period": period}
     counted: dict[str, dict[str, int]] = {}
-    for statement in (COUNT_SINGLE, COUNT_SEVERAL, COUNT_CHILDREN, COUNT_SETTINGS):
-        for row in await session.execute(statement, {"first": first, "end": end}):
-            counted.setdefault(row.name, {})[row.code] = int(row.n)
+    for row in await session.execute(COUNT, values):
+        counted.setdefault(row.name, {})[row.code] = int(row.n)
+    congregate = counted.get("residence_at_exploitation", {}).get("congregate_care", 0)
+    settings = counted.setdefault("settings", {})
+    settings["other"] = congregate - settings.get("shared", 0)
     return counted
 
 
@@ -27,99 +66,118 @@ async def count_by_year(session: AsyncSession) -> dict[int, int]:
     return {row.year: int(row.n) for row in rows}
 
 
-async def count_identified(
+async def count_victims(
     session: AsyncSession, first: int, end: int
 ) -> list[tuple[str, str, str, int, int]]:
-    """Sex-trafficking referrals by age band, race and gender: how many, and how many confirmed."""
-    rows = await session.execute(_COUNT_IDENTIFIED, {"first": first, "end": end})
-    return [(r.age_band, r.race, r.gender, int(r.n), int(r.confirmed)) for r in rows]
+    """Referrals of sex trafficking by age band, race and gender: how many, how many confirmed."""
+    rows = await session.execute(COUNT_VICTIMS, {"first": first, "end": end})
+    found = []
+    for row in rows:
+        age, race, gender = row.code.split("/")
+        found.append((age, race, gender, int(row.n), int(row.confirmed)))
+    return found
 
 
-_ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+async def rebuild(session: AsyncSession) -> None:
+    """Make every count again from the facts: slow, exact, and of use after a repair by hand."""
+    await session.execute(_CLEAR)
+    for statement in _REBUILD:
+        await session.execute(statement)
 
-COUNT_SINGLE = text(
+
+_ADD = text(
     """
-WITH cube AS MATERIALIZED (
-    SELECT race, age_band, residence, gender, ht_type, count(*) AS n
-    FROM intake.statistics_facts WHERE month >= :first AND month < :end
-    GROUP BY race, age_band, residence, gender, ht_type
-)
-SELECT 'race_ethnicity' AS name, race AS code, sum(n) AS n FROM cube GROUP BY race
-UNION ALL SELECT 'age_at_victimization', age_band, sum(n) FROM cube GROUP BY age_band
-UNION ALL SELECT 'residence_at_exploitation', residence, sum(n) FROM cube GROUP BY residence
-UNION ALL SELECT 'gender', gender, sum(n) FROM cube GROUP BY gender
-UNION ALL SELECT 'ht_type', ht_type, sum(n) FROM cube GROUP BY ht_type
-UNION ALL SELECT 'total', 'referrals', coalesce(sum(n), 0) FROM cube
+INSERT INTO intake.statistics_counts AS c (span, period, name, code, n)
+SELECT span, period, name, code, n FROM jsonb_to_recordset(CAST(CAST(:rows AS text) AS jsonb))
+    AS difference(span text, period integer, name text, code text, n bigint)
+ON CONFLICT (span, period, name, code) DO UPDATE SET n = c.n + excluded.n
 """
 )
-
-COUNT_SEVERAL = text(
-    """
-WITH answers AS MATERIALIZED (
-    SELECT venues, towns, count(*) AS n FROM intake.statistics_facts
-    WHERE month >= :first AND month < :end GROUP BY venues, towns
+_READ_PERSONS = text(
+    "SELECT person, month, count(*) AS n FROM intake.statistics_facts "
+    "WHERE person = ANY(CAST(:persons AS bytea[])) GROUP BY person, month"
 )
-SELECT 'venue' AS name, code, sum(n) AS n FROM answers, unnest(venues) AS venue(code) GROUP BY code
-UNION ALL
-SELECT 'town', code, sum(n) FROM answers, unnest(towns) AS town(code) GROUP BY code
+_READ_SETTINGS = text(
+    "SELECT facility, month, person, count(*) AS n FROM intake.statistics_facts "
+    "WHERE facility = ANY(CAST(:settings AS bytea[])) AND residence = 'congregate_care' "
+    "GROUP BY facility, month, person"
+)
+COUNT = text(
+    """
+SELECT name, code, sum(n) AS n FROM intake.statistics_counts
+WHERE span = 'sum' AND period >= :first AND period < :end OR span = :span AND period = :period
+GROUP BY name, code HAVING sum(n) <> 0
 """
 )
-
-COUNT_CHILDREN = text(
-    """
-WITH persons AS MATERIALIZED (
-    SELECT person, count(*) AS n FROM intake.statistics_facts
-    WHERE month >= :first AND month < :end GROUP BY person
-), counted AS (
-    SELECT count(*) AS persons, coalesce(sum(n), 0) AS rows,
-        count(*) FILTER (WHERE n > 1 OR EXISTS (
-            SELECT FROM intake.statistics_facts AS earlier
-            WHERE earlier.person = persons.person AND earlier.month < :first)) AS again
-    FROM persons
-), reports AS (
-    SELECT count(*) AS reports FROM (
-        SELECT DISTINCT referral FROM intake.statistics_facts
-        WHERE month >= :first AND month < :end) AS each
-)
-SELECT line.name, line.code, line.n FROM counted, reports, LATERAL (VALUES
-    ('children', 'first', persons - again),
-    ('children', 'repeat', again),
-    ('children', 'further', rows - persons),
-    ('reports', 'reports', reports),
-    ('reports', 'further', rows - reports)) AS line(name, code, n)
-"""
-)
-
-COUNT_SETTINGS = text(
-    """
-WITH settings AS (
-    SELECT facility, count(*) AS n, count(DISTINCT person) AS victims
-    FROM intake.statistics_facts
-    WHERE month >= :first AND month < :end AND residence = 'congregate_care'
-    GROUP BY facility
-), counted AS (
-    SELECT coalesce(sum(n), 0) AS rows,
-        coalesce(sum(n) FILTER (WHERE victims > 1 AND facility IS NOT NULL), 0) AS shared,
-        count(*) FILTER (WHERE victims > 1 AND facility IS NOT NULL) AS several
-    FROM settings
-)
-SELECT line.name, line.code, line.n FROM counted, LATERAL (VALUES
-    ('settings', 'shared', shared),
-    ('settings', 'other', rows - shared),
-    ('setting_count', 'several', several)) AS line(name, code, n)
-"""
-)
-
 COUNT_YEARS = text(
-    "SELECT month / 12 AS year, count(*) AS n FROM intake.statistics_facts "
-    "GROUP BY month / 12 ORDER BY year"
+    "SELECT period / 12 AS year, sum(n) AS n FROM intake.statistics_counts "
+    "WHERE span = 'sum' AND name = 'total' GROUP BY period / 12 HAVING sum(n) <> 0 ORDER BY year"
+)
+COUNT_VICTIMS = text(
+    """
+SELECT code, coalesce(sum(n) FILTER (WHERE name = 'victims'), 0) AS n,
+    coalesce(sum(n) FILTER (WHERE name = 'confirmed'), 0) AS confirmed
+FROM intake.statistics_counts
+WHERE span = 'sum' AND period >= :first AND period < :end AND name IN ('victims', 'confirmed')
+GROUP BY code HAVING sum(n) <> 0 ORDER BY code
+"""
 )
 
-_COUNT_IDENTIFIED = text(
-    """
-SELECT age_band, race, gender, count(*) AS n, count(*) FILTER (WHERE identified) AS confirmed
-FROM intake.statistics_facts
-WHERE month >= :first AND month < :end AND ht_type IN ('sex', 'sex_and_labor')
-GROUP BY age_band, race, gender ORDER BY age_band, race, gender
+_CLEAR = text("DELETE FROM intake.statistics_counts")
+_INTO = "INSERT INTO intake.statistics_counts (span, period, name, code, n) "
+_FACTS = "FROM intake.statistics_facts "
+_PERSONS = """
+SELECT '{span}', period, 'children', code, n FROM (
+    SELECT period, sum(CAST(again AS integer)) AS repeat,
+        count(*) - sum(CAST(again AS integer)) AS first, sum(rows - 1) AS further
+    FROM (
+        SELECT month / {length} AS period, count(*) AS rows,
+            count(*) > 1 OR month / {length} > min(min(month / {length})) OVER (PARTITION BY person)
+                AS again
+        FROM intake.statistics_facts GROUP BY person, month / {length}
+    ) AS each GROUP BY period
+) AS counted, LATERAL (VALUES ('first', first), ('repeat', repeat), ('further', further))
+    AS line(code, n)
 """
+_SETTINGS = """
+SELECT '{span}', period, name, code, n FROM (
+    SELECT period, sum(rows) AS shared, count(*) AS several FROM (
+        SELECT month / {length} AS period, count(*) AS rows
+        FROM intake.statistics_facts
+        WHERE residence = 'congregate_care' AND facility IS NOT NULL
+        GROUP BY facility, month / {length} HAVING count(DISTINCT person) > 1
+    ) AS each GROUP BY period
+) AS counted, LATERAL (VALUES ('settings', 'shared', shared), ('setting_count', 'several', several))
+    AS line(name, code, n)
+"""
+_SEX = "WHERE ht_type IN ('sex', 'sex_and_labor') "
+_CROSSED = "age_band || '/' || race || '/' || gender"
+_SUMS = (
+    ("total", "'referrals'", _FACTS),
+    ("race_ethnicity", "race", _FACTS),
+    ("age_at_victimization", "age_band", _FACTS),
+    ("residence_at_exploitation", "residence", _FACTS),
+    ("gender", "gender", _FACTS),
+    ("ht_type", "ht_type", _FACTS),
+    ("venue", "code", "FROM intake.statistics_facts, unnest(venues) AS several(code) "),
+    ("town", "code", "FROM intake.statistics_facts, unnest(towns) AS several(code) "),
+    ("victims", _CROSSED, _FACTS + _SEX),
+    ("confirmed", _CROSSED, _FACTS + _SEX + "AND identified "),
+)
+_REBUILD = (
+    *(
+        text(f"{_INTO} SELECT 'sum', month, '{name}', {code}, count(*) {rows} GROUP BY month, 4")
+        for name, code, rows in _SUMS
+    ),
+    text(
+        f"{_INTO} SELECT 'sum', month, 'reports', code, n FROM (SELECT month, "
+        "count(DISTINCT referral) AS reports, count(*) - count(DISTINCT referral) AS further "
+        f"{_FACTS} GROUP BY month) AS counted, "
+        "LATERAL (VALUES ('reports', reports), ('further', further)) AS line(code, n)"
+    ),
+    *(
+        text(_INTO + each.format(span=span, length=length))
+        for each in (_PERSONS, _SETTINGS)
+        for span, length in (("month", 1), ("year", 12))
+    ),
 )

@@ -142,7 +142,6 @@ class Exporting:
         self, export: Export, reader: Principal, now: datetime, disclosure_id: str
     ) -> Content:
         async with self._db.transaction() as session:
-            await count_store.one_moment(session)
             names, text = await self._content(session, export)
             await self._record(session, disclosure_id, export, reader, now, names, text)
         log.info("statistics_exported", disclosure_id=disclosure_id, export_id=export.export_id)
@@ -151,9 +150,9 @@ class Exporting:
     async def _content(self, session: AsyncSession, export: Export) -> tuple[Sequence[str], str]:
         first, end = period(export)
         if export.kind is ExportKind.NCANDS_YEARLY:
-            found = await count_store.count_identified(session, first, end)
+            found = await count_store.count_victims(session, first, end)
             return ("sex_trafficking_victims",), reports.ncands(export, found)
-        tables = await self._releasing.count(session, first, end)
+        tables = await self._releasing.count_month(session, first)
         return [table.name for table in tables], reports.monthly(export, tables)
 
     async def _record(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -37,8 +38,23 @@ facts = Table(
     Column("identified", Boolean, nullable=False, comment="By a Decision Map."),
     comment="What counts: made from sealed documents, and made again at will.",
 )
-Index("ix_statistics_facts_month", facts.c.month)
-Index("ix_statistics_facts_person", facts.c.person, facts.c.month)
+Index("ix_statistics_facts_person", facts.c.person)
+Index(
+    "ix_statistics_facts_facility",
+    facts.c.facility,
+    postgresql_where=text("facility IS NOT NULL"),
+)
+
+counts = Table(
+    "statistics_counts",
+    metadata,
+    Column("span", Text, primary_key=True, comment="sum, month or year (counting.py)."),
+    Column("period", Integer, primary_key=True, comment="A month, or a year."),
+    Column("name", Text, primary_key=True, comment="Of the table."),
+    Column("code", Text, primary_key=True, comment="Of its row."),
+    Column("n", BigInteger, nullable=False),
+    comment="Kept with the facts, so that no answer has to count rows.",
+)
 
 marks = Table(
     "statistics_marks",

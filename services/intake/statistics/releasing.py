@@ -115,7 +115,7 @@ class Releasing:
     async def _make(self, session: AsyncSession, wish: Wish) -> Release:
         while await self._tallying.tally(session, wish.now, BATCH) == BATCH:
             pass
-        tables = await self.count(session, wish.year * 12, wish.year * 12 + 12)
+        tables = await self.count_year(session, wish.year)
         earlier = _earlier(await release_store.read_releases(session, wish.year))
         return Release(
             number=await release_store.next_number(session),
@@ -128,9 +128,13 @@ class Releasing:
             through_change=await release_store.last_change(session),
         )
 
-    async def count(self, session: AsyncSession, first: int, end: int) -> tuple[Table, ...]:
-        """The exact tables of the months from `first` up to but not `end`, of what is tallied."""
-        return build(await count_store.count(session, first, end), self._towns)
+    async def count_year(self, session: AsyncSession, year: int) -> tuple[Table, ...]:
+        """The exact tables of a calendar year, of what is tallied."""
+        return build(await count_store.count_year(session, year), self._towns)
+
+    async def count_month(self, session: AsyncSession, month: int) -> tuple[Table, ...]:
+        """The same of one month."""
+        return build(await count_store.count_month(session, month), self._towns)
 
     async def published(self, year: int) -> Release | None:
         """The last release of a year that was not held back."""

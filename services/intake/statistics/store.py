@@ -44,10 +44,15 @@ async def age(session: AsyncSession) -> float:
     return max(0.0, float(await session.scalar(_AGE) or 0))
 
 
-async def read_facts(session: AsyncSession, children: Sequence[bytes]) -> dict[bytes, Facts]:
+async def read_facts(session: AsyncSession, children: Sequence[bytes]) -> dict[bytes, Tallied]:
     """The rows that there are, by child."""
     rows = await session.execute(_READ_FACTS, {"children": list(children)})
-    return {bytes(row.child): _facts(row) for row in rows}
+    return {
+        bytes(row.child): Tallied(
+            bytes(row.child), bytes(row.referral), bytes(row.person), _facts(row)
+        )
+        for row in rows
+    }
 
 
 async def write_facts(session: AsyncSession, rows: Sequence[Tallied]) -> None:
@@ -73,6 +78,7 @@ async def forget(session: AsyncSession) -> None:
     """Drop every row and let every referral wait again: after the statistics key was renewed."""
     await hold(session)
     await session.execute(_FORGET_FACTS)
+    await session.execute(_FORGET_COUNTS)
     await session.execute(_FORGET_TALLIES)
 
 
@@ -183,8 +189,9 @@ WHERE r.tallied < r.version
 )
 
 _READ_FACTS = text(
-    "SELECT child, month, race, age_band, residence, gender, ht_type, venues, towns, facility, "
-    "identified FROM intake.statistics_facts WHERE child = ANY(CAST(:children AS bytea[]))"
+    "SELECT child, referral, person, month, race, age_band, residence, gender, ht_type, "
+    "venues, towns, facility, identified FROM intake.statistics_facts "
+    "WHERE child = ANY(CAST(:children AS bytea[]))"
 )
 
 _WRITE_FACTS = text(
@@ -215,4 +222,5 @@ FROM jsonb_to_recordset(CAST(CAST(:rows AS text) AS jsonb))
 )
 
 _FORGET_FACTS = text("DELETE FROM intake.statistics_facts")
+_FORGET_COUNTS = text("DELETE FROM intake.statistics_counts")
 _FORGET_TALLIES = text("UPDATE intake.referrals SET tallied = 0")

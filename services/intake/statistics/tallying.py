@@ -5,6 +5,7 @@ same function, so that little is. Opening a document to code it discloses it to 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.records import StoredChild
-from services.intake.statistics import release_store, store
+from services.intake.statistics import count_store, counting, release_store, store
+from services.intake.statistics.counting import Key
 from services.intake.statistics.facts import Facts, code, unreadable
 from services.intake.statistics.pseudonyms import Pseudonyms
 from services.intake.statistics.records import Pending, Standing, Tallied
@@ -80,14 +82,12 @@ class Tallying:
             for child_id in each.child_ids
         }
         before = await store.read_facts(session, list(causes))
-        gone = [child for child in before if child not in coded]
         found: list[Change] = []
         for child, cause in causes.items():
-            after = coded[child].facts if child in coded else None
-            found += changes(before.get(child), after, cause, released)
-        await store.delete_facts(session, gone)
-        await store.write_facts(session, list(coded.values()))
+            was, now_is = before.get(child), coded.get(child)
+            found += changes(_facts_of(was), _facts_of(now_is), cause, released)
         await store.add_changes(session, found, now)
+        await _replace(session, before, coded)
 
     def _code(
         self, pending: list[Pending], standings: Mapping[str, Standing]
@@ -140,3 +140,29 @@ def _cause(pending: Pending, standing: Standing | None) -> str:
     if standing is not None and standing.excluded is not None:
         return standing.excluded
     return COUNTED_AGAIN if pending.again else RECEIVED
+
+
+async def _replace(
+    session: AsyncSession, before: Mapping[bytes, Tallied], after: Mapping[bytes, Tallied]
+) -> None:
+    """Put the new rows in the place of the old ones, and the difference into the counts."""
+    touched = [*before.values(), *after.values()]
+    persons = {row.person for row in touched}
+    settings = {facility for row in touched if (facility := row.facts.facility) is not None}
+
+    async def counted() -> Counter[Key]:
+        of_persons = counting.of_persons(await count_store.read_persons(session, persons))
+        of_settings = counting.of_settings(await count_store.read_settings(session, settings))
+        return of_persons + of_settings
+
+    difference = counting.of_rows(list(after.values()))
+    difference.subtract(counting.of_rows(list(before.values())))
+    difference.subtract(await counted())
+    await store.delete_facts(session, [child for child in before if child not in after])
+    await store.write_facts(session, list(after.values()))
+    difference.update(await counted())
+    await count_store.add(session, difference.items())
+
+
+def _facts_of(row: Tallied | None) -> Facts | None:
+    return None if row is None else row.facts

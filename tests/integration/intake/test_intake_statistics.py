@@ -1,6 +1,7 @@
 """The statistics end to end: sealed referrals in, exact tables out."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from services.intake.statistics import standing_store, store
+from services.intake.statistics import count_store, standing_store, store
 from services.intake.statistics.api import StatisticsDesk
 from shared.runtime.db import Database
 from tests.support.intake import Keys, child, client_of, patch
@@ -47,6 +48,12 @@ async def phone(app: FastAPI, intake_keys: Keys) -> AsyncIterator[httpx.AsyncCli
 async def officer(app: FastAPI, intake_keys: Keys) -> AsyncIterator[httpx.AsyncClient]:
     async with person(app, intake_keys, "data-officer") as client:
         yield client
+
+
+COUNTS = (
+    "SELECT span, period, name, code, n FROM intake.statistics_counts WHERE n <> 0 "
+    "ORDER BY span, period, name, code"
+)
 
 
 async def rows(db: Database, query: str) -> list[dict[str, Any]]:
@@ -306,3 +313,56 @@ async def test_p9_what_waits_to_be_tallied_has_an_age(
     await statistics.tallying.catch_up(datetime.now(UTC))
     async with intake_db.transaction() as session:
         assert await store.age(session) == 0
+
+
+async def test_counts_kept_along_are_those_that_a_count_of_all_facts_gives(
+    phone: httpx.AsyncClient, statistics: StatisticsDesk, intake_db: Database
+) -> None:
+    """Referrals, corrections, persons joined and referrals taken out, in small steps."""
+    dice = random.Random(46)
+    kept: list[dict[str, Any]] = []
+    for number in range(40):
+        children = [_any_child(dice) for _ in range(dice.randint(1, 3))]
+        year, month = dice.choice((2015, 2016, 2017)), dice.randint(1, 12)
+        received = f"{year}-{month:02d}-15T12:00:00Z"
+        kept.append(await send(phone, f"key-{number}", *children, received_at=received))
+        await _disturb(dice, phone, intake_db, dice.choice(kept))
+        await statistics.tallying.catch_up(datetime.now(UTC))
+    along = await rows(intake_db, COUNTS)
+    async with intake_db.transaction() as session:
+        await count_store.rebuild(session)
+    assert along == await rows(intake_db, COUNTS)
+    assert {row["name"] for row in along} >= {"children", "settings", "setting_count", "victims"}
+
+
+def _any_child(dice: random.Random) -> dict[str, Any]:
+    return child(
+        race_ethnicity=dice.sample(["hispanic", "asian", "caucasian"], dice.randint(0, 2)),
+        residence_at_exploitation=dice.choice(["congregate_care", "shelter"]),
+        facility=dice.choice(["Example House", "Another House", None]),
+        ht_type=dice.choice(["sex", "labor"]),
+        venues=dice.sample(["internet", "street"], dice.randint(0, 2)),
+        incident_towns=dice.sample(["Hartford", "Ansonia"], dice.randint(0, 2)),
+    )
+
+
+async def _disturb(
+    dice: random.Random, phone: httpx.AsyncClient, db: Database, kept: dict[str, Any]
+) -> None:
+    ref, one = kept["referral_id"], dice.choice(kept["children"])["child_id"]
+    what = dice.randrange(5)
+    if what == 0:
+        children = [_any_child(dice) | known for known in kept["children"]]
+        current = (await phone.get(kept["links"]["self"])).headers["etag"]
+        answer = await patch(phone, ref, {"children": children}, current)
+        assert answer.status_code == 200, answer.text
+        return
+    async with db.transaction() as session:
+        if what == 1:
+            await standing_store.exclude(session, ref, standing_store.ENTERED_IN_ERROR)
+        elif what == 2:
+            await standing_store.include(session, ref, standing_store.ENTERED_IN_ERROR)
+        elif what == 3:
+            await standing_store.identified(session, ref, one)
+        else:
+            await standing_store.same_person(session, ref, one, dice.choice(["per_a", "per_b"]))

@@ -119,14 +119,32 @@ def _facts() -> None:
         comment="What counts: made from sealed documents, and made again at will.",
     )
     op.create_index(
-        "ix_statistics_facts_month", "statistics_facts", ["month"], unique=False, schema="intake"
+        "ix_statistics_facts_person", "statistics_facts", ["person"], unique=False, schema="intake"
     )
     op.create_index(
-        "ix_statistics_facts_person",
+        "ix_statistics_facts_facility",
         "statistics_facts",
-        ["person", "month"],
+        ["facility"],
         unique=False,
         schema="intake",
+        postgresql_where=sa.text("facility IS NOT NULL"),
+    )
+    op.create_table(
+        "statistics_counts",
+        sa.Column("span", sa.Text(), nullable=False, comment="sum, month or year (counting.py)."),
+        sa.Column(
+            "period",
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+            comment="A month, or a year.",
+        ),
+        sa.Column("name", sa.Text(), nullable=False, comment="Of the table."),
+        sa.Column("code", sa.Text(), nullable=False, comment="Of its row."),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("span", "period", "name", "code"),
+        schema="intake",
+        comment="Kept with the facts, so that no answer has to count rows.",
     )
     op.create_table(
         "statistics_changes",
