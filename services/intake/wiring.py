@@ -112,7 +112,7 @@ def make_statistics(
     """What the statistics' routes stand on; its tallying is also the role sweep's."""
     towns = load_towns()
     tallying = Tallying(db, vault, pseudonyms, towns)
-    releasing = Releasing(db, tallying, digests, sorted(towns))
+    releasing = Releasing(db, tallying, digests, {pseudonyms.town(town): town for town in towns})
     reading = Reading(db, outbox, digests, tallying, releasing)
     exporting = Exporting(db, outbox, digests, tallying, releasing)
     return StatisticsDesk(releasing, reading, exporting, tallying, towns)

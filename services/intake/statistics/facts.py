@@ -1,7 +1,7 @@
 """Coded facts: what the statistics know of one child in one referral. Pure.
 
-No name, no date of birth, no id: codes, bands and the month. What is not coded here is not
-countable, and stays sealed.
+No name, no date of birth, no id: codes, bands and the month; a town under a pseudonym. What is not
+coded here is not countable, and stays sealed.
 """
 
 from collections.abc import Collection, Mapping
@@ -77,7 +77,7 @@ def code(
         gender=categories.one_of(categories.GENDER, document.get("sex")),
         ht_type=categories.one_of(categories.HT_TYPE, document.get("ht_type"), "other"),
         venues=categories.several_of(categories.VENUES, document.get("venues", ()), "other"),
-        towns=_towns(document, towns),
+        towns=_towns(document, towns, pseudonyms),
         facility=pseudonyms.facility(facility) if facility else None,
         identified=identified,
     )
@@ -97,10 +97,12 @@ def unreadable(received_at: datetime) -> Facts:
     )
 
 
-def _towns(document: Mapping[str, Any], towns: Collection[str]) -> tuple[str, ...]:
+def _towns(
+    document: Mapping[str, Any], towns: Collection[str], pseudonyms: Pseudonyms
+) -> tuple[str, ...]:
     if document.get("address_confidential"):
         return (UNKNOWN,)
-    named = {town for town in document.get("incident_towns", ()) if town in towns}
+    named = {pseudonyms.town(town) for town in document.get("incident_towns", ()) if town in towns}
     placed = {place for place in document.get("incident_places", ()) if place in categories.PLACES}
     return tuple(sorted(named | placed)) or (UNKNOWN,)
 

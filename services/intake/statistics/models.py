@@ -33,7 +33,12 @@ facts = Table(
     Column("gender", Text, nullable=False),
     Column("ht_type", Text, nullable=False),
     Column("venues", ARRAY(Text), nullable=False),
-    Column("towns", ARRAY(Text), nullable=False, comment="None of an address-confidential child."),
+    Column(
+        "towns",
+        ARRAY(Text),
+        nullable=False,
+        comment="HMACs; none of an address-confidential child.",
+    ),
     Column("facility", LargeBinary, nullable=True, comment="HMAC of its folded name."),
     Column("identified", Boolean, nullable=False, comment="By a Decision Map."),
     comment="What counts: made from sealed documents, and made again at will.",

@@ -39,5 +39,9 @@ class Pseudonyms:
         folded = unicodedata.normalize("NFKC", name).casefold()
         return self._of("facility", " ".join(re.findall(r"\w+", folded)))
 
+    def town(self, name: str) -> str:
+        """What a town is called in the tables, in hex: with one victim, a town is a name."""
+        return self._of("town", name).hex()
+
     def _of(self, kind: str, what: str) -> bytes:
         return hmac.digest(self.key, f"{kind}\0{what}".encode(), "sha256")[:LENGTH]

@@ -1,7 +1,7 @@
 """Releases: frozen, numbered, and judged beside every earlier one before anything is public."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,7 +23,7 @@ from services.intake.statistics.suppression import (
     all_cells,
     judge,
 )
-from services.intake.statistics.tables import Table, build
+from services.intake.statistics.tables import Counts, Table, build
 from services.intake.statistics.tallying import BATCH, Tallying
 from services.intake.strict_json import canonical
 from shared.runtime.db import Database
@@ -76,12 +76,13 @@ class Releasing:
     """The units of work behind the routes of releases, and the exact figures of a period."""
 
     def __init__(
-        self, db: Database, tallying: Tallying, digests: Digests, towns: Sequence[str]
+        self, db: Database, tallying: Tallying, digests: Digests, towns: Mapping[str, str]
     ) -> None:
+        """`towns` by the pseudonym that the counts know them by."""
         self._db = db
         self._tallying = tallying
         self._digests = digests
-        self._towns = sorted(towns)
+        self._towns = towns
 
     async def release(self, wish: Wish) -> Released | KeyTaken | NotOver:
         """Freeze a year's tables under the next number."""
@@ -130,11 +131,18 @@ class Releasing:
 
     async def count_year(self, session: AsyncSession, year: int) -> tuple[Table, ...]:
         """The exact tables of a calendar year, of what is tallied."""
-        return build(await count_store.count_year(session, year), self._towns)
+        return self._build(await count_store.count_year(session, year))
 
     async def count_month(self, session: AsyncSession, month: int) -> tuple[Table, ...]:
         """The same of one month."""
-        return build(await count_store.count_month(session, month), self._towns)
+        return self._build(await count_store.count_month(session, month))
+
+    def _build(self, counts: Counts) -> tuple[Table, ...]:
+        """With the towns under their own names."""
+        named = {
+            self._towns.get(code, code): count for code, count in counts.get("town", {}).items()
+        }
+        return build({**counts, "town": named}, sorted(self._towns.values()))
 
     async def published(self, year: int) -> Release | None:
         """The last release of a year that was not held back."""

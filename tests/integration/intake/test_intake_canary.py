@@ -20,6 +20,13 @@ CODED = {
     "sex",
     "source_type",
     "age_years",
+    "age_at_victimisation",
+    "victimised_on",
+    "age_band",
+    "race_ethnicity",
+    "residence_at_exploitation",
+    "venues",
+    "address_confidential",
     "reporter.anonymous",
     "reporter.confidential",
 }

@@ -110,7 +110,7 @@ def _facts() -> None:
             "towns",
             postgresql.ARRAY(sa.Text()),
             nullable=False,
-            comment="None of an address-confidential child.",
+            comment="HMACs; none of an address-confidential child.",
         ),
         sa.Column("facility", sa.LargeBinary(), nullable=True, comment="HMAC of its folded name."),
         sa.Column("identified", sa.Boolean(), nullable=False, comment="By a Decision Map."),
