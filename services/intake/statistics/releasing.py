@@ -88,6 +88,7 @@ class Releasing:
         """Freeze a year's tables under the next number."""
         if wish.now.astimezone(_HERE).year <= wish.year:
             return NotOver()
+        await self._tallying.catch_up(wish.now)
         return await until_known(partial(self._attempt, wish))
 
     async def _attempt(self, wish: Wish) -> Released | KeyTaken:
