@@ -3,8 +3,6 @@
 import secrets
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.audit import store
 from services.audit.leaf import SALT_BYTES, Submission, submissions
 from shared.contracts.base import Event, EventData
@@ -18,6 +16,7 @@ from shared.contracts.disclosures import (
     StatisticsExported,
 )
 from shared.messaging.worker import Handlers
+from shared.runtime.db import Session
 
 
 class Record:
@@ -27,12 +26,12 @@ class Record:
         return submissions(event, data, lambda: secrets.token_bytes(SALT_BYTES))
 
     async def apply(
-        self, session: AsyncSession, event: Event, data: EventData, material: list[Submission]
+        self, session: Session, event: Event, data: EventData, material: list[Submission]
     ) -> None:
         await store.submit(session, material)
 
     async def apply_all(
-        self, session: AsyncSession, batch: Sequence[tuple[Event, EventData, list[Submission]]]
+        self, session: Session, batch: Sequence[tuple[Event, EventData, list[Submission]]]
     ) -> None:
         await store.submit(session, [each for _, _, material in batch for each in material])
 

@@ -19,11 +19,10 @@ from typing import Any
 
 import httpx
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.statistics import count_store
 from shared.runtime import logging
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_event_id
 from tests.support.databases import TestServer, test_server
 from tests.support.intake import Keys, client_of
@@ -68,7 +67,7 @@ async def fill(database: Any, referrals: int, years: int) -> None:
         await _in_pieces(owner, statement, values)
     async with owner.engine.connect() as connection:
         await connection.execute(text("SET work_mem = '256MB'"))
-        await count_store.rebuild(AsyncSession(bind=connection))
+        await count_store.rebuild(Session(bind=connection))
         await connection.commit()
     async with owner.engine.connect() as connection:
         vacuum = await connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -7,12 +7,12 @@ import json
 from collections.abc import Collection, Iterable
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.statistics.counting import MONTH, YEAR, Key, Visit
+from shared.runtime.db import Session
 
 
-async def add(session: AsyncSession, counted: Iterable[tuple[Key, int]]) -> None:
+async def add(session: Session, counted: Iterable[tuple[Key, int]]) -> None:
     """Add differences to the counts, in the transaction that changes the facts."""
     rows = [
         {"span": span, "period": period, "name": name, "code": code, "n": difference}
@@ -24,31 +24,31 @@ async def add(session: AsyncSession, counted: Iterable[tuple[Key, int]]) -> None
 
 
 async def read_persons(
-    session: AsyncSession, persons: Collection[bytes]
+    session: Session, persons: Collection[bytes]
 ) -> list[tuple[bytes, int, int]]:
     """All rows of these persons: person, month, how many."""
     rows = await session.execute(_READ_PERSONS, {"persons": list(persons)})
     return [(bytes(row.person), row.month, int(row.n)) for row in rows]
 
 
-async def read_settings(session: AsyncSession, settings: Collection[bytes]) -> list[Visit]:
+async def read_settings(session: Session, settings: Collection[bytes]) -> list[Visit]:
     """All rows of these congregate settings: which, month, person, how many."""
     rows = await session.execute(_READ_SETTINGS, {"settings": list(settings)})
     return [(bytes(row.facility), row.month, bytes(row.person), int(row.n)) for row in rows]
 
 
-async def count_month(session: AsyncSession, month: int) -> dict[str, dict[str, int]]:
+async def count_month(session: Session, month: int) -> dict[str, dict[str, int]]:
     """The counts of a month by table and row; zero is not there."""
     return await _count(session, month, month + 1, MONTH, month)
 
 
-async def count_year(session: AsyncSession, year: int) -> dict[str, dict[str, int]]:
+async def count_year(session: Session, year: int) -> dict[str, dict[str, int]]:
     """The counts of a calendar year by table and row; zero is not there."""
     return await _count(session, year * 12, year * 12 + 12, YEAR, year)
 
 
 async def _count(
-    session: AsyncSession, first: int, end: int, span: str, period: int
+    session: Session, first: int, end: int, span: str, period: int
 ) -> dict[str, dict[str, int]]:
     values = {"first": first, "end": end, "span": span, "period": period}
     counted: dict[str, dict[str, int]] = {}
@@ -60,14 +60,14 @@ async def _count(
     return counted
 
 
-async def count_by_year(session: AsyncSession) -> dict[int, int]:
+async def count_by_year(session: Session) -> dict[int, int]:
     """Children in referrals by year received."""
     rows = await session.execute(COUNT_YEARS)
     return {row.year: int(row.n) for row in rows}
 
 
 async def count_victims(
-    session: AsyncSession, first: int, end: int
+    session: Session, first: int, end: int
 ) -> list[tuple[str, str, str, int, int]]:
     """Referrals of sex trafficking by age band, race and gender: how many, how many confirmed."""
     rows = await session.execute(COUNT_VICTIMS, {"first": first, "end": end})
@@ -78,7 +78,7 @@ async def count_victims(
     return found
 
 
-async def rebuild(session: AsyncSession) -> None:
+async def rebuild(session: Session) -> None:
     """Make every count again from the facts: slow, exact, and of use after a repair by hand."""
     await session.execute(_CLEAR)
     for statement in _REBUILD:

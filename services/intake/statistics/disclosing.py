@@ -1,14 +1,13 @@
 """Putting an answer with exact figures on record, in the transaction that read them (P2)."""
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake.statistics import release_store
 from services.intake.statistics.records import Disclosure
 from shared.contracts.disclosures import StatisticsExported
 from shared.messaging.outbox import Outbox
+from shared.runtime.db import Session
 
 
-async def disclose(session: AsyncSession, outbox: Outbox, disclosure: Disclosure) -> None:
+async def disclose(session: Session, outbox: Outbox, disclosure: Disclosure) -> None:
     """Insert the record and its event; once, however often the attempt is made."""
     if await release_store.insert_disclosure(session, disclosure):
         await outbox.emit(session, disclosure.exported_at, exported(disclosure))

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.digests import Digests
 from services.intake.retrying import until_known
@@ -23,7 +22,7 @@ from services.intake.statistics.tallying import Tallying
 from services.intake.strict_json import canonical
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id
 
 log = structlog.get_logger()
@@ -147,7 +146,7 @@ class Exporting:
         log.info("statistics_exported", disclosure_id=disclosure_id, export_id=export.export_id)
         return Content(text, export.format)
 
-    async def _content(self, session: AsyncSession, export: Export) -> tuple[Sequence[str], str]:
+    async def _content(self, session: Session, export: Export) -> tuple[Sequence[str], str]:
         first, end = period(export)
         if export.kind is ExportKind.NCANDS_YEARLY:
             found = await count_store.count_victims(session, first, end)
@@ -157,7 +156,7 @@ class Exporting:
 
     async def _record(
         self,
-        session: AsyncSession,
+        session: Session,
         disclosure_id: str,
         export: Export,
         reader: Principal,

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.statistics.records import (
     Disclosure,
@@ -18,30 +17,31 @@ from services.intake.statistics.records import (
     Release,
 )
 from services.intake.statistics.tables import Row, Table
+from shared.runtime.db import Session
 
 
-async def released_years(session: AsyncSession) -> frozenset[int]:
+async def released_years(session: Session) -> frozenset[int]:
     """The years of which there is a release."""
     return frozenset((await session.scalars(_RELEASED_YEARS)).all())
 
 
-async def read_release(session: AsyncSession, number: int) -> Release | None:
+async def read_release(session: Session, number: int) -> Release | None:
     rows = [_release(row) for row in await session.execute(_READ_RELEASE, {"number": number})]
     return rows[0] if rows else None
 
 
-async def read_releases(session: AsyncSession, year: int) -> list[Release]:
+async def read_releases(session: Session, year: int) -> list[Release]:
     """Every release of a year, the first one first."""
     return [_release(row) for row in await session.execute(_READ_RELEASES, {"year": year})]
 
 
-async def latest_published(session: AsyncSession) -> list[Release]:
+async def latest_published(session: Session) -> list[Release]:
     """Of each year its last release that was not held back."""
     return [_release(row) for row in await session.execute(_LATEST)]
 
 
 async def find_key(
-    session: AsyncSession, owner: str, key_digests: Sequence[bytes]
+    session: Session, owner: str, key_digests: Sequence[bytes]
 ) -> tuple[bytes, int] | None:
     """The body digest and the number of the release that a key has made."""
     rows = await session.execute(_FIND_RELEASE, {"owner": owner, "digests": list(key_digests)})
@@ -49,16 +49,16 @@ async def find_key(
     return None if row is None else (bytes(row.body_digest), row.number)
 
 
-async def next_number(session: AsyncSession) -> int:
+async def next_number(session: Session) -> int:
     return int(await session.scalar(_NEXT) or 1)
 
 
-async def last_change(session: AsyncSession) -> int:
+async def last_change(session: Session) -> int:
     return int(await session.scalar(_LAST_CHANGE) or 0)
 
 
 async def insert_release(
-    session: AsyncSession, release: Release, key_digest: bytes, body_digest: bytes
+    session: Session, release: Release, key_digest: bytes, body_digest: bytes
 ) -> None:
     await session.execute(
         _INSERT_RELEASE,
@@ -78,7 +78,7 @@ async def insert_release(
 
 
 async def count_changes(
-    session: AsyncSession, year: int, after: int, through: int
+    session: Session, year: int, after: int, through: int
 ) -> list[tuple[str, tuple[str, ...], int]]:
     """Causes of what changed in a year between two releases, with columns and how many rows."""
     values = {"year": year, "after": after, "through": through}
@@ -87,7 +87,7 @@ async def count_changes(
 
 
 async def find_export_key(
-    session: AsyncSession, owner: str, key_digests: Sequence[bytes]
+    session: Session, owner: str, key_digests: Sequence[bytes]
 ) -> tuple[bytes, str] | None:
     """The body digest and the id of the export that a key has asked for."""
     rows = await session.execute(_FIND_EXPORT, {"owner": owner, "digests": list(key_digests)})
@@ -96,7 +96,7 @@ async def find_export_key(
 
 
 async def insert_export(
-    session: AsyncSession, export: Export, key_digest: bytes, body_digest: bytes
+    session: Session, export: Export, key_digest: bytes, body_digest: bytes
 ) -> None:
     await session.execute(
         _INSERT_EXPORT,
@@ -114,7 +114,7 @@ async def insert_export(
     )
 
 
-async def read_export(session: AsyncSession, export_id: str) -> Export | None:
+async def read_export(session: Session, export_id: str) -> Export | None:
     rows = await session.execute(_READ_EXPORT, {"export_id": export_id})
     row = rows.first()
     if row is None:
@@ -132,12 +132,12 @@ async def read_export(session: AsyncSession, export_id: str) -> Export | None:
     )
 
 
-async def approve(session: AsyncSession, export_id: str, who: str, now: datetime) -> None:
+async def approve(session: Session, export_id: str, who: str, now: datetime) -> None:
     """Insert the approval, unless there is one, or `who` is the person that asked."""
     await session.execute(_APPROVE, {"export_id": export_id, "who": who, "now": now})
 
 
-async def insert_disclosure(session: AsyncSession, disclosure: Disclosure) -> bool:
+async def insert_disclosure(session: Session, disclosure: Disclosure) -> bool:
     """Record an answer with exact figures; False if this very one is recorded already."""
     values = {name: getattr(disclosure, name) for name in Disclosure.__slots__}
     recorded = await session.execute(

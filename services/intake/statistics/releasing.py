@@ -9,7 +9,6 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.digests import Digests
 from services.intake.retrying import until_known
@@ -26,7 +25,7 @@ from services.intake.statistics.suppression import (
 from services.intake.statistics.tables import Counts, Table, build
 from services.intake.statistics.tallying import BATCH, Tallying
 from services.intake.strict_json import canonical
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 
 log = structlog.get_logger()
 
@@ -105,7 +104,7 @@ class Releasing:
         return Released(release)
 
     async def _again(
-        self, session: AsyncSession, found: tuple[bytes, int], bodies: Sequence[bytes]
+        self, session: Session, found: tuple[bytes, int], bodies: Sequence[bytes]
     ) -> Released | KeyTaken:
         digest, number = found
         if not any(hmac.compare_digest(digest, each) for each in bodies):
@@ -114,7 +113,7 @@ class Releasing:
         assert release is not None
         return Released(release)
 
-    async def _make(self, session: AsyncSession, wish: Wish) -> Release:
+    async def _make(self, session: Session, wish: Wish) -> Release:
         while await self._tallying.tally(session, wish.now, BATCH) == BATCH:
             pass
         tables = await self.count_year(session, wish.year)
@@ -130,11 +129,11 @@ class Releasing:
             through_change=await release_store.last_change(session),
         )
 
-    async def count_year(self, session: AsyncSession, year: int) -> tuple[Table, ...]:
+    async def count_year(self, session: Session, year: int) -> tuple[Table, ...]:
         """The exact tables of a calendar year, of what is tallied."""
         return self._build(await count_store.count_year(session, year))
 
-    async def count_month(self, session: AsyncSession, month: int) -> tuple[Table, ...]:
+    async def count_month(self, session: Session, month: int) -> tuple[Table, ...]:
         """The same of one month."""
         return self._build(await count_store.count_month(session, month))
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.statistics.records import Standing
+from shared.runtime.db import Session
 
 ENTERED_IN_ERROR = "entered_in_error"
 EMBARGOED = "embargoed"
@@ -20,37 +20,35 @@ IDENTIFIED = "identified"
 
 
 async def exclude(
-    session: AsyncSession, referral_id: str, why: str, until: datetime | None = None
+    session: Session, referral_id: str, why: str, until: datetime | None = None
 ) -> None:
     """Count a referral in no table: ENTERED_IN_ERROR, or EMBARGOED until a moment."""
     await _mark(session, referral_id, "", why, None, until)
 
 
-async def include(session: AsyncSession, referral_id: str, why: str) -> None:
+async def include(session: Session, referral_id: str, why: str) -> None:
     """Take an exclusion back, such as an embargo that ended early."""
     await session.execute(_UNMARK, {"referral_id": referral_id, "child_id": "", "mark": why})
     await recount(session, referral_id, None)
 
 
-async def same_person(
-    session: AsyncSession, referral_id: str, child_id: str, person_id: str
-) -> None:
+async def same_person(session: Session, referral_id: str, child_id: str, person_id: str) -> None:
     """A person has confirmed who this child is; unique children are counted by it."""
     await _mark(session, referral_id, child_id, SAME_PERSON, person_id, None)
 
 
-async def identified(session: AsyncSession, referral_id: str, child_id: str) -> None:
+async def identified(session: Session, referral_id: str, child_id: str) -> None:
     """A Decision Map has confirmed this child as a victim."""
     await _mark(session, referral_id, child_id, IDENTIFIED, None, None)
 
 
-async def recount(session: AsyncSession, referral_id: str, at: datetime | None) -> None:
+async def recount(session: Session, referral_id: str, at: datetime | None) -> None:
     """Tally a referral again, at once or when the moment has come."""
     await session.execute(_RECOUNT, {"referral_id": referral_id, "due_at": at})
 
 
 async def read_standings(
-    session: AsyncSession, referral_ids: Sequence[str], now: datetime
+    session: Session, referral_ids: Sequence[str], now: datetime
 ) -> dict[str, Standing]:
     """How each of these referrals stands; one that nothing is known of is not in it."""
     rows = await session.execute(_READ, {"ids": list(referral_ids), "now": now})
@@ -73,7 +71,7 @@ def _with(standing: Standing, mark: str, child_id: str, person_id: str | None) -
 
 
 async def _mark(
-    session: AsyncSession,
+    session: Session,
     referral_id: str,
     child_id: str,
     mark: str,

@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.records import StoredChild
 from services.intake.statistics.facts import Facts
 from services.intake.statistics.records import Pending, Tallied
 from services.intake.statistics.restating import Change
+from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 
-async def hold(session: AsyncSession) -> None:
+async def hold(session: Session) -> None:
     """Let nobody else tally or release until this transaction ends."""
     await session.execute(_HOLD)
 
 
-async def take_pending(session: AsyncSession, now: datetime, limit: int) -> list[Pending]:
+async def take_pending(session: Session, now: datetime, limit: int) -> list[Pending]:
     """Referrals to be tallied, at most `limit`, each locked: no amendment passes until the commit.
 
     What is taken is marked as done in this transaction, before anything of it is read, so that a
@@ -39,12 +39,12 @@ async def take_pending(session: AsyncSession, now: datetime, limit: int) -> list
     return [_pending(rows, again[referral_id]) for referral_id, rows in found.items()]
 
 
-async def age(session: AsyncSession) -> float:
+async def age(session: Session) -> float:
     """Seconds that the oldest version has waited to be tallied; 0 when none does."""
     return max(0.0, float(await session.scalar(_AGE) or 0))
 
 
-async def read_facts(session: AsyncSession, children: Sequence[bytes]) -> dict[bytes, Tallied]:
+async def read_facts(session: Session, children: Sequence[bytes]) -> dict[bytes, Tallied]:
     """The rows that there are, by child."""
     rows = await session.execute(_READ_FACTS, {"children": list(children)})
     return {
@@ -55,18 +55,18 @@ async def read_facts(session: AsyncSession, children: Sequence[bytes]) -> dict[b
     }
 
 
-async def write_facts(session: AsyncSession, rows: Sequence[Tallied]) -> None:
+async def write_facts(session: Session, rows: Sequence[Tallied]) -> None:
     """Insert or replace."""
     if rows:
         await session.execute(_WRITE_FACTS, {"rows": json.dumps([_row(each) for each in rows])})
 
 
-async def delete_facts(session: AsyncSession, children: Sequence[bytes]) -> None:
+async def delete_facts(session: Session, children: Sequence[bytes]) -> None:
     if children:
         await session.execute(_DELETE_FACTS, {"children": list(children)})
 
 
-async def add_changes(session: AsyncSession, changes: Iterable[Change], now: datetime) -> None:
+async def add_changes(session: Session, changes: Iterable[Change], now: datetime) -> None:
     rows = [
         {"year": each.year, "cause": each.cause, "columns": list(each.columns)} for each in changes
     ]
@@ -74,7 +74,7 @@ async def add_changes(session: AsyncSession, changes: Iterable[Change], now: dat
         await session.execute(_ADD_CHANGES, {"rows": json.dumps(rows), "now": now})
 
 
-async def forget(session: AsyncSession) -> None:
+async def forget(session: Session) -> None:
     """Drop every row and let every referral wait again: after the statistics key was renewed."""
     await hold(session)
     await session.execute(_FORGET_FACTS)

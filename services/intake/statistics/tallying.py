@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.records import StoredChild
 from services.intake.statistics import count_store, counting, release_store, store
@@ -22,7 +21,7 @@ from services.intake.statistics.records import Pending, Standing, Tallied
 from services.intake.statistics.restating import COUNTED_AGAIN, RECEIVED, Change, changes
 from services.intake.statistics.standing_store import read_standings
 from services.intake.vault import Vault
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.sealing import Unsealable
 
 log = structlog.get_logger()
@@ -55,7 +54,7 @@ class Tallying:
             if done < batch:
                 return total
 
-    async def tally(self, session: AsyncSession, now: datetime, limit: int) -> int:
+    async def tally(self, session: Session, now: datetime, limit: int) -> int:
         """Tally at most `limit` referrals in a transaction that holds the tally."""
         pending = await store.take_pending(session, now, limit)
         if not pending:
@@ -69,7 +68,7 @@ class Tallying:
 
     async def _write(
         self,
-        session: AsyncSession,
+        session: Session,
         pending: list[Pending],
         standings: Mapping[str, Standing],
         coded: Mapping[bytes, Tallied],
@@ -143,7 +142,7 @@ def _cause(pending: Pending, standing: Standing | None) -> str:
 
 
 async def _replace(
-    session: AsyncSession, before: Mapping[bytes, Tallied], after: Mapping[bytes, Tallied]
+    session: Session, before: Mapping[bytes, Tallied], after: Mapping[bytes, Tallied]
 ) -> None:
     """Put the new rows in the place of the old ones, and the difference into the counts."""
     touched = [*before.values(), *after.values()]
