@@ -19,6 +19,7 @@ KEYS = {
         "commitment-1": "hmac",
         "idempotency-1": "hmac",
         "matching-1": "hmac",
+        "statistics-1": "hmac",
     },
     "notify": {"kek-1": "kek", "commitment-1": "hmac", "webhook-1": "ed25519"},
     "audit": {"log-1": "ed25519"},

@@ -15,6 +15,7 @@ from shared.contracts.disclosures import (
     DisclosuresUnknown,
     RecordViewed,
     ReferralViewed,
+    StatisticsExported,
     ToldOrally,
 )
 from shared.messaging.handover import Handlers
@@ -51,6 +52,7 @@ HANDLERS: Handlers = dict.fromkeys(
         CallViewed,
         ToldOrally,
         RecordViewed,
+        StatisticsExported,
     ),
     Record(),
 )

@@ -10,6 +10,7 @@ from shared.contracts.disclosures import (
     RecordViewed,
     ReferralViewed,
     RefusedDisclosure,
+    StatisticsExported,
     ToldOrally,
 )
 
@@ -76,6 +77,19 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "commitment",
         "occurred_at",
         "recorded_at",
+    ),
+    StatisticsExported: (
+        "export_id",
+        "disclosure_id",
+        "kind",
+        "actor",
+        "actor_kind",
+        "approved_by",
+        "authority",
+        "purpose",
+        "fields",
+        "commitment",
+        "exported_at",
     ),
     RecordViewed: (
         "record_id",

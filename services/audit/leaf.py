@@ -24,6 +24,7 @@ from shared.contracts.disclosures import (
     DisclosuresUnknown,
     RecordViewed,
     ReferralViewed,
+    StatisticsExported,
     ToldOrally,
 )
 
@@ -42,6 +43,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     VIEWED = "viewed"
     TOLD = "told"
+    EXPORTED = "exported"
     AUDIT_READ = "audit_read"
 
 
@@ -124,6 +126,8 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.VIEWED, (data,)
         case ToldOrally():
             return Kind.TOLD, (data,)
+        case StatisticsExported():
+            return Kind.EXPORTED, (data,)
         case _:
             raise ValueError(f"{data.type} is not a disclosure")
 

@@ -29,6 +29,7 @@ from services.intake.referrals import Stale
 from services.intake.replies import created, key_reused, reply
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral, ProjectionRequest
+from services.intake.statistics.api import StatisticsDesk
 from services.intake.strict_json import Flaw
 from services.intake.viewing import Question, Viewing
 from shared.runtime.auth import Principal, require
@@ -54,6 +55,7 @@ class Desk:
     towns: Collection[str]
     life: Life
     areas: Areas
+    statistics: StatisticsDesk
 
 
 def routes(desk: Desk) -> APIRouter:

@@ -50,12 +50,24 @@ referrals = Table(
         server_default="0",
         comment="Version of the key under which they are indexed.",
     ),
+    Column(
+        "tallied",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="The version that the statistics have counted.",
+    ),
     UniqueConstraint("number", name="uq_referrals_number"),
 )
 Index(
     "ix_referrals_unindexed",
     referrals.c.referral_id,
     postgresql_where=text("indexed_version < version AND NOT synthetic"),
+)
+Index(
+    "ix_referrals_untallied",
+    referrals.c.referral_id,
+    postgresql_where=text("tallied < version"),
 )
 
 referral_versions = Table(
@@ -151,4 +163,5 @@ import services.intake.decisions.models  # noqa: E402
 import services.intake.hart.models  # noqa: E402
 import services.intake.matching.models  # noqa: E402
 import services.intake.operations.models  # noqa: E402
-import services.intake.placements.models  # noqa: E402, F401
+import services.intake.placements.models  # noqa: E402
+import services.intake.statistics.models  # noqa: E402, F401

@@ -19,7 +19,7 @@ class IntakeSettings(ServiceSettings):
     ops_port: int = Field(9101, validation_alias="HARTLINE_INTAKE_OPS_PORT")
     keys: Path = Field(
         validation_alias="HARTLINE_INTAKE_KEYS",
-        description="Directory with kek-N, commitment-N, idempotency-N and matching-N.key.",
+        description="Directory of the keys of docs/keys.md, each as NAME-N.key.",
     )
     call_patience: int = Field(
         900,

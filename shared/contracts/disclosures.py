@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from shared.contracts.base import EventData, Instant, OpaqueId, Part, ReferralData, Topic
+from shared.contracts.base import EventData, Instant, Name, OpaqueId, Part, ReferralData, Topic
 from shared.contracts.codes import Channel, RefusalReason, Role
 
 Hex256 = str
@@ -177,3 +177,31 @@ class RecordViewed(EventData):
     @property
     def subject(self) -> str:
         return self.record_id
+
+
+class StatisticsExported(EventData):
+    """Exact figures left intake, or were read, recorded before the first byte.
+
+    Its subject is the export; it names no referral and no child.
+    """
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.exported.v1"
+
+    export_id: OpaqueId
+    disclosure_id: OpaqueId
+    kind: Name = Field(description="What was exported: exact_tables, ncands_yearly, hart_monthly.")
+    actor: str = Field(description="Subject of the token of who got it.")
+    actor_kind: Literal["service", "person"]
+    approved_by: str | None = Field(
+        description="Token subject of the second person, if it took one."
+    )
+    authority: str
+    purpose: str
+    fields: tuple[str, ...] = Field(description="Names of the tables, never figures.")
+    commitment: Hex256
+    exported_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.export_id

@@ -11,6 +11,7 @@ from shared.contracts.disclosures import (
     DisclosuresUnknown,
     RecordViewed,
     ReferralViewed,
+    StatisticsExported,
     ToldOrally,
 )
 from shared.contracts.notices import (
@@ -62,6 +63,7 @@ EVENTS: tuple[type[EventData], ...] = (
     CallViewed,
     ToldOrally,
     RecordViewed,
+    StatisticsExported,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

@@ -44,6 +44,9 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_withdrawn": "referral_id",
         "glass_broken": "disclosure_id",
         "cases_found": "count",
+        "document_not_tallied": "referral_id",
+        "statistics_released": "number held",
+        "statistics_exported": "disclosure_id export_id",
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",

@@ -56,6 +56,7 @@ def test_every_age_has_a_rule() -> None:
         "call_abandoned",
         "unindexed",
         "candidate",
+        "tally",
         "audit_unsequenced",
         "audit_unsigned",
     }

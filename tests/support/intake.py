@@ -13,10 +13,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.intake.api import Desk
-from services.intake.digests import Digests
-from services.intake.matching.blind import BlindIndex
+from services.intake.keyed import Keyed
 from services.intake.models import OUTBOX
-from services.intake.vault import Vault
 from services.intake.wiring import all_routes, make_desk
 from shared.contracts.base import Event, Source
 from shared.contracts.registry import parse_data
@@ -25,7 +23,6 @@ from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.db import Database
 from shared.runtime.http import create_app
-from shared.runtime.sealing import Keyring, Sealer
 
 ISSUER = "https://issuer.test"
 SCOPES = (
@@ -54,6 +51,7 @@ class Keys:
         keys.make("hmac", directory / "commitment-1.key")
         keys.make("hmac", directory / "idempotency-1.key")
         keys.make("hmac", directory / "matching-1.key")
+        keys.make("hmac", directory / "statistics-1.key")
         issuer_key, jwks = home / "issuer.jwk", home / "jwks.json"
         keys.make("issuer", issuer_key)
         jwks.write_text(json.dumps(keys.jwks(issuer_key)))
@@ -72,9 +70,7 @@ class Keys:
 
 def desk_on(db: Database, made: Keys) -> Desk:
     """Intake's units of work on a database."""
-    vault = Vault(Sealer(Keyring.load(made.directory)))
-    blind = BlindIndex.load(made.directory)
-    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), vault, Digests.load(made.directory), blind)
+    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), Keyed.load(made.directory))
 
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:

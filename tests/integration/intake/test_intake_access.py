@@ -14,6 +14,7 @@ from tests.support.intake import BASE, SCOPES, Keys, app_on, patch, post, projec
 REF = f"ref_{'0' * 32}"
 CALL = f"cal_{'0' * 32}"
 REC = f"rec_{'0' * 32}"
+EXPORT = f"exp_{'0' * 32}"
 ROUTES = [
     ("POST", "/v1/referrals", "referrals:create"),
     ("PATCH", f"/v1/referrals/{REF}", "referrals:amend"),
@@ -65,6 +66,21 @@ ROUTES = [
     ("POST", f"/v1/placements/{REC}/confirmation", "placements:confirm"),
     ("POST", "/v1/repatriations/determinations", "repatriations:determine"),
     ("POST", "/v1/repatriations", "repatriations:permit"),
+    ("POST", "/v1/statistics/releases", "statistics:release"),
+    ("GET", "/v1/statistics/releases/1", "statistics:read"),
+    ("GET", "/v1/statistics/releases/1/tables.csv", "statistics:read"),
+    ("GET", "/v1/statistics/releases/1/picture.svg", "statistics:read"),
+    ("GET", "/v1/statistics/releases/1/restatement", "statistics:read"),
+    ("POST", "/v1/statistics/releases/1/town-rates", "statistics:read"),
+    ("GET", "/v1/statistics/releases/1/restatement/exact", "statistics:exact"),
+    ("POST", "/v1/statistics/exports", "statistics:export"),
+    ("GET", f"/v1/statistics/exports/{EXPORT}", "statistics:export"),
+    ("POST", f"/v1/statistics/exports/{EXPORT}/approval", "statistics:approve"),
+    ("POST", f"/v1/statistics/exports/{EXPORT}/content", "statistics:export"),
+    ("GET", "/v1/statistics", "statistics:read"),
+    ("GET", "/v1/statistics/exact", "statistics:exact"),
+    ("GET", "/v1/statistics/2017", "statistics:read"),
+    ("GET", "/v1/statistics/2017/exact", "statistics:exact"),
 ]
 
 
