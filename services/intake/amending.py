@@ -12,6 +12,8 @@ from services.intake import referrals, store
 from services.intake.access import NotTheirs
 from services.intake.announcing import announcement
 from services.intake.answers import describe, instant
+from services.intake.decisions.rules import Withdrawn
+from services.intake.decisions.store import withdrawn
 from services.intake.digests import Digests, same_body
 from services.intake.documents import assemble
 from services.intake.receiving import KeyReused
@@ -59,7 +61,7 @@ class Again:
     answer: str
 
 
-Outcome = Current | Again | KeyReused | Stale | NotTheirs
+Outcome = Current | Again | KeyReused | Stale | Withdrawn | NotTheirs
 
 
 class Amending:
@@ -112,6 +114,8 @@ class Amending:
         if claim and (kept := await store.find_claim(session, change.caller, claim.key_digests)):
             body_digest, answer = kept
             return Again(answer) if same_body(body_digest, claim.body_digests) else KeyReused()
+        if await withdrawn(session, change.referral_id):
+            return Withdrawn()
         outcome = await self._change(session, change, version, children)
         if claim and isinstance(outcome, Current):
             answered = replace(claim, answer=describe(outcome.version))

@@ -12,6 +12,7 @@ from services.intake.amending import Again, Amending, Change, Current
 from services.intake.answers import describe, version_of
 from services.intake.areas import Areas
 from services.intake.codes import code_lists
+from services.intake.decisions.rules import Withdrawn
 from services.intake.inputs import (
     amendment_key,
     expected_versions,
@@ -26,7 +27,7 @@ from services.intake.life import Life
 from services.intake.receiving import KeyReused, Receiving
 from services.intake.records import Version
 from services.intake.referrals import Stale
-from services.intake.replies import created, key_reused, reply
+from services.intake.replies import conflict, created, key_reused, reply
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral, ProjectionRequest
 from services.intake.statistics.api import StatisticsDesk
@@ -148,6 +149,8 @@ def _amended(outcome: amending.Outcome) -> Response:
         case Stale():
             detail = "The referral has a newer version: read its status, then amend that."
             raise Problem(412, "Precondition Failed", detail)
+        case Withdrawn():
+            raise conflict("The referral is withdrawn: what is so after all is a new referral.")
         case NotTheirs():
             raise not_found()
         case _:

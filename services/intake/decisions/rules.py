@@ -18,7 +18,7 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The referral is withdrawn: there is nothing left to decide."""
+    """The referral is withdrawn: there is nothing left to decide, or to amend."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ async def read_file(session: Session, referral_id: str) -> File:
     )
 
 
+async def withdrawn(session: Session, referral_id: str) -> bool:
+    return (await session.execute(_WITHDRAWAL, {"referral_id": referral_id})).first() is not None
+
+
 async def insert_decision(session: Session, decision: Decision) -> None:
     values = {name: getattr(decision, name) for name in Decision.__slots__}
     await session.execute(_DECIDE, values | {"reasons": list(decision.reasons)})

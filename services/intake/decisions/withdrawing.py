@@ -12,6 +12,8 @@ from services.intake.decisions.records import Withdrawal
 from services.intake.decisions.schemas import NewWithdrawal
 from services.intake.once import Answer, Asked, Once
 from services.intake.receiving import KeyReused
+from services.intake.statistics import standing_store
+from shared.contracts.codes import WithdrawalCause
 from shared.contracts.referrals import ReferralWithdrawn
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
@@ -59,6 +61,8 @@ class Withdrawing:
             referral_id, wanted.cause.value, version.version, asked.now, asked.owner
         )
         await store.insert_withdrawal(session, withdrawal)
+        if wanted.cause is WithdrawalCause.ENTERED_IN_ERROR:
+            await standing_store.exclude(session, referral_id, standing_store.ENTERED_IN_ERROR)
         explained = sealed.explain(self._sealer, children, "withdrawal", wanted.explanation)
         await store.insert_explanations(session, explained)
         event = ReferralWithdrawn(

@@ -22,6 +22,7 @@ from services.intake.hart.histories import Held, Histories
 from services.intake.hart.scale import Level, Scales
 from services.intake.hart.schemas import Assignment, CaseSystemEntry, Completion
 from services.intake.receiving import KeyReused, StillOpen
+from services.intake.statistics import standing_store
 from shared.contracts.base import EventData
 from shared.contracts.referrals import (
     ConsultCompleted,
@@ -47,6 +48,7 @@ class Wish:
     events: Callable[[Held], list[EventData]] = field(default=lambda held: [])
     note: Mapping[str, Any] | None = None
     person: str | None = None
+    identifies: bool = False
 
 
 class Consulting:
@@ -92,7 +94,8 @@ class Consulting:
                 return [completed]
             return [completed, VictimIdentified(**_named(held, ask), identified_at=at)]
 
-        return await self._take(ask, consult_id, Wish(Step.COMPLETED, at, decide, events, note))
+        wish = Wish(Step.COMPLETED, at, decide, events, note, identifies=level.identifies)
+        return await self._take(ask, consult_id, wish)
 
     async def enter(self, ask: Ask, consult_id: str, wanted: CaseSystemEntry) -> Stepped:
         """Record that the consult stands in the case system: who says so, and since when."""
@@ -130,6 +133,8 @@ class Consulting:
             await self._histories.extend(
                 session, ask, held, wish.step, wish.at, person=wish.person, note=wish.note
             )
+            if wish.identifies:
+                await standing_store.identified(session, held.row.referral_id, held.row.child_id)
             await self._outbox.emit(session, ask.now, *wish.events(held))
             return kept(consult_id=consult_id, step=wish.step.value, occurred_at=instant(wish.at))
 

@@ -14,6 +14,7 @@ from services.intake.matching.people import Contradiction, Pair, regroup
 from services.intake.once import Answer, Asked, Once
 from services.intake.receiving import KeyReused
 from services.intake.retrying import until_known
+from services.intake.statistics import standing_store
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id
 
@@ -72,6 +73,7 @@ async def _settle(
         return settled
     await answer_store.insert_answer(session, wanted.pair, wanted.same, asked.owner, asked.now)
     await answer_store.settle(session, settled)
+    await standing_store.same_persons(session, settled)
     return Answer(_answer(wanted, settled))
 
 

@@ -4,7 +4,7 @@ Whoever decides that a referral counts no more, or that two children are one, sa
 transaction that decides it; the referral is then tallied again. Never commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -35,6 +35,12 @@ async def include(session: Session, referral_id: str, why: str) -> None:
 async def same_person(session: Session, referral_id: str, child_id: str, person_id: str) -> None:
     """A person has confirmed who this child is; unique children are counted by it."""
     await _mark(session, referral_id, child_id, SAME_PERSON, person_id, None)
+
+
+async def same_persons(session: Session, persons: Mapping[str, str]) -> None:
+    """The person of every child that an answer was about, and of those held to be one with it."""
+    values = {"children": list(persons), "persons": list(persons.values())}
+    await session.execute(_SAME, values | {"mark": SAME_PERSON})
 
 
 async def identified(session: Session, referral_id: str, child_id: str) -> None:
@@ -96,6 +102,22 @@ _MARK = text(
     "VALUES (:referral_id, :child_id, :mark, :person_id, :until) "
     "ON CONFLICT (referral_id, child_id, mark) "
     "DO UPDATE SET person_id = excluded.person_id, until = excluded.until"
+)
+_SAME = text(
+    """
+WITH marked AS (
+    INSERT INTO intake.statistics_marks (referral_id, child_id, mark, person_id)
+    SELECT k.referral_id, k.child_id, CAST(:mark AS text), settled.person_id
+    FROM unnest(CAST(:children AS text[]), CAST(:persons AS text[]))
+        AS settled(child_id, person_id)
+    JOIN intake.child_keys AS k ON k.child_id = settled.child_id
+    ON CONFLICT (referral_id, child_id, mark) DO UPDATE SET person_id = excluded.person_id
+    RETURNING referral_id
+)
+INSERT INTO intake.statistics_recounts (referral_id, due_at)
+SELECT DISTINCT referral_id, CAST('-infinity' AS timestamptz) FROM marked
+ON CONFLICT DO NOTHING
+"""
 )
 _UNMARK = text(
     "DELETE FROM intake.statistics_marks "
