@@ -135,7 +135,6 @@ async def test_a_flagged_case_without_a_737_is_found_once_after_the_patience(
     assert await sweep(intake_db, areas, hours=26) == 0
     (event,) = await emitted(intake_db, CaseFlagged)
     assert event.subject == event.flag_id == flagged["flag_id"]
-    assert event.referral_id is None
 
 
 async def test_a_flagged_case_with_its_737_is_not_found(
