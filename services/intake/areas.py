@@ -8,7 +8,6 @@ from functools import partial
 from fastapi import APIRouter
 
 from services.intake.digests import Digests
-from services.intake.doing import Once
 from services.intake.hart import api as hart_api
 from services.intake.hart import triage_store
 from services.intake.hart.api import HartDesk
@@ -23,6 +22,7 @@ from services.intake.hart.recusing import Recusals
 from services.intake.hart.requesting import Requesting
 from services.intake.hart.scale import load_scales
 from services.intake.hart.triaging import Triage
+from services.intake.once import Once
 from services.intake.opening import Opening
 from services.intake.operations import api as operations_api
 from services.intake.operations.noticing import Noticing

@@ -1,67 +1,62 @@
 """The SQL of Idempotency-Keys whose work is not one statement. Never commits."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 from sqlalchemy import text
 
+from services.intake.records import Claim
 from shared.runtime.db import Session
 
 
-class Claimed(Protocol):
-    """Whose key it is, the digests of key and body, and when it came."""
+async def claim(
+    session: Session, owner: str, wanted: Claim, now: datetime, *, patience_ms: int
+) -> bool:
+    """Take the key for this transaction; False if it was taken before.
 
-    @property
-    def owner(self) -> str: ...
-    @property
-    def key_digests(self) -> Sequence[bytes]: ...
-    @property
-    def body_digests(self) -> Sequence[bytes]: ...
-    @property
-    def now(self) -> datetime: ...
-
-
-async def hold(session: Session, key_digest: bytes) -> None:
-    """Let a request with the same key wait until this transaction ends."""
-    number = int.from_bytes(key_digest[:8], signed=True)
-    await session.execute(_HOLD, {"number": number})
-
-
-async def find(
-    session: Session, owner: str, key_digests: Sequence[bytes]
-) -> tuple[bytes, str] | None:
-    """The body digest and the answer under which the key was used."""
-    rows = await session.execute(_FIND, {"owner": owner, "key_digests": list(key_digests)})
-    row = rows.first()
-    return None if row is None else (row.body_digest, row.answer)
-
-
-async def keep(session: Session, asked: Claimed, answer: str) -> None:
-    await session.execute(
-        _KEEP,
+    Waits up to `patience_ms` for a request with the same key, and so does every later statement of
+    the transaction for its locks; then asyncpg.PostgresError with SQLSTATE 55P03.
+    """
+    rows = await session.execute(
+        _CLAIM,
         {
-            "owner": asked.owner,
-            "key_digest": asked.key_digests[0],
-            "body_digest": asked.body_digests[0],
-            "answer": answer,
-            "now": asked.now,
+            "patience": f"{patience_ms}ms",
+            "owner": owner,
+            "key_digest": wanted.key_digests[0],
+            "older": list(wanted.key_digests[1:]),
+            "body_digest": wanted.body_digests[0],
+            "now": now,
         },
     )
+    return rows.first() is not None
 
 
-_HOLD = text("SELECT pg_advisory_xact_lock(CAST(:number AS bigint))")
+async def settle(session: Session, owner: str, wanted: Claim, answer: str) -> None:
+    """What the key's request is answered with, from now on."""
+    values = {"owner": owner, "key_digest": wanted.key_digests[0], "answer": answer}
+    await session.execute(_SETTLE, values)
 
-_FIND = text(
+
+_CLAIM = text(
     """
-SELECT body_digest, answer FROM intake.idempotency_keys
-WHERE owner = :owner AND key_digest = ANY(CAST(:key_digests AS bytea[]))
+WITH patience AS MATERIALIZED (
+    SELECT set_config('lock_timeout', CAST(:patience AS text), true)
+)
+INSERT INTO intake.idempotency_keys (owner, key_digest, body_digest, answer, created_at)
+SELECT CAST(:owner AS text), CAST(:key_digest AS bytea), CAST(:body_digest AS bytea), '',
+    CAST(:now AS timestamptz)
+FROM patience
+WHERE NOT EXISTS (
+    SELECT FROM intake.idempotency_keys
+    WHERE owner = CAST(:owner AS text) AND key_digest = ANY(CAST(:older AS bytea[]))
+)
+ON CONFLICT DO NOTHING
+RETURNING owner
 """
 )
 
-_KEEP = text(
+_SETTLE = text(
     """
-INSERT INTO intake.idempotency_keys (owner, key_digest, body_digest, answer, created_at)
-VALUES (:owner, :key_digest, :body_digest, :answer, :now)
+UPDATE intake.idempotency_keys SET answer = CAST(:answer AS text)
+WHERE owner = CAST(:owner AS text) AND key_digest = CAST(:key_digest AS bytea)
 """
 )

@@ -22,7 +22,6 @@ from services.intake.decisions.withdrawing import Withdrawing
 from services.intake.digests import Digests
 from services.intake.matching import api as matching_api
 from services.intake.matching import store as matching_store
-from services.intake.matching.api import MatchingDesk
 from services.intake.matching.blind import BlindIndex
 from services.intake.matching.indexing import Indexing
 from services.intake.matching.matching import Matching
@@ -53,7 +52,7 @@ class Life:
 
     calls: CallDesk
     decisions: DecisionDesk
-    matching: MatchingDesk
+    matching: Matching
     chores: Mapping[str, Chore]
 
 
@@ -64,7 +63,7 @@ def make_life(parts: Parts, patience: timedelta) -> Life:
     return Life(
         calls=_calls(parts, once),
         decisions=_decisions(parts, once),
-        matching=MatchingDesk(once, Matching(parts.db, once, indexing)),
+        matching=Matching(parts.db, once, indexing),
         chores={"calls": abandoning.once, "index": indexing.once},
     )
 
@@ -84,14 +83,13 @@ async def life_ages(session: Session) -> dict[str, float]:
 
 def _calls(parts: Parts, once: Once) -> CallDesk:
     calls = Calls(parts.db, once, parts.receiving, parts.vault.sealer, parts.towns)
-    return CallDesk(once, calls, ReadingCalls(parts.db, parts.outbox, calls, parts.digests))
+    return CallDesk(calls, ReadingCalls(parts.db, parts.outbox, calls, parts.digests))
 
 
 def _decisions(parts: Parts, once: Once) -> DecisionDesk:
     db, outbox, sealer = parts.db, parts.outbox, parts.vault.sealer
     return DecisionDesk(
         db=db,
-        once=once,
         deciding=Deciding(once, outbox, sealer),
         incidents=Incidents(db, sealer),
         withdrawing=Withdrawing(once, outbox, sealer),

@@ -1,85 +1,112 @@
 """Doing a POST once: its work and its answer are one transaction, found again by its key (P1)."""
 
-import hmac
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from services.intake import key_store
-from services.intake.digests import Digests
-from services.intake.receiving import KeyReused
+from asyncpg import PostgresError
+
+from services.intake import key_store, store
+from services.intake.digests import Digests, same_body
+from services.intake.receiving import KeyReused, StillOpen
+from services.intake.records import Claim
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
 from shared.runtime.db import Database, Session
+from shared.runtime.errors import Retryable
 from shared.runtime.failpoints import failpoint
+
+_PATIENCE_MS = 3000
+_LOCK_NOT_AVAILABLE = "55P03"
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request with an Idempotency-Key, as digests by every key version, the current one first."""
+    """A request to do something once. `action` is compared too: a key serves one route only."""
 
+    action: str
     owner: str
-    key_digests: Sequence[bytes]
-    body_digests: Sequence[bytes]
+    key: str
+    body: object
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The JSON of a 201. `again`: it is the first one's, and nothing was done this time."""
+    """The JSON of a 201: ids, times and codes. `again`: the first one's, and nothing was done."""
 
     text: str
     again: bool = False
 
 
+class _Undo(Exception, Generic[R]):
+    """The work came to nothing: nothing of it is kept, not even the key."""
+
+    def __init__(self, outcome: R) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+def answer(**fields: object) -> Answer:
+    """The answer to what was done."""
+    return Answer(json.dumps(fields, separators=(",", ":")))
+
+
 class Once:
-    """Runs the work of a request at most once per caller and key."""
+    """Does the work of a request with its key, or finds what it came to."""
 
     def __init__(self, db: Database, digests: Digests) -> None:
         self._db = db
         self._digests = digests
 
-    def asked(self, owner: str, key: str, route: str, body: object, now: datetime) -> Asked:
-        """`route` is a part of what is compared: a key serves one route only."""
-        return Asked(
-            owner,
-            self._digests.request(key.encode()),
-            self._digests.request(canonical({"route": route, "body": body})),
-            now,
-        )
-
     async def do(
         self, asked: Asked, work: Callable[[Session], Awaitable[Answer | R]]
-    ) -> Answer | KeyReused | R:
-        """The answer that was given before; otherwise do `work` and keep its Answer with it.
+    ) -> Answer | KeyReused | StillOpen | R:
+        """Run `work` in the key's transaction; what is no Answer is rolled back, and the key free.
 
-        What is no Answer is a refusal: it is handed back and not kept, so that the same key may
-        come again. `work` may run twice when the database is lost, but is committed once.
+        `work` may run more than once, each time in a transaction of its own. StillOpen when the
+        same key, or something else that it must hold, is in other hands for over three seconds.
         """
-        return await until_known(partial(self._attempt, asked, work))
+        try:
+            return await until_known(partial(self._attempt, asked, work))
+        except _Undo as undone:
+            outcome: R = undone.outcome
+            return outcome
+        except PostgresError as error:
+            if error.sqlstate == _LOCK_NOT_AVAILABLE:
+                return StillOpen()
+            raise
 
     async def _attempt(
         self, asked: Asked, work: Callable[[Session], Awaitable[Answer | R]]
     ) -> Answer | KeyReused | R:
+        claim = Claim(
+            self._digests.request(asked.key.encode()),
+            self._digests.request(canonical([asked.action, asked.body])),
+            answer="",
+        )
         async with self._db.transaction() as session:
-            await key_store.hold(session, asked.key_digests[0])
-            found = await key_store.find(session, asked.owner, asked.key_digests)
-            if found is not None:
-                return _given(asked, *found)
+            if not await key_store.claim(
+                session, asked.owner, claim, asked.now, patience_ms=_PATIENCE_MS
+            ):
+                return await _found(session, asked.owner, claim)
             outcome = await work(session)
-            if isinstance(outcome, Answer):
-                await key_store.keep(session, asked, outcome.text)
-                failpoint("intake.once.before_commit")
-        if isinstance(outcome, Answer):
-            failpoint("intake.once.after_commit")
+            if not isinstance(outcome, Answer):
+                raise _Undo(outcome)
+            await key_store.settle(session, asked.owner, claim, outcome.text)
+            failpoint("intake.once.before_commit")
+        failpoint("intake.once.after_commit")
         return outcome
 
 
-def _given(asked: Asked, body_digest: bytes, answer: str) -> Answer | KeyReused:
-    if any(hmac.compare_digest(body_digest, each) for each in asked.body_digests):
-        return Answer(answer, again=True)
-    return KeyReused()
+async def _found(session: Session, owner: str, claim: Claim) -> Answer | KeyReused:
+    found = await store.find_claim(session, owner, claim.key_digests)
+    if found is None:
+        raise Retryable("the key was taken and is free again")
+    body_digest, text = found
+    return Answer(text, again=True) if same_body(body_digest, claim.body_digests) else KeyReused()

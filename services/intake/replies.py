@@ -6,6 +6,7 @@ from typing import assert_never
 from fastapi import Response
 
 from services.intake.answers import location
+from services.intake.once import Answer
 from services.intake.receiving import Accepted, KeyReused, Received, StillOpen
 from shared.runtime.auth import Principal
 from shared.runtime.problem import Problem
@@ -33,10 +34,29 @@ def key_reused() -> Problem:
     return conflict("This Idempotency-Key came before with another body: use a new key.")
 
 
-def only_a_person(caller: Principal) -> None:
-    """Raises Problem 403 for a machine, whatever its scopes."""
+def still_open() -> Problem:
+    detail = "A request with this Idempotency-Key is under way: send it again in a moment."
+    return Problem(409, "Conflict", detail, headers={"Retry-After": "1"})
+
+
+def only_a_person(caller: Principal) -> str:
+    """The person's subject. Raises Problem 403 for a machine, whatever its scopes."""
     if not caller.person:
         raise Problem(403, "Forbidden", "Only a person may do this: sign in as one.")
+    return caller.subject
+
+
+def answered(outcome: Answer | KeyReused | StillOpen) -> Response:
+    """The 201 of what is done once, the first time and every time it is sent again."""
+    match outcome:
+        case Answer():
+            return reply(outcome.text, 201)
+        case KeyReused():
+            raise key_reused()
+        case StillOpen():
+            raise still_open()
+        case _:
+            assert_never(outcome)
 
 
 def created(outcome: Received) -> Response:
@@ -48,7 +68,6 @@ def created(outcome: Received) -> Response:
         case KeyReused():
             raise key_reused()
         case StillOpen():
-            detail = "A request with this Idempotency-Key is under way: send it again in a moment."
-            raise Problem(409, "Conflict", detail, headers={"Retry-After": "1"})
+            raise still_open()
         case _:
             assert_never(outcome)

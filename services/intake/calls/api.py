@@ -7,15 +7,16 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import referrals
 from services.intake.access import NotTheirs
+from services.intake.asking import asked, read_body
 from services.intake.calls import drafts
 from services.intake.calls.drafts import Call
 from services.intake.calls.keeping import Calls, Over, describe
 from services.intake.calls.reading import CallQuestion, ReadingCalls
 from services.intake.calls.schemas import Closing, NewCall, Reading
 from services.intake.inputs import idempotency_key, json_body, opaque_id, refusing
-from services.intake.once import Answer, Once
-from services.intake.receiving import KeyReused, Received
-from services.intake.replies import conflict, created, key_reused, only_a_person, reply
+from services.intake.once import Answer
+from services.intake.receiving import KeyReused, Received, StillOpen
+from services.intake.replies import answered, conflict, created, only_a_person, reply
 from shared.runtime.auth import Principal, require
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.problem import not_found
@@ -30,7 +31,6 @@ Reader = Annotated[Principal, Depends(require("calls:read"))]
 class CallDesk:
     """What these routes stand on."""
 
-    once: Once
     calls: Calls
     reading: ReadingCalls
 
@@ -42,15 +42,11 @@ def routes(desk: CallDesk) -> APIRouter:
     @router.post("/v1/calls", status_code=201)
     async def open_call(request: Request, caller: Writer) -> Response:
         """Open a call. Needs Idempotency-Key; sent again, it gives the first answer again."""
-        key = idempotency_key(request)
-        body = await json_body(request)
-        now = utc_now()
-        with refusing():
-            wanted = referrals.read(NewCall, body)
-            if wanted.received_at is not None:
-                referrals.check_moment(wanted.received_at, now)
-        asked = desk.once.asked(caller.subject, key, "calls", body, now)
-        return _answered(await desk.calls.open(asked, wanted))
+        ask, wanted = await asked(request, caller, NewCall)
+        if wanted.received_at is not None:
+            with refusing():
+                referrals.check_moment(wanted.received_at, ask.now)
+        return answered(await desk.calls.open(ask, wanted))
 
     @router.get("/v1/calls/{call_id}")
     async def status(request: Request, caller: Asker) -> Response:
@@ -79,21 +75,16 @@ def routes(desk: CallDesk) -> APIRouter:
     async def close(request: Request, caller: Closer) -> Response:
         """A person says that a call is no referral, and why."""
         only_a_person(caller)
-        call_id, key = _id(request), idempotency_key(request)
-        body = await json_body(request)
-        with refusing():
-            wanted = referrals.read(Closing, body)
-        asked = desk.once.asked(caller.subject, key, f"calls/{call_id}/closing", body, utc_now())
-        return _answered(await desk.calls.close(asked, call_id, caller, wanted.why))
+        call_id = _id(request)
+        ask, wanted = await asked(request, caller, Closing)
+        return _closed(await desk.calls.close(ask, call_id, caller, wanted.why))
 
     @router.post("/v1/calls/{call_id}/readings")
     async def read(request: Request, caller: Reader) -> Response:
         """What was typed, for a person who sees to it. The read is on record before it."""
         only_a_person(caller)
         call_id = _id(request)
-        body = await json_body(request)
-        with refusing():
-            why = referrals.read(Reading, body)
+        _, why = await read_body(request, Reading)
         question = CallQuestion(
             new_id("dsc"), call_id, caller, why.purpose, why.authority, utc_now()
         )
@@ -129,13 +120,9 @@ def _finished(outcome: Received | NotTheirs | Over) -> Response:
             return created(outcome)
 
 
-def _answered(outcome: Answer | KeyReused | NotTheirs | Over) -> Response:
+def _closed(outcome: Answer | KeyReused | StillOpen | NotTheirs | Over) -> Response:
     match outcome:
-        case Answer():
-            return reply(outcome.text, 201)
-        case KeyReused():
-            raise key_reused()
         case NotTheirs() | Over():
             return _call(outcome)
         case _:
-            assert_never(outcome)
+            return answered(outcome)

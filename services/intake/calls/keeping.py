@@ -16,7 +16,7 @@ from services.intake.calls.drafts import Call, Draft
 from services.intake.calls.schemas import ClosedWhy, NewCall
 from services.intake.calls.store import Kept
 from services.intake.once import Answer, Asked, Once
-from services.intake.receiving import KeyReused, Received, Receiving
+from services.intake.receiving import KeyReused, Received, Receiving, StillOpen
 from services.intake.records import Version
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral
@@ -59,7 +59,7 @@ class Calls:
         self._sealer = sealer
         self._towns = towns
 
-    async def open(self, asked: Asked, wanted: NewCall) -> Answer | KeyReused:
+    async def open(self, asked: Asked, wanted: NewCall) -> Answer | KeyReused | StillOpen:
         """A call of the caller's own, with a key of its own."""
         call = Call(
             call_id=new_id("cal"),
@@ -94,7 +94,7 @@ class Calls:
 
     async def close(
         self, asked: Asked, call_id: str, caller: Principal, why: ClosedWhy
-    ) -> Answer | KeyReused | NotTheirs | Over:
+    ) -> Answer | KeyReused | StillOpen | NotTheirs | Over:
         """A named person says that it is no referral. What was typed stays, sealed."""
 
         async def work(session: Session) -> Answer | NotTheirs | Over:

@@ -6,8 +6,8 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake import referrals
 from services.intake.access import NotTheirs, theirs
+from services.intake.asking import asked, read_body
 from services.intake.decisions import deciding, incidents, linking, store
 from services.intake.decisions.deciding import Deciding
 from services.intake.decisions.incidents import IncidentChange, Incidents
@@ -25,10 +25,10 @@ from services.intake.inputs import (
     referral_id,
     refusing,
 )
-from services.intake.once import Answer, Once
-from services.intake.receiving import KeyReused, Received
+from services.intake.once import Answer
+from services.intake.receiving import KeyReused, Received, StillOpen
 from services.intake.referrals import Stale
-from services.intake.replies import conflict, created, key_reused, only_a_person, reply
+from services.intake.replies import answered, conflict, created, only_a_person, reply
 from services.intake.retrying import until_known
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
@@ -49,7 +49,6 @@ class DecisionDesk:
     """What these routes stand on."""
 
     db: Database
-    once: Once
     deciding: Deciding
     incidents: Incidents
     withdrawing: Withdrawing
@@ -65,12 +64,10 @@ def routes(desk: DecisionDesk) -> APIRouter:
     async def decide(request: Request, caller: Decider) -> Response:
         """A person accepts a referral or does not, or reverses that. Who was told stays told."""
         only_a_person(caller)
-        subject, key = referral_id(request), idempotency_key(request)
-        body = await json_body(request)
-        asked = desk.once.asked(caller.subject, key, f"{subject}/decisions", body, utc_now())
+        subject = referral_id(request)
+        ask, wanted = await asked(request, caller, NewDecision)
         with refusing():
-            wanted = referrals.read(NewDecision, body)
-            return _answered(await desk.deciding.decide(asked, subject, wanted))
+            return _answered(await desk.deciding.decide(ask, subject, wanted))
 
     @router.get("/v1/referrals/{referral_id}/decisions")
     async def history(request: Request, caller: Asker) -> Response:
@@ -86,9 +83,7 @@ def routes(desk: DecisionDesk) -> APIRouter:
         """Reasons in words and form DCF-823, for a person. The read is on record before it."""
         only_a_person(caller)
         subject = referral_id(request)
-        body = await json_body(request)
-        with refusing():
-            why = referrals.read(Reading, body)
+        _, why = await read_body(request, Reading)
         question = FileQuestion(
             new_id("dsc"), subject, caller, why.purpose, why.authority, utc_now()
         )
@@ -113,12 +108,9 @@ def routes(desk: DecisionDesk) -> APIRouter:
     async def withdraw(request: Request, caller: Withdrawer) -> Response:
         """A person withdraws a referral, with the cause. It still reads."""
         only_a_person(caller)
-        subject, key = referral_id(request), idempotency_key(request)
-        body = await json_body(request)
-        with refusing():
-            wanted = referrals.read(NewWithdrawal, body)
-        asked = desk.once.asked(caller.subject, key, f"{subject}/withdrawal", body, utc_now())
-        return _answered(await desk.withdrawing.withdraw(asked, subject, wanted))
+        subject = referral_id(request)
+        ask, wanted = await asked(request, caller, NewWithdrawal)
+        return _answered(await desk.withdrawing.withdraw(ask, subject, wanted))
 
     _link_routes(router, desk)
     return router
@@ -128,12 +120,10 @@ def _link_routes(router: APIRouter, desk: DecisionDesk) -> None:
     @router.post("/v1/referrals/{referral_id}/links", status_code=201)
     async def link(request: Request, caller: Linker) -> Response:
         """Relate a referral to another; both stay what they are."""
-        subject, key = referral_id(request), idempotency_key(request)
-        body = await json_body(request)
-        asked = desk.once.asked(caller.subject, key, f"{subject}/links", body, utc_now())
+        subject = referral_id(request)
+        ask, wanted = await asked(request, caller, NewLink)
         with refusing():
-            wanted = referrals.read(NewLink, body)
-            return _answered(await desk.linking.link(asked, subject, caller, wanted))
+            return _answered(await desk.linking.link(ask, subject, caller, wanted))
 
     @router.get("/v1/referrals/{referral_id}/links")
     async def links(request: Request, caller: Linker) -> Response:
@@ -164,12 +154,10 @@ async def _file(db: Database, subject: str, caller: Principal) -> File | None:
 _Refusal = NotTheirs | Outdated | Withdrawn | WithdrawnAlready | LinkedAlready
 
 
-def _answered(outcome: Answer | KeyReused | _Refusal) -> Response:
+def _answered(outcome: Answer | KeyReused | StillOpen | _Refusal) -> Response:
     match outcome:
-        case Answer():
-            return reply(outcome.text, 201)
-        case KeyReused():
-            raise key_reused()
+        case Answer() | KeyReused() | StillOpen():
+            return answered(outcome)
         case NotTheirs():
             raise not_found()
         case Outdated():

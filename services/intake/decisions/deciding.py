@@ -19,7 +19,7 @@ from services.intake.decisions.records import Decision, File, IncidentVersion, S
 from services.intake.decisions.rules import Create, Outdated, Restate, Withdrawn
 from services.intake.decisions.schemas import Incident, NewDecision
 from services.intake.once import Answer, Asked, Once
-from services.intake.receiving import KeyReused
+from services.intake.receiving import KeyReused, StillOpen
 from services.intake.records import StoredChild, Version
 from shared.contracts.codes import Acceptance
 from shared.contracts.referrals import ReferralDecided
@@ -30,7 +30,7 @@ from shared.runtime.sealing import Sealer
 
 log = structlog.get_logger()
 
-Decided = Answer | KeyReused | NotTheirs | Outdated | Withdrawn
+Decided = Answer | KeyReused | StillOpen | NotTheirs | Outdated | Withdrawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from services.intake.decisions import store
 from services.intake.decisions.records import Link
 from services.intake.decisions.schemas import NewLink
 from services.intake.once import Answer, Asked, Once
-from services.intake.receiving import KeyReused, Received, Receiving
+from services.intake.receiving import KeyReused, Received, Receiving, StillOpen
 from services.intake.records import Version
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral
@@ -56,7 +56,7 @@ class Linking:
 
     async def link(
         self, asked: Asked, referral_id: str, caller: Principal, wanted: NewLink
-    ) -> Answer | KeyReused | NotTheirs | LinkedAlready:
+    ) -> Answer | KeyReused | StillOpen | NotTheirs | LinkedAlready:
         """Raises Rejected for a link to itself, or between a test and what is none."""
 
         async def work(session: Session) -> Answer | NotTheirs | LinkedAlready:

@@ -11,7 +11,7 @@ from services.intake.decisions.deciding import describe
 from services.intake.decisions.records import Withdrawal
 from services.intake.decisions.schemas import NewWithdrawal
 from services.intake.once import Answer, Asked, Once
-from services.intake.receiving import KeyReused
+from services.intake.receiving import KeyReused, StillOpen
 from services.intake.statistics import standing_store
 from shared.contracts.codes import WithdrawalCause
 from shared.contracts.referrals import ReferralWithdrawn
@@ -37,11 +37,11 @@ class Withdrawing:
 
     async def withdraw(
         self, asked: Asked, referral_id: str, wanted: NewWithdrawal
-    ) -> Answer | KeyReused | NotTheirs | WithdrawnAlready:
+    ) -> Answer | KeyReused | StillOpen | NotTheirs | WithdrawnAlready:
         async def work(session: Session) -> Answer | NotTheirs | WithdrawnAlready:
             return await self._withdraw(session, asked, referral_id, wanted)
 
-        outcome: Answer | KeyReused | NotTheirs | WithdrawnAlready
+        outcome: Answer | KeyReused | StillOpen | NotTheirs | WithdrawnAlready
         outcome = await self._once.do(asked, work)
         if isinstance(outcome, Answer) and not outcome.again:
             log.info("referral_withdrawn", referral_id=referral_id)

@@ -5,8 +5,7 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake.asking import a_person, as_json, asked, conflict, created, path_id, read_body
-from services.intake.doing import Kept
+from services.intake.asking import asked, read_body
 from services.intake.hart import consults_api
 from services.intake.hart.consults import Already, NotTheirs, OutOfTime
 from services.intake.hart.consults_api import ConsultDesk
@@ -14,8 +13,10 @@ from services.intake.hart.flagging import Flagging, FlagQuestion
 from services.intake.hart.schemas import FlagLink, NewFlag, NewReview, Reading
 from services.intake.hart.triage import Stale, Unread
 from services.intake.hart.triaging import Triage
-from services.intake.inputs import referral_id, unprocessable, version
+from services.intake.inputs import opaque_id, referral_id, unprocessable, version
+from services.intake.once import Answer
 from services.intake.receiving import KeyReused, StillOpen
+from services.intake.replies import answered, conflict, only_a_person, reply
 from services.intake.strict_json import Flaw
 from shared.runtime.auth import Principal, require
 from shared.runtime.ids import new_id, utc_now
@@ -29,7 +30,7 @@ Linker = Annotated[Principal, Depends(require("case_flags:link"))]
 FlagLister = Annotated[Principal, Depends(require("case_flags:list"))]
 FlagReader = Annotated[Principal, Depends(require("case_flags:read"))]
 
-Outcome = Kept | Stale | Unread | OutOfTime | Already | NotTheirs | KeyReused | StillOpen
+Outcome = Answer | Stale | Unread | OutOfTime | Already | NotTheirs | KeyReused | StillOpen
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def _add_triage(router: APIRouter, triage: Triage) -> None:
     @router.get("/v1/triage")
     async def waiting(caller: Lister) -> Response:
         """The DCF-737s that wait for the HART Director, oldest first, 200 at most: no content."""
-        return as_json(await triage.waiting(caller.subject))
+        return reply(await triage.waiting(caller.subject))
 
     @router.get("/v1/triage/{referral_id}")
     async def reviews(request: Request, caller: Lister) -> Response:
@@ -63,7 +64,7 @@ def _add_triage(router: APIRouter, triage: Triage) -> None:
     @router.post("/v1/triage/{referral_id}/versions/{version}/content")
     async def read(request: Request, caller: TriageReader) -> Response:
         """One version as HART may see it. The read is on record before it is answered."""
-        a_person(caller)
+        only_a_person(caller)
         subject, number = referral_id(request), version(request)
         _, reading = await read_body(request, Reading)
         purpose = reading.purpose.value
@@ -72,7 +73,7 @@ def _add_triage(router: APIRouter, triage: Triage) -> None:
     @router.post("/v1/triage/{referral_id}/reviews", status_code=201)
     async def review(request: Request, caller: Reviewer) -> Response:
         """Say where a version that the caller has read was sent. Needs Idempotency-Key."""
-        a_person(caller)
+        only_a_person(caller)
         subject = referral_id(request)
         ask, wanted = await asked(request, caller, NewReview)
         return _created(await triage.review(ask, subject, wanted))
@@ -88,19 +89,19 @@ def _add_flags(router: APIRouter, flagging: Flagging) -> None:
     @router.get("/v1/case-flags")
     async def unlinked(caller: FlagLister) -> Response:
         """Flags without a DCF-737, oldest first, 500 at most: ids and times, never the case."""
-        return as_json(await flagging.waiting())
+        return reply(await flagging.waiting())
 
     @router.post("/v1/case-flags/{flag_id}/referral", status_code=201)
     async def link(request: Request, caller: Linker) -> Response:
         """Say which DCF-737 a flagged case has. Needs Idempotency-Key."""
-        flag_id = path_id(request, "flag_id")
+        flag_id = opaque_id(request, "flag_id", "rec")
         ask, wanted = await asked(request, caller, FlagLink)
         return _created(await flagging.link(ask, flag_id, wanted))
 
     @router.post("/v1/case-flags/{flag_id}/content")
     async def read(request: Request, caller: FlagReader) -> Response:
         """Which case was flagged and why. The read is on record before it is answered."""
-        flag_id, person = path_id(request, "flag_id"), a_person(caller)
+        flag_id, person = opaque_id(request, "flag_id", "rec"), only_a_person(caller)
         _, reading = await read_body(request, Reading)
         purpose = reading.purpose.value
         question = FlagQuestion(new_id("dsc"), flag_id, person, purpose, utc_now())
@@ -119,8 +120,8 @@ def _created(outcome: Outcome) -> Response:
             raise conflict("The flagged case has its DCF-737 already.")
         case OutOfTime():
             raise unprocessable(Flaw(("flagged_at",), "must not be in the future"))
-        case Kept() | KeyReused() | StillOpen():
-            return created(outcome)
+        case Answer() | KeyReused() | StillOpen():
+            return answered(outcome)
         case _:
             assert_never(outcome)
 
@@ -128,4 +129,4 @@ def _created(outcome: Outcome) -> Response:
 def _shown(content: str | None) -> Response:
     if content is None:
         raise not_found()
-    return as_json(content)
+    return reply(content)

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from services.intake.answers import instant
-from services.intake.doing import Ask, Kept, Once, kept
 from services.intake.hart import consults
 from services.intake.hart.consults import (
     Already,
@@ -21,6 +20,7 @@ from services.intake.hart.consults import (
 from services.intake.hart.histories import Held, Histories
 from services.intake.hart.scale import Level, Scales
 from services.intake.hart.schemas import Assignment, CaseSystemEntry, Completion
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.statistics import standing_store
 from shared.contracts.base import EventData
@@ -35,7 +35,7 @@ from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 Declined = Already | Conflicted | NotYet | OutOfTime | NotTheirs
-Stepped = Kept | Declined | KeyReused | StillOpen
+Stepped = Answer | Declined | KeyReused | StillOpen
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Consulting:
         self._histories = histories
         self._scales = scales
 
-    async def assign(self, ask: Ask, consult_id: str, wanted: Assignment) -> Stepped:
+    async def assign(self, ask: Asked, consult_id: str, wanted: Assignment) -> Stepped:
         """Give a consult to a liaison who has no conflict."""
 
         def decide(held: Held) -> Takes | Declined:
@@ -75,7 +75,7 @@ class Consulting:
         return await self._take(ask, consult_id, wish)
 
     async def complete(
-        self, ask: Ask, consult_id: str, wanted: Completion, level: Level
+        self, ask: Asked, consult_id: str, wanted: Completion, level: Level
     ) -> Stepped:
         """Give the level. One that confirms a victim says so in an event of its own."""
         at = wanted.completed_at or ask.now
@@ -97,7 +97,7 @@ class Consulting:
         wish = Wish(Step.COMPLETED, at, decide, events, note, identifies=level.identifies)
         return await self._take(ask, consult_id, wish)
 
-    async def enter(self, ask: Ask, consult_id: str, wanted: CaseSystemEntry) -> Stepped:
+    async def enter(self, ask: Asked, consult_id: str, wanted: CaseSystemEntry) -> Stepped:
         """Record that the consult stands in the case system: who says so, and since when."""
         at = wanted.entered_at or ask.now
 
@@ -109,7 +109,7 @@ class Consulting:
 
         return await self._take(ask, consult_id, Wish(Step.ENTERED, at, decide, events))
 
-    async def share(self, ask: Ask, consult_id: str) -> Stepped:
+    async def share(self, ask: Asked, consult_id: str) -> Stepped:
         """Ask that the outcome be shared with the MDT (policy 21-14): notify's to act on."""
 
         def decide(held: Held) -> Takes | Declined:
@@ -122,8 +122,8 @@ class Consulting:
         wish = Wish(Step.SHARE_REQUESTED, ask.now, decide, events)
         return await self._take(ask, consult_id, wish)
 
-    async def _take(self, ask: Ask, consult_id: str, wish: Wish) -> Stepped:
-        async def work(session: Session) -> Kept | Declined:
+    async def _take(self, ask: Asked, consult_id: str, wish: Wish) -> Stepped:
+        async def work(session: Session) -> Answer | Declined:
             held = await self._histories.hold(session, consult_id, ask.owner, wish.person)
             if held is None:
                 return NotTheirs()
@@ -136,12 +136,12 @@ class Consulting:
             if wish.identifies:
                 await standing_store.identified(session, held.row.referral_id, held.row.child_id)
             await self._outbox.emit(session, ask.now, *wish.events(held))
-            return kept(consult_id=consult_id, step=wish.step.value, occurred_at=instant(wish.at))
+            return answer(consult_id=consult_id, step=wish.step.value, occurred_at=instant(wish.at))
 
         return await self._once.do(ask, work)
 
 
-def _named(held: Held, ask: Ask) -> dict[str, Any]:
+def _named(held: Held, ask: Asked) -> dict[str, Any]:
     """What the events of a step have in common."""
     return {
         "referral_id": held.row.referral_id,

@@ -5,8 +5,7 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake.asking import a_person, as_json, asked, conflict, created, path_id, read_body
-from services.intake.doing import Kept
+from services.intake.asking import asked, read_body
 from services.intake.hart.consulting import Consulting
 from services.intake.hart.consults import Already, Conflicted, NotTheirs, NotYet, OutOfTime, Step
 from services.intake.hart.reading import ConsultReading, Wanted
@@ -23,8 +22,10 @@ from services.intake.hart.schemas import (
     Nothing,
     Reading,
 )
-from services.intake.inputs import unprocessable
+from services.intake.inputs import opaque_id, unprocessable
+from services.intake.once import Answer
 from services.intake.receiving import KeyReused, StillOpen
+from services.intake.replies import answered, conflict, only_a_person, reply
 from services.intake.strict_json import Flaw, canonical
 from shared.runtime.auth import Principal, require
 from shared.runtime.ids import new_id, utc_now
@@ -40,7 +41,7 @@ Reader = Annotated[Principal, Depends(require("consults:read"))]
 Breaker = Annotated[Principal, Depends(require("consults:break_glass"))]
 Barrer = Annotated[Principal, Depends(require("recusals:assert"))]
 
-Outcome = Kept | Already | Conflicted | NotYet | OutOfTime | NotTheirs | KeyReused | StillOpen
+Outcome = Answer | Already | Conflicted | NotYet | OutOfTime | NotTheirs | KeyReused | StillOpen
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +67,23 @@ def _add_steps(router: APIRouter, desk: ConsultDesk) -> None:
     @router.post("/v1/consults", status_code=201)
     async def request_consult(request: Request, caller: Requester) -> Response:
         """Ask for a consult on a child: opens one, or joins the one there is."""
-        a_person(caller)
+        only_a_person(caller)
         ask, wanted = await asked(request, caller, NewRequest)
         return _created(await desk.requesting.request(ask, wanted), "requested_at")
 
     @router.post("/v1/consults/{consult_id}/liaisons", status_code=201)
     async def assign(request: Request, caller: Assigner) -> Response:
         """Give a consult to a HART Liaison."""
-        a_person(caller)
-        consult_id = path_id(request, "consult_id")
+        only_a_person(caller)
+        consult_id = _id(request)
         ask, wanted = await asked(request, caller, Assignment)
         return _created(await desk.consulting.assign(ask, consult_id, wanted))
 
     @router.post("/v1/consults/{consult_id}/completion", status_code=201)
     async def complete(request: Request, caller: Completer) -> Response:
         """Give the Decision Map level and the narrative. By a liaison who has it."""
-        a_person(caller)
-        consult_id = path_id(request, "consult_id")
+        only_a_person(caller)
+        consult_id = _id(request)
         ask, wanted = await asked(request, caller, Completion)
         level = desk.scales.level(wanted.level)
         if level is None:
@@ -94,23 +95,23 @@ def _add_steps(router: APIRouter, desk: ConsultDesk) -> None:
     @router.post("/v1/consults/{consult_id}/entry", status_code=201)
     async def enter(request: Request, caller: Enterer) -> Response:
         """Say that the consult stands in the case system."""
-        a_person(caller)
-        consult_id = path_id(request, "consult_id")
+        only_a_person(caller)
+        consult_id = _id(request)
         ask, wanted = await asked(request, caller, CaseSystemEntry)
         return _created(await desk.consulting.enter(ask, consult_id, wanted), "entered_at")
 
     @router.post("/v1/consults/{consult_id}/shares", status_code=201)
     async def share(request: Request, caller: Sharer) -> Response:
         """Ask that the outcome be shared with the MDT."""
-        a_person(caller)
-        consult_id = path_id(request, "consult_id")
+        only_a_person(caller)
+        consult_id = _id(request)
         ask, _ = await asked(request, caller, Nothing)
         return _created(await desk.consulting.share(ask, consult_id))
 
     @router.post("/v1/recusals", status_code=201)
     async def bar(request: Request, caller: Barrer) -> Response:
         """Say that somebody has a conflict in a referral; it holds at once."""
-        a_person(caller)
+        only_a_person(caller)
         ask, wanted = await asked(request, caller, NewRecusal)
         return _created(await desk.recusals.bar(ask, wanted))
 
@@ -119,17 +120,17 @@ def _add_reads(router: APIRouter, desk: ConsultDesk) -> None:
     @router.get("/v1/decision-map")
     async def scale(caller: Asker) -> Response:
         """The levels that a consult can come to, and whose scale it is."""
-        return as_json(canonical(desk.scales.describe()).decode())
+        return reply(canonical(desk.scales.describe()).decode())
 
     @router.get("/v1/consults/{consult_id}")
     async def status(request: Request, caller: Asker) -> Response:
         """How far a consult is, for its requesters and liaisons: ids and times, never content."""
-        return _shown(await desk.reading.status(path_id(request, "consult_id"), a_person(caller)))
+        return _shown(await desk.reading.status(_id(request), only_a_person(caller)))
 
     @router.post("/v1/consults/{consult_id}/content")
     async def read(request: Request, caller: Reader) -> Response:
         """A consult with its narratives, for its requesters and liaisons. On record first."""
-        consult_id, person = path_id(request, "consult_id"), a_person(caller)
+        consult_id, person = _id(request), only_a_person(caller)
         _, reading = await read_body(request, Reading)
         purpose = reading.purpose.value
         wanted = Wanted(new_id("dsc"), consult_id, person, purpose, utc_now())
@@ -138,10 +139,14 @@ def _add_reads(router: APIRouter, desk: ConsultDesk) -> None:
     @router.post("/v1/consults/{consult_id}/break-glass")
     async def break_glass(request: Request, caller: Breaker) -> Response:
         """A consult for somebody whom it does not concern, with a reason; never for the recused."""
-        consult_id, person = path_id(request, "consult_id"), a_person(caller)
+        consult_id, person = _id(request), only_a_person(caller)
         _, broken = await read_body(request, GlassBreak)
         wanted = Wanted(new_id("dsc"), consult_id, person, "break_glass", utc_now(), broken.reason)
         return _shown(await desk.reading.read(wanted))
+
+
+def _id(request: Request) -> str:
+    return opaque_id(request, "consult_id", "con")
 
 
 def _created(outcome: Outcome, moment: str = "") -> Response:
@@ -157,8 +162,8 @@ def _created(outcome: Outcome, moment: str = "") -> Response:
         case OutOfTime():
             detail = "must not be in the future, and not before the step that it follows"
             raise unprocessable(Flaw((moment,), detail))
-        case Kept() | KeyReused() | StillOpen():
-            return created(outcome)
+        case Answer() | KeyReused() | StillOpen():
+            return answered(outcome)
         case _:
             assert_never(outcome)
 
@@ -169,4 +174,4 @@ _MISSING = {Step.COMPLETED: "The consult is not completed yet."}
 def _shown(content: str | None) -> Response:
     if content is None:
         raise not_found()
-    return as_json(content)
+    return reply(content)

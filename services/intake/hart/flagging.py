@@ -8,13 +8,13 @@ from functools import partial
 import structlog
 
 from services.intake.answers import instant
-from services.intake.doing import Ask, Kept, Once, kept
 from services.intake.hart import case_store, cases
 from services.intake.hart.blind import Blind
 from services.intake.hart.case_store import FlagRow
 from services.intake.hart.cases import Joins
 from services.intake.hart.consults import GRACE, Already, NotTheirs, OutOfTime
 from services.intake.hart.schemas import FlagLink, NewFlag
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.opening import Opened, Opening
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.retrying import until_known
@@ -55,12 +55,12 @@ class Flagging:
         self._opening = opening
 
     async def flag(
-        self, ask: Ask, wanted: NewFlag
-    ) -> Kept | OutOfTime | NotTheirs | KeyReused | StillOpen:
+        self, ask: Asked, wanted: NewFlag
+    ) -> Answer | OutOfTime | NotTheirs | KeyReused | StillOpen:
         """Flag a case, or join the flag that waits; with its DCF-737, if there is one."""
         at = wanted.flagged_at or ask.now
 
-        async def work(session: Session) -> Kept | OutOfTime | NotTheirs:
+        async def work(session: Session) -> Answer | OutOfTime | NotTheirs:
             if at > ask.now + GRACE:
                 return OutOfTime()
             if wanted.referral_id and not await case_store.referral_exists(
@@ -71,23 +71,23 @@ class Flagging:
             flag = await case_store.hold_flag(session, flag_id)
             if wanted.referral_id and flag is not None and not flag.linked:
                 await case_store.link(session, flag_id, wanted.referral_id, ask.owner, ask.now)
-            return kept(flag_id=flag_id, joined=joined)
+            return answer(flag_id=flag_id, joined=joined)
 
         return await self._once.do(ask, work)
 
     async def link(
-        self, ask: Ask, flag_id: str, wanted: FlagLink
-    ) -> Kept | Already | NotTheirs | KeyReused | StillOpen:
+        self, ask: Asked, flag_id: str, wanted: FlagLink
+    ) -> Answer | Already | NotTheirs | KeyReused | StillOpen:
         """Say which DCF-737 a flagged case has."""
 
-        async def work(session: Session) -> Kept | Already | NotTheirs:
+        async def work(session: Session) -> Answer | Already | NotTheirs:
             flag = await case_store.hold_flag(session, flag_id)
             if flag is None or not await case_store.referral_exists(session, wanted.referral_id):
                 return NotTheirs()
             if flag.linked:
                 return Already()
             await case_store.link(session, flag_id, wanted.referral_id, ask.owner, ask.now)
-            return kept(flag_id=flag_id, referral_id=wanted.referral_id)
+            return answer(flag_id=flag_id, referral_id=wanted.referral_id)
 
         return await self._once.do(ask, work)
 
@@ -127,7 +127,7 @@ class Flagging:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
     async def _raise(
-        self, session: Session, ask: Ask, wanted: NewFlag, at: datetime
+        self, session: Session, ask: Asked, wanted: NewFlag, at: datetime
     ) -> tuple[str, bool]:
         indexes = self._blind.case(wanted.case_number)
         latest = await case_store.hold_case(session, indexes)

@@ -7,11 +7,11 @@ from typing import Any
 
 from services.intake import child_store
 from services.intake.child_store import ChildRow
-from services.intake.doing import Ask
 from services.intake.hart import store
 from services.intake.hart.consults import Consult, Entry, Step, fold
 from services.intake.hart.recusing import Recusals
 from services.intake.hart.store import ConsultRow, EntryRow
+from services.intake.once import Asked
 from services.intake.sealed_notes import Notes
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
@@ -72,7 +72,7 @@ class Histories:
     async def extend(
         self,
         session: Session,
-        ask: Ask,
+        ask: Asked,
         at: Held | tuple[ConsultRow, ChildRow],
         step: Step,
         occurred_at: datetime,

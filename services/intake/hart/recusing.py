@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from services.intake import child_store
 from services.intake.child_store import ChildRow
-from services.intake.doing import Ask, Kept, Once, kept
 from services.intake.hart import store
 from services.intake.hart.blind import Blind
 from services.intake.hart.consults import NotTheirs
 from services.intake.hart.schemas import Ground, NewRecusal
 from services.intake.hart.store import RecusalRow
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.sealed_notes import Notes
 from shared.runtime.db import Session
@@ -24,21 +24,23 @@ class Recusals:
         self._notes = notes
         self._blind = blind
 
-    async def bar(self, ask: Ask, wanted: NewRecusal) -> Kept | NotTheirs | KeyReused | StillOpen:
+    async def bar(
+        self, ask: Asked, wanted: NewRecusal
+    ) -> Answer | NotTheirs | KeyReused | StillOpen:
         """Assert somebody's conflict. It does not say whether they were kept out before."""
 
-        async def work(session: Session) -> Kept | NotTheirs:
+        async def work(session: Session) -> Answer | NotTheirs:
             first = await child_store.first_child(session, wanted.referral_id)
             child = first and await child_store.hold(session, wanted.referral_id, first)
             if not child:
                 return NotTheirs()
             recusal_id = await self.keep(session, ask, child, wanted.person, wanted.ground)
-            return kept(recusal_id=recusal_id)
+            return answer(recusal_id=recusal_id)
 
         return await self._once.do(ask, work)
 
     async def keep(
-        self, session: Session, ask: Ask, child: ChildRow, person: str, ground: Ground
+        self, session: Session, ask: Asked, child: ChildRow, person: str, ground: Ground
     ) -> str:
         """Write one down in the caller's transaction; its id."""
         recusal_id = new_id("rcs")

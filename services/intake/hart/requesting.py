@@ -5,19 +5,19 @@ from datetime import datetime
 from services.intake import child_store
 from services.intake.answers import instant
 from services.intake.child_store import ChildRow
-from services.intake.doing import Ask, Kept, Once, kept
 from services.intake.hart import consults
 from services.intake.hart.consults import Joins, NotTheirs, OutOfTime, Step
 from services.intake.hart.histories import Held, Histories
 from services.intake.hart.recusing import Recusals
 from services.intake.hart.schemas import Ground, NewRequest
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.receiving import KeyReused, StillOpen
 from shared.contracts.referrals import ConsultRequested
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
-Requested = Kept | OutOfTime | NotTheirs | KeyReused | StillOpen
+Requested = Answer | OutOfTime | NotTheirs | KeyReused | StillOpen
 
 
 class Requesting:
@@ -31,10 +31,10 @@ class Requesting:
         self._histories = histories
         self._recusals = recusals
 
-    async def request(self, ask: Ask, wanted: NewRequest) -> Requested:
+    async def request(self, ask: Asked, wanted: NewRequest) -> Requested:
         """Open a consult on a child, or join the one there is; recuse who is implicated (C18)."""
 
-        async def work(session: Session) -> Kept | OutOfTime | NotTheirs:
+        async def work(session: Session) -> Answer | OutOfTime | NotTheirs:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None or await self._histories.barred(session, child, ask.owner):
                 return NotTheirs()
@@ -45,8 +45,8 @@ class Requesting:
         return await self._once.do(ask, work)
 
     async def _join(
-        self, session: Session, ask: Ask, wanted: NewRequest, child: ChildRow
-    ) -> Kept | OutOfTime:
+        self, session: Session, ask: Asked, wanted: NewRequest, child: ChildRow
+    ) -> Answer | OutOfTime:
         at = wanted.requested_at or ask.now
         latest = await self._histories.latest(session, child, ask.owner)
         known = None if latest is None else latest.consult
@@ -69,12 +69,12 @@ class Requesting:
     async def _tell(
         self,
         session: Session,
-        ask: Ask,
+        ask: Asked,
         child: ChildRow,
         consult_id: str,
         at: datetime,
         started_at: datetime,
-    ) -> Kept:
+    ) -> Answer:
         event = ConsultRequested(
             referral_id=child.referral_id,
             consult_id=consult_id,
@@ -85,6 +85,6 @@ class Requesting:
             recorded_at=ask.now,
         )
         await self._outbox.emit(session, ask.now, event)
-        return kept(
+        return answer(
             consult_id=consult_id, request_id=event.request_id, started_at=instant(started_at)
         )

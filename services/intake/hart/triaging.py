@@ -4,13 +4,13 @@ import json
 from datetime import datetime
 
 from services.intake.answers import instant
-from services.intake.doing import Ask, Kept, Once, kept
 from services.intake.hart import triage, triage_store
 from services.intake.hart.consults import NotTheirs
 from services.intake.hart.recusing import Recusals
 from services.intake.hart.schemas import NewReview
 from services.intake.hart.triage import Item, Reviews, Stale, Unread
 from services.intake.hart.triage_store import ReviewRow
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.viewing import Question, Viewing
 from shared.runtime.auth import Principal
@@ -20,7 +20,7 @@ from shared.runtime.ids import new_id
 AUTHORITY = "DCF policy 21-14"
 PROFILE = "hart"
 
-Reviewed = Kept | Stale | Unread | NotTheirs | KeyReused | StillOpen
+Reviewed = Answer | Stale | Unread | NotTheirs | KeyReused | StillOpen
 
 
 class Triage:
@@ -84,10 +84,10 @@ class Triage:
             )
         )
 
-    async def review(self, ask: Ask, referral_id: str, wanted: NewReview) -> Reviewed:
+    async def review(self, ask: Asked, referral_id: str, wanted: NewReview) -> Reviewed:
         """Record where a version was sent, by somebody who has read that version."""
 
-        async def work(session: Session) -> Kept | Stale | Unread | NotTheirs:
+        async def work(session: Session) -> Answer | Stale | Unread | NotTheirs:
             found = await triage_store.state(session, referral_id, ask.owner)
             if found is None or await self._hidden(session, referral_id, ask.owner):
                 return NotTheirs()
@@ -101,7 +101,7 @@ class Triage:
                 new_id("rvw"), referral_id, wanted.version, ask.owner, destinations, ask.now
             )
             await triage_store.insert_review(session, row)
-            return kept(review_id=row.review_id, reviewed_at=instant(ask.now))
+            return answer(review_id=row.review_id, reviewed_at=instant(ask.now))
 
         return await self._once.do(ask, work)
 

@@ -12,7 +12,7 @@ from services.intake.matching.answer_store import Candidate, Side
 from services.intake.matching.indexing import Indexing
 from services.intake.matching.people import Contradiction, Pair, regroup
 from services.intake.once import Answer, Asked, Once
-from services.intake.receiving import KeyReused
+from services.intake.receiving import KeyReused, StillOpen
 from services.intake.retrying import until_known
 from services.intake.statistics import standing_store
 from shared.runtime.db import Database, Session
@@ -29,7 +29,7 @@ class Wanted:
     same: bool
 
 
-Answered = Answer | KeyReused | NotTheirs | Contradiction
+Answered = Answer | KeyReused | StillOpen | NotTheirs | Contradiction
 
 
 class Matching:

@@ -4,13 +4,14 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake.asking import a_person, as_json, asked, created, path_id
-from services.intake.doing import Kept
-from services.intake.inputs import unprocessable
+from services.intake.asking import asked
+from services.intake.inputs import opaque_id, unprocessable
+from services.intake.once import Answer
 from services.intake.operations.embargo import LONGEST, Hidden, OutOfTime
 from services.intake.operations.noticing import Noticing, OperationQuestion
 from services.intake.operations.schemas import NewEnd, NewOperation
 from services.intake.receiving import KeyReused, StillOpen
+from services.intake.replies import answered, only_a_person, reply
 from services.intake.strict_json import Flaw
 from shared.runtime.auth import Principal, require
 from shared.runtime.ids import new_id, utc_now
@@ -34,37 +35,37 @@ def routes(noticing: Noticing) -> APIRouter:
     @router.get("/v1/operations")
     async def mine(request: Request, caller: Reader) -> Response:
         """The operations under way that name the caller: ids and ends."""
-        a_person(caller)
-        return as_json(await noticing.mine(caller, utc_now()))
+        only_a_person(caller)
+        return reply(await noticing.mine(caller, utc_now()))
 
     @router.post("/v1/operations/{operation_id}/content")
     async def read(request: Request, caller: Reader) -> Response:
         """The notice, for a person it names, while it is under way. The read is on record."""
-        operation_id = path_id(request, "operation_id")
+        operation_id = opaque_id(request, "operation_id", "rec")
         question = OperationQuestion(new_id("dsc"), operation_id, caller, utc_now())
         content = await noticing.read(question)
         if content is None:
             raise not_found()
-        return as_json(content)
+        return reply(content)
 
     @router.post("/v1/operations/{operation_id}/ends", status_code=201)
     async def end(request: Request, caller: Ender) -> Response:
         """Move the end, or end it now. By a named person; needs Idempotency-Key."""
-        operation_id = path_id(request, "operation_id")
+        operation_id = opaque_id(request, "operation_id", "rec")
         ask, wanted = await asked(request, caller, NewEnd)
         return _created(await noticing.end(ask, caller, operation_id, wanted))
 
     return router
 
 
-def _created(outcome: Kept | Hidden | OutOfTime | KeyReused | StillOpen) -> Response:
+def _created(outcome: Answer | Hidden | OutOfTime | KeyReused | StillOpen) -> Response:
     match outcome:
         case Hidden():
             raise not_found()
         case OutOfTime():
             raise _out_of_time()
-        case Kept() | KeyReused() | StillOpen():
-            return created(outcome)
+        case Answer() | KeyReused() | StillOpen():
+            return answered(outcome)
         case _:
             assert_never(outcome)
 

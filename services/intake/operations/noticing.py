@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from services.intake.answers import instant
-from services.intake.doing import Ask, Kept, Once, kept
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.opening import Opened, Opening
 from services.intake.operations import embargo, store
 from services.intake.operations.embargo import Hidden, OutOfTime
@@ -48,11 +48,11 @@ class Noticing:
         self._opening = opening
 
     async def keep(
-        self, ask: Ask, wanted: NewOperation
-    ) -> Kept | OutOfTime | KeyReused | StillOpen:
+        self, ask: Asked, wanted: NewOperation
+    ) -> Answer | OutOfTime | KeyReused | StillOpen:
         """Seal a notice for the people it names. Who enters it reads it only if named."""
 
-        async def work(session: Session) -> Kept | OutOfTime:
+        async def work(session: Session) -> Answer | OutOfTime:
             outcome = embargo.end(wanted.expires_at, ask.now)
             if isinstance(outcome, OutOfTime):
                 return outcome
@@ -67,17 +67,17 @@ class Noticing:
                 ask.now,
             )
             await store.create(session, row, sorted(set(wanted.named)))
-            return kept(operation_id=operation_id, expires_at=instant(wanted.expires_at))
+            return answer(operation_id=operation_id, expires_at=instant(wanted.expires_at))
 
         return await self._once.do(ask, work)
 
     async def end(
-        self, ask: Ask, caller: Principal, operation_id: str, wanted: NewEnd
-    ) -> Kept | Hidden | OutOfTime | KeyReused | StillOpen:
+        self, ask: Asked, caller: Principal, operation_id: str, wanted: NewEnd
+    ) -> Answer | Hidden | OutOfTime | KeyReused | StillOpen:
         """Move the end: later while it is under way, or to now. By a named person."""
         at = wanted.expires_at or ask.now
 
-        async def work(session: Session) -> Kept | Hidden | OutOfTime:
+        async def work(session: Session) -> Answer | Hidden | OutOfTime:
             held = await self._shown(session, operation_id, caller, ask.now)
             if held is None:
                 return Hidden()
@@ -85,7 +85,7 @@ class Noticing:
             if isinstance(outcome, OutOfTime):
                 return outcome
             await store.end(session, operation_id, at, ask.owner, ask.now)
-            return kept(operation_id=operation_id, expires_at=instant(at))
+            return answer(operation_id=operation_id, expires_at=instant(at))
 
         return await self._once.do(ask, work)
 

@@ -5,9 +5,9 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake.asking import a_person, asked, conflict, created, path_id
-from services.intake.doing import Kept
-from services.intake.inputs import unprocessable
+from services.intake.asking import asked
+from services.intake.inputs import opaque_id, unprocessable
+from services.intake.once import Answer
 from services.intake.placements.gate import Confirmed, Finding, Implicated, NotTold, Refuses
 from services.intake.placements.placing import OutOfTime, Placing, Unknown
 from services.intake.placements.repatriating import Repatriating
@@ -19,6 +19,7 @@ from services.intake.placements.schemas import (
     Telling,
 )
 from services.intake.receiving import KeyReused, StillOpen
+from services.intake.replies import answered, conflict, only_a_person
 from services.intake.strict_json import Flaw
 from shared.runtime.auth import Principal, require
 from shared.runtime.problem import not_found
@@ -30,7 +31,15 @@ Determiner = Annotated[Principal, Depends(require("repatriations:determine"))]
 Permitter = Annotated[Principal, Depends(require("repatriations:permit"))]
 
 Outcome = (
-    Kept | Unknown | OutOfTime | NotTold | Implicated | Confirmed | Refuses | KeyReused | StillOpen
+    Answer
+    | Unknown
+    | OutOfTime
+    | NotTold
+    | Implicated
+    | Confirmed
+    | Refuses
+    | KeyReused
+    | StillOpen
 )
 _WORDS = {
     Finding.BEST_INTEREST: "that it is in the child's best interest (best_interest)",
@@ -60,8 +69,8 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/v1/placements/{placement_id}/tellings", status_code=201)
     async def tell(request: Request, caller: Teller) -> Response:
         """Record that the facility was told by word of mouth, with the warning read."""
-        a_person(caller)
-        placement_id = path_id(request, "placement_id")
+        only_a_person(caller)
+        placement_id = opaque_id(request, "placement_id", "plc")
         ask, wanted = await asked(request, caller, Telling)
         if not wanted.warning_read:
             detail = "must be true: read the confidentiality warning to whom you tell, then record"
@@ -71,22 +80,22 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/v1/placements/{placement_id}/confirmation", status_code=201)
     async def confirm(request: Request, caller: Confirmer) -> Response:
         """Confirm a placement whose facility was told of the victim status."""
-        a_person(caller)
-        placement_id = path_id(request, "placement_id")
+        only_a_person(caller)
+        placement_id = opaque_id(request, "placement_id", "plc")
         ask, _ = await asked(request, caller, Confirmation)
         return _created(await desk.placing.confirm(ask, placement_id))
 
     @router.post("/v1/repatriations/determinations", status_code=201)
     async def determine(request: Request, caller: Determiner) -> Response:
         """Record one of the two determinations."""
-        a_person(caller)
+        only_a_person(caller)
         ask, wanted = await asked(request, caller, NewDetermination)
         return _created(await desk.repatriating.determine(ask, wanted))
 
     @router.post("/v1/repatriations", status_code=201)
     async def permit(request: Request, caller: Permitter) -> Response:
         """Record a repatriation, which both determinations must permit."""
-        a_person(caller)
+        only_a_person(caller)
         ask, wanted = await asked(request, caller, NewRepatriation)
         return _created(await desk.repatriating.permit(ask, wanted))
 
@@ -110,8 +119,8 @@ def _created(outcome: Outcome) -> Response:
             raise conflict("The placement is confirmed already.")
         case Refuses():
             raise conflict(_refusal(outcome))
-        case Kept() | KeyReused() | StillOpen():
-            return created(outcome)
+        case Answer() | KeyReused() | StillOpen():
+            return answered(outcome)
         case _:
             assert_never(outcome)
 

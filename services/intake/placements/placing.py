@@ -8,7 +8,7 @@ from services.intake.answers import instant
 from services.intake.child_store import ChildRow
 from services.intake.contradictions import GRACE
 from services.intake.digests import Digests
-from services.intake.doing import Ask, Kept, Once, kept
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.placements import gate, store
 from services.intake.placements.gate import Confirmed, Confirms, Implicated, NotTold
 from services.intake.placements.schemas import NewPlacement, Telling
@@ -45,11 +45,11 @@ class Placing:
         self._digests = digests
 
     async def propose(
-        self, ask: Ask, wanted: NewPlacement
-    ) -> Kept | Unknown | KeyReused | StillOpen:
+        self, ask: Asked, wanted: NewPlacement
+    ) -> Answer | Unknown | KeyReused | StillOpen:
         """A placement that is not confirmed yet."""
 
-        async def work(session: Session) -> Kept | Unknown:
+        async def work(session: Session) -> Answer | Unknown:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None:
                 return Unknown()
@@ -64,16 +64,16 @@ class Placing:
                 ask.now,
             )
             await store.keep(session, row)
-            return kept(placement_id=placement_id)
+            return answer(placement_id=placement_id)
 
         return await self._once.do(ask, work)
 
     async def tell(
-        self, ask: Ask, placement_id: str, wanted: Telling
-    ) -> Kept | Unknown | OutOfTime | KeyReused | StillOpen:
+        self, ask: Asked, placement_id: str, wanted: Telling
+    ) -> Answer | Unknown | OutOfTime | KeyReused | StillOpen:
         """Record that the facility was told: a disclosure, with its own entry in the log."""
 
-        async def work(session: Session) -> Kept | Unknown | OutOfTime:
+        async def work(session: Session) -> Answer | Unknown | OutOfTime:
             held = await self._hold(session, placement_id)
             if held is None:
                 return Unknown()
@@ -83,18 +83,18 @@ class Placing:
             row = self._telling(ask, placement, child, note, wanted)
             await store.keep(session, row)
             await self._outbox.emit(session, ask.now, _told(placement, row))
-            return kept(disclosure_id=row.disclosure_id, told_at=instant(row.occurred_at))
+            return answer(disclosure_id=row.disclosure_id, told_at=instant(row.occurred_at))
 
         return await self._once.do(ask, work)
 
     async def confirm(
-        self, ask: Ask, placement_id: str
-    ) -> Kept | Unknown | NotTold | Implicated | Confirmed | KeyReused | StillOpen:
+        self, ask: Asked, placement_id: str
+    ) -> Answer | Unknown | NotTold | Implicated | Confirmed | KeyReused | StillOpen:
         """Confirm a placement whose facility was told, in an earlier, committed telling."""
 
         async def work(
             session: Session,
-        ) -> Kept | Unknown | NotTold | Implicated | Confirmed:
+        ) -> Answer | Unknown | NotTold | Implicated | Confirmed:
             held = await self._hold(session, placement_id)
             if held is None:
                 return Unknown()
@@ -107,7 +107,7 @@ class Placing:
             if not isinstance(outcome, Confirms):
                 return outcome
             await store.keep(session, ConfirmationRow(placement_id, ask.owner, ask.now))
-            return kept(placement_id=placement_id, confirmed_at=instant(ask.now))
+            return answer(placement_id=placement_id, confirmed_at=instant(ask.now))
 
         return await self._once.do(ask, work)
 
@@ -123,7 +123,7 @@ class Placing:
 
     def _telling(
         self,
-        ask: Ask,
+        ask: Asked,
         placement: PlacementRow,
         child: ChildRow,
         note: dict[str, Any],

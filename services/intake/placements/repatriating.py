@@ -3,7 +3,7 @@
 from services.intake import child_store
 from services.intake.answers import instant
 from services.intake.child_store import ChildRow
-from services.intake.doing import Ask, Kept, Once, kept
+from services.intake.once import Answer, Asked, Once, answer
 from services.intake.placements import gate, store
 from services.intake.placements.gate import Determination, Finding, Permits, Refuses
 from services.intake.placements.placing import Unknown
@@ -25,11 +25,11 @@ class Repatriating:
         self._notes = notes
 
     async def determine(
-        self, ask: Ask, wanted: NewDetermination
-    ) -> Kept | Unknown | KeyReused | StillOpen:
+        self, ask: Asked, wanted: NewDetermination
+    ) -> Answer | Unknown | KeyReused | StillOpen:
         """Answer one of the two questions for a child. A later answer takes its place."""
 
-        async def work(session: Session) -> Kept | Unknown:
+        async def work(session: Session) -> Answer | Unknown:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None:
                 return Unknown()
@@ -45,16 +45,16 @@ class Repatriating:
                 ask.now,
             )
             await store.keep(session, row)
-            return kept(determination_id=determination_id)
+            return answer(determination_id=determination_id)
 
         return await self._once.do(ask, work)
 
     async def permit(
-        self, ask: Ask, wanted: NewRepatriation
-    ) -> Kept | Unknown | Refuses | KeyReused | StillOpen:
+        self, ask: Asked, wanted: NewRepatriation
+    ) -> Answer | Unknown | Refuses | KeyReused | StillOpen:
         """Record a repatriation, if both determinations permit it."""
 
-        async def work(session: Session) -> Kept | Unknown | Refuses:
+        async def work(session: Session) -> Answer | Unknown | Refuses:
             child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
             if child is None:
                 return Unknown()
@@ -65,7 +65,7 @@ class Repatriating:
                 new_id("rep"), child.referral_id, child.child_id, ask.owner, ask.now
             )
             await store.keep(session, row)
-            return kept(repatriation_id=row.repatriation_id, permitted_at=instant(ask.now))
+            return answer(repatriation_id=row.repatriation_id, permitted_at=instant(ask.now))
 
         return await self._once.do(ask, work)
 

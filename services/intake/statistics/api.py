@@ -9,13 +9,15 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import referrals
 from services.intake.inputs import idempotency_key, json_body, refusing, unprocessable
+from services.intake.receiving import KeyReused
+from services.intake.replies import key_reused, only_a_person
 from services.intake.statistics import answers, picture
 from services.intake.statistics.export_api import export_routes
 from services.intake.statistics.exporting import Exporting
-from services.intake.statistics.inputs import fitting, json_answer, key_taken, person
+from services.intake.statistics.inputs import fitting, json_answer
 from services.intake.statistics.reading import Reading
 from services.intake.statistics.records import Release
-from services.intake.statistics.releasing import KeyTaken, NotOver, Released, Releasing, Wish
+from services.intake.statistics.releasing import NotOver, Released, Releasing, Wish
 from services.intake.statistics.schemas import NewRelease, Population
 from services.intake.statistics.showing import release_csv, show
 from services.intake.statistics.tallying import Tallying
@@ -59,7 +61,7 @@ def _published(desk: StatisticsDesk) -> APIRouter:
     @router.post("/releases", status_code=201)
     async def release(request: Request, caller: Releaser) -> Response:
         """Freeze a year's tables under the next number. Needs Idempotency-Key, and a person."""
-        who, key = person(caller), idempotency_key(request)
+        who, key = only_a_person(caller), idempotency_key(request)
         body = await json_body(request)
         with refusing():
             wanted = referrals.read(NewRelease, body)
@@ -160,13 +162,13 @@ def _shown(release: Release) -> tuple[Release, frozenset[str]]:
     return release, release.withheld
 
 
-def _released(outcome: Released | KeyTaken | NotOver) -> Response:
+def _released(outcome: Released | KeyReused | NotOver) -> Response:
     match outcome:
         case Released(release=made):
             headers = {"Location": f"/v1/statistics/releases/{made.number}"}
             return json_answer(answers.release(made), 201, headers)
-        case KeyTaken():
-            raise key_taken()
+        case KeyReused():
+            raise key_reused()
         case NotOver():
             raise unprocessable(Flaw(("year",), "must be a year that is over"))
         case _:

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import referrals
 from services.intake.inputs import idempotency_key, json_body, refusing
+from services.intake.receiving import KeyReused
+from services.intake.replies import key_reused, only_a_person
 from services.intake.statistics import answers
 from services.intake.statistics.exporting import (
     Asking,
@@ -15,9 +17,8 @@ from services.intake.statistics.exporting import (
     NotApproved,
     SameHands,
 )
-from services.intake.statistics.inputs import fitting, json_answer, key_taken, person
+from services.intake.statistics.inputs import fitting, json_answer
 from services.intake.statistics.records import Export, Format
-from services.intake.statistics.releasing import KeyTaken
 from services.intake.statistics.schemas import NewExport
 from shared.runtime.auth import Principal, require
 from shared.runtime.ids import utc_now
@@ -36,7 +37,7 @@ def export_routes(exporting: Exporting) -> APIRouter:
     @router.post("", status_code=201)
     async def ask(request: Request, caller: Exporter) -> Response:
         """Ask for an export. Needs Idempotency-Key, and a person."""
-        who, key = person(caller), idempotency_key(request)
+        who, key = only_a_person(caller), idempotency_key(request)
         body = await json_body(request)
         with refusing():
             wanted = referrals.read(NewExport, body)
@@ -44,8 +45,8 @@ def export_routes(exporting: Exporting) -> APIRouter:
             who, key, body, wanted.kind, wanted.year, wanted.month, wanted.format, utc_now()
         )
         outcome = await exporting.ask(asking)
-        if isinstance(outcome, KeyTaken):
-            raise key_taken()
+        if isinstance(outcome, KeyReused):
+            raise key_reused()
         return json_answer(answers.export(outcome), 201)
 
     @router.get("/{export_id}")
@@ -59,14 +60,14 @@ def export_routes(exporting: Exporting) -> APIRouter:
     @router.post("/{export_id}/approval")
     async def approve(request: Request, caller: Approver) -> Response:
         """Approve somebody else's export. It holds for a day."""
-        who = person(caller)
+        who = only_a_person(caller)
         outcome = await exporting.approve(_export_id(request), who, utc_now())
         return _approved(outcome)
 
     @router.post("/{export_id}/content")
     async def content(request: Request, caller: Exporter) -> Response:
         """The figures, for who asked, once another has approved. On record before the answer."""
-        person(caller)
+        only_a_person(caller)
         outcome = await exporting.fetch(_export_id(request), caller, utc_now())
         return _content(outcome)
 

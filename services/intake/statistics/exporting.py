@@ -4,7 +4,6 @@ One person asks, another approves; for a day the first one may then fetch it, ea
 and each time a disclosure that is committed before the first byte.
 """
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +11,13 @@ from functools import partial
 
 import structlog
 
-from services.intake.digests import Digests
+from services.intake.digests import Digests, same_body
+from services.intake.receiving import KeyReused
 from services.intake.retrying import until_known
 from services.intake.statistics import count_store, release_store, reports
 from services.intake.statistics.disclosing import disclose
 from services.intake.statistics.records import Disclosure, Export, ExportKind, Format
-from services.intake.statistics.releasing import KeyTaken, Releasing
+from services.intake.statistics.releasing import Releasing
 from services.intake.statistics.tallying import Tallying
 from services.intake.strict_json import canonical
 from shared.messaging.outbox import Outbox
@@ -87,11 +87,11 @@ class Exporting:
         self._tallying = tallying
         self._releasing = releasing
 
-    async def ask(self, asking: Asking) -> Export | KeyTaken:
+    async def ask(self, asking: Asking) -> Export | KeyReused:
         """Keep the request; sent again with its key, it is the same one."""
         return await until_known(partial(self._ask, asking, new_id("exp")))
 
-    async def _ask(self, asking: Asking, export_id: str) -> Export | KeyTaken:
+    async def _ask(self, asking: Asking, export_id: str) -> Export | KeyReused:
         keys = self._digests.request(asking.key.encode())
         bodies = self._digests.request(canonical(asking.body))
         async with self._db.transaction() as session:
@@ -108,8 +108,8 @@ class Exporting:
                 )
                 await release_store.insert_export(session, export, keys[0], bodies[0])
                 return export
-            if not any(hmac.compare_digest(found[0], each) for each in bodies):
-                return KeyTaken()
+            if not same_body(found[0], bodies):
+                return KeyReused()
             kept = await release_store.read_export(session, found[1])
             assert kept is not None
             return kept

@@ -1,6 +1,5 @@
 """Releases: frozen, numbered, and judged beside every earlier one before anything is public."""
 
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from services.intake.digests import Digests
+from services.intake.digests import Digests, same_body
+from services.intake.receiving import KeyReused
 from services.intake.retrying import until_known
 from services.intake.statistics import count_store, release_store, restating, store
 from services.intake.statistics.records import Reason, Release
@@ -52,11 +52,6 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyTaken:
-    """The Idempotency-Key was used before, with another body."""
-
-
-@dataclass(frozen=True, slots=True)
 class NotOver:
     """The year is not over in Connecticut, and its first release decides what is ever shown."""
 
@@ -83,14 +78,14 @@ class Releasing:
         self._digests = digests
         self._towns = towns
 
-    async def release(self, wish: Wish) -> Released | KeyTaken | NotOver:
+    async def release(self, wish: Wish) -> Released | KeyReused | NotOver:
         """Freeze a year's tables under the next number."""
         if wish.now.astimezone(_HERE).year <= wish.year:
             return NotOver()
         await self._tallying.catch_up(wish.now)
         return await until_known(partial(self._attempt, wish))
 
-    async def _attempt(self, wish: Wish) -> Released | KeyTaken:
+    async def _attempt(self, wish: Wish) -> Released | KeyReused:
         keys = self._digests.request(wish.key.encode())
         bodies = self._digests.request(canonical(wish.body))
         async with self._db.transaction() as session:
@@ -105,10 +100,10 @@ class Releasing:
 
     async def _again(
         self, session: Session, found: tuple[bytes, int], bodies: Sequence[bytes]
-    ) -> Released | KeyTaken:
+    ) -> Released | KeyReused:
         digest, number = found
-        if not any(hmac.compare_digest(digest, each) for each in bodies):
-            return KeyTaken()
+        if not same_body(digest, bodies):
+            return KeyReused()
         release = await release_store.read_release(session, number)
         assert release is not None
         return Released(release)

@@ -99,7 +99,7 @@ async def remote(process: IntakeProcess, intake_keys: Keys) -> AsyncIterator[Off
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", ["intake.before_commit", "intake.after_commit"])
+@pytest.mark.parametrize("point", ["intake.once.before_commit", "intake.once.after_commit"])
 async def test_p1_killed_around_the_commit_the_same_key_yields_the_same_consult(
     process: IntakeProcess, remote: Office, intake_db: Database, point: str
 ) -> None:

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
+from asyncpg import PostgresError
 from fastapi import FastAPI
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from services.intake.statistics import standing_store
 from shared.runtime.db import Database
@@ -229,7 +229,7 @@ async def test_releases_and_changes_cannot_be_changed(
     await send(phone, "a")
     await release(officer)
     for table in ("releases", "changes", "exports", "approvals", "disclosures"):
-        with pytest.raises(DBAPIError):
+        with pytest.raises(PostgresError):
             async with intake_db.transaction() as session:
                 await session.execute(text(f"DELETE FROM intake.statistics_{table}"))
 

@@ -151,4 +151,4 @@ async def test_p5_what_is_determined_and_why_lies_sealed(
     async with intake_db.transaction() as session:
         (row,) = (await session.execute(text("SELECT * FROM intake.determinations"))).all()
     assert b"example reason" not in row.sealed
-    assert "holds" not in row.keys()
+    assert "holds" not in dict(row)
