@@ -7,11 +7,11 @@ from functools import partial
 
 from fastapi import APIRouter
 
+from services.intake.blind import BlindIndex
 from services.intake.digests import Digests
 from services.intake.hart import api as hart_api
 from services.intake.hart import triage_store
 from services.intake.hart.api import HartDesk
-from services.intake.hart.blind import Blind
 from services.intake.hart.case_store import MOST
 from services.intake.hart.consulting import Consulting
 from services.intake.hart.consults_api import ConsultDesk
@@ -59,11 +59,12 @@ def make_areas(
     outbox: Outbox,
     vault: Vault,
     digests: Digests,
+    blind: BlindIndex,
     viewing: Viewing,
     patience: timedelta,
 ) -> Areas:
     """Everything that the areas stand on. `patience`: how long a flagged case may lack its 737."""
-    once, notes, blind = Once(db, digests), Notes(vault.sealer), Blind(digests)
+    once, notes = Once(db, digests), Notes(vault.sealer)
     opening, cases = Opening(outbox, digests), CaseSweep(outbox, patience)
     hart = _hart(db, outbox, once, notes, blind, digests, viewing, opening)
     placements = placements_api.Desk(
@@ -90,7 +91,7 @@ def _hart(
     outbox: Outbox,
     once: Once,
     notes: Notes,
-    blind: Blind,
+    blind: BlindIndex,
     digests: Digests,
     viewing: Viewing,
     opening: Opening,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.intake.blind import BlindIndex
 from services.intake.digests import Digests
-from services.intake.matching.blind import BlindIndex
 from services.intake.statistics.pseudonyms import Pseudonyms
 from services.intake.vault import Vault
 from shared.runtime.sealing import Keyring, Sealer

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from services.intake.blind import BlindIndex
 from services.intake.calls import api as calls_api
 from services.intake.calls import store as call_store
 from services.intake.calls.abandoning import Abandoning
@@ -22,7 +23,6 @@ from services.intake.decisions.withdrawing import Withdrawing
 from services.intake.digests import Digests
 from services.intake.matching import api as matching_api
 from services.intake.matching import store as matching_store
-from services.intake.matching.blind import BlindIndex
 from services.intake.matching.indexing import Indexing
 from services.intake.matching.matching import Matching
 from services.intake.once import Once

@@ -109,7 +109,7 @@ def make_desk(db: Database, outbox: Outbox, keyed: Keyed, patience: Patience = _
         life=make_life(
             Parts(db, outbox, vault, digests, keyed.blind, receiving, towns), patience.call
         ),
-        areas=make_areas(db, outbox, vault, digests, viewing, patience.case),
+        areas=make_areas(db, outbox, vault, digests, keyed.blind, viewing, patience.case),
         statistics=make_statistics(db, outbox, keyed),
     )
 

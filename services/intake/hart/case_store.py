@@ -9,10 +9,13 @@ from sqlalchemy import Row, insert, text
 
 from services.intake.hart.cases import Flag
 from services.intake.hart.models import case_flag_links, case_flags
+from services.intake.matching.store import one_at_a_time
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
 MOST = 500
+BY_ITSELF = "intake"
+"""Who links a flag whose case a referral names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,28 @@ async def link(session: Session, flag_id: str, referral_id: str, actor: str, now
     )
 
 
+async def link_cases(session: Session, named: Sequence[tuple[str, bytes]], now: datetime) -> None:
+    """Referrals that name their case, each with an index of it: link the flags that wait for one.
+
+    A referral that is some flag's already is not the 737 of a newer one.
+    """
+    values = {
+        "referral_ids": [referral_id for referral_id, _ in named],
+        "indexes": [index for _, index in named],
+        "actor": BY_ITSELF,
+        "now": now,
+    }
+    await session.execute(_LINK_CASES, values)
+
+
+async def find_referral(session: Session, indexes: Sequence[bytes]) -> str | None:
+    """A referral that names this case, and is no flag's yet; the earliest. Alone until the
+    transaction ends, so that none is indexed meanwhile."""
+    await one_at_a_time(session)
+    found: str | None = await session.scalar(_NAMED, {"indexes": list(indexes)})
+    return found
+
+
 async def unlinked(session: Session) -> list[Flag]:
     """Flags without a 737, oldest first, some at a time."""
     return [_flag(row) for row in await session.execute(_UNLINKED, {"most": MOST})]
@@ -139,6 +164,27 @@ _OVERDUE = text(
 )
 _HOLD = text(
     "SELECT 1 FROM intake.case_flags WHERE flag_id = CAST(:flag_id AS text) FOR NO KEY UPDATE"
+)
+_FREE = "NOT EXISTS (SELECT FROM intake.case_flag_links AS l WHERE l.referral_id = n.referral_id)"
+_LINK_CASES = text(
+    f"""
+INSERT INTO intake.case_flag_links (flag_id, referral_id, recorded_by, recorded_at)
+SELECT DISTINCT ON (f.flag_id) f.flag_id, n.referral_id, CAST(:actor AS text),
+    CAST(:now AS timestamptz)
+FROM unnest(CAST(:referral_ids AS text[]), CAST(:indexes AS bytea[])) AS n(referral_id, digest)
+JOIN intake.case_flags AS f ON f.case_index = n.digest
+WHERE {_NO_LINK} AND {_FREE}
+ORDER BY f.flag_id, n.referral_id
+ON CONFLICT DO NOTHING
+"""
+)
+_NAMED = text(
+    f"""
+SELECT n.referral_id FROM intake.blind_index AS n
+JOIN intake.referral_versions AS v ON v.referral_id = n.referral_id AND v.version = 1
+WHERE n.digest = ANY(CAST(:indexes AS bytea[])) AND {_FREE}
+ORDER BY v.recorded_at LIMIT 1
+"""
 )
 _READ = text(
     "SELECT kek_version, wrapped, key_version, sealed FROM intake.case_flags "

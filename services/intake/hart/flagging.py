@@ -8,8 +8,8 @@ from functools import partial
 import structlog
 
 from services.intake.answers import instant
+from services.intake.blind import BlindIndex
 from services.intake.hart import case_store, cases
-from services.intake.hart.blind import Blind
 from services.intake.hart.case_store import FlagRow
 from services.intake.hart.cases import Joins
 from services.intake.hart.consults import GRACE, Already, NotTheirs, OutOfTime
@@ -46,7 +46,7 @@ class Flagging:
     """The units of work of flagged cases."""
 
     def __init__(
-        self, db: Database, once: Once, notes: Notes, blind: Blind, opening: Opening
+        self, db: Database, once: Once, notes: Notes, blind: BlindIndex, opening: Opening
     ) -> None:
         self._db = db
         self._once = once
@@ -69,8 +69,8 @@ class Flagging:
                 return NotTheirs()
             flag_id, joined = await self._raise(session, ask, wanted, at)
             flag = await case_store.hold_flag(session, flag_id)
-            if wanted.referral_id and flag is not None and not flag.linked:
-                await case_store.link(session, flag_id, wanted.referral_id, ask.owner, ask.now)
+            if flag is not None and not flag.linked:
+                await self._link(session, ask, wanted, flag_id)
             return answer(flag_id=flag_id, joined=joined)
 
         return await self._once.do(ask, work)
@@ -125,6 +125,14 @@ class Flagging:
             )
             await self._opening.record(session, opened)
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+    async def _link(self, session: Session, ask: Asked, wanted: NewFlag, flag_id: str) -> None:
+        """To the 737 that is named, or to one that names the case itself."""
+        referral_id = wanted.referral_id or await case_store.find_referral(
+            session, self._blind.case(wanted.case_number)
+        )
+        if referral_id:
+            await case_store.link(session, flag_id, referral_id, ask.owner, ask.now)
 
     async def _raise(
         self, session: Session, ask: Asked, wanted: NewFlag, at: datetime

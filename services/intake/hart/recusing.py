@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from services.intake import child_store
+from services.intake.blind import BlindIndex
 from services.intake.child_store import ChildRow
 from services.intake.hart import store
-from services.intake.hart.blind import Blind
 from services.intake.hart.consults import NotTheirs
 from services.intake.hart.schemas import Ground, NewRecusal
 from services.intake.hart.store import RecusalRow
@@ -19,7 +19,7 @@ from shared.runtime.ids import new_id
 class Recusals:
     """Who is kept out of which referral. Who it is and why lie sealed and blind-indexed."""
 
-    def __init__(self, once: Once, notes: Notes, blind: Blind) -> None:
+    def __init__(self, once: Once, notes: Notes, blind: BlindIndex) -> None:
         self._once = once
         self._notes = notes
         self._blind = blind

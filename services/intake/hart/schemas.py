@@ -12,7 +12,9 @@ from shared.contracts.base import OpaqueId
 Subject = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 """A token's subject: a member of staff as the issuer knows them."""
 LevelCode = Annotated[str, StringConstraints(max_length=40)]
-CaseNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ./-]{1,40}$")]
+CaseNumber = Annotated[
+    str, StringConstraints(pattern=r"^[ ./-]*[A-Za-z0-9][A-Za-z0-9 ./-]*$", max_length=40)
+]
 
 
 class Requester(StrEnum):

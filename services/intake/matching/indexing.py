@@ -1,16 +1,18 @@
 """Indexing what was kept, after its own transaction: a caller on the line waits for none of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 
+from services.intake.blind import BlindIndex
+from services.intake.hart import case_store
 from services.intake.matching import store
-from services.intake.matching.blind import BlindIndex
-from services.intake.matching.names import traits
+from services.intake.matching.names import Kind, traits
 from services.intake.matching.store import Entry, Unindexed
 from services.intake.vault import Vault
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.sealing import Unsealable
@@ -44,19 +46,20 @@ class Indexing:
                 await store.forget_older_keys(session, self._blind.current)
             children = await store.unindexed(session, BATCH)
             if children:
-                await store.index(
-                    session,
-                    children,
-                    self._entries(children),
-                    [new_id("per") for _ in children],
-                    self._blind.current,
-                    self._clock(),
-                )
+                await self._index(session, children)
                 failpoint("intake.index.before_commit")
         if children:
             failpoint("intake.index.after_commit")
         self._checked = True
         return len({each.referral_id for each in children}) == BATCH
+
+    async def _index(self, session: Session, children: Sequence[Unindexed]) -> None:
+        entries, now = self._entries(children), self._clock()
+        persons = [new_id("per") for _ in children]
+        await store.index(session, children, entries, persons, self._blind.current, now)
+        named = [(each.referral_id, each.digest) for each in entries if each.kind == Kind.CASE]
+        if named:
+            await case_store.link_cases(session, named, now)
 
     async def catch_up(self) -> None:
         """Index everything that was kept by now."""
@@ -65,17 +68,23 @@ class Indexing:
 
     def _entries(self, children: Sequence[Unindexed]) -> list[Entry]:
         return [
-            Entry(each.child.child_id, each.referral_id, trait.kind, self._blind.digest(trait))
+            Entry(each.child.child_id, each.referral_id, kind, digest)
             for each in children
-            for trait in traits(*self._compared(each))
+            for kind, digest in self._digests(self._open(each))
         ]
 
-    def _compared(self, each: Unindexed) -> tuple[str | None, str | None]:
-        """Name and date of birth. A document that no longer opens (it is shredded, or damaged)
-        takes its digests with it, and holds up no other child."""
+    def _digests(self, document: Mapping[str, Any]) -> Iterator[tuple[Kind, bytes]]:
+        for trait in traits(document.get("name"), document.get("date_of_birth")):
+            yield trait.kind, self._blind.digest(trait)
+        for digest in self._blind.case(document.get("case_number", "")):
+            yield Kind.CASE, digest
+
+    def _open(self, each: Unindexed) -> Mapping[str, Any]:
+        """A document that no longer opens (it is shredded, or damaged) takes its digests with it,
+        and holds up no other child."""
         try:
             ((_, document),) = self._vault.open([each.child], each.version)
         except Unsealable:
             log.error("child_not_indexed", referral_id=each.referral_id)
-            return None, None
-        return document.get("name"), document.get("date_of_birth")
+            return {}
+        return document

@@ -25,8 +25,8 @@ blind_index = Table(
     "blind_index",
     metadata,
     Column("child_id", Text, ForeignKey(CHILD), primary_key=True),
-    Column("digest", LargeBinary, primary_key=True, comment="Of a name, or of part and birth."),
-    Column("kind", Text, nullable=False, comment="name, or part_and_birth."),
+    Column("digest", LargeBinary, primary_key=True, comment="Of what is compared."),
+    Column("kind", Text, nullable=False, comment="name, part_and_birth, or case."),
     Column("referral_id", Text, nullable=False),
 )
 Index("ix_blind_index_digest", blind_index.c.digest)

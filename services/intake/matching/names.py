@@ -29,6 +29,8 @@ class Kind(StrEnum):
     """Every part of the name, in whatever order."""
     PART_AND_BIRTH = "part_and_birth"
     """A part of the name, and the date of birth."""
+    CASE = "case"
+    """The open case that the referral names; makes nobody a candidate (policy 21-14)."""
 
 
 @dataclass(frozen=True, slots=True)

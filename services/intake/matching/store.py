@@ -175,7 +175,7 @@ CROSS JOIN LATERAL (
 ) AS other
 JOIN intake.people AS one ON one.child_id = new.child_id
 JOIN intake.people AS two ON two.child_id = other.child_id
-WHERE one.person_id <> two.person_id
+WHERE one.person_id <> two.person_id AND new.kind <> 'case'
 GROUP BY 1, 2
 ON CONFLICT DO NOTHING
 """

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from services.intake.api import Desk
 from services.intake.areas import Areas
 from shared.contracts.disclosures import RecordViewed, ReferralViewed
 from shared.contracts.referrals import CaseFlagged
@@ -164,6 +165,30 @@ async def test_a_case_flagged_twice_has_one_flag_however_its_number_is_spelled(
     new = (await office.post("liaison", "/v1/case-flags", flag("CASE 12345"))).json()
     assert new["flag_id"] != first["flag_id"]
     assert await sweep(intake_db, areas, hours=25) == 1
+
+
+async def test_a_737_that_names_its_case_is_linked_to_the_flag_whichever_came_first(
+    office: Office, desk: Desk, areas: Areas, intake_db: Database
+) -> None:
+    first = (await office.post("worker", "/v1/case-flags", flag("Case 12-345"))).json()
+    await office.receive(trigger="ongoing_worker", case_number="case 12345", synthetic=True)
+    await desk.life.chores["index"]()
+    assert await waiting_flags(office) == [first["flag_id"]]
+    await office.receive(trigger="ongoing_worker", case_number="case 12345")
+    await desk.life.chores["index"]()
+    assert await waiting_flags(office) == []
+    again = (await office.post("worker", "/v1/case-flags", flag("Case 12-345"))).json()
+    assert await waiting_flags(office) == [again["flag_id"]]
+    await office.receive(trigger="ongoing_worker", case_number="Case 77")
+    await desk.life.chores["index"]()
+    await office.post("worker", "/v1/case-flags", flag("CASE-77"))
+    assert await waiting_flags(office) == [again["flag_id"]]
+    assert await sweep(intake_db, areas, hours=25) == 1
+
+
+async def waiting_flags(office: Office) -> list[str]:
+    waiting = (await office.get("liaison", "/v1/case-flags")).json()["waiting"]
+    return [each["flag_id"] for each in waiting]
 
 
 async def test_sweeps_that_race_report_a_case_once(

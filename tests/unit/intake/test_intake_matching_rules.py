@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.matching.blind import BlindIndex
+from services.intake.blind import BlindIndex
 from services.intake.matching.names import Kind, Trait, normalised, traits
 from services.intake.matching.people import Contradiction, Pair, pair, regroup
 from shared.runtime import keys
@@ -60,6 +60,7 @@ def test_any_text_is_a_name_and_normalising_it_again_changes_nothing(name: str) 
 
 def test_a_digest_is_keyed_and_says_nothing_without_the_key(tmp_path: Path) -> None:
     keys.make("hmac", tmp_path / "matching-1.key")
+    keys.make("hmac", tmp_path / "idempotency-1.key")
     trait = Trait(Kind.NAME, ("one", "test"))
     before = BlindIndex.load(tmp_path)
     assert before.digest(trait) == before.digest(trait)
@@ -68,6 +69,19 @@ def test_a_digest_is_keyed_and_says_nothing_without_the_key(tmp_path: Path) -> N
     keys.make("hmac", tmp_path / "matching-2.key")
     after = BlindIndex.load(tmp_path)
     assert (after.current, after.digest(trait)) != (before.current, before.digest(trait))
+
+
+def test_a_conflict_is_found_again_under_every_version_of_its_key(tmp_path: Path) -> None:
+    for name in ("matching-1", "idempotency-1"):
+        keys.make("hmac", tmp_path / f"{name}.key")
+    before = BlindIndex.load(tmp_path)
+    keys.make("hmac", tmp_path / "idempotency-2.key")
+    after = BlindIndex.load(tmp_path)
+    (kept,) = before.person("ref_1", "worker")
+    assert after.person("ref_1", "worker")[1:] == (kept,)
+    assert before.person("ref_2", "worker") != (kept,)
+    assert before.case("Case 12-345") == before.case("CASE12345") != before.case("12345")
+    assert before.case(" -/") == ()
 
 
 def test_without_its_key_intake_does_not_start(tmp_path: Path) -> None:

@@ -185,10 +185,8 @@ def upgrade() -> None:
     op.create_table(
         "blind_index",
         sa.Column("child_id", sa.Text(), nullable=False),
-        sa.Column(
-            "digest", sa.LargeBinary(), nullable=False, comment="Of a name, or of part and birth."
-        ),
-        sa.Column("kind", sa.Text(), nullable=False, comment="name, or part_and_birth."),
+        sa.Column("digest", sa.LargeBinary(), nullable=False, comment="Of what is compared."),
+        sa.Column("kind", sa.Text(), nullable=False, comment="name, part_and_birth, or case."),
         sa.Column("referral_id", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["child_id"],
