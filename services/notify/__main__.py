@@ -2,6 +2,8 @@
 
 python -m services.notify [ROLE …]                   every role, or only those named
 python -m services.notify seed-sample --agencies FILE   load a sample directory (development only)
+python -m services.notify directory …                import, export, coverage; see --help
+python -m services.notify forms …                       render a form as PDF; see --help
 python -m services.notify parked …                   see --help; also bus replay, prune
 """
 
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from services.notify.directory_commands import DIRECTORY, run_directory
+from services.notify.forms.commands import FORMS, run_forms
 from services.notify.models import INBOX, OUTBOX
 from services.notify.seeding import seed_samples
 from services.notify.settings import NotifySettings
@@ -31,6 +35,8 @@ SEED = "seed-sample"
 
 def main(argv: list[str]) -> int:
     """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
+    if argv and argv[0] == FORMS:
+        return run_forms(argv[1:])
     try:
         return run(_main(argv))
     except (Misconfigured, UnsafeServer) as error:
@@ -42,7 +48,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _main(argv: list[str]) -> int:
-    if argv and argv[0] in (*COMMANDS, SEED):
+    if argv and argv[0] in (*COMMANDS, SEED, DIRECTORY):
         return await _command(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
@@ -69,6 +75,9 @@ async def _command(argv: list[str]) -> int:
     try:
         if argv[0] in COMMANDS:
             return await run_command(NAME, argv, db, MessagingTables(OUTBOX, INBOX))
+        if argv[0] == DIRECTORY:
+            samples = settings.profile is Profile.DEVELOPMENT
+            return await run_directory(argv[1:], db, samples=samples)
         return await _seed(settings, argv[1:], db)
     finally:
         await db.close()

@@ -1,12 +1,14 @@
 """The directory as a value: agencies, their jurisdictions, and whether they may be told."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import TypeVar
 
 from services.notify.authority import refusal
+from services.notify.jurisdiction import Beat
 from shared.contracts.codes import RefusalReason
 
 
@@ -16,64 +18,100 @@ class Kind(StrEnum):
     MUNICIPAL_POLICE = "municipal_police"
     STATE_POLICE = "state_police"
     """With towns: a troop that polices them. Without: the State Police, statewide."""
+    TRIBAL_POLICE = "tribal_police"
+    """Municipal powers on the reservation under an MOA (CGS 47-65c)."""
+    CAMPUS_POLICE = "campus_police"
+    AIRPORT_POLICE = "airport_police"
     FBI = "fbi"
     CHIEF_STATES_ATTORNEY = "chief_states_attorney"
+    STATES_ATTORNEY = "states_attorney"
+    """Of a judicial district."""
     HART_LEAD_STATEWIDE = "hart_lead_statewide"
+    HART_LEAD_LOCAL = "hart_lead_local"
+    """Of a DCF office, as are liaison, Regional Office and SIU; without offices: of all."""
+    HART_LIAISON = "hart_liaison"
     HART_DIRECTOR = "hart_director"
+    REGIONAL_OFFICE = "regional_office"
+    SIU = "siu"
     MDT_MEMBER = "mdt_member"
+    """One person or desk of a judicial district's roll, told on a channel of its own."""
+    INTERSTATE_COMPACT = "interstate_compact"
+    ELIGIBILITY_COORDINATOR = "eligibility_coordinator"
+    NCMEC = "ncmec"
+    LICENSING = "licensing"
+    EDUCATION = "education"
 
 
-POLICE = frozenset({Kind.MUNICIPAL_POLICE, Kind.STATE_POLICE})
+POLICE = frozenset(
+    {
+        Kind.MUNICIPAL_POLICE,
+        Kind.STATE_POLICE,
+        Kind.TRIBAL_POLICE,
+        Kind.CAMPUS_POLICE,
+        Kind.AIRPORT_POLICE,
+    }
+)
+OF_OFFICES = frozenset({Kind.HART_LEAD_LOCAL, Kind.HART_LIAISON, Kind.REGIONAL_OFFICE, Kind.SIU})
 
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """An agency as routing sees it. Towns and judicial districts as in ct_towns.csv."""
+    """An agency as routing sees it. Towns, districts and offices as in ct_towns.csv."""
 
     agency_id: str
     kind: Kind
     name: str
     profile: str
     towns: frozenset[str] = frozenset()
+    """Policed whole, at all hours, as far as nothing narrower is known."""
     judicial_districts: frozenset[str] = frozenset()
     authority: str | None = None
     authority_from: date | None = None
     authority_to: date | None = None
-    """The last day in force; None: no end on file."""
+    """The last day in force, of the authority or of the MOU; None: no end on file."""
     encrypted_channel: bool = False
     """Has both an endpoint and an encryption key."""
     sample: bool = False
+    code: str | None = None
+    """What people and files call it, for good: `ansonia_police`, `csp_troop_k`."""
+    beats: tuple[Beat, ...] = ()
+    """Parts of towns, and towns at certain hours."""
+    offices: frozenset[str] = frozenset()
+    """DCF area offices (`Norwich`) and regions (`Region 3`) that it serves."""
+    affiliations: frozenset[str] = frozenset()
+    """Codes of the agencies that its people belong to: a conflict of one is its own."""
 
     def refusal(self, today: date) -> RefusalReason | None:
         """Why nothing may be sent to it today, or None when it may be told (P3)."""
         channel = self.encrypted_channel
         return refusal(self.authority, self.authority_from, self.authority_to, channel, today)
 
+    @property
+    def polices_as_trooper(self) -> bool:
+        """A troop, or the resident troopers it lends to a town."""
+        return self.kind is Kind.STATE_POLICE and bool(self.towns or self.beats)
+
+    def belongs_to(self, code: str) -> bool:
+        """Whether it is that agency, or has people of it."""
+        return code in (self.code, self.agency_id) or code in self.affiliations
+
 
 @dataclass(frozen=True)
 class Directory:
-    """Every agency as of one version, and the judicial district of each town (CGS 51-344)."""
+    """Every agency as of one version, the judicial district of each town (CGS 51-344) and the
+    DCF offices of each.
+
+    Lookups are dictionaries built once. Whoever they return is to be read, never changed.
+    """
 
     version: int
     agencies: tuple[Agency, ...]
     districts: Mapping[str, str]
-    _by_id: Mapping[str, Agency] = field(init=False, repr=False, compare=False)
-    _by_kind: Mapping[str, list[Agency]] = field(init=False, repr=False, compare=False)
-    _police: Mapping[str, list[Agency]] = field(init=False, repr=False, compare=False)
-    _mdt: Mapping[str, list[Agency]] = field(init=False, repr=False, compare=False)
+    offices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _index: "_Index" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        ordered = sorted(self.agencies, key=lambda agency: agency.agency_id)
-        police = [agency for agency in ordered if agency.kind in POLICE]
-        members = [agency for agency in ordered if agency.kind is Kind.MDT_MEMBER]
-        indexes = {
-            "_by_id": {agency.agency_id: agency for agency in ordered},
-            "_by_kind": _index((agency.kind, agency) for agency in ordered),
-            "_police": _index((town, agency) for agency in police for town in agency.towns),
-            "_mdt": _index((jd, agency) for agency in members for jd in agency.judicial_districts),
-        }
-        for name, value in indexes.items():
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_index", _Index(self.agencies))
 
     @cached_property
     def samples(self) -> "Directory":
@@ -87,25 +125,99 @@ class Directory:
         )
 
     def get(self, agency_id: str) -> Agency | None:
-        return self._by_id.get(agency_id)
+        return self._index.by_id.get(agency_id)
 
-    def of_kind(self, kind: Kind) -> Sequence[Agency]:
-        return self._by_kind.get(kind, [])
+    def named(self, called: str) -> Agency | None:
+        """By id, code or name, however it is capitalised."""
+        return self._index.by_id.get(called) or self._index.by_name.get(_name(called))
 
-    def police_of(self, town: str) -> Sequence[Agency]:
-        """Whoever polices the town, municipal or troop; several where it is shared."""
-        return self._police.get(town, [])
+    def of_kind(self, kind: Kind) -> list[Agency]:
+        return self._index.by_kind.get(kind, [])
 
-    def statewide_police(self) -> Sequence[Agency]:
-        return [agency for agency in self.of_kind(Kind.STATE_POLICE) if not agency.towns]
+    def police_of(
+        self, town: str, *, district: str | None = None, at: datetime | None = None
+    ) -> list[Agency]:
+        """Whoever polices the town; several where it is shared.
 
-    def mdt_of(self, town: str) -> Sequence[Agency]:
-        """The members of the team of the town's judicial district."""
-        return self._mdt.get(self.districts.get(town, ""), [])
+        1. `district`, a part of it, has police of its own: those. Otherwise the town's.
+        2. `at`, an aware datetime: of these, who is responsible at that hour. Unknown: all.
+        3. If that leaves nobody, all of them: hours narrow a duty and never drop it.
+        """
+        found = self._index.police.get((town, district)) or self._index.police.get((town, None), [])
+        if at is not None:
+            found = [pair for pair in found if pair[1].open_at(at)] or found
+        return list(dict.fromkeys(agency for agency, _ in found))
+
+    def statewide_police(self) -> list[Agency]:
+        return self._index.statewide
+
+    def mdt_of(self, town: str) -> list[Agency]:
+        """The members of the roll of the town's judicial district."""
+        return self._index.mdt.get(self.districts.get(town, ""), [])
+
+    def states_attorney_of(self, town: str) -> list[Agency]:
+        return self._index.prosecutors.get(self.districts.get(town, ""), [])
+
+    def office_of(self, town: str, kind: Kind) -> list[Agency]:
+        """DCF's people of that kind for the town: of its area office, or else its region, or
+        else those who serve every office."""
+        for office in (*self.offices.get(town, ()), None):
+            if found := self._index.offices.get((kind, office)):
+                return found
+        return []
 
 
-def _index(pairs: Iterable[tuple[str, Agency]]) -> dict[str, list[Agency]]:
-    index: dict[str, list[Agency]] = {}
-    for key, agency in pairs:
-        index.setdefault(key, []).append(agency)
+class _Index:
+    """What the lookups read. Everything is in the order of agency ids."""
+
+    def __init__(self, agencies: Iterable[Agency]) -> None:
+        ordered = sorted(agencies, key=lambda agency: agency.agency_id)
+        self.by_id = {agency.agency_id: agency for agency in ordered}
+        self.by_name = {
+            _name(called): agency
+            for agency in reversed(ordered)
+            for called in (agency.name, agency.code)
+            if called
+        }
+        self.by_kind = _index((agency.kind, agency) for agency in ordered)
+        self.statewide = [
+            agency
+            for agency in self.by_kind.get(Kind.STATE_POLICE, [])
+            if not agency.polices_as_trooper
+        ]
+        self.police = _index(
+            ((beat.town, beat.part), (agency, beat))
+            for agency in ordered
+            if agency.kind in POLICE
+            for beat in (*map(Beat, sorted(agency.towns)), *agency.beats)
+        )
+        self.mdt = self._by_district(Kind.MDT_MEMBER)
+        self.prosecutors = self._by_district(Kind.STATES_ATTORNEY)
+        self.offices = _index(
+            ((agency.kind, office), agency)
+            for agency in ordered
+            if agency.kind in OF_OFFICES
+            for office in (agency.offices or (None,))
+        )
+
+    def _by_district(self, kind: Kind) -> dict[str, list[Agency]]:
+        return _index(
+            (district, agency)
+            for agency in self.by_kind.get(kind, [])
+            for district in agency.judicial_districts
+        )
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+def _index(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    index: dict[K, list[V]] = {}
+    for key, value in pairs:
+        index.setdefault(key, []).append(value)
     return index
+
+
+def _name(called: str) -> str:
+    return " ".join(called.casefold().split())

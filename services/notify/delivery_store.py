@@ -29,9 +29,10 @@ _AGENCIES = models.agencies.fullname
 
 
 _READ = (
-    "SELECT n.*, c.sealed, k.kek_version, k.wrapped, a.authority AS on_file, a.authority_from, "
-    "a.authority_to, a.endpoint, a.encryption_key, a.allowed_networks, a.hold_until, "
-    f"a.consecutive_failures FROM {models.notices.fullname} n "
+    "SELECT n.*, c.sealed, k.kek_version, k.wrapped, a.authority_from, "
+    "CASE WHEN NOT a.closed THEN a.authority END AS on_file, "
+    "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
+    f"a.allowed_networks, a.hold_until, a.consecutive_failures FROM {models.notices.fullname} n "
     f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
     f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
     "AND c.version = n.version AND c.profile = n.profile "

@@ -1,30 +1,22 @@
-"""The directory in the database: its agencies as of a version, and how they get there."""
+"""The directory as routing gets it: of today, read again when its version has grown, or as of a
+day and a version of the past."""
 
-import csv
-from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
-from sqlalchemy import Row, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
-
-from services.notify import models
+from services.notify import directory_store
 from services.notify.agencies import Agency, Directory, Kind
+from services.notify.entries import AgencyEntry
+from services.notify.history import in_force
+from services.notify.jurisdiction import beats
+from services.notify.towns import dcf_offices, judicial_districts
 from shared.runtime.db import Session
 from shared.runtime.errors import Retryable
 
-_TOWNS = Path(__file__).parent / "data" / "ct_towns.csv"
+__all__ = ["AsOf", "Directories", "directory_as_of", "judicial_districts"]
+
 _VERSION = "hartline.directory_version"
-
-
-@cache
-def judicial_districts() -> Mapping[str, str]:
-    """The judicial district of each of the 169 towns (CGS 51-344; a sample, see DOMAIN.md)."""
-    with _TOWNS.open(encoding="utf-8", newline="") as file:
-        return {row["town"]: row["judicial_district"] for row in csv.DictReader(file)}
-
-
-_VERSION_READ = text(f"SELECT version FROM {models.directory.fullname}")
 
 
 class Directories:
@@ -42,26 +34,57 @@ class Directories:
         """
         version = session.info.get(_VERSION)
         if version is None:
-            version = session.info[_VERSION] = await directory_version(session)
+            version = session.info[_VERSION] = await directory_store.version(session)
         if version is None:
             raise Retryable("the directory holds no agency yet")
         if self._latest is None or self._latest.version != version:
-            read = await _read(session, version)
+            rows = await directory_store.rows_in_force(session)
+            read = _directory(version, (_agency(row) for row in rows))
             self._latest = read if self._samples else read.without_samples()
         return self._latest
 
 
-async def directory_version(session: Session) -> int | None:
-    """None as long as nothing was ever put into it."""
-    return await session.scalar(_VERSION_READ) or None
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """What was in force on a day, as far as a version of the directory knew."""
+
+    version: int
+    day: date
+    entries: dict[str, AgencyEntry]
+    """Of the agencies that were not closed, by id."""
+
+    def directory(self) -> Directory:
+        return _directory(self.version, (entry.agency() for entry in self.entries.values()))
 
 
-async def _read(session: Session, version: int) -> Directory:
-    rows = await session.execute(select(models.agencies))
-    return Directory(version, tuple(_agency(row) for row in rows), judicial_districts())
+async def directory_as_of(
+    session: Session, today: date, *, day: date | None = None, version: int | None = None
+) -> AsOf | None:
+    """None when there is no such version.
+
+    Without `day`: on the day that version was made, which is what its notices were routed by;
+    without `version` either: today.
+    """
+    latest = await directory_store.version(session) or 0
+    number = latest if version is None else version
+    if version is not None and day is None:
+        made = await directory_store.version_made(session, version)
+        if made is None:
+            return None
+        day = made.effective_on
+    if number > latest:
+        return None
+    day = day or today
+    found = in_force(await directory_store.terms(session), day, number)
+    return AsOf(number, day, {id_: entry for id_, entry in found.items() if not entry.closed})
 
 
-def _agency(row: Row[tuple[object, ...]]) -> Agency:
+def _directory(version: int, agencies: Any) -> Directory:
+    return Directory(version, tuple(agencies), judicial_districts(), dcf_offices())
+
+
+def _agency(row: Any) -> Agency:
+    ends = [day for day in (row.authority_to, row.mou_to) if day is not None]
     return Agency(
         agency_id=row.agency_id,
         kind=Kind(row.kind),
@@ -71,51 +94,11 @@ def _agency(row: Row[tuple[object, ...]]) -> Agency:
         judicial_districts=frozenset(row.judicial_districts),
         authority=row.authority,
         authority_from=row.authority_from,
-        authority_to=row.authority_to,
+        authority_to=min(ends, default=None),
         encrypted_channel=row.endpoint is not None and row.encryption_key is not None,
         sample=row.sample,
+        code=row.code,
+        beats=beats(row.beats),
+        offices=frozenset(row.offices),
+        affiliations=frozenset(row.affiliations),
     )
-
-
-async def count_samples(session: Session) -> int:
-    query = select(func.count()).select_from(models.agencies).where(models.agencies.c.sample)
-    return await session.scalar(query) or 0
-
-
-async def put_agencies(session: Session, rows: Sequence[Mapping[str, object]]) -> int:
-    """Insert or change agencies. The directory's version afterwards; it grows only with a change.
-
-    Agencies that are not among `rows` stay as they are.
-    """
-    version = await _lock_version(session)
-    if not rows or not await _put(session, rows):
-        return version
-    await session.execute(update(models.directory).values(version=version + 1))
-    return version + 1
-
-
-async def _put(session: Session, rows: Sequence[Mapping[str, object]]) -> bool:
-    agencies = models.agencies
-    statement = insert(agencies)
-    names = [name for name in rows[0] if name != "agency_id"]
-    changed = await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[agencies.c.agency_id],
-            set_={name: statement.excluded[name] for name in names},
-            where=func.row(*(agencies.c[name] for name in names)).is_distinct_from(
-                func.row(*(statement.excluded[name] for name in names))
-            ),
-        ).returning(agencies.c.agency_id),
-        list(rows),
-    )
-    return bool(changed.all())
-
-
-async def _lock_version(session: Session) -> int:
-    await session.execute(
-        text(
-            f"INSERT INTO {models.directory.fullname} (id, version) VALUES (1, 0) "
-            "ON CONFLICT DO NOTHING"
-        )
-    )
-    return await session.scalar(select(models.directory.c.version).with_for_update()) or 0

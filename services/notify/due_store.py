@@ -30,17 +30,32 @@ _LANE = (
     "LIMIT a.{slots} FOR UPDATE SKIP LOCKED) AS {slots}"
 )
 
+# Who has something waiting, each found by one step in the lane's index: the cost follows what
+# waits, not how many agencies there are.
+_WALK = (
+    f"{{walk}}(agency_id) AS (SELECT min(agency_id) FROM {_DELIVERIES} "
+    "WHERE state = 'pending' AND attempts {lane} UNION ALL "
+    f"SELECT (SELECT min(d.agency_id) FROM {_DELIVERIES} d WHERE d.state = 'pending' "
+    "AND d.attempts {lane} AND d.agency_id > w.agency_id) FROM {walk} w "
+    "WHERE w.agency_id IS NOT NULL)"
+)
+
 # Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
 # nothing is in flight to try it. Agencies in random order: a full batch starves none for long.
 _DUE = text(
-    "SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe FROM ("
+    "WITH RECURSIVE "
+    + _WALK.format(walk="first_tries", lane="= 0")
+    + ", "
+    + _WALK.format(walk="retries", lane="> 0")
+    + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe FROM ("
     "SELECT agency_id, tripped, "
     "CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END AS first, "
     "CASE WHEN tripped THEN idle ELSE greatest(0, :retry - busy_retry) END AS retry FROM ("
     "SELECT agency_id, consecutive_failures >= :trip AS tripped, "
     "coalesce(b.first, 0) AS busy_first, coalesce(b.retry, 0) AS busy_retry, "
     "CASE WHEN b.agency_id IS NULL THEN 1 ELSE 0 END AS idle "
-    f"FROM {_AGENCIES} LEFT JOIN unnest(CAST(:busy AS text[]), CAST(:busy_first AS integer[]), "
+    f"FROM {_AGENCIES} JOIN (SELECT * FROM first_tries UNION SELECT * FROM retries) AS waiting "
+    "USING (agency_id) LEFT JOIN unnest(CAST(:busy AS text[]), CAST(:busy_first AS integer[]), "
     "CAST(:busy_retry AS integer[])) AS b(agency_id, first, retry) USING (agency_id) "
     "WHERE hold_until IS NULL OR hold_until <= :now) AS free ORDER BY random()) AS a "
     "CROSS JOIN LATERAL (SELECT * FROM ("

@@ -1,14 +1,19 @@
-"""The envelope of a notice: DCF-737 as JSON, padded, encrypted to one agency (JWE, RFC 7516)."""
+"""The envelope of a notice: its form as JSON, padded, encrypted to one agency (JWE, RFC 7516).
+
+The form's shape is published: `services.notify.forms.schemas`, and docs/partners.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from joserfc import jwe
 from joserfc.jwk import ECKey
 from joserfc.registry import HeaderParameter
+
+from services.notify.forms.kinds import permitted
 
 FORM = "DCF-737"
 FORM_VERSION = "2026-1"
@@ -27,6 +32,7 @@ REDISCLOSURE = (
     "imprisonment."
 )
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _REGISTRY = jwe.JWERegistry(
     header_registry={
         "aud": HeaderParameter("Audience: the agency's id", "str"),
@@ -39,7 +45,11 @@ _REGISTRY = jwe.JWERegistry(
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a notice says about itself. `child` is None for a supersession, which has no content."""
+    """What a notice says about itself. `child` is None for a supersession, which has no content.
+
+    `about`: what its kind is about, under the form's own names: `changes`, `withdrawal`, `recall`,
+    `consult`, `related`, and a DCF-823's `incident`.
+    """
 
     notice_id: str
     kind: str
@@ -54,12 +64,19 @@ class Notice:
     purpose: str
     child_id: str
     child: Mapping[str, object] | None
+    form: str = FORM
+    agency_name: str | None = None
+    about: Mapping[str, object] = field(default_factory=dict)
 
 
 def plaintext(notice: Notice) -> bytes:
-    """The form as UTF-8 JSON, its length a multiple of PADDED_TO."""
+    """The form as UTF-8 JSON, its length a multiple of PADDED_TO.
+
+    Nobody's reporter, siblings or fellow recipients are in it, whatever the copy holds.
+    """
+    recipient = {"agency_id": notice.agency_id, "role": notice.role}
     form: dict[str, object] = {
-        "form": FORM,
+        "form": notice.form,
         "form_version": FORM_VERSION,
         "notice_id": notice.notice_id,
         "kind": notice.kind,
@@ -68,16 +85,20 @@ def plaintext(notice: Notice) -> bytes:
         "referral_number": notice.referral_number,
         "trigger": notice.trigger,
         "received_at": notice.received_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "recipient": {"agency_id": notice.agency_id, "role": notice.role},
+        "recipient": recipient,
         "authority": notice.authority,
         "purpose": notice.purpose,
         "confidentiality": CONFIDENTIALITY,
         "redisclosure": REDISCLOSURE,
     }
+    if notice.agency_name is not None:
+        form["recipient"] = {**recipient, "name": notice.agency_name}
+    if notice.about:
+        form.update(permitted(notice.about))
     if notice.child is not None:
-        form["child"] = {**notice.child, "child_id": notice.child_id}
+        form["child"] = {**permitted(notice.child), "child_id": notice.child_id}
     form["padding"] = ""
-    encoded = json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
+    encoded = _JSON.encode(form).encode()
     # The padding is the last member: it goes before the closing quote and brace.
     return encoded[:-2] + b"0" * (-len(encoded) % PADDED_TO) + encoded[-2:]
 

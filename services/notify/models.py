@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -31,6 +32,27 @@ directory = Table(
     Column("version", Integer, nullable=False, comment="Grows with every change to an agency."),
 )
 
+directory_versions = Table(
+    "directory_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("effective_on", Date, nullable=False, comment="The day in Connecticut it was made."),
+    Column("applied_at", TIME, nullable=False),
+    Column("proposal_id", Text, comment="Null: seeded as a sample, or a day had come."),
+    comment="Append-only: when each version of the directory came to be, and by whose decision.",
+)
+
+agency_terms = Table(
+    "agency_terms",
+    metadata,
+    Column("agency_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("valid_from", Date, primary_key=True),
+    Column("fields", JSONB, nullable=False, comment="What changes on that day; at first, all."),
+    comment="Append-only: the directory's history. `agencies` is what is in force of it today.",
+)
+Index("ix_agency_terms_valid_from", agency_terms.c.valid_from)
+
 agencies = Table(
     "agencies",
     metadata,
@@ -49,7 +71,49 @@ agencies = Table(
     Column("sample", Boolean, nullable=False, server_default=text("false")),
     Column("hold_until", TIME, comment="The breaker: no first try or retry before this."),
     Column("consecutive_failures", Integer, nullable=False, server_default=text("0")),
+    Column("code", Text, comment="What people and files call it, for good."),
+    Column("beats", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("offices", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("affiliations", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("seat", Text, comment="Of a member of a multidisciplinary team."),
+    Column("mou", Text),
+    Column("mou_to", Date, comment="When the agreement ends, so does the authority."),
+    Column("contact", Text, comment="A desk and its number."),
+    Column("successor", Text, comment="Of a closed agency: the code of who does its work now."),
+    Column("closed", Boolean, nullable=False, server_default=text("false")),
 )
+Index(
+    "uq_agencies_code",
+    agencies.c.code,
+    unique=True,
+    postgresql_where=text("code IS NOT NULL"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("proposal_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("summary", Text, nullable=False, comment="A sentence. No names of people."),
+    Column("body", JSONB, nullable=False, comment="What would be applied; its kind reads it."),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="open, approved, rejected or withdrawn."),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_at", TIME, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", TIME),
+    Column("decision", Text, comment="Why, in the words of whoever decided."),
+    CheckConstraint(
+        "(state = 'open') = (decided_by IS NULL) AND (state = 'open') = (decided_at IS NULL)",
+        name="ck_proposals_decided",
+    ),
+    CheckConstraint(
+        "state NOT IN ('approved', 'rejected') OR decided_by <> proposed_by",
+        name="ck_proposals_two_people",
+    ),
+    comment="What one person proposes and another approves; applied in the same transaction.",
+)
+Index("ix_proposals_open", proposals.c.proposed_at, postgresql_where=text("state = 'open'"))
 
 child_keys = Table(
     "child_keys",
@@ -212,7 +276,7 @@ tasks = Table(
     Column("task_id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("about", Text, nullable=False, comment="What it is about; one task per kind and this."),
-    Column("referral_id", Text, nullable=False),
+    Column("referral_id", Text, comment="Null: it is about no referral."),
     Column("detail", Text, nullable=False, comment="A sentence that says what to do. No names."),
     Column("created_at", TIME, nullable=False),
     Column("acknowledged_at", TIME),

@@ -39,7 +39,8 @@ class TaskOut(_Answer):
 
     task_id: str
     kind: str
-    referral_id: str
+    referral_id: str | None
+    """Null: it is about no referral."""
     detail: str
     created_at: datetime
     acknowledged_at: datetime | None

@@ -1,110 +1,63 @@
 """The sample directory: agencies of a JSON file, marked as samples. Never for production."""
 
 import json
-from datetime import date
-from functools import cache
-from ipaddress import ip_network
+from collections.abc import Iterable
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import TypeAdapter, ValidationError
 
-from services.notify.agencies import Kind
-from services.notify.directory import judicial_districts, put_agencies
-from services.notify.fanout import Selector
-from services.notify.rulebook import load_rulebook
-from shared.contracts.base import OpaqueId
-from shared.runtime.db import Database
+from services.notify import directory_store
+from services.notify.authority import today
+from services.notify.entries import SampleEntry
+from services.notify.history import Term, changed_fields, in_force
+from shared.runtime.db import Database, Session
 from shared.runtime.errors import Misconfigured
-
-Words = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-
-
-def _town(name: str) -> str:
-    if name not in judicial_districts():
-        raise ValueError("is not one of Connecticut's 169 towns as ct_towns.csv spells them")
-    return name
-
-
-def _district(name: str) -> str:
-    if name not in judicial_districts().values():
-        raise ValueError("is not one of the thirteen judicial districts of ct_towns.csv")
-    return name
-
-
-def _network(value: str) -> str:
-    return str(ip_network(value))
-
-
-def _endpoint(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ValueError("must be an http or https URL without a user name")
-    return url
-
-
-def _public_key(jwk: dict[str, Any]) -> dict[str, Any]:
-    try:
-        key = ECKey.import_key(jwk)
-    except (JoseError, ValueError, KeyError):
-        raise ValueError("must be a JWK on P-256") from None
-    if key.is_private or key.curve_name != "P-256":
-        raise ValueError("must be the public half of a JWK on P-256")
-    return jwk
-
-
-class SampleAgency(BaseModel):
-    """One entry of the file. Without authority, endpoint or key it is on file and refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    agency_id: OpaqueId
-    kind: Kind
-    name: Words
-    profile: Words
-    towns: list[Annotated[str, AfterValidator(_town)]] = []
-    judicial_districts: list[Annotated[str, AfterValidator(_district)]] = []
-    authority: Words | None = None
-    authority_from: date | None = None
-    authority_to: date | None = None
-    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
-    encryption_key: Annotated[dict[str, Any], AfterValidator(_public_key)] | None = None
-    allowed_networks: list[Annotated[str, AfterValidator(_network)]] = []
-
-    @model_validator(mode="after")
-    def _profile_is_what_the_rules_send(self) -> "SampleAgency":
-        if self.profile != _profiles()[self.kind]:
-            raise ValueError(
-                f"the rules send {self.kind.value} the profile {_profiles()[self.kind]}"
-            )
-        return self
+from shared.runtime.ids import utc_now
 
 
 async def seed_samples(db: Database, path: Path) -> tuple[int, int]:
     """Put the file's agencies into the directory. (How many, the directory's version.)
 
-    Idempotent. Raises Misconfigured, naming the entry and the field, and changes nothing.
+    Idempotent, and what people have changed since stays changed. Raises Misconfigured, naming the
+    entry and the field, and changes nothing.
     """
-    agencies = _parse(path)
-    rows = [agency.model_dump() | {"sample": True} for agency in agencies]
+    entries = _parse(path)
     async with db.transaction() as session:
-        return len(rows), await put_agencies(session, rows)
+        version = await _put(session, entries, utc_now())
+    return len({entry.agency_id for entry in entries}), version
 
 
-def _parse(path: Path) -> list[SampleAgency]:
+async def _put(session: Session, entries: list[SampleEntry], now: datetime) -> int:
+    version = await directory_store.lock_version(session)
+    known = await directory_store.terms(session, {entry.agency_id for entry in entries})
+    changes = _new_terms(known, entries, version + 1)
+    if not changes:
+        return version
+    return await directory_store.record(session, changes, before=version, today=today(now), now=now)
+
+
+def _new_terms(
+    known: Iterable[Term], entries: Iterable[SampleEntry], version: int
+) -> dict[tuple[str, date], dict[str, Any]]:
+    """What of the file is not on file on its day, oldest day first."""
+    by_agency: dict[str, list[Term]] = {}
+    for term in known:
+        by_agency.setdefault(term.agency_id, []).append(term)
+    changes = {}
+    for entry in sorted(entries, key=lambda entry: entry.effective):
+        terms = by_agency.setdefault(entry.agency_id, [])
+        before = in_force(terms, entry.effective).get(entry.agency_id)
+        if fields := changed_fields(before, entry.plain()):
+            changes[entry.agency_id, entry.effective] = fields
+            terms.append(Term(entry.agency_id, version, entry.effective, fields))
+    return changes
+
+
+def _parse(path: Path) -> list[SampleEntry]:
     try:
-        agencies = TypeAdapter(list[SampleAgency]).validate_python(json.loads(path.read_bytes()))
+        entries = TypeAdapter(list[SampleEntry]).validate_python(json.loads(path.read_bytes()))
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read ({error.strerror}).") from None
     except ValidationError as error:
@@ -113,21 +66,6 @@ def _parse(path: Path) -> list[SampleAgency]:
         raise Misconfigured(f"{path}: {where or 'file'}: {detail['msg']}.") from None
     except ValueError:
         raise Misconfigured(f"{path} is not JSON.") from None
-    if len({agency.agency_id for agency in agencies}) != len(agencies):
-        raise Misconfigured(f"{path}: two agencies have the same agency_id.")
-    return agencies
-
-
-@cache
-def _profiles() -> dict[Kind, str]:
-    """The profile that the rules send to each kind of agency."""
-    chosen = {
-        Selector.POLICE_OF_TOWNS: (Kind.MUNICIPAL_POLICE, Kind.STATE_POLICE),
-        Selector.MDT_OF_DISTRICT: (Kind.MDT_MEMBER,),
-    }
-    return {
-        kind: rule.profile
-        for rule in load_rulebook().rules
-        for kind in (chosen.get(rule.select) or (rule.kind,))
-        if kind is not None
-    }
+    if len({(entry.agency_id, entry.effective) for entry in entries}) != len(entries):
+        raise Misconfigured(f"{path}: two entries have the same agency_id and day.")
+    return entries

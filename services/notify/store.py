@@ -204,7 +204,7 @@ async def last_sequences(session: Session, subjects: Sequence[str]) -> dict[str,
 
 
 async def ages(session: Session) -> dict[str, float]:
-    """Seconds that the oldest of each has waited since it was planned or filed; else 0.
+    """Seconds that the oldest of each has waited since planned, filed or proposed; else 0.
 
     `delivery` is whatever of a notice is not yet over: a first try, a retry, a blocked version.
     Each part of the query is one partial index, so that finished deliveries cost nothing.
@@ -221,7 +221,9 @@ async def ages(session: Session) -> dict[str, float]:
             f"SELECT 'attempt', min(n.planned_at) FROM {_NOTICES} n "
             f"JOIN {_DELIVERIES} d USING (notice_id) WHERE d.state = 'attempting' UNION ALL "
             f"SELECT 'task', min(created_at) FROM {models.tasks.fullname} "
-            "WHERE acknowledged_at IS NULL) AS oldest(what, since)"
+            "WHERE acknowledged_at IS NULL UNION ALL "
+            f"SELECT 'proposal', min(proposed_at) FROM {models.proposals.fullname} "
+            "WHERE state = 'open') AS oldest(what, since)"
         )
     )
     return {row.what: max(0.0, float(row.age)) for row in rows}

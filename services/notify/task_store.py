@@ -21,7 +21,7 @@ class Task:
     task_id: str
     kind: str
     about: str
-    referral_id: str
+    referral_id: str | None
     detail: str
     created_at: datetime
     acknowledged_at: datetime | None

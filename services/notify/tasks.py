@@ -1,5 +1,6 @@
 """Tasks: what a named person must look at. One per kind and matter, never with anybody's name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,7 @@ class TaskKind(StrEnum):
     CANNOT_SEND = "cannot_send"
     UNREACHABLE = "unreachable"
     NOT_ACCEPTED = "not_accepted"
+    DIRECTORY_CHANGED = "directory_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class NewTask:
 
     kind: TaskKind
     about: str
-    referral_id: str
+    referral_id: str | None
     detail: str
 
 
@@ -93,6 +95,19 @@ def unresolved_town(referral_id: str, child_id: str) -> NewTask:
         "referral."
     )
     return NewTask(TaskKind.UNRESOLVED_TOWN, child_id, referral_id, detail)
+
+
+def directory_changed(
+    proposal_id: str, agency_id: str, fields: Sequence[str], contact: str | None
+) -> NewTask:
+    """Two people have approved it; the one who would notice a fraud is at the old contact."""
+    whom = f"Call the old contact ({contact})" if contact else "Call a number you know of old"
+    detail = (
+        f"On record for agency {agency_id}, by proposal {proposal_id}, these were changed: "
+        f"{', '.join(fields)}. {whom} and say so. If nobody there knows of it, propose the old "
+        "record again at once."
+    )
+    return NewTask(TaskKind.DIRECTORY_CHANGED, f"{proposal_id} {agency_id}", None, detail)
 
 
 def breached(data: ClockBreached) -> NewTask:

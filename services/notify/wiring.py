@@ -7,18 +7,22 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import store
+from services.notify import directory_store, store
 from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
 from services.notify.deliver import deliver_role
-from services.notify.directory import Directories, count_samples, directory_version
+from services.notify.directory import Directories
+from services.notify.directory_api import directory_router
+from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
+from services.notify.proposal_api import proposal_router
+from services.notify.proposals import Proposables, ProposalKind
 from services.notify.rulebook import load_rulebook
 from services.notify.sender import AiohttpSender
 from services.notify.settings import NotifySettings
@@ -46,6 +50,7 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "notify"
+PROPOSABLES: Proposables = {ProposalKind.DIRECTORY: DIRECTORY_CHANGES}
 PACE_SECONDS = 0.025
 """Between two batches of events: they tell deadlines and audit what has happened already."""
 
@@ -140,7 +145,7 @@ async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
     if settings.profile is not Profile.PRODUCTION:
         return
     async with db.transaction() as session:
-        count = await count_samples(session)
+        count = await directory_store.count_samples(session)
     if count:
         raise Misconfigured(
             f"The directory holds {count} sample agencies and HARTLINE_PROFILE is production: "
@@ -162,6 +167,8 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
         "Hartline notify", parts.verifier, readiness=readiness, development=development
     )
     api.include_router(router(db))
+    api.include_router(directory_router(db, samples=development))
+    api.include_router(proposal_router(db, PROPOSABLES))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {
@@ -188,5 +195,5 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
 
 async def _has_directory(db: Database) -> str | None:
     async with db.transaction() as session:
-        version = await directory_version(session)
+        version = await directory_store.version(session)
     return None if version else "the directory holds no agency yet: nothing can be planned"

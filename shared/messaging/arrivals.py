@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from shared.messaging.bus import Batch
 from shared.messaging.inbox import Readable, read
-from shared.messaging.streams import LEASE, LONGEST_RUN, Claimed, new_token
+from shared.messaging.streams import LEASE, LONGEST_RUN, Claimed
 from shared.messaging.tables import InboxTables
 from shared.runtime.db import Database, Rows
 
@@ -20,7 +20,8 @@ _KEY = "topic, source, subject"
 
 # 1. A sequence at or below its stream's cursor was handled before: then nothing is done at all.
 #    One that lies in the inbox already breaks the primary key, and nothing is done either.
-# 2. Rows go in sorted by key, so that two consumers cannot deadlock.
+# 2. Rows go in sorted by key, and before their streams (`before`; a part that nobody reads runs
+#    last), as the inbox does: so that two consumers cannot deadlock.
 # 3. A stream is leased when nothing of it waits and our first event is its next one. The cursor
 #    cannot have moved since it was read: only these very events could move it.
 _SQL = """
@@ -38,7 +39,7 @@ WITH given AS (
 ), added AS (
     INSERT INTO {inbox} ({key}, sequence, event_id, body)
     SELECT {key}, sequence, event_id, body FROM given, usual WHERE usual.yes
-    ORDER BY {key}, sequence
+    ORDER BY {key}, sequence RETURNING 1
 ), moved AS (
     INSERT INTO {cursors} (topic, "partition", next_offset)
     SELECT topic, "partition", next_offset FROM unnest(CAST(:read_topics AS text[]),
@@ -53,7 +54,7 @@ SELECT {key}, 0, last,
     clock_timestamp() + CASE WHEN free THEN CAST(:lease AS interval) ELSE interval '0' END,
     CASE WHEN free THEN CAST(:owner AS integer) END, CASE WHEN free THEN CAST(:token AS text) END,
     CASE WHEN free THEN clock_timestamp() + CAST(:lease AS interval) END
-FROM stream, usual WHERE usual.yes ORDER BY {key}
+FROM stream, usual, (SELECT count(*) FROM added) AS before WHERE usual.yes ORDER BY {key}
 ON CONFLICT ({key}) DO UPDATE SET
     highest = greatest(s.highest, excluded.highest),
     ready_at = CASE WHEN s.ready_at IS NULL AND s.parked_at IS NULL THEN excluded.ready_at
@@ -84,9 +85,10 @@ class Arrivals:
         )
 
     async def take(
-        self, db: Database, batch: Batch, owner: int | None
+        self, db: Database, batch: Batch, owner: int | None, token: str
     ) -> tuple[list[Claimed], int] | None:
-        """Receive a batch. Returns what was leased to `owner`, and how many streams were touched.
+        """Receive a batch. Returns what was leased to `owner` under `token`, and how many streams
+        were touched.
 
         None when the batch is unusual: then nothing has changed.
         """
@@ -94,7 +96,6 @@ class Arrivals:
         usual = [each for each in events if isinstance(each, Readable)]
         if len(usual) < len(events) or not events:
             return None
-        token = new_token()
         try:
             rows = await db.execute(self._take, _values(usual, batch, owner, token))
         except UniqueViolationError:

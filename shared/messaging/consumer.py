@@ -11,7 +11,7 @@ from shared.contracts.base import Topic
 from shared.messaging.arrivals import Arrivals
 from shared.messaging.bus import Batch, Bus, BusUnavailable, Subscription
 from shared.messaging.inbox import Inbox, Received
-from shared.messaging.streams import Claimed
+from shared.messaging.streams import Claimed, new_token
 from shared.messaging.tables import InboxTables
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime import metrics
@@ -32,6 +32,8 @@ class Hands(Protocol):
     def owner_for(self, streams: int) -> int | None: ...
 
     def take(self, claimed: Sequence[Claimed]) -> None: ...
+
+    def disown(self, token: str) -> None: ...
 
 
 class Consumer:
@@ -108,7 +110,14 @@ class Consumer:
     async def _receive_new(self, batch: Batch) -> Received | None:
         """The usual batch, handed to the worker as far as it has room. None: it is unusual."""
         owner = self._hands.owner_for(len(batch.records)) if self._hands else None
-        taken = await self._arrivals.take(self._db, batch, owner)
+        token = new_token()
+        try:
+            taken = await self._arrivals.take(self._db, batch, owner, token)
+        except BaseException:
+            # It may be committed all the same, and leased to a worker that will not hear of it.
+            if self._hands is not None:
+                self._hands.disown(token)
+            raise
         if taken is None:
             return None
         leased, streams = taken

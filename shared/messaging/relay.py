@@ -124,9 +124,12 @@ class Relay:
     async def _lead(self, leadership: Leadership, stop: asyncio.Event) -> None:
         publisher = await self._bus.publisher()
         loop = asyncio.get_running_loop()
-        prune_at = loop.time()
+        prune_at = hold_until = loop.time()
         try:
             while leadership.leading and not stop.is_set():
+                if loop.time() >= hold_until:
+                    self._held.clear()
+                    hold_until = loop.time() + _RETRY_SECONDS
                 read = await self.relay_once(publisher)
                 if read == _BATCH or (read and self._held):
                     continue
@@ -136,9 +139,7 @@ class Relay:
                     await prune_outbox(self._db, self._tables)
                     await self._bus.prune(RETENTION)
                     prune_at = loop.time() + _PRUNE_SECONDS
-                wait = _RETRY_SECONDS if self._held else _POLL_SECONDS
-                self._held.clear()
-                await self._wait(stop, wait)
+                await self._wait(stop, _RETRY_SECONDS if self._held else _POLL_SECONDS)
         except BusUnavailable:
             log.warning("bus_unavailable", service=self._name)
             await sleep_unless(stop, _POLL_SECONDS)
@@ -161,7 +162,7 @@ class Relay:
         """Publish one batch; how many events were pending.
 
         Subjects that the bus did not acknowledge are left out of the next reads, so that they
-        hold up nobody, until nothing else is pending.
+        hold up nobody, for a quarter of a second at most: other events may never stop coming.
         """
         pending = await self._pending()
         if not pending:

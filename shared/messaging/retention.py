@@ -20,10 +20,12 @@ async def prune_outbox(
 
 
 async def prune_inbox(db: Database, tables: InboxTables, older_than: timedelta = RETENTION) -> int:
-    """Remove handled events. The streams' cursors stay, so a late duplicate is still known."""
+    """Remove handled events. The streams' cursors stay, so a late duplicate is still known; what a
+    person decided to skip stays, with who it was."""
     handled = (
         f"EXISTS (SELECT FROM {tables.streams.fullname} s WHERE s.topic = old.topic "
-        "AND s.source = old.source AND s.subject = old.subject AND s.cursor >= old.sequence)"
+        "AND s.source = old.source AND s.subject = old.subject AND s.cursor >= old.sequence) "
+        "AND old.skipped_by IS NULL"
     )
     return await _prune(db, tables.inbox.fullname, "received_at", handled, older_than)
 

@@ -55,47 +55,66 @@ def new_token() -> str:
     return secrets.token_hex(8)
 
 
+_CLAIM = """
+WITH due AS (
+    SELECT topic, source, subject FROM {streams}
+    WHERE ready_at <= clock_timestamp() AND parked_at IS NULL
+    ORDER BY ready_at LIMIT :limit FOR UPDATE SKIP LOCKED
+), leased AS (
+    UPDATE {streams} s SET lease_owner = :owner, lease_token = :token,
+        lease_until = clock_timestamp() + CAST(:lease AS interval),
+        ready_at = clock_timestamp() + CAST(:lease AS interval)
+    FROM due d WHERE s.topic = d.topic AND s.source = d.source AND s.subject = d.subject
+    RETURNING s.topic, s.source, s.subject, s.cursor, s.failures
+)
+SELECT l.*, i.sequence, i.body FROM leased l
+LEFT JOIN {inbox} i ON i.topic = l.topic AND i.source = l.source AND i.subject = l.subject
+    AND i.sequence > l.cursor AND i.sequence <= l.cursor + :run
+ORDER BY l.topic, l.source, l.subject, i.sequence
+"""
+
+# The rows are locked in sorted order, as the inbox does, so that nobody can deadlock.
+_FINISH = """
+WITH done AS (
+    SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]),
+        CAST(:subjects AS text[]), CAST(:tokens AS text[]), CAST(:lasts AS bigint[]))
+        AS d(topic, source, subject, token, last)
+), held AS (
+    SELECT s.topic, s.source, s.subject, d.last FROM {streams} s
+    JOIN done d ON s.topic = d.topic AND s.source = d.source AND s.subject = d.subject
+        AND s.lease_token = d.token
+    ORDER BY s.topic, s.source, s.subject FOR UPDATE OF s
+)
+UPDATE {streams} s SET cursor = h.last, failures = 0, last_error = NULL, gap_since = NULL,
+    lease_owner = NULL, lease_token = NULL, lease_until = NULL,
+    ready_at = CASE WHEN s.highest > h.last THEN clock_timestamp() END
+FROM held h WHERE s.topic = h.topic AND s.source = h.source AND s.subject = h.subject
+RETURNING s.topic, s.source, s.subject, s.highest > h.last AS more
+"""
+
+_FREE_DEAD = """
+WITH dead AS (
+    SELECT topic, source, subject FROM {streams}
+    WHERE lease_owner IS NOT NULL AND (lease_token = ANY(CAST(:disowned AS text[]))
+        OR lease_owner NOT IN ({alive})) FOR UPDATE SKIP LOCKED
+)
+UPDATE {streams} s SET lease_owner = NULL, lease_token = NULL, lease_until = NULL,
+    ready_at = clock_timestamp()
+FROM dead d WHERE s.topic = d.topic AND s.source = d.source AND s.subject = d.subject
+RETURNING 1
+"""
+
+
 class Streams:
     """One service's streams."""
 
     def __init__(self, tables: InboxTables) -> None:
         self._streams = tables.streams.fullname
         self._inbox = tables.inbox.fullname
-        self._claim = text(
-            f"WITH due AS (SELECT topic, source, subject FROM {self._streams} "
-            "WHERE ready_at <= clock_timestamp() AND parked_at IS NULL "
-            "ORDER BY ready_at LIMIT :limit FOR UPDATE SKIP LOCKED), "
-            f"leased AS (UPDATE {self._streams} s SET lease_owner = :owner, "
-            "lease_token = :token, lease_until = clock_timestamp() + CAST(:lease AS interval), "
-            "ready_at = clock_timestamp() + CAST(:lease AS interval) FROM due d "
-            "WHERE s.topic = d.topic AND s.source = d.source AND s.subject = d.subject "
-            "RETURNING s.topic, s.source, s.subject, s.cursor, s.failures) "
-            "SELECT l.*, i.sequence, i.body FROM leased l "
-            f"LEFT JOIN {self._inbox} i ON i.topic = l.topic AND i.source = l.source "
-            "AND i.subject = l.subject AND i.sequence > l.cursor AND i.sequence <= l.cursor + :run "
-            "ORDER BY l.topic, l.source, l.subject, i.sequence"
-        )
-        # The rows are locked in sorted order, as the inbox does, so that nobody can deadlock.
-        self._finish = text(
-            "WITH done AS (SELECT * FROM unnest(CAST(:topics AS text[]), "
-            "CAST(:sources AS text[]), CAST(:subjects AS text[]), CAST(:tokens AS text[]), "
-            "CAST(:lasts AS bigint[])) AS d(topic, source, subject, token, last)), "
-            f"held AS (SELECT s.topic, s.source, s.subject, d.last FROM {self._streams} s "
-            "JOIN done d ON s.topic = d.topic AND s.source = d.source "
-            "AND s.subject = d.subject AND s.lease_token = d.token "
-            "ORDER BY s.topic, s.source, s.subject FOR UPDATE OF s) "
-            f"UPDATE {self._streams} s SET cursor = h.last, failures = 0, last_error = NULL, "
-            "gap_since = NULL, lease_owner = NULL, lease_token = NULL, lease_until = NULL, "
-            "ready_at = CASE WHEN s.highest > h.last THEN clock_timestamp() END FROM held h "
-            "WHERE s.topic = h.topic AND s.source = h.source AND s.subject = h.subject "
-            "RETURNING s.topic, s.source, s.subject, s.highest > h.last AS more"
-        )
-        self._free_dead = text(
-            f"UPDATE {self._streams} SET lease_owner = NULL, lease_token = NULL, "
-            "lease_until = NULL, ready_at = clock_timestamp() "
-            f"WHERE lease_owner IS NOT NULL AND lease_owner NOT IN ({ALIVE_OWNERS}) "
-            "RETURNING 1"
-        )
+        names = {"streams": self._streams, "inbox": self._inbox, "alive": ALIVE_OWNERS}
+        self._claim = text(_CLAIM.format(**names))
+        self._finish = text(_FINISH.format(**names))
+        self._free_dead = text(_FREE_DEAD.format(**names))
 
     async def claim(self, session: Session, owner: int, limit: int) -> list[Claimed]:
         """Lease up to `limit` ready streams, each with its lowest unfinished events."""
@@ -194,9 +213,9 @@ class Streams:
             reason=reason,
         )
 
-    async def free_dead(self, session: Session) -> int:
-        """Free the leases of owners whose session is gone."""
-        return len(await session.execute(self._free_dead))
+    async def free_dead(self, session: Session, disowned: Sequence[str] = ()) -> int:
+        """Free the leases of owners whose session is gone, and those with these tokens."""
+        return len(await session.execute(self._free_dead, {"disowned": list(disowned)}))
 
     async def _release(
         self, session: Session, claimed: Claimed, changes: str, **values: object

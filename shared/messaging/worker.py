@@ -12,7 +12,7 @@ from shared.contracts.registry import parse_data
 from shared.messaging.handover import Handlers, Prepared, Ready, hand_over
 from shared.messaging.leases import Presence
 from shared.messaging.retention import prune_inbox
-from shared.messaging.streams import Claimed, Streams
+from shared.messaging.streams import LEASE, Claimed, Streams
 from shared.messaging.tables import InboxTables
 from shared.runtime import metrics
 from shared.runtime.db import Database
@@ -61,6 +61,7 @@ class Worker:
         self._ready: asyncio.Queue[Ready] = asyncio.Queue()
         self._in_flight: set[tuple[str, str, str]] = set()
         self._idle = asyncio.Event()
+        self._disowned: dict[str, float] = {}
         self._presence: Presence | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -94,12 +95,29 @@ class Worker:
             # We have left in the meantime; the next owner finds these leases dead.
             return
         for each in claimed:
+            preparing = self._prepare(each)
+            try:
+                self._tasks.create_task(preparing)
+            except RuntimeError:
+                # The group is coming down, and our presence with it.
+                preparing.close()
+                return
             self._in_flight.add(each.key)
-            self._tasks.create_task(self._prepare(each))
+
+    def disown(self, token: str) -> None:
+        """Leases under this token may have been made for us, and nobody will hand them over."""
+        self._disowned[token] = asyncio.get_running_loop().time() + LEASE.total_seconds()
+
+    def _still_disowned(self) -> list[str]:
+        """Until they have run out: what made them may be running at the server yet."""
+        now = asyncio.get_running_loop().time()
+        self._disowned = {token: until for token, until in self._disowned.items() if until > now}
+        return list(self._disowned)
 
     async def _claim_and_prepare(self, presence: Presence, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            free = _IN_FLIGHT - len(self._in_flight)
+            # Below nothing when the consumer handed us more while we were claiming.
+            free = max(0, _IN_FLIGHT - len(self._in_flight))
             claimed = await self._claim(presence.owner, free) if free else []
             self.take(claimed)
             if not claimed or len(claimed) < free:
@@ -209,7 +227,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         while True:
             async with self._db.transaction() as session:
-                if await self._streams.free_dead(session):
+                if await self._streams.free_dead(session, self._still_disowned()):
                     self._db.wakes.wake_here(WORK_WAKE)
             if loop.time() >= prune_at:
                 await prune_inbox(self._db, self._tables)

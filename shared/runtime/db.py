@@ -111,6 +111,8 @@ class Database:
                 command_timeout=_STATEMENT_SECONDS,
                 statement_cache_size=_STATEMENTS_KEPT,
                 max_inactive_connection_lifetime=1800,
+                # By default the 50,000th statement closes its connection, after a COMMIT too.
+                max_queries=2**62,
                 server_settings={
                     "application_name": self._name,
                     "timezone": "UTC",

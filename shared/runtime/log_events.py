@@ -50,6 +50,8 @@ EVENTS: dict[str, frozenset[str]] = {
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
+        "directory_turned": "version",
+        "directory_not_turned": "error",
         "claim_failed": "error where",
         "reclaim_failed": "error where",
         "letter_failed": "notice error where",

@@ -37,6 +37,8 @@ def compiled(statement: Executable, parameters: Mapping[str, Any] | None) -> Com
     """Texts are compiled once. Constructs (`select(…)`) each time: not for what must be fast."""
     if not isinstance(statement, TextClause):
         return _compile(statement, parameters)
+    if any(not bound.required for bound in statement._bindparams.values()):
+        return _compile(statement, None)
     key = _key(statement)
     found = _texts.get(key)
     if found is None:
@@ -59,4 +61,6 @@ def _compile(statement: Executable, parameters: Mapping[str, Any] | None) -> Com
     assert isinstance(statement, ClauseElement)
     names = sorted(parameters) if parameters else None
     done = cast(SQLCompiler, statement.compile(dialect=_DIALECT, column_keys=names))
-    return Compiled(str(done), tuple(done.positiontup or ()), done.params)
+    # What has no value here must come with every call: it is not NULL because nobody gave it.
+    given = {done.bind_names[b]: b.effective_value for b in done.bind_names if not b.required}
+    return Compiled(str(done), tuple(done.positiontup or ()), given)

@@ -51,6 +51,7 @@ def test_every_age_has_a_rule() -> None:
         "task",
         "triage",
         "case_flag",
+        "proposal",
         "clock",
         "call",
         "call_abandoned",

@@ -7,7 +7,7 @@ import pytest
 from shared.messaging.arrivals import Arrivals
 from shared.messaging.bus import Batch, Incoming
 from shared.messaging.leases import Presence
-from shared.messaging.streams import Claimed
+from shared.messaging.streams import Claimed, new_token
 from shared.runtime.errors import Permanent
 from shared.runtime.ids import new_id
 from tests.integration.messaging.conftest import Service, record
@@ -22,7 +22,7 @@ async def take(
 ) -> tuple[list[Claimed], int] | None:
     offsets = {(each.topic, each.partition): each.offset + 1 for each in records}
     arrivals = Arrivals(service.inbox_tables)
-    return await arrivals.take(service.db, Batch(records, offsets), owner)
+    return await arrivals.take(service.db, Batch(records, offsets), owner, new_token())
 
 
 async def leased(service: Service, *records: Incoming) -> list[Claimed]:

@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.agencies import Kind
-from services.notify.directory import Directories, count_samples, judicial_districts
+from services.notify.directory import Directories
+from services.notify.directory_store import count_samples
 from services.notify.seeding import seed_samples
+from services.notify.towns import judicial_districts
 from shared.runtime.errors import Misconfigured
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
@@ -127,5 +129,5 @@ async def test_a_file_that_is_no_list_of_agencies_is_refused(
 
 async def test_an_id_given_twice_is_refused(planning: Planning, tmp_path: Path) -> None:
     entries = support.agencies()
-    with pytest.raises(Misconfigured, match="same agency_id"):
+    with pytest.raises(Misconfigured, match="same agency_id and day"):
         await support.seed(planning.db, [*entries, entries[0]], tmp_path)

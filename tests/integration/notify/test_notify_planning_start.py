@@ -122,7 +122,7 @@ async def test_every_role_starts_says_what_waits_and_drains_on_sigterm(
     finally:
         process.send_signal(signal.SIGTERM)
         _, logged = await process.communicate()
-    for what in ("outbox", "inbox", "parked", "gap", "delivery", "attempt", "task"):
+    for what in ("outbox", "inbox", "parked", "gap", "delivery", "attempt", "task", "proposal"):
         assert f'hartline_oldest_age_seconds{{service="notify",what="{what}"}} 0.0' in metrics
     assert process.returncode == 0
     events = [json.loads(line) for line in logged.splitlines()]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.directory import judicial_districts
 from services.notify.fanout import ChildFacts, Recipient, Refused, Route, route
 from services.notify.rulebook import MANDATED, load_rulebook
+from services.notify.towns import judicial_districts
 from shared.contracts.codes import HtType, Role, Trigger
 
 T = TypeVar("T")

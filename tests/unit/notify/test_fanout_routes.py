@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from services.notify.agencies import Agency, Directory, Kind
-from services.notify.directory import judicial_districts
 from services.notify.fanout import ChildFacts, Recipient, Route, route
 from services.notify.rulebook import load_rulebook
+from services.notify.towns import judicial_districts
 from shared.contracts.codes import HtType, RefusalReason, Role, Trigger
 
 TODAY = date(2026, 3, 3)

@@ -8,13 +8,13 @@ import pytest
 from services.notify.agencies import Agency, Directory, Kind
 from services.notify.commitment import Committer
 from services.notify.copies import open_copy
-from services.notify.directory import judicial_districts
 from services.notify.drafting import Clerk, Draft, Occasion, PlanRows, draft, field_names
 from services.notify.fanout import route
 from services.notify.intake_client import Projection
 from services.notify.plan_events import events, tasks_for
 from services.notify.planning import plan_version
 from services.notify.rulebook import load_rulebook
+from services.notify.towns import judicial_districts
 from shared.contracts.codes import Trigger
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused
