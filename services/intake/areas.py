@@ -66,9 +66,10 @@ def make_areas(
     """Everything that the areas stand on. `patience`: how long a flagged case may lack its 737."""
     once, notes = Once(db, digests), Notes(vault.sealer)
     opening, cases = Opening(outbox, digests), CaseSweep(outbox, patience)
-    hart = _hart(db, outbox, once, notes, blind, digests, viewing, opening)
+    recusals = Recusals(once, notes, blind)
+    hart = _hart(db, outbox, once, notes, blind, digests, viewing, opening, recusals)
     placements = placements_api.Desk(
-        Placing(once, outbox, notes, digests), Repatriating(once, notes)
+        Placing(once, outbox, notes, digests, recusals), Repatriating(once, notes, recusals)
     )
     return Areas(
         (
@@ -95,8 +96,8 @@ def _hart(
     digests: Digests,
     viewing: Viewing,
     opening: Opening,
+    recusals: Recusals,
 ) -> HartDesk:
-    recusals = Recusals(once, notes, blind)
     histories = Histories(notes, recusals)
     scales = load_scales()
     consults = ConsultDesk(
@@ -109,5 +110,5 @@ def _hart(
     return HartDesk(
         consults=consults,
         triage=Triage(db, once, viewing, recusals),
-        flagging=Flagging(db, once, notes, blind, opening),
+        flagging=Flagging(db, once, notes, blind, opening, recusals),
     )

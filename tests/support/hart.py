@@ -16,7 +16,8 @@ from tests.support.intake import BASE, SCOPES, Keys, post, referral
 HART_SCOPES = (
     "consults:request", "consults:assign", "consults:complete", "consults:enter",
     "consults:share", "consults:status", "consults:read", "consults:break_glass",
-    "recusals:assert", "triage:list", "triage:read", "triage:review",
+    "recusals:assert", "recusals:lift", "recusals:confirm",
+    "triage:list", "triage:read", "triage:review",
     "case_flags:create", "case_flags:link", "case_flags:list", "case_flags:read",
     "operations:create", "operations:read", "operations:end",
     "placements:propose", "placements:tell", "placements:confirm",

@@ -55,6 +55,12 @@ async def read(session: Session, flag_id: str) -> tuple[WrappedKey, bytes] | Non
     return WrappedKey(row.kek_version, row.wrapped, row.key_version), row.sealed
 
 
+async def linked_to(session: Session, flag_id: str) -> str | None:
+    """The DCF-737 of a flag, if it has one."""
+    referral_id: str | None = await session.scalar(_LINKED_TO, {"flag_id": flag_id})
+    return referral_id
+
+
 async def raise_flag(session: Session, row: FlagRow) -> None:
     await session.execute(
         insert(case_flags).values(
@@ -189,6 +195,9 @@ ORDER BY v.recorded_at LIMIT 1
 _READ = text(
     "SELECT kek_version, wrapped, key_version, sealed FROM intake.case_flags "
     "WHERE flag_id = CAST(:flag_id AS text)"
+)
+_LINKED_TO = text(
+    "SELECT referral_id FROM intake.case_flag_links WHERE flag_id = CAST(:flag_id AS text)"
 )
 _EXISTS = text(
     "SELECT EXISTS (SELECT FROM intake.referrals WHERE referral_id = CAST(:referral_id AS text))"

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.intake.asking import asked, read_body
 from services.intake.hart.consulting import Consulting
 from services.intake.hart.consults import Already, Conflicted, NotTheirs, NotYet, OutOfTime, Step
+from services.intake.hart.lifts import Done, SameHands, Unproposed
 from services.intake.hart.reading import ConsultReading, Wanted
-from services.intake.hart.recusing import Recusals
+from services.intake.hart.recusing import Lifted, Recusals
 from services.intake.hart.requesting import Requesting
 from services.intake.hart.scale import Scales
 from services.intake.hart.schemas import (
@@ -39,6 +40,8 @@ Sharer = Annotated[Principal, Depends(require("consults:share"))]
 Asker = Annotated[Principal, Depends(require("consults:status"))]
 Reader = Annotated[Principal, Depends(require("consults:read"))]
 Breaker = Annotated[Principal, Depends(require("consults:break_glass"))]
+Lifter = Annotated[Principal, Depends(require("recusals:lift"))]
+LiftConfirmer = Annotated[Principal, Depends(require("recusals:confirm"))]
 Barrer = Annotated[Principal, Depends(require("recusals:assert"))]
 
 Outcome = Answer | Already | Conflicted | NotYet | OutOfTime | NotTheirs | KeyReused | StillOpen
@@ -59,6 +62,7 @@ def routes(desk: ConsultDesk) -> APIRouter:
     """Every route of consults. Every step needs a person and an Idempotency-Key."""
     router = APIRouter()
     _add_steps(router, desk)
+    _add_lifts(router, desk.recusals)
     _add_reads(router, desk)
     return router
 
@@ -114,6 +118,40 @@ def _add_steps(router: APIRouter, desk: ConsultDesk) -> None:
         only_a_person(caller)
         ask, wanted = await asked(request, caller, NewRecusal)
         return _created(await desk.recusals.bar(ask, wanted))
+
+
+def _add_lifts(router: APIRouter, recusals: Recusals) -> None:
+    @router.post("/v1/recusals/{recusal_id}/lifting", status_code=201)
+    async def propose(request: Request, caller: Lifter) -> Response:
+        """Propose to lift a recusal. It holds until another person confirms."""
+        only_a_person(caller)
+        recusal_id = opaque_id(request, "recusal_id", "rcs")
+        ask, _ = await asked(request, caller, Nothing)
+        return _lifted(await recusals.propose(ask, recusal_id))
+
+    @router.post("/v1/recusals/{recusal_id}/lifting/confirmation", status_code=201)
+    async def confirm(request: Request, caller: LiftConfirmer) -> Response:
+        """Lift a recusal, as another person than who proposed that."""
+        only_a_person(caller)
+        recusal_id = opaque_id(request, "recusal_id", "rcs")
+        ask, _ = await asked(request, caller, Nothing)
+        return _lifted(await recusals.confirm(ask, recusal_id))
+
+
+def _lifted(outcome: Lifted) -> Response:
+    match outcome:
+        case NotTheirs():
+            raise not_found()
+        case Done():
+            raise conflict("That was done before.")
+        case Unproposed():
+            raise conflict("Nobody has proposed to lift it.")
+        case SameHands():
+            raise conflict("Another person than who proposed it must confirm.")
+        case Answer() | KeyReused() | StillOpen():
+            return answered(outcome)
+        case _:
+            assert_never(outcome)
 
 
 def _add_reads(router: APIRouter, desk: ConsultDesk) -> None:

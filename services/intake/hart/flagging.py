@@ -13,6 +13,7 @@ from services.intake.hart import case_store, cases
 from services.intake.hart.case_store import FlagRow
 from services.intake.hart.cases import Joins
 from services.intake.hart.consults import GRACE, Already, NotTheirs, OutOfTime
+from services.intake.hart.recusing import Recusals
 from services.intake.hart.schemas import FlagLink, NewFlag
 from services.intake.once import Answer, Asked, Once, answer
 from services.intake.opening import Opened, Opening
@@ -46,13 +47,20 @@ class Flagging:
     """The units of work of flagged cases."""
 
     def __init__(
-        self, db: Database, once: Once, notes: Notes, blind: BlindIndex, opening: Opening
+        self,
+        db: Database,
+        once: Once,
+        notes: Notes,
+        blind: BlindIndex,
+        opening: Opening,
+        recusals: Recusals,
     ) -> None:
         self._db = db
         self._once = once
         self._notes = notes
         self._blind = blind
         self._opening = opening
+        self._recusals = recusals
 
     async def flag(
         self, ask: Asked, wanted: NewFlag
@@ -63,9 +71,7 @@ class Flagging:
         async def work(session: Session) -> Answer | OutOfTime | NotTheirs:
             if at > ask.now + GRACE:
                 return OutOfTime()
-            if wanted.referral_id and not await case_store.referral_exists(
-                session, wanted.referral_id
-            ):
+            if wanted.referral_id and not await self._known(session, wanted.referral_id, ask.owner):
                 return NotTheirs()
             flag_id, joined = await self._raise(session, ask, wanted, at)
             flag = await case_store.hold_flag(session, flag_id)
@@ -82,7 +88,7 @@ class Flagging:
 
         async def work(session: Session) -> Answer | Already | NotTheirs:
             flag = await case_store.hold_flag(session, flag_id)
-            if flag is None or not await case_store.referral_exists(session, wanted.referral_id):
+            if flag is None or not await self._known(session, wanted.referral_id, ask.owner):
                 return NotTheirs()
             if flag.linked:
                 return Already()
@@ -110,7 +116,10 @@ class Flagging:
     async def _show(self, question: FlagQuestion) -> str | None:
         async with self._db.transaction() as session:
             found = await case_store.read(session, question.flag_id)
-            if found is None:
+            linked = await case_store.linked_to(session, question.flag_id)
+            if found is None or (
+                linked and not await self._known(session, linked, question.person)
+            ):
                 return None
             key, sealed = found
             note = self._notes.open(key, TABLE, question.flag_id, sealed)
@@ -125,6 +134,12 @@ class Flagging:
             )
             await self._opening.record(session, opened)
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+    async def _known(self, session: Session, referral_id: str, person: str) -> bool:
+        """Whether there is such a referral, and for this person."""
+        if not await case_store.referral_exists(session, referral_id):
+            return False
+        return not await self._recusals.barred(session, referral_id, person)
 
     async def _link(self, session: Session, ask: Asked, wanted: NewFlag, flag_id: str) -> None:
         """To the 737 that is named, or to one that names the case itself."""

@@ -57,6 +57,17 @@ recusals = Table(
     comment="Append-only: who has a conflict and is kept out (C17, C18).",
 )
 Index("ix_recusals_referral_id", recusals.c.referral_id)
+Index("ix_recusals_person_index", recusals.c.person_index)
+
+recusal_lifts = Table(
+    "recusal_lifts",
+    metadata,
+    Column("recusal_id", Text, ForeignKey("intake.recusals.recusal_id"), primary_key=True),
+    Column("step", Text, primary_key=True, comment="proposed, then confirmed by another."),
+    Column("recorded_by", Text, nullable=False, comment="Token subject of a person."),
+    Column("recorded_at", TIME, nullable=False),
+    comment="Append-only: a recusal that is confirmed here holds no more.",
+)
 
 glass_breaks = Table(
     "glass_breaks",

@@ -1,6 +1,5 @@
 """All SQL of consults, recusals and broken glass. Runs in the caller's session, never commits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,18 +83,6 @@ async def append(session: Session, row: EntryRow) -> None:
     await session.execute(insert(consult_entries).values(_values(row)))
 
 
-async def recused(session: Session, referral_id: str, indexes: Sequence[bytes]) -> bool:
-    """Whether somebody, by their blind indexes, has a conflict in this referral."""
-    values = {"referral_id": referral_id, "indexes": list(indexes)}
-    return bool(await session.scalar(_RECUSED, values))
-
-
-async def barred_from(session: Session, indexes: Sequence[bytes]) -> set[str]:
-    """The referrals in which one of these blind indexes has a conflict."""
-    rows = await session.execute(_BARRED, {"indexes": list(indexes)})
-    return {row.referral_id for row in rows}
-
-
 async def recuse(session: Session, row: RecusalRow) -> None:
     await session.execute(insert(recusals).values(_values(row)))
 
@@ -133,18 +120,4 @@ _HISTORY = text(
 SELECT consult_id, position, step, actor, person, occurred_at, recorded_at, sealed
 FROM intake.consult_entries WHERE consult_id = CAST(:consult_id AS text) ORDER BY position
 """
-)
-
-_RECUSED = text(
-    """
-SELECT EXISTS (
-    SELECT FROM intake.recusals
-    WHERE referral_id = CAST(:referral_id AS text)
-        AND person_index = ANY(CAST(:indexes AS bytea[]))
-)
-"""
-)
-
-_BARRED = text(
-    "SELECT referral_id FROM intake.recusals WHERE person_index = ANY(CAST(:indexes AS bytea[]))"
 )

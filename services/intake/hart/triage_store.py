@@ -33,6 +33,7 @@ async def waiting(session: Session) -> list[dict[str, Any]]:
             "trigger": row.trigger,
             "received_at": row.received_at,
             "reviewed_before": row.reviewed_before,
+            "decision": row.decision,
         }
         for row in rows
     ]
@@ -76,7 +77,10 @@ _WAITING = text(
     f"""
 SELECT r.referral_id, r.number, r.version, v.trigger, v.received_at, EXISTS (
     SELECT FROM intake.triage_reviews AS t WHERE t.referral_id = r.referral_id
-) AS reviewed_before
+) AS reviewed_before, (
+    SELECT d.outcome FROM intake.decisions AS d
+    WHERE d.referral_id = r.referral_id ORDER BY d.decision DESC LIMIT 1
+) AS decision
 {_UNREVIEWED}
 ORDER BY v.received_at, r.referral_id LIMIT :most
 """

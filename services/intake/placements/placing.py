@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.intake import child_store
 from services.intake.answers import instant
 from services.intake.child_store import ChildRow
 from services.intake.contradictions import GRACE
 from services.intake.digests import Digests
+from services.intake.hart.recusing import Recusals
 from services.intake.once import Answer, Asked, Once, answer
 from services.intake.placements import gate, store
 from services.intake.placements.gate import Confirmed, Confirms, Implicated, NotTold
@@ -27,7 +27,7 @@ PURPOSE = "placement"
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """There is no such child or placement."""
+    """There is no such child or placement, or the caller is kept out of the referral."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,14 @@ class OutOfTime:
 class Placing:
     """Propose, tell, confirm."""
 
-    def __init__(self, once: Once, outbox: Outbox, notes: Notes, digests: Digests) -> None:
+    def __init__(
+        self, once: Once, outbox: Outbox, notes: Notes, digests: Digests, recusals: Recusals
+    ) -> None:
         self._once = once
         self._outbox = outbox
         self._notes = notes
         self._digests = digests
+        self._recusals = recusals
 
     async def propose(
         self, ask: Asked, wanted: NewPlacement
@@ -50,7 +53,9 @@ class Placing:
         """A placement that is not confirmed yet."""
 
         async def work(session: Session) -> Answer | Unknown:
-            child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
+            child = await self._recusals.child(
+                session, wanted.referral_id, wanted.child_id, ask.owner
+            )
             if child is None:
                 return Unknown()
             placement_id = new_id("plc")
@@ -74,7 +79,7 @@ class Placing:
         """Record that the facility was told: a disclosure, with its own entry in the log."""
 
         async def work(session: Session) -> Answer | Unknown | OutOfTime:
-            held = await self._hold(session, placement_id)
+            held = await self._hold(session, placement_id, ask.owner)
             if held is None:
                 return Unknown()
             if (wanted.told_at or ask.now) > ask.now + GRACE:
@@ -95,7 +100,7 @@ class Placing:
         async def work(
             session: Session,
         ) -> Answer | Unknown | NotTold | Implicated | Confirmed:
-            held = await self._hold(session, placement_id)
+            held = await self._hold(session, placement_id, ask.owner)
             if held is None:
                 return Unknown()
             _, _, note = held
@@ -112,13 +117,14 @@ class Placing:
         return await self._once.do(ask, work)
 
     async def _hold(
-        self, session: Session, placement_id: str
+        self, session: Session, placement_id: str, person: str
     ) -> tuple[PlacementRow, ChildRow, dict[str, Any]] | None:
         row = await store.find(session, placement_id)
         if row is None:
             return None
-        child = await child_store.hold(session, row.referral_id, row.child_id)
-        assert child is not None
+        child = await self._recusals.child(session, row.referral_id, row.child_id, person)
+        if child is None:
+            return None
         return row, child, self._notes.open(child.key, "placements", placement_id, row.sealed)
 
     def _telling(

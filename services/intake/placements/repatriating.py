@@ -1,8 +1,8 @@
 """Repatriation: two recorded determinations, each an entry of its own (policy 21-14; A1.36)."""
 
-from services.intake import child_store
 from services.intake.answers import instant
 from services.intake.child_store import ChildRow
+from services.intake.hart.recusing import Recusals
 from services.intake.once import Answer, Asked, Once, answer
 from services.intake.placements import gate, store
 from services.intake.placements.gate import Determination, Finding, Permits, Refuses
@@ -20,9 +20,10 @@ TABLE = "determinations"
 class Repatriating:
     """Determine, and permit or refuse."""
 
-    def __init__(self, once: Once, notes: Notes) -> None:
+    def __init__(self, once: Once, notes: Notes, recusals: Recusals) -> None:
         self._once = once
         self._notes = notes
+        self._recusals = recusals
 
     async def determine(
         self, ask: Asked, wanted: NewDetermination
@@ -30,7 +31,9 @@ class Repatriating:
         """Answer one of the two questions for a child. A later answer takes its place."""
 
         async def work(session: Session) -> Answer | Unknown:
-            child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
+            child = await self._recusals.child(
+                session, wanted.referral_id, wanted.child_id, ask.owner
+            )
             if child is None:
                 return Unknown()
             determination_id = new_id("det")
@@ -55,7 +58,9 @@ class Repatriating:
         """Record a repatriation, if both determinations permit it."""
 
         async def work(session: Session) -> Answer | Unknown | Refuses:
-            child = await child_store.hold(session, wanted.referral_id, wanted.child_id)
+            child = await self._recusals.child(
+                session, wanted.referral_id, wanted.child_id, ask.owner
+            )
             if child is None:
                 return Unknown()
             outcome = gate.repatriate(await self._determined(session, child))

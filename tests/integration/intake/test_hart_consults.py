@@ -308,7 +308,14 @@ async def test_p5_nothing_that_was_typed_lies_in_clear(office: Office, intake_db
 
 async def test_a_history_can_only_grow(office: Office, intake_db: Database) -> None:
     await consult(office, await office.receive())
-    for table in ("consults", "consult_entries", "recusals", "triage_reviews", "record_views"):
+    for table in (
+        "consults",
+        "consult_entries",
+        "recusals",
+        "recusal_lifts",
+        "triage_reviews",
+        "record_views",
+    ):
         for change in (f"DELETE FROM intake.{table}", f"TRUNCATE intake.{table} CASCADE"):
             with pytest.raises(Exception, match=r"permission denied|append-only"):
                 async with intake_db.transaction() as session:

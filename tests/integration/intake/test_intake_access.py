@@ -48,6 +48,8 @@ ROUTES = [
     ("POST", f"/v1/consults/{REC}/content", "consults:read"),
     ("POST", f"/v1/consults/{REC}/break-glass", "consults:break_glass"),
     ("POST", "/v1/recusals", "recusals:assert"),
+    ("POST", f"/v1/recusals/rcs_{'0' * 32}/lifting", "recusals:lift"),
+    ("POST", f"/v1/recusals/rcs_{'0' * 32}/lifting/confirmation", "recusals:confirm"),
     ("GET", "/v1/decision-map", "consults:status"),
     ("GET", "/v1/triage", "triage:list"),
     ("GET", f"/v1/triage/{REF}", "triage:list"),

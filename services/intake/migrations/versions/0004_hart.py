@@ -18,6 +18,7 @@ _APPEND_ONLY = (
     "consults",
     "consult_entries",
     "recusals",
+    "recusal_lifts",
     "glass_breaks",
     "triage_reviews",
     "case_flag_links",
@@ -289,6 +290,25 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_recusals_referral_id", "recusals", ["referral_id"], unique=False, schema="intake"
+    )
+    op.create_index(
+        "ix_recusals_person_index", "recusals", ["person_index"], unique=False, schema="intake"
+    )
+    op.create_table(
+        "recusal_lifts",
+        sa.Column("recusal_id", sa.Text(), nullable=False),
+        sa.Column(
+            "step", sa.Text(), nullable=False, comment="proposed, then confirmed by another."
+        ),
+        sa.Column("recorded_by", sa.Text(), nullable=False, comment="Token subject of a person."),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recusal_id"],
+            ["intake.recusals.recusal_id"],
+        ),
+        sa.PrimaryKeyConstraint("recusal_id", "step"),
+        schema="intake",
+        comment="Append-only: a recusal that is confirmed here holds no more.",
     )
     op.create_table(
         "repatriations",
