@@ -145,6 +145,23 @@ async def at_rest(dsn: str) -> bytes:
         await connection.close()
 
 
+async def swept(dsn: str) -> None:
+    """The role sweep has indexed and tallied what is kept: its tables hold what they will."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        waiting = (
+            "SELECT count(*) FROM intake.referrals WHERE least(indexed_version, tallied) < version"
+        )
+        for _ in range(600):
+            if await connection.fetchval(waiting) == 0:
+                break
+            await asyncio.sleep(0.05)
+        for table in ("blind_index", "statistics_facts", "statistics_counts"):
+            assert await connection.fetchval(f"SELECT count(*) FROM intake.{table}") > 0, table
+    finally:
+        await connection.close()
+
+
 async def break_the_table(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     await connection.execute("ALTER TABLE intake.documents RENAME TO broken")
@@ -174,6 +191,7 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     assert renamed.status_code == 200, renamed.text
     lived = await live(phone, intake_keys, kept["links"]["self"])
     answers = [answer, amended, *await refuse(phone, kept)]
+    await swept(database.superuser_dsn)
     await asyncio.sleep(0.3)  # The relay writes to the bus.
     written = {"at rest": await at_rest(database.superuser_dsn)}
     await break_the_table(database.superuser_dsn)
