@@ -63,11 +63,12 @@ chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=
 load: $(READY)  ## Measure the whole way under load.
 	$(BIN)/python -m tests.load --bus $(BUS)
 
-bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, forms.
+bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, counting, forms.
 	$(BIN)/python -m tests.load.bench_messaging --bus $(BUS)
 	$(BIN)/python -m tests.load.bench_audit
 	$(BIN)/python -m tests.load.bench_sweep
 	$(BIN)/python -m tests.load.bench_forms
+	$(BIN)/python -m tests.load.bench_statistics
 
 .env:  ## Random passwords for docker-compose.yml.
 	umask 077 && $(PYTHON) deploy/compose_env.py > $@

@@ -14,7 +14,13 @@ from shared.runtime import keys
 ROOT = Path(__file__).parents[2]
 ISSUER = "hartline-one-machine"
 KEYS = {
-    "intake": {"kek-1": "kek", "commitment-1": "hmac", "idempotency-1": "hmac"},
+    "intake": {
+        "kek-1": "kek",
+        "commitment-1": "hmac",
+        "idempotency-1": "hmac",
+        "matching-1": "hmac",
+        "statistics-1": "hmac",
+    },
     "notify": {"kek-1": "kek", "commitment-1": "hmac", "webhook-1": "ed25519"},
     "audit": {"log-1": "ed25519"},
 }

@@ -7,12 +7,16 @@ from services.audit import store
 from services.audit.leaf import SALT_BYTES, Submission, submissions
 from shared.contracts.base import Event, EventData
 from shared.contracts.disclosures import (
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    RecordViewed,
     ReferralViewed,
+    StatisticsExported,
+    ToldOrally,
 )
 from shared.messaging.handover import Handlers
 from shared.runtime.db import Session
@@ -45,6 +49,10 @@ HANDLERS: Handlers = dict.fromkeys(
         DisclosuresUnknown,
         DisclosuresRefused,
         ReferralViewed,
+        CallViewed,
+        ToldOrally,
+        RecordViewed,
+        StatisticsExported,
     ),
     Record(),
 )

@@ -3,7 +3,7 @@
 A leaf is one JSON object in canonical form (RFC 8785: keys sorted, no white space, UTF-8). It
 holds references, field names, authority, purpose, a keyed commitment to the content, and a salt of
 128 random bits, so that nobody can guess a leaf from its hash. It never holds personal data: what
-is copied into it is listed here, and what is not listed is left out.
+is copied into it is listed in `fields`, and what is not listed is left out.
 """
 
 import json
@@ -13,17 +13,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.contracts.base import Event, EventData, Part, Source
+from services.audit.fields import FIELDS
+from shared.contracts.base import Event, EventData, Part, ReferralData, Source
 from shared.contracts.disclosures import (
-    Attempt,
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
-    Outcome,
+    RecordViewed,
     ReferralViewed,
-    RefusedDisclosure,
+    StatisticsExported,
+    ToldOrally,
 )
 
 LEAF_VERSION = 1
@@ -40,6 +42,8 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     REFUSED = "refused"
     VIEWED = "viewed"
+    TOLD = "told"
+    EXPORTED = "exported"
     AUDIT_READ = "audit_read"
 
 
@@ -50,50 +54,6 @@ class Asked(StrEnum):
     PROOF = "proof"
     DISCLOSURE = "disclosure"
     EXPORT = "export"
-
-
-FIELDS: Mapping[type[Part], tuple[str, ...]] = {
-    Attempt: (
-        "disclosure_id",
-        "notice_id",
-        "child_id",
-        "agency_id",
-        "role",
-        "version",
-        "channel",
-        "authority",
-        "purpose",
-        "rule",
-        "rules_version",
-        "directory_version",
-        "fields",
-        "commitment",
-        "attempted_at",
-    ),
-    Outcome: ("disclosure_id", "notice_id", "child_id", "occurred_at", "http_status"),
-    RefusedDisclosure: (
-        "notice_id",
-        "child_id",
-        "agency_id",
-        "role",
-        "version",
-        "reason",
-        "refused_at",
-    ),
-    ReferralViewed: (
-        "disclosure_id",
-        "version",
-        "child_ids",
-        "actor",
-        "actor_kind",
-        "authority",
-        "purpose",
-        "fields",
-        "commitment",
-        "viewed_at",
-    ),
-}
-"""What a leaf takes from each part of an event."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +71,7 @@ def submissions(event: Event, data: EventData, new_salt: NewSalt) -> list[Submis
     """One submission for each attempt, outcome, refusal or view that an event carries."""
     kind, parts = _parts(data)
     context = {
-        "referral_id": data.referral_id,
+        **_about(data),
         "event": {
             "id": event.id,
             "sequence": event.sequence,
@@ -139,6 +99,17 @@ def read_submission(
     return _submission(event_id, 0, Kind.AUDIT_READ, context, record, salt)
 
 
+def _about(data: EventData) -> dict[str, str]:
+    """The referral, or the call that became none. A record of neither names itself."""
+    match data:
+        case ReferralData():
+            return {"referral_id": data.referral_id}
+        case CallViewed():
+            return {"call_id": data.call_id}
+        case _:
+            return {}
+
+
 def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
     match data:
         case DisclosuresAttempted():
@@ -151,8 +122,12 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.UNKNOWN, data.outcomes
         case DisclosuresRefused():
             return Kind.REFUSED, data.refused
-        case ReferralViewed():
+        case ReferralViewed() | CallViewed() | RecordViewed():
             return Kind.VIEWED, (data,)
+        case ToldOrally():
+            return Kind.TOLD, (data,)
+        case StatisticsExported():
+            return Kind.EXPORTED, (data,)
         case _:
             raise ValueError(f"{data.type} is not a disclosure")
 

@@ -21,7 +21,7 @@ from shared.runtime.wakes import Wakes
 
 log = structlog.get_logger()
 
-ROLES = ("api", "relay")
+ROLES = ("api", "sweep", "relay")
 
 
 def main(argv: list[str]) -> int:

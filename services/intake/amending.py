@@ -9,12 +9,18 @@ from typing import Any, assert_never
 import structlog
 
 from services.intake import referrals, store
+from services.intake.access import NotTheirs
 from services.intake.announcing import announcement
-from services.intake.answers import instant
+from services.intake.answers import describe, instant
+from services.intake.decisions.rules import Withdrawn
+from services.intake.decisions.store import withdrawn
+from services.intake.digests import Digests, same_body
 from services.intake.documents import assemble
-from services.intake.records import StoredChild, Version
-from services.intake.referrals import Amended, Stale, Unchanged, identified
+from services.intake.receiving import KeyReused
+from services.intake.records import Claim, StoredChild, Version
+from services.intake.referrals import Amended, Stale, Unchanged, backdated, identified
 from services.intake.retrying import until_known
+from services.intake.strict_json import canonical
 from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
@@ -27,7 +33,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A request to amend. `expected` are the versions of its If-Match, `change_id` is its own."""
+    """A request to amend. `expected` are the versions of its If-Match, `change_id` is its own.
+
+    `key` is the caller's Idempotency-Key, if it sent one.
+    """
 
     referral_id: str
     caller: str
@@ -35,6 +44,7 @@ class Change:
     patch: object
     now: datetime
     change_id: str
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +55,40 @@ class Current:
 
 
 @dataclass(frozen=True, slots=True)
-class NotTheirs:
-    """There is no such referral, or it is somebody else's: the caller cannot tell which."""
+class Again:
+    """Sent again with the same Idempotency-Key: `answer` is the first one's."""
+
+    answer: str
+
+
+Outcome = Current | Again | KeyReused | Stale | Withdrawn | NotTheirs
 
 
 class Amending:
     """The unit of work behind PATCH /v1/referrals/{id}."""
 
-    def __init__(self, db: Database, outbox: Outbox, vault: Vault, towns: Collection[str]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        outbox: Outbox,
+        vault: Vault,
+        digests: Digests,
+        towns: Collection[str],
+    ) -> None:
         self._db = db
         self._outbox = outbox
         self._vault = vault
+        self._digests = digests
         self._towns = towns
 
-    async def amend(self, change: Change) -> Current | Stale | NotTheirs:
-        """Apply the patch to the current version. Raises Unfit or Rejected."""
+    async def amend(self, change: Change) -> Outcome:
+        """Apply the patch to the current version. Raises Unfit or Rejected.
+
+        With a key that has done its work before, whatever version is current: the first answer.
+        """
         return await until_known(partial(self._attempt, change))
 
-    async def _attempt(self, change: Change) -> Current | Stale | NotTheirs:
+    async def _attempt(self, change: Change) -> Outcome:
         async with self._db.transaction() as session:
             outcome = await self._apply(session, change)
             failpoint("intake.before_commit")
@@ -76,7 +102,7 @@ class Amending:
             )
         return outcome
 
-    async def _apply(self, session: Session, change: Change) -> Current | Stale | NotTheirs:
+    async def _apply(self, session: Session, change: Change) -> Outcome:
         if await store.lock(session, change.referral_id) != change.caller:
             return NotTheirs()
         found = await store.read_version(session, change.referral_id)
@@ -84,6 +110,34 @@ class Amending:
         version, children = found
         if version.change_id == change.change_id:
             return Current(version)
+        claim = self._claim(change)
+        if claim and (kept := await store.find_claim(session, change.caller, claim.key_digests)):
+            body_digest, answer = kept
+            return Again(answer) if same_body(body_digest, claim.body_digests) else KeyReused()
+        if await withdrawn(session, change.referral_id):
+            return Withdrawn()
+        outcome = await self._change(session, change, version, children)
+        if claim and isinstance(outcome, Current):
+            answered = replace(claim, answer=describe(outcome.version))
+            await store.insert_claim(session, change.caller, answered, change.now)
+        return outcome
+
+    def _claim(self, change: Change) -> Claim | None:
+        if change.key is None:
+            return None
+        return Claim(
+            self._digests.amendment(change.referral_id, change.key),
+            self._digests.request(canonical(change.patch)),
+            answer="",
+        )
+
+    async def _change(
+        self,
+        session: Session,
+        change: Change,
+        version: Version,
+        children: Sequence[StoredChild],
+    ) -> Current | Stale:
         amendment = referrals.amend(
             self._document(version, children),
             version.version,
@@ -128,6 +182,7 @@ class Amending:
             recorded_at=change.now,
             recorded_by=change.caller,
             child_ids=[child.child_id for child in referral.children if child.child_id],
+            backdated=backdated(referral.received_at, change.now, before.received_at),
         )
         keys = {child.child_id: child.key for child in children}
         sealed = self._vault.seal(referral, version.version, keys)

@@ -16,11 +16,18 @@ def describe(version: Version) -> str:
             "version": version.version,
             "received_at": instant(version.received_at),
             "recorded_at": instant(version.recorded_at),
+            "backdated": version.backdated,
             "children": [{"child_id": child_id} for child_id in version.child_ids],
             "links": {"self": here, "notices": f"{here}/notices", "clocks": f"{here}/clocks"},
         },
         separators=(",", ":"),
     )
+
+
+def version_of(answer: str) -> int:
+    """The version that an answer describes."""
+    version: int = json.loads(answer)["version"]
+    return version
 
 
 def location(answer: str) -> str:

@@ -6,10 +6,15 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake import receiving, referrals, store
-from services.intake.amending import Amending, Change, Current, NotTheirs
-from services.intake.answers import describe, location
+from services.intake import amending, receiving, referrals, store
+from services.intake.access import NotTheirs
+from services.intake.amending import Again, Amending, Change, Current
+from services.intake.answers import describe, version_of
+from services.intake.areas import Areas
+from services.intake.codes import code_lists
+from services.intake.decisions.rules import Withdrawn
 from services.intake.inputs import (
+    amendment_key,
     expected_versions,
     idempotency_key,
     json_body,
@@ -18,11 +23,14 @@ from services.intake.inputs import (
     unprocessable,
     version,
 )
-from services.intake.receiving import Accepted, KeyReused, Receiving, StillOpen
+from services.intake.life import Life
+from services.intake.receiving import KeyReused, Receiving
 from services.intake.records import Version
 from services.intake.referrals import Stale
+from services.intake.replies import conflict, created, key_reused, reply
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral, ProjectionRequest
+from services.intake.statistics.api import StatisticsDesk
 from services.intake.strict_json import Flaw
 from services.intake.viewing import Question, Viewing
 from shared.runtime.auth import Principal, require
@@ -33,6 +41,7 @@ from shared.runtime.problem import Problem, not_found
 Creator = Annotated[Principal, Depends(require("referrals:create"))]
 Amender = Annotated[Principal, Depends(require("referrals:amend"))]
 Asker = Annotated[Principal, Depends(require("referrals:status"))]
+Typist = Annotated[Principal, Depends(require("referrals:create", "referrals:status"))]
 Reader = Annotated[Principal, Depends(require("internal:projections"))]
 
 
@@ -45,11 +54,15 @@ class Desk:
     amending: Amending
     viewing: Viewing
     towns: Collection[str]
+    life: Life
+    areas: Areas
+    statistics: StatisticsDesk
 
 
 def routes(desk: Desk) -> APIRouter:
-    """Every route of intake."""
+    """The routes of referrals; each area beside has its own."""
     router = APIRouter()
+    code_lists_json = code_lists().model_dump_json(exclude_none=True)
 
     @router.post("/v1/referrals", status_code=201)
     async def create(request: Request, caller: Creator) -> Response:
@@ -61,15 +74,19 @@ def routes(desk: Desk) -> APIRouter:
             referral = referrals.read(NewReferral, body)
             referrals.check(referral, now, desk.towns)
         wanted = receiving.Request(caller.subject, key, body, referral, now)
-        return _created(await desk.receiving.receive(wanted))
+        return created(await desk.receiving.receive(wanted))
 
     @router.patch("/v1/referrals/{referral_id}")
     async def amend(request: Request, caller: Amender) -> Response:
-        """Amend a referral by JSON Merge Patch (RFC 7396). Needs If-Match with its ETag."""
+        """Amend a referral by JSON Merge Patch (RFC 7396). Needs If-Match with its ETag.
+
+        With an Idempotency-Key it may be sent again: the first answer comes again.
+        """
         subject = referral_id(request)
+        key = amendment_key(request)
         expected = expected_versions(request)
         patch = await json_body(request)
-        change = Change(subject, caller.subject, expected, patch, utc_now(), new_id("chg"))
+        change = Change(subject, caller.subject, expected, patch, utc_now(), new_id("chg"), key)
         with refusing():
             outcome = await desk.amending.amend(change)
         return _amended(outcome)
@@ -81,7 +98,7 @@ def routes(desk: Desk) -> APIRouter:
         found = await until_known(lambda: _current(desk.db, subject))
         if found is None or found.owner != caller.subject:
             raise not_found()
-        return _json(describe(found), etag=found.version)
+        return reply(describe(found), etag=found.version)
 
     @router.post("/internal/v1/referrals/{referral_id}/versions/{version}/projections")
     async def projections(request: Request, caller: Reader) -> Response:
@@ -106,7 +123,12 @@ def routes(desk: Desk) -> APIRouter:
         )
         if content is None:
             raise not_found()
-        return _json(content)
+        return reply(content)
+
+    @router.get("/v1/code-lists")
+    async def lists(caller: Typist) -> Response:
+        """Every code that a referral may use, with the source of each list."""
+        return reply(code_lists_json)
 
     return router
 
@@ -116,28 +138,19 @@ async def _current(db: Database, subject: str) -> Version | None:
         return await store.read_current(session, subject)
 
 
-def _created(outcome: receiving.Received) -> Response:
-    match outcome:
-        case Accepted():
-            headers = {"Location": location(outcome.answer)}
-            return _json(outcome.answer, 201, etag=1, headers=headers)
-        case KeyReused():
-            detail = "This Idempotency-Key came before with another body: use a new key."
-            raise Problem(409, "Conflict", detail)
-        case StillOpen():
-            detail = "A request with this Idempotency-Key is under way: send it again in a moment."
-            raise Problem(409, "Conflict", detail, headers={"Retry-After": "1"})
-        case _:
-            assert_never(outcome)
-
-
-def _amended(outcome: Current | Stale | NotTheirs) -> Response:
+def _amended(outcome: amending.Outcome) -> Response:
     match outcome:
         case Current(version=current):
-            return _json(describe(current), etag=current.version)
+            return reply(describe(current), etag=current.version)
+        case Again(answer=answer):
+            return reply(answer, etag=version_of(answer))
+        case KeyReused():
+            raise key_reused()
         case Stale():
             detail = "The referral has a newer version: read its status, then amend that."
             raise Problem(412, "Precondition Failed", detail)
+        case Withdrawn():
+            raise conflict("The referral is withdrawn: what is so after all is a new referral.")
         case NotTheirs():
             raise not_found()
         case _:
@@ -146,16 +159,3 @@ def _amended(outcome: Current | Stale | NotTheirs) -> Response:
 
 def _no_profile(position: int) -> Flaw:
     return Flaw(("profiles", position), "must be the name of a profile in profiles.yaml")
-
-
-def _json(
-    content: str,
-    status: int = 200,
-    *,
-    etag: int | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    tagged = {} if etag is None else {"ETag": f'"{etag}"'}
-    return Response(
-        content, status, headers={**tagged, **(headers or {})}, media_type="application/json"
-    )

@@ -1,24 +1,34 @@
 """A child's document: all that is known of one child in one version, sealed as one piece.
 
-The reporter and the source of the report lie in every child's document, so that each child's key
-opens, and shreds, the whole of that child's record and nothing of another's.
+What is the referral's own, such as the reporter, lies in every child's document, so that each
+child's key opens, and shreds, the whole of that child's record and nothing of another's.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import Field
+
 from services.intake.codes import SourceType
-from services.intake.schemas import AmendedReferral, Child, KnownChild, Reporter
+from services.intake.people import Implicated, Reporter
+from services.intake.schemas import AmendedReferral, Child, KnownChild, Short
 
 TABLE = "intake.documents"
 
 
 class Document(Child):
-    """What is sealed: the child's fields, the reporter and the source type."""
+    """What is sealed: the child's fields, and of the referral's whatever a person typed."""
 
     source_type: SourceType
     reporter: Reporter
+    ht_characteristics: bool | None = None
+    case_number: Short | None = None
+    implicated: list[Implicated] = Field(default=[])
+
+
+_SHARED = frozenset(Document.model_fields) - frozenset(Child.model_fields)
+"""The referral's own fields, which lie in every child's document."""
 
 
 def row(child_id: str, version: int) -> str:
@@ -29,9 +39,7 @@ def row(child_id: str, version: int) -> str:
 def write(referral: AmendedReferral, child: KnownChild) -> bytes:
     """The document of one child as JSON; what is not known is left out."""
     fields = child.model_dump(mode="json", exclude={"child_id"}, exclude_none=True)
-    shared = referral.model_dump(
-        mode="json", include={"source_type", "reporter"}, exclude_none=True
-    )
+    shared = referral.model_dump(mode="json", include=set(_SHARED), exclude_none=True)
     return json.dumps(fields | shared, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -50,9 +58,5 @@ def assemble(
         | {"child_id": child_id}
         for child_id, document in documents
     ]
-    return {
-        **version,
-        "source_type": first["source_type"],
-        "reporter": first["reporter"],
-        "children": children,
-    }
+    shared = {name: value for name, value in first.items() if name in _SHARED}
+    return {**version, **shared, "children": children}

@@ -53,12 +53,25 @@ def referral_id(request: Request) -> str:
     return given
 
 
+def opaque_id(request: Request, name: str, kind: str) -> str:
+    """From the path. Raises the one 404 for what cannot be an id of this kind."""
+    given: str = request.path_params[name]
+    if not re.fullmatch(rf"{kind}_[0-9a-f]{{32}}", given):
+        raise not_found()
+    return given
+
+
 def version(request: Request) -> int:
     """From the path. Raises the one 404 for what cannot be a version."""
     given: str = request.path_params["version"]
     if not _VERSION.fullmatch(given):
         raise not_found()
     return int(given)
+
+
+def amendment_key(request: Request) -> str | None:
+    """The Idempotency-Key of an amendment, which need not have one. Raises Problem 400."""
+    return idempotency_key(request) if "idempotency-key" in request.headers else None
 
 
 def idempotency_key(request: Request) -> str:

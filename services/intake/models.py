@@ -1,4 +1,8 @@
-"""Tables of the intake service, in schema `intake`. Personal data lies in `documents` alone."""
+"""Tables of the intake service, in schema `intake`. Personal data lies sealed
+alone.
+
+The tables of an area lie in its folder, on the same metadata.
+"""
 
 from sqlalchemy import (
     Boolean,
@@ -12,6 +16,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -30,7 +36,38 @@ referrals = Table(
     Column("owner", Text, nullable=False, comment="Token subject that created it."),
     Column("version", Integer, nullable=False, comment="The current one."),
     Column("synthetic", Boolean, nullable=False),
+    Column(
+        "indexed_version",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="The one whose children the blind index knows; 0 while none is.",
+    ),
+    Column(
+        "indexed_key",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Version of the key under which they are indexed.",
+    ),
+    Column(
+        "tallied",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="The version that the statistics have counted.",
+    ),
     UniqueConstraint("number", name="uq_referrals_number"),
+)
+Index(
+    "ix_referrals_unindexed",
+    referrals.c.referral_id,
+    postgresql_where=text("indexed_version < version AND NOT synthetic"),
+)
+Index(
+    "ix_referrals_untallied",
+    referrals.c.referral_id,
+    postgresql_where=text("tallied < version"),
 )
 
 referral_versions = Table(
@@ -44,6 +81,13 @@ referral_versions = Table(
     Column("recorded_at", TIME, nullable=False),
     Column("recorded_by", Text, nullable=False, comment="Token subject."),
     Column("child_ids", ARRAY(Text), nullable=False, comment="In the order given."),
+    Column(
+        "backdated",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="Received long before it was recorded, or moved to an earlier time.",
+    ),
     comment="Append-only.",
 )
 
@@ -70,9 +114,14 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("owner", Text, primary_key=True, comment="Token subject; each has its own keys."),
-    Column("key_digest", LargeBinary, primary_key=True, comment="HMAC of the Idempotency-Key."),
+    Column(
+        "key_digest",
+        LargeBinary,
+        primary_key=True,
+        comment="HMAC of the Idempotency-Key; an amendment's, with the referral's id.",
+    ),
     Column("body_digest", LargeBinary, nullable=False, comment="HMAC of the canonical body."),
-    Column("answer", Text, nullable=False, comment="The 201's body: ids and times only."),
+    Column("answer", Text, nullable=False, comment="The 201's or 200's body: ids and times only."),
     Column("created_at", TIME, nullable=False),
 )
 
@@ -94,3 +143,25 @@ views = Table(
     comment="Append-only (P2): committed before the first byte of a read is returned.",
 )
 Index("ix_views_referral_id", views.c.referral_id)
+
+record_views = Table(
+    "record_views",
+    metadata,
+    Column("disclosure_id", Text, primary_key=True),
+    Column("record_id", Text, nullable=False, comment="Of what belongs to no referral."),
+    Column("actor", Text, nullable=False, comment="Subject of the reader's token."),
+    Column("authority", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("fields", ARRAY(Text), nullable=False, comment="Names, never values."),
+    Column("commitment", Text, nullable=False, comment="HMAC-SHA256 over what was shown."),
+    Column("viewed_at", TIME, nullable=False),
+    comment="Append-only (P2): committed before the first byte of a read is returned.",
+)
+
+import services.intake.calls.models  # noqa: E402
+import services.intake.decisions.models  # noqa: E402
+import services.intake.hart.models  # noqa: E402
+import services.intake.matching.models  # noqa: E402
+import services.intake.operations.models  # noqa: E402
+import services.intake.placements.models  # noqa: E402
+import services.intake.statistics.models  # noqa: E402, F401

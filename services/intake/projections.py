@@ -1,7 +1,8 @@
 """What each profile may see of a child: a list of fields, and nothing that is not listed (P4).
 
 Fields are named by path: `ht_type`, `parents.name`, `reporter.name`. A field that is new to the
-form is in no profile until somebody lists it.
+form is in no profile until somebody lists it. Copies and facts are made of the document as `masks`
+leaves it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -12,11 +13,33 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from services.intake.documents import Document
+from services.intake.masks import Shown, mask
 from shared.runtime.errors import Misconfigured
 
 PROFILES = Path(__file__).with_name("profiles.yaml")
-FACTS = ("ht_type", "residence_town", "incident_towns")
+_UNKNOWN: Mapping[str, Any] = {
+    "residence_town": None,
+    "residence_state": None,
+    "incident_towns": [],
+    "incident_places": [],
+    "address_confidential": False,
+    "missing_from_care": None,
+    "missing_since": None,
+    "care_status": None,
+    "foreign_national": None,
+    "indian_child": None,
+    "implicated": [],
+}
+FACTS = frozenset(
+    [
+        "ht_type",
+        *(name for name in _UNKNOWN if name not in ("incident_places", "implicated")),
+        *(f"incident_places.{name}" for name in ("kind", "town", "district", "nation", "state")),
+        "incident_places.occurred_at",
+        "implicated.kind",
+        "implicated.agency",
+    ]
+)
 """What routing needs of a child, whoever the recipients turn out to be."""
 
 Profiles = Mapping[str, frozenset[str]]
@@ -33,7 +56,7 @@ class Copy:
 def load_profiles(path: Path = PROFILES) -> Profiles:
     """Raises Misconfigured for a profile that lists a field which no form has."""
     listed: Mapping[str, list[str]] = yaml.safe_load(path.read_text())["profiles"]
-    known = frozenset(paths(Document))
+    known = frozenset(paths(Shown))
     for name, fields in listed.items():
         if unknown := sorted(set(fields) - known):
             raise Misconfigured(f"{path}: profile {name} lists {unknown[0]}, which no form has.")
@@ -43,15 +66,17 @@ def load_profiles(path: Path = PROFILES) -> Profiles:
 def project(document: Mapping[str, Any], listed: Collection[str]) -> Copy:
     """The copy of one child's document for whoever may see the `listed` fields."""
     seen: set[str] = set()
-    content = _pick(document, listed, "", seen)
+    content = _pick(mask(document), listed, "", seen)
     return Copy(content, frozenset(seen))
 
 
 def facts(document: Mapping[str, Any]) -> Copy:
-    """The facts that routing needs; those that are not known are null or empty."""
-    copy = project(document, FACTS)
-    nothing: dict[str, Any] = {"residence_town": None, "incident_towns": []}
-    return Copy(nothing | copy.content, copy.fields)
+    """The facts that routing needs; those that are not known are null or empty.
+
+    On record they are always all of them: that `implicated` is among a view's fields must not
+    say that somebody is (P5).
+    """
+    return Copy({**_UNKNOWN, **project(document, FACTS).content}, FACTS)
 
 
 def paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

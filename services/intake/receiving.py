@@ -1,8 +1,7 @@
 """Receiving a referral: 201 only when it is kept, and kept once however often it is sent (P1)."""
 
-import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,9 +11,9 @@ from asyncpg import PostgresError
 
 from services.intake import answers, store
 from services.intake.announcing import announcement
-from services.intake.digests import Digests
+from services.intake.digests import Digests, same_body
 from services.intake.records import Claim, SealedChild, Version
-from services.intake.referrals import identified
+from services.intake.referrals import backdated, identified
 from services.intake.retrying import until_known
 from services.intake.schemas import AmendedReferral, NewReferral
 from services.intake.strict_json import canonical
@@ -33,6 +32,10 @@ _LOCK_NOT_AVAILABLE, _UNIQUE_VIOLATION = "55P03", "23505"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
+Also = Callable[[Session, Version], Awaitable[None]]
+"""What is written with a referral, in its transaction: an exception drops both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A valid request to create a referral. `body` is its parsed JSON, `key` the client's own."""
@@ -42,6 +45,7 @@ class Request:
     body: object
     referral: NewReferral
     now: datetime
+    also: Also | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class _Draft:
     version: Version
     referral: AmendedReferral
     children: list[SealedChild]
+    also: Also | None
 
 
 class Receiving:
@@ -106,6 +111,20 @@ class Receiving:
                 # Another referral has this number; the dice are thrown again.
                 log.warning("number_taken")
 
+    async def earlier(self, owner: str, key: str, body: object) -> Accepted | KeyReused | None:
+        """What came before under this key, if anything; nothing is written."""
+        claim = self._claim(key, body, "")
+        return await until_known(partial(self._earlier, owner, claim))
+
+    async def _earlier(self, owner: str, claim: Claim) -> Accepted | KeyReused | None:
+        async with self._db.transaction() as session:
+            found = await store.find_claim(session, owner, claim.key_digests)
+        return None if found is None else _known(claim, *found)
+
+    def _claim(self, key: str, body: object, answer: str) -> Claim:
+        digest = self._digests.request
+        return Claim(digest(key.encode()), digest(canonical(body)), answer)
+
     def _draft(self, request: Request) -> _Draft:
         referral = identified(request.referral, lambda: new_id("chd"))
         version = Version(
@@ -120,13 +139,11 @@ class Receiving:
             recorded_at=request.now,
             recorded_by=request.owner,
             child_ids=[child.child_id for child in referral.children if child.child_id],
+            backdated=backdated(referral.received_at, request.now),
         )
-        claim = Claim(
-            self._digests.request(request.key.encode()),
-            self._digests.request(canonical(request.body)),
-            answers.describe(version),
-        )
-        return _Draft(claim, version, referral, self._vault.seal(referral, 1, {}))
+        claim = self._claim(request.key, request.body, answers.describe(version))
+        sealed = self._vault.seal(referral, 1, {})
+        return _Draft(claim, version, referral, sealed, request.also)
 
     async def _attempt(self, draft: _Draft) -> Received:
         """Once. Made again after a lost connection, it finds what it has committed by the key."""
@@ -144,14 +161,19 @@ class Receiving:
         if await store.create(session, claim, version, draft.children, patience_ms=_PATIENCE_MS):
             event = announcement(version, draft.referral)
             await self._outbox.emit(session, version.recorded_at, event)
+            if draft.also is not None:
+                await draft.also(session, version)
             return Accepted(claim.answer, again=False)
         found = await store.find_claim(session, version.owner, claim.key_digests)
         if found is None:
             raise Retryable("the key was taken and is free again")
-        body_digest, answer = found
-        if not any(hmac.compare_digest(body_digest, each) for each in claim.body_digests):
-            return KeyReused()
-        return Accepted(answer, again=answer != claim.answer)
+        return _known(claim, *found)
+
+
+def _known(claim: Claim, body_digest: bytes, answer: str) -> Accepted | KeyReused:
+    if not same_body(body_digest, claim.body_digests):
+        return KeyReused()
+    return Accepted(answer, again=answer != claim.answer)
 
 
 def random_number() -> str:

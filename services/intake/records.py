@@ -40,6 +40,7 @@ class Version:
     recorded_at: datetime
     recorded_by: str
     child_ids: Sequence[str]
+    backdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,20 @@ A referral as a document is the JSON object that `AmendedReferral` describes, ea
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from services.intake.schemas import AmendedReferral, Body, Child, KnownChild, NewReferral, Reporter
-from services.intake.strict_json import MAX_FLAWS, Flaw, Path, Rejected
+from services.intake import contradictions
+from services.intake.schemas import AmendedReferral, Body, KnownChild, NewReferral
+from services.intake.strict_json import MAX_FLAWS, Flaw, Rejected
 
-GRACE = timedelta(minutes=5)
-"""How far the caller's clock may be ahead of ours."""
+BACKDATED = timedelta(hours=1)
+"""A report that reached DCF longer ago than this before we recorded it was entered afterwards."""
 
 B = TypeVar("B", bound=Body)
 
@@ -61,11 +63,14 @@ def read(model: type[B], value: object) -> B:
 
 def check(referral: NewReferral | AmendedReferral, now: datetime, towns: Collection[str]) -> None:
     """What a schema cannot say. Raises Rejected."""
-    flaws = [*_moment_flaws(referral.received_at, now), *_reporter_flaws(referral.reporter)]
-    for index, child in enumerate(referral.children):
-        flaws += _child_flaws(child, ("children", index), now.date(), towns)
-    if flaws:
-        raise Rejected(*flaws[:MAX_FLAWS])
+    if found := tuple(islice(contradictions.flaws(referral, now, towns), MAX_FLAWS)):
+        raise Rejected(*found)
+
+
+def check_moment(received_at: datetime, now: datetime) -> None:
+    """A report is not received in the future. Raises Rejected."""
+    if flaws := tuple(contradictions.moment_flaws(("received_at",), received_at, now)):
+        raise Rejected(*flaws)
 
 
 def amend(
@@ -118,6 +123,17 @@ def identified(
     return AmendedReferral.model_construct(**{**dict(referral), "children": children})
 
 
+def backdated(received_at: datetime, now: datetime, before: datetime | None = None) -> bool:
+    """Whether a version's time of receipt was set after the fact (DOMAIN C33).
+
+    For the first version: entered long after it was received. For a later one: moved to an
+    earlier time than the version `before` had.
+    """
+    if before is None:
+        return now - received_at > BACKDATED
+    return received_at < before
+
+
 def _check_identity(before: AmendedReferral, after: AmendedReferral) -> None:
     """No child is lost, none is doubled, none comes from elsewhere, and a test stays a test."""
     known = {child.child_id for child in before.children}
@@ -139,27 +155,3 @@ def _check_identity(before: AmendedReferral, after: AmendedReferral) -> None:
         flaws.append(Flaw(("synthetic",), "cannot be changed: send a referral of its own"))
     if flaws:
         raise Rejected(*flaws)
-
-
-def _moment_flaws(received_at: datetime, now: datetime) -> Iterator[Flaw]:
-    if received_at > now + GRACE:
-        yield Flaw(("received_at",), "must not be in the future")
-
-
-def _reporter_flaws(reporter: Reporter) -> Iterator[Flaw]:
-    if not reporter.anonymous:
-        return
-    for name in ("name", "phone"):
-        if getattr(reporter, name) is not None:
-            yield Flaw(("reporter", name), "must be left out when the reporter is anonymous")
-
-
-def _child_flaws(child: Child, path: Path, today: date, towns: Collection[str]) -> Iterator[Flaw]:
-    unknown = "must be one of Connecticut's 169 towns, spelled as in the town list, or null"
-    if child.residence_town is not None and child.residence_town not in towns:
-        yield Flaw((*path, "residence_town"), unknown)
-    for index, town in enumerate(child.incident_towns):
-        if town not in towns:
-            yield Flaw((*path, "incident_towns", index), unknown)
-    if child.date_of_birth is not None and child.date_of_birth > today:
-        yield Flaw((*path, "date_of_birth"), "must not be in the future")

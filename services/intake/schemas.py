@@ -1,106 +1,56 @@
-"""HTTP bodies of intake. Strict: unknown fields are refused, nothing is coerced or trimmed."""
+"""HTTP bodies of intake. Everything beside what is required may be left out: a caller may not know.
 
-import re
-from datetime import UTC, date, datetime
+The parts are in `fields` (text, times, codes), `people` and `places`.
+"""
+
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-)
+from pydantic import Field
 
-from services.intake.codes import Sex, SourceType
+from services.intake.codes import OneOf, Sex, SourceType
+from services.intake.fields import (
+    Body,
+    Day,
+    Long,
+    Moment,
+    PersonRef,
+    PersonRoles,
+    ProfileName,
+    RaceEthnicity,
+    Reason,
+    Said,
+    Short,
+    State,
+    Venues,
+    Years,
+)
+from services.intake.people import Implicated, Parent, Reporter, Sibling, SuspectedPerson
+from services.intake.places import IncidentPlace
 from shared.contracts.base import OpaqueId
 from shared.contracts.codes import HtType, Trigger
-from shared.runtime.errors import Wrong
 
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def _is_rfc3339(value: object) -> object:
-    if not (isinstance(value, str) and _RFC3339.fullmatch(value)):
-        raise Wrong(
-            "must be an RFC 3339 date-time with an offset, such as 2026-03-02T14:05:00-05:00"
-        )
-    return value
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        instant = value.astimezone(UTC)
-    except OverflowError:
-        instant = None
-    if instant is None or instant < _EARLIEST:
-        raise Wrong("must be in the year 2000 or later")
-    return instant
-
-
-def _is_date(value: object) -> object:
-    if not (isinstance(value, str) and _DATE.fullmatch(value)):
-        raise Wrong("must be a date such as 2012-04-30")
-    return value
-
-
-# Not strict: past a BeforeValidator, pydantic takes the JSON text for a Python string.
-Moment = Annotated[
-    AwareDatetime, Field(strict=False), BeforeValidator(_is_rfc3339), AfterValidator(_in_utc)
+__all__ = [
+    "AmendedReferral",
+    "Body",
+    "Child",
+    "Day",
+    "Implicated",
+    "IncidentPlace",
+    "KnownChild",
+    "Long",
+    "Moment",
+    "NewReferral",
+    "NiemRequest",
+    "Parent",
+    "ProfileName",
+    "ProjectionRequest",
+    "Reason",
+    "Reporter",
+    "Said",
+    "Short",
+    "Sibling",
+    "SuspectedPerson",
 ]
-Day = Annotated[date, Field(strict=False, ge=date(1900, 1, 1)), BeforeValidator(_is_date)]
-Short = Annotated[str, StringConstraints(max_length=200)]
-Long = Annotated[str, StringConstraints(max_length=20_000)]
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise Wrong("must not be blank")
-    return value
-
-
-Said = Annotated[Long, AfterValidator(_not_blank)]
-"""A narrative that must say something."""
-Reason = Annotated[str, StringConstraints(max_length=300), AfterValidator(_not_blank)]
-ProfileName = Annotated[str, StringConstraints(max_length=64)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Reporter(Body):
-    """Who reported it. Anonymous is ordinary; caller-ID is never kept."""
-
-    anonymous: bool
-    name: Short | None = None
-    phone: Short | None = None
-    relationship: Short | None = None
-    organisation: Short | None = None
-    confidential: bool = True
-
-
-class Parent(Body):
-    """A parent or whoever is responsible for the child."""
-
-    name: Short | None = None
-    address: Short | None = None
-    phone: Short | None = None
-
-
-class SuspectedPerson(Body):
-    """Who may have done it; may be a minor and a victim too."""
-
-    name: Short | None = None
-    description: Long | None = None
-    relationship: Short | None = None
 
 
 class Child(Body):
@@ -108,18 +58,48 @@ class Child(Body):
 
     name: Short | None = None
     date_of_birth: Day | None = None
-    age_years: int | None = Field(None, ge=0, le=120)
+    age_years: Years | None = None
     sex: Sex | None = None
+    race_ethnicity: RaceEthnicity = Field(default=[])
+    person_ref: PersonRef | None = None
+    person_roles: PersonRoles = Field(default=[])
+
     residence_address: Short | None = None
     residence_town: Short | None = None
+    residence_state: State | None = None
+    address_confidential: bool = False
+    """Takes part in the Address Confidentiality Program (CGS 54-240a)."""
+    substitute_address: Short | None = None
+
     incident_towns: list[Short] = Field(default=[], max_length=20)
+    incident_places: list[IncidentPlace] = Field(default=[], max_length=20)
     current_location: Long | None = None
+    whereabouts_known: bool | None = None
+    missing_from_care: bool | None = None
+    missing_since: Moment | None = None
+
+    care_status: Annotated[str, OneOf("care_status")] | None = None
+    facility: Short | None = None
+    """The congregate setting or foster home, by name."""
+    residence_at_exploitation: Annotated[str, OneOf("residence_at_exploitation")] | None = None
+    foreign_national: bool | None = None
+    indian_child: bool | None = None
+    """May be an Indian child (25 USC 1903; PA 22-60)."""
     parents: list[Parent] = Field(default=[], max_length=10)
+    siblings: list[Sibling] = Field(default=[], max_length=20)
+
     ht_type: HtType
+    venues: Venues = Field(default=[])
+    victimised_on: Day | None = None
+    age_at_victimisation: Years | None = None
+    age_band: Annotated[str, OneOf("age_band")] | None = None
     reasons_for_suspicion: Said
     nature_and_extent: Long | None = None
     incident_at_text: Long | None = None
     previous_injuries: Long | None = None
+    prior_cases: Long | None = None
+    how_known: Long | None = None
+    """How it came to be known; as good as the reporter's name."""
     action_taken: Long | None = None
     suspected_persons: list[SuspectedPerson] = Field(default=[], max_length=20)
     officer_safety_notes: Long | None = None
@@ -138,6 +118,11 @@ class _Referral(Body):
     source_type: SourceType
     synthetic: bool = False
     reporter: Reporter
+    ht_characteristics: bool | None = None
+    """Shows characteristics of trafficking, for tracking; says nothing of acceptance (21-14)."""
+    case_number: Short | None = None
+    """Of the open case, when there is one."""
+    implicated: list[Implicated] = Field(default=[], max_length=10)
 
 
 class NewReferral(_Referral):
@@ -156,5 +141,13 @@ class ProjectionRequest(Body):
     """What a service asks for, and by what right; both are recorded before it is answered."""
 
     profiles: list[ProfileName] = Field(min_length=1, max_length=16)
+    purpose: Reason
+    authority: Reason
+
+
+class NiemRequest(Body):
+    """Who asks for the NIEM view: as which profile, why, and by what right."""
+
+    profile: ProfileName
     purpose: Reason
     authority: Reason

@@ -4,6 +4,7 @@ Statements are few because a caller is on the line: creating a referral is one.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -54,6 +55,18 @@ async def find_claim(
     )
     row = rows.first()
     return None if row is None else (row.body_digest, row.answer)
+
+
+async def insert_claim(session: Session, owner: str, claim: Claim, now: datetime) -> None:
+    """Keep the answer that an amendment's key gave, in the transaction that gave it."""
+    values = {
+        "owner": owner,
+        "key_digest": claim.key_digests[0],
+        "body_digest": claim.body_digests[0],
+        "answer": claim.answer,
+        "now": now,
+    }
+    await session.execute(_CLAIM, values)
 
 
 async def lock(session: Session, referral_id: str) -> str | None:
@@ -123,10 +136,12 @@ def _version_of(row: Row[Any]) -> Version:
 _CHILDREN = """
 version AS (
     INSERT INTO intake.referral_versions
-        (referral_id, version, change_id, trigger, received_at, recorded_at, recorded_by, child_ids)
+        (referral_id, version, change_id, trigger, received_at, recorded_at, recorded_by, child_ids,
+            backdated)
     SELECT CAST(:referral_id AS text), CAST(:version AS integer), CAST(:change_id AS text),
         CAST(:trigger AS text), CAST(:received_at AS timestamptz),
-        CAST(:recorded_at AS timestamptz), CAST(:recorded_by AS text), CAST(:child_ids AS text[])
+        CAST(:recorded_at AS timestamptz), CAST(:recorded_by AS text), CAST(:child_ids AS text[]),
+        CAST(:backdated AS boolean)
     FROM claimed
 ), keys AS (
     INSERT INTO intake.child_keys (child_id, referral_id, kek_version, wrapped, key_version)
@@ -183,12 +198,20 @@ WITH claimed AS (
     + _CHILDREN
 )
 
+_CLAIM = text(
+    """
+INSERT INTO intake.idempotency_keys (owner, key_digest, body_digest, answer, created_at)
+VALUES (CAST(:owner AS text), CAST(:key_digest AS bytea), CAST(:body_digest AS bytea),
+    CAST(:answer AS text), CAST(:now AS timestamptz))
+"""
+)
+
 _LOCK = text("SELECT owner FROM intake.referrals WHERE referral_id = :referral_id FOR UPDATE")
 
 _CURRENT = text(
     """
 SELECT r.referral_id, r.number, r.owner, r.version, r.synthetic, v.change_id, v.trigger,
-    v.received_at, v.recorded_at, v.recorded_by, v.child_ids
+    v.received_at, v.recorded_at, v.recorded_by, v.child_ids, v.backdated
 FROM intake.referrals AS r
 JOIN intake.referral_versions AS v ON v.referral_id = r.referral_id AND v.version = r.version
 WHERE r.referral_id = :referral_id
@@ -198,7 +221,7 @@ WHERE r.referral_id = :referral_id
 _READ = text(
     """
 SELECT r.referral_id, r.number, r.owner, r.synthetic, v.version, v.change_id, v.trigger,
-    v.received_at, v.recorded_at, v.recorded_by, v.child_ids,
+    v.received_at, v.recorded_at, v.recorded_by, v.child_ids, v.backdated,
     child.child_id, k.kek_version, k.wrapped, k.key_version, d.sealed
 FROM intake.referrals AS r
 JOIN intake.referral_versions AS v ON v.referral_id = r.referral_id

@@ -13,7 +13,8 @@ class Vault:
     """Seals a referral's children, each for its own row, and opens them again."""
 
     def __init__(self, sealer: Sealer) -> None:
-        self._sealer = sealer
+        self.sealer = sealer
+        """For what is sealed beside a child's documents."""
 
     def seal(
         self, referral: AmendedReferral, version: int, known: Mapping[str, WrappedKey]
@@ -22,8 +23,8 @@ class Vault:
         sealed = []
         for child in referral.children:
             assert child.child_id is not None
-            key = known.get(child.child_id) or self._sealer.new_key()
-            document = self._sealer.seal(
+            key = known.get(child.child_id) or self.sealer.new_key()
+            document = self.sealer.seal(
                 key,
                 documents.TABLE,
                 documents.row(child.child_id, version),
@@ -41,4 +42,4 @@ class Vault:
 
     def _open(self, child: StoredChild, version: int) -> dict[str, Any]:
         row = documents.row(child.child_id, version)
-        return documents.read(self._sealer.open(child.key, documents.TABLE, row, child.sealed))
+        return documents.read(self.sealer.open(child.key, documents.TABLE, row, child.sealed))

@@ -1,7 +1,7 @@
 """Showing content: a read is recorded and committed before its first byte is returned (P2)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -28,7 +28,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who wants to read which version, as which profiles, why, and by what right."""
+    """Who wants to read which version, as which profiles, why, and by what right.
+
+    `routing`: the facts that routing needs, too.
+    """
 
     disclosure_id: str
     referral_id: str
@@ -38,10 +41,15 @@ class Question:
     purpose: str
     authority: str
     now: datetime
+    routing: bool = True
+
+
+Render = Callable[[Version, Sequence[dict[str, Any]]], str]
+"""Makes the answer of a version and, for each child, its id, copies and facts."""
 
 
 class Viewing:
-    """The unit of work behind POST /internal/v1/referrals/{id}/versions/{v}/projections."""
+    """The unit of work behind every route that shows content."""
 
     def __init__(
         self, db: Database, outbox: Outbox, vault: Vault, digests: Digests, profiles: Profiles
@@ -56,13 +64,13 @@ class Viewing:
         """The positions of the names that are no profile."""
         return [index for index, name in enumerate(names) if name not in self._profiles]
 
-    async def view(self, question: Question) -> str | None:
+    async def view(self, question: Question, render: Render | None = None) -> str | None:
         """The copies as JSON, once the read is on record; None if there is no such version."""
-        return await until_known(partial(self._attempt, question))
+        return await until_known(partial(self._attempt, question, render or _answer))
 
-    async def _attempt(self, question: Question) -> str | None:
+    async def _attempt(self, question: Question, render: Render) -> str | None:
         async with self._db.transaction() as session:
-            content = await self._read(session, question)
+            content = await self._read(session, question, render)
         failpoint("intake.after_view_commit")
         if content is not None:
             log.info(
@@ -73,29 +81,33 @@ class Viewing:
             )
         return content
 
-    async def _read(self, session: Session, question: Question) -> str | None:
+    async def _read(self, session: Session, question: Question, render: Render) -> str | None:
         found = await store.read_version(session, question.referral_id, question.version)
         if found is None:
             return None
         version, sealed = found
         opened = self._vault.open(sealed, version.version)
-        children, fields = self._project(opened, question.profiles)
+        children, fields = self._project(opened, question)
         view = self._view(question, version, children, fields)
         if await store.insert_view(session, view):
-            await self._outbox.emit(session, question.now, _viewed(view))
-        return _answer(version, children)
+            await self._outbox.emit(session, question.now, viewed(view))
+        return render(version, children)
 
     def _project(
-        self, opened: Sequence[tuple[str, dict[str, Any]]], profiles: Sequence[str]
+        self, opened: Sequence[tuple[str, dict[str, Any]]], question: Question
     ) -> tuple[list[dict[str, Any]], frozenset[str]]:
         """Each child's facts and copies, made of that child's own document and no other (P4)."""
         children, fields = [], frozenset[str]()
         for child_id, document in opened:
-            known = facts(document)
-            copies = {name: project(document, self._profiles[name]) for name in profiles}
-            fields = fields.union(known.fields, *(copy.fields for copy in copies.values()))
-            contents = {name: copy.content for name, copy in copies.items()}
-            children.append({"child_id": child_id, "facts": known.content, "copies": contents})
+            copies = {name: project(document, self._profiles[name]) for name in question.profiles}
+            shown: dict[str, Any] = {"child_id": child_id}
+            if question.routing:
+                known = facts(document)
+                shown["facts"] = known.content
+                fields |= known.fields
+            fields = fields.union(*(copy.fields for copy in copies.values()))
+            shown["copies"] = {name: copy.content for name, copy in copies.items()}
+            children.append(shown)
         return children, fields
 
     def _view(
@@ -121,7 +133,8 @@ class Viewing:
         )
 
 
-def _viewed(view: View) -> ReferralViewed:
+def viewed(view: View) -> ReferralViewed:
+    """The event of a read: who saw which fields, why, by what right, and never the values."""
     return ReferralViewed(
         referral_id=view.referral_id,
         disclosure_id=view.disclosure_id,
@@ -137,7 +150,7 @@ def _viewed(view: View) -> ReferralViewed:
     )
 
 
-def _answer(version: Version, children: list[dict[str, Any]]) -> str:
+def _answer(version: Version, children: Sequence[dict[str, Any]]) -> str:
     return json.dumps(
         {
             "referral_id": version.referral_id,

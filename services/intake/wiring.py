@@ -1,21 +1,32 @@
 """What the intake service is made of."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
-from services.intake.digests import Digests
+from services.intake.areas import make_areas
+from services.intake.keyed import Keyed
+from services.intake.life import Parts, life_ages, life_routes, make_life
 from services.intake.models import OUTBOX
+from services.intake.niem import api as niem
+from services.intake.niem.table import load_table
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
 from services.intake.settings import IntakeSettings
+from services.intake.statistics import api as statistics_api
+from services.intake.statistics import store as statistics_store
+from services.intake.statistics.api import StatisticsDesk
+from services.intake.statistics.exporting import Exporting
+from services.intake.statistics.reading import Reading
+from services.intake.statistics.releasing import Releasing
+from services.intake.statistics.tallying import Tallying
+from services.intake.sweeper import Chore, Patience, Sweeper
 from services.intake.towns import load_towns
-from services.intake.vault import Vault
 from services.intake.viewing import Viewing
 from shared.contracts.base import Source
 from shared.messaging.buses import open_bus
@@ -25,15 +36,16 @@ from shared.runtime.auth import TokenVerifier
 from shared.runtime.db import Database, check_server
 from shared.runtime.guard import Limits
 from shared.runtime.http import create_app, serve
+from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import Role
 from shared.runtime.migrate import check_head
 from shared.runtime.ops import Ages, Readiness, operations
 from shared.runtime.pgnotify import Signals, share_wakes
-from shared.runtime.sealing import Keyring, Sealer
 from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "intake"
+_PATIENCE = Patience()
 LIMITS = Limits(in_flight=256)
 """The phone system is made to wait rather than refused: a caller is on the line."""
 
@@ -61,8 +73,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
 
     Raises Misconfigured or UnsafeServer before anything runs.
     """
-    vault = Vault(Sealer(Keyring.load(settings.keys)))
-    digests = Digests.load(settings.keys)
+    keyed = Keyed.load(settings.keys)
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     dsn = settings.dsn.get_secret_value()
     wakes = Wakes()
@@ -76,7 +87,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             share_wakes(wakes, signals, NAME, (RELAY_WAKE,))
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
-        desk = make_desk(db, messaging.outbox, vault, digests)
+        desk = make_desk(db, messaging.outbox, keyed, settings.patience)
         yield _put_together(settings, messaging, verifier, desk)
     finally:
         await signals.close()
@@ -84,16 +95,55 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
         await db.close()
 
 
-def make_desk(db: Database, outbox: Outbox, vault: Vault, digests: Digests) -> Desk:
+def make_desk(db: Database, outbox: Outbox, keyed: Keyed, patience: Patience = _PATIENCE) -> Desk:
     """What the routes stand on."""
-    towns = load_towns()
+    vault, digests, towns = keyed.vault, keyed.digests, load_towns()
+    receiving = Receiving(db, outbox, vault, digests)
+    viewing = Viewing(db, outbox, vault, digests, load_profiles())
     return Desk(
         db=db,
-        receiving=Receiving(db, outbox, vault, digests),
-        amending=Amending(db, outbox, vault, towns),
-        viewing=Viewing(db, outbox, vault, digests, load_profiles()),
+        receiving=receiving,
+        amending=Amending(db, outbox, vault, digests, towns),
+        viewing=viewing,
         towns=towns,
+        life=make_life(
+            Parts(db, outbox, vault, digests, keyed.blind, receiving, towns), patience.call
+        ),
+        areas=make_areas(db, outbox, vault, digests, keyed.blind, viewing, patience.case),
+        statistics=make_statistics(db, outbox, keyed),
     )
+
+
+def all_routes(desk: Desk) -> Sequence[APIRouter]:
+    """The routes of every area. Raises Misconfigured for a table that does not fit."""
+    listed = frozenset().union(*load_profiles().values())
+    return (
+        routes(desk),
+        niem.routes(desk.viewing, load_table(listed)),
+        *life_routes(desk.life),
+        *desk.areas.routers,
+        statistics_api.routes(desk.statistics),
+    )
+
+
+def make_statistics(db: Database, outbox: Outbox, keyed: Keyed) -> StatisticsDesk:
+    """What the statistics' routes stand on; its tallying is also the role sweep's."""
+    digests, pseudonyms, towns = keyed.digests, keyed.pseudonyms, load_towns()
+    tallying = Tallying(db, keyed.vault, pseudonyms, towns)
+    releasing = Releasing(db, tallying, digests, {pseudonyms.town(town): town for town in towns})
+    reading = Reading(db, outbox, digests, tallying, releasing)
+    exporting = Exporting(db, outbox, digests, tallying, releasing)
+    return StatisticsDesk(releasing, reading, exporting, tallying, towns)
+
+
+def chores(desk: Desk) -> Mapping[str, Chore]:
+    """What the role sweep does, by name."""
+
+    async def tally() -> bool:
+        await desk.statistics.tallying.catch_up(utc_now())
+        return False
+
+    return {**desk.life.chores, **desk.areas.chores, "tally": tally}
 
 
 def _put_together(
@@ -101,7 +151,7 @@ def _put_together(
 ) -> App:
     db = desk.db
     readiness = Readiness(database=lambda: _answers(db))
-    ages = _ages(db, messaging)
+    ages = _ages(desk, messaging)
     development = settings.profile is Profile.DEVELOPMENT
     api = create_app(
         "Hartline intake",
@@ -110,19 +160,23 @@ def _put_together(
         limits=LIMITS,
         development=development,
     )
-    api.include_router(routes(desk))
+    for router in all_routes(desk):
+        api.include_router(router)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
+        "sweep": Sweeper(chores(desk)).run,
         "relay": messaging.relay,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
     return App(db, messaging, api, readiness, ages, roles, ops)
 
 
-def _ages(db: Database, messaging: Emitting) -> Ages:
+def _ages(desk: Desk, messaging: Emitting) -> Ages:
     async def read() -> dict[str, float]:
-        async with db.transaction() as session:
-            return await messaging.ages(session)
+        async with desk.db.transaction() as session:
+            waiting = await life_ages(session) | await desk.areas.ages(session, utc_now())
+            waiting["tally"] = await statistics_store.age(session)
+            return await messaging.ages(session) | waiting
 
     ages = Ages(NAME)
     ages.add(read)

@@ -51,7 +51,7 @@ class Part(BaseModel):
 
 
 class EventData(Part):
-    """An event's data. A subclass names its topic and its type.
+    """An event's data. A subclass names its topic, its type and its subject.
 
     No field holds personal data, a town or a conflict (P5): ids, types, versions and times only.
     """
@@ -59,11 +59,19 @@ class EventData(Part):
     topic: ClassVar[Topic]
     type: ClassVar[str]
 
+    @property
+    def subject(self) -> str:
+        """What the order is about. Events of one subject from one source stay in order."""
+        raise NotImplementedError
+
+
+class ReferralData(EventData):
+    """The data of an event that is about a referral."""
+
     referral_id: OpaqueId
 
     @property
     def subject(self) -> str:
-        """What the order is about. Events of one subject from one source stay in order."""
         return self.referral_id
 
 

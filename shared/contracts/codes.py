@@ -19,6 +19,39 @@ class Trigger(StrEnum):
     ONGOING_WORKER = "ongoing_worker"
 
 
+class Acceptance(StrEnum):
+    """What the Careline decided on a referral by the Operational Definitions (policy 22-3)."""
+
+    ACCEPTED = "accepted"
+    NOT_ACCEPTED = "not_accepted"
+
+
+class WithdrawalCause(StrEnum):
+    """Why a referral is withdrawn. Our list; CGS 17a-103 knows the knowingly false report."""
+
+    FALSE_REPORT = "false_report"
+    """Held to be knowingly false. Naming its reporter is a disclosure with an authority of its
+    own (CGS 17a-103) and does not follow from this."""
+    MISTAKEN_REPORT = "mistaken_report"
+    """Made in good faith, and what it says is not so."""
+    ENTERED_IN_ERROR = "entered_in_error"
+    """Nobody reported it: a slip, or a training record."""
+
+
+class Relation(StrEnum):
+    """How one referral is related to another. Our list, read from policy 21-14."""
+
+    SAME_FACTS = "same_facts"
+    """An ongoing worker's DCF-737 and the Careline's own speak of the same facts."""
+    NEW_ALLEGATION = "new_allegation"
+    """A worker on an open case has told the Careline of a new allegation."""
+    SAME_CHILD = "same_child"
+    SIBLING = "sibling"
+    SAME_OPERATION = "same_operation"
+    """The same traffickers or the same place."""
+    OTHER = "other"
+
+
 class Role(StrEnum):
     """The part a recipient plays in a route."""
 

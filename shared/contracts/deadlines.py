@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from shared.contracts.base import EventData, Instant, OpaqueId, Topic
+from shared.contracts.base import Instant, OpaqueId, ReferralData, Topic
 from shared.contracts.codes import Role
 
 
-class _Clock(EventData):
+class _Clock(ReferralData):
     topic: ClassVar[Topic] = Topic.DEADLINES
 
     clock_id: OpaqueId

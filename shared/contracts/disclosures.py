@@ -1,14 +1,14 @@
-"""Topic `disclosures`, emitted by whoever discloses; subject: the referral.
+"""Topic `disclosures`, emitted by whoever discloses; subject: the referral, or the call.
 
-`DisclosuresAttempted` and `ReferralViewed` are the records that promise P2 commits before the
-first byte leaves; the audit service sequences them into its log.
+`DisclosuresAttempted`, `ReferralViewed` and `RecordViewed` are the records that promise P2 commits
+before the first byte leaves; the audit service sequences them into its log.
 """
 
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from shared.contracts.base import EventData, Instant, OpaqueId, Part, Topic
+from shared.contracts.base import EventData, Instant, Name, OpaqueId, Part, ReferralData, Topic
 from shared.contracts.codes import Channel, RefusalReason, Role
 
 Hex256 = str
@@ -35,7 +35,7 @@ class Attempt(Part):
     attempted_at: Instant
 
 
-class DisclosuresAttempted(EventData):
+class DisclosuresAttempted(ReferralData):
     """Committed before departure. Alone it says: attempted, outcome unknown (P2)."""
 
     topic: ClassVar[Topic] = Topic.DISCLOSURES
@@ -52,7 +52,7 @@ class Outcome(Part):
     http_status: int | None = None
 
 
-class _Outcomes(EventData):
+class _Outcomes(ReferralData):
     topic: ClassVar[Topic] = Topic.DISCLOSURES
 
     outcomes: tuple[Outcome, ...] = Field(min_length=1)
@@ -86,7 +86,7 @@ class RefusedDisclosure(Part):
     refused_at: Instant
 
 
-class DisclosuresRefused(EventData):
+class DisclosuresRefused(ReferralData):
     """A disclosure that the law did not permit and that did not happen."""
 
     topic: ClassVar[Topic] = Topic.DISCLOSURES
@@ -95,7 +95,7 @@ class DisclosuresRefused(EventData):
     refused: tuple[RefusedDisclosure, ...] = Field(min_length=1)
 
 
-class ReferralViewed(EventData):
+class ReferralViewed(ReferralData):
     """A read of a referral's content, by a person or a service, recorded before its first byte."""
 
     topic: ClassVar[Topic] = Topic.DISCLOSURES
@@ -111,3 +111,97 @@ class ReferralViewed(EventData):
     fields: tuple[str, ...]
     commitment: Hex256
     viewed_at: Instant
+
+
+class CallViewed(EventData):
+    """A read of what was typed during a call, recorded before its first byte."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.call_viewed.v1"
+
+    call_id: OpaqueId
+    disclosure_id: OpaqueId
+    version: int = Field(ge=1)
+    actor: str = Field(description="Subject of the reader's token.")
+    actor_kind: Literal["service", "person"]
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256
+    viewed_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.call_id
+
+
+class ToldOrally(ReferralData):
+    """A person told somebody something of a child by word of mouth, and says so."""
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.oral.v1"
+
+    disclosure_id: OpaqueId
+    version: int = Field(ge=1, description="Version of the referral at the time of recording.")
+    child_ids: tuple[OpaqueId, ...] = Field(min_length=1)
+    recipient_id: OpaqueId = Field(
+        description="What its emitter keeps the recipient's name under, such as a placement."
+    )
+    actor: str = Field(description="Token subject of who told it.")
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256 = Field(description="Over what was told and to whom.")
+    occurred_at: Instant
+    recorded_at: Instant
+
+
+class RecordViewed(EventData):
+    """A person's read of a record that belongs to no referral, recorded before its first byte.
+
+    Its subject is the record, whose id does not say what kind of record it is.
+    """
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.record_viewed.v1"
+
+    record_id: OpaqueId
+    disclosure_id: OpaqueId
+    actor: str
+    authority: str
+    purpose: str
+    fields: tuple[str, ...]
+    commitment: Hex256
+    viewed_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.record_id
+
+
+class StatisticsExported(EventData):
+    """Exact figures left intake, or were read, recorded before the first byte.
+
+    Its subject is the export; it names no referral and no child.
+    """
+
+    topic: ClassVar[Topic] = Topic.DISCLOSURES
+    type: ClassVar[str] = "hartline.disclosures.exported.v1"
+
+    export_id: OpaqueId
+    disclosure_id: OpaqueId
+    kind: Name = Field(description="What was exported: exact_tables, ncands_yearly, hart_monthly.")
+    actor: str = Field(description="Subject of the token of who got it.")
+    actor_kind: Literal["service", "person"]
+    approved_by: str | None = Field(
+        description="Token subject of the second person, if it took one."
+    )
+    authority: str
+    purpose: str
+    fields: tuple[str, ...] = Field(description="Names of the tables, never figures.")
+    commitment: Hex256
+    exported_at: Instant
+
+    @property
+    def subject(self) -> str:
+        return self.export_id

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.contracts.base import EventData, Instant, OpaqueId, Part, Topic
+from shared.contracts.base import Instant, OpaqueId, Part, ReferralData, Topic
 from shared.contracts.codes import Channel, NoticeKind, RefusalReason, Role
 
 
@@ -21,7 +21,7 @@ class PlannedNotice(_Leg):
     kind: NoticeKind
 
 
-class NoticesPlanned(EventData):
+class NoticesPlanned(ReferralData):
     """The recipients of one referral version, frozen: the set may shrink, never grow (P3)."""
 
     topic: ClassVar[Topic] = Topic.NOTICES
@@ -44,7 +44,7 @@ class RefusedNotice(Part):
     reason: RefusalReason
 
 
-class NoticesRefused(EventData):
+class NoticesRefused(ReferralData):
     """Nothing was sent to these, and a person has a task (P3)."""
 
     topic: ClassVar[Topic] = Topic.NOTICES
@@ -61,7 +61,7 @@ class DeliveredNotice(_Leg):
     delivered_at: Instant
 
 
-class NoticesDelivered(EventData):
+class NoticesDelivered(ReferralData):
     """Recipients that answered 2xx to an encrypted notice."""
 
     topic: ClassVar[Topic] = Topic.NOTICES
@@ -74,7 +74,7 @@ class SupersededNotice(_Leg):
     version: int = Field(ge=1)
 
 
-class NoticesSuperseded(EventData):
+class NoticesSuperseded(ReferralData):
     """These will not be tried (again): a later version takes their place."""
 
     topic: ClassVar[Topic] = Topic.NOTICES
@@ -89,7 +89,7 @@ class LeftNotice(_Leg):
     version: int = Field(ge=1)
 
 
-class NoticesRerouted(EventData):
+class NoticesRerouted(ReferralData):
     """A plan of its own beside a version's plan: some recipients are no longer told, and others
     are, or count for their role. It never says why."""
 

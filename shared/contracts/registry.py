@@ -3,12 +3,16 @@
 from shared.contracts.base import Event, EventData, Source, Topic
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.disclosures import (
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
+    RecordViewed,
     ReferralViewed,
+    StatisticsExported,
+    ToldOrally,
 )
 from shared.contracts.notices import (
     NoticesDelivered,
@@ -17,11 +21,34 @@ from shared.contracts.notices import (
     NoticesRerouted,
     NoticesSuperseded,
 )
-from shared.contracts.referrals import ReferralAmended, ReferralReceived
+from shared.contracts.referrals import (
+    CallAbandoned,
+    CaseFlagged,
+    ConsultCompleted,
+    ConsultEntered,
+    ConsultRequested,
+    ConsultShareRequested,
+    ReferralAmended,
+    ReferralDecided,
+    ReferralLinked,
+    ReferralReceived,
+    ReferralWithdrawn,
+    VictimIdentified,
+)
 
 EVENTS: tuple[type[EventData], ...] = (
     ReferralReceived,
     ReferralAmended,
+    ReferralDecided,
+    ReferralWithdrawn,
+    ReferralLinked,
+    CallAbandoned,
+    ConsultRequested,
+    ConsultCompleted,
+    VictimIdentified,
+    ConsultEntered,
+    ConsultShareRequested,
+    CaseFlagged,
     NoticesPlanned,
     NoticesRefused,
     NoticesDelivered,
@@ -35,6 +62,10 @@ EVENTS: tuple[type[EventData], ...] = (
     DisclosuresUnknown,
     DisclosuresRefused,
     ReferralViewed,
+    CallViewed,
+    ToldOrally,
+    RecordViewed,
+    StatisticsExported,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

@@ -197,19 +197,20 @@ def authenticate(verifier: TokenVerifier, authorization: str | None) -> Principa
         raise _unauthorized('Bearer error="invalid_token"') from None
 
 
-def require(scope: str) -> Callable[[Request], Awaitable[Principal]]:
-    """A FastAPI dependency: the caller, if its token carries `scope`; otherwise 403."""
+def require(scope: str, *others: str) -> Callable[[Request], Awaitable[Principal]]:
+    """A FastAPI dependency: the caller, if its token carries one of the scopes; otherwise 403."""
+    wanted = (scope, *others)
 
     async def dependency(request: Request) -> Principal:
         principal: Principal | None = getattr(request.state, "principal", None)
         if principal is None:
             raise _unauthorized("Bearer")
-        if scope not in principal.scopes:
+        if principal.scopes.isdisjoint(wanted):
             challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
             raise Problem(
                 403,
                 "Forbidden",
-                f"The token must carry the scope {scope}.",
+                f"The token must carry the scope {' or '.join(wanted)}.",
                 headers={"WWW-Authenticate": challenge},
             )
         return principal

@@ -79,6 +79,15 @@ REFERRALS_KEPT = Counter(
 REFERRALS_AMENDED = Counter(
     "hartline_intake_amendments_total", "Versions of referrals kept after the first."
 )
+CALLS_ABANDONED = Counter(
+    "hartline_intake_calls_abandoned_total", "Calls that were left alone and told to a person."
+)
+GLASS_BROKEN = Counter(
+    "hartline_intake_glass_broken_total", "Consults read by people whom they did not concern."
+)
+CASES_FOUND = Counter(
+    "hartline_intake_cases_found_total", "Flagged cases reported because they had no DCF-737."
+)
 
 # Notify
 

@@ -76,9 +76,15 @@ def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
         *("version", "superseded_by", "rules_version", "directory_version", "policy_version"),
         *("trigger", "ht_type", "role", "kind", "channel", "reason", "policy", "rule", "synthetic"),
         *("authority", "purpose", "fields", "commitment", "http_status", "actor", "actor_kind"),
+        *("export_id", "approved_by", "exported_at"),
         *("received_at", "recorded_at", "planned_at", "refused_at", "delivered_at", "due_at"),
+        *("call_id", "related_referral_id", "relation", "decision", "outcome", "cause"),
+        *("decided_at", "saved_at"),
         *("superseded_at", "attempted_at", "occurred_at", "viewed_at", "rerouted_at"),
         *("discovered_at", "satisfied_at"),
+        *("consult_id", "request_id", "share_id", "flag_id", "record_id", "recipient_id"),
+        *("requested_at", "started_at", "completed_at", "identified_at", "entered_at"),
+        *("flagged_at",),
         *("children", "child_ids", "notices", "attempts", "outcomes", "refused", "left"),
     }
     for model in EVENTS:

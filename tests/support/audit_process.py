@@ -22,7 +22,7 @@ from tests.support.databases import FreshDatabase
 
 ROOT = Path(__file__).parents[2]
 ISSUER = "https://issuer.test"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 90.0
 
 
 @dataclass

@@ -27,7 +27,7 @@ from shared.runtime.server import serve_on
 from tests.support.databases import FreshDatabase
 
 ROOT = Path(__file__).parents[2]
-_READY_SECONDS = 30.0
+_READY_SECONDS = 90.0
 
 
 @dataclass

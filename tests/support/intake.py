@@ -12,11 +12,10 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from services.intake.api import Desk, routes
-from services.intake.digests import Digests
+from services.intake.api import Desk
+from services.intake.keyed import Keyed
 from services.intake.models import OUTBOX
-from services.intake.vault import Vault
-from services.intake.wiring import make_desk
+from services.intake.wiring import all_routes, make_desk
 from shared.contracts.base import Event, Source
 from shared.contracts.registry import parse_data
 from shared.messaging.outbox import Outbox
@@ -24,10 +23,15 @@ from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.db import Database
 from shared.runtime.http import create_app
-from shared.runtime.sealing import Keyring, Sealer
 
 ISSUER = "https://issuer.test"
-SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "internal:projections")
+SCOPES = (
+    *("referrals:create", "referrals:amend", "referrals:status", "referrals:niem"),
+    "internal:projections",
+    *("decisions:write", "decisions:status", "decisions:read", "incidents:amend"),
+    *("referrals:withdraw", "referrals:link", "children:match"),
+    *("calls:write", "calls:status", "calls:close", "calls:read"),
+)
 BASE = "http://intake.test"
 
 
@@ -46,6 +50,8 @@ class Keys:
         keys.make("kek", directory / "kek-1.key")
         keys.make("hmac", directory / "commitment-1.key")
         keys.make("hmac", directory / "idempotency-1.key")
+        keys.make("hmac", directory / "matching-1.key")
+        keys.make("hmac", directory / "statistics-1.key")
         issuer_key, jwks = home / "issuer.jwk", home / "jwks.json"
         keys.make("issuer", issuer_key)
         jwks.write_text(json.dumps(keys.jwks(issuer_key)))
@@ -64,22 +70,22 @@ class Keys:
 
 def desk_on(db: Database, made: Keys) -> Desk:
     """Intake's units of work on a database."""
-    vault = Vault(Sealer(Keyring.load(made.directory)))
-    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), vault, Digests.load(made.directory))
+    return make_desk(db, Outbox(OUTBOX, Source.INTAKE), Keyed.load(made.directory))
 
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:
     app = create_app("intake under test", TokenVerifier(made.jwks, ISSUER))
-    app.include_router(routes(desk))
+    for router in all_routes(desk):
+        app.include_router(router)
     return app
 
 
 @asynccontextmanager
 async def client_of(
-    app: ASGIApp, made: Keys, subject: str = "phone-system"
+    app: ASGIApp, made: Keys, subject: str = "phone-system", *, person: bool = False
 ) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
-    headers = made.bearer(subject)
+    headers = made.bearer(subject, person=person)
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client:
         yield client
 
@@ -115,9 +121,15 @@ async def post(
 
 
 async def patch(
-    client: httpx.AsyncClient, referral_id: str, body: object, etag: str | None = '"1"'
+    client: httpx.AsyncClient,
+    referral_id: str,
+    body: object,
+    etag: str | None = '"1"',
+    key: str | None = None,
 ) -> httpx.Response:
     headers = {"Content-Type": "application/merge-patch+json"}
+    if key is not None:
+        headers["Idempotency-Key"] = key
     if etag is not None:
         headers["If-Match"] = etag
     content = json.dumps(body).encode()

@@ -18,7 +18,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.intake import ISSUER, Keys
 
 ROOT = Path(__file__).parents[2]
-_READY_SECONDS = 30.0
+_READY_SECONDS = 90.0
 
 
 @dataclass

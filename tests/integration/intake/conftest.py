@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from services.intake.api import Desk
+from services.intake.areas import Areas
 from shared.runtime.db import Database
 from tests.support.databases import FreshDatabase
+from tests.support.hart import Office, office_of
 from tests.support.intake import Keys, app_on, client_of, desk_on
 from tests.support.intake_process import IntakeProcess, intake_process
 
@@ -49,3 +51,16 @@ async def phone(process: IntakeProcess, intake_keys: Keys) -> AsyncIterator[http
     headers = intake_keys.bearer()
     async with httpx.AsyncClient(base_url=process.url, headers=headers) as client:
         yield client
+
+
+@pytest.fixture
+def areas(desk: Desk) -> Areas:
+    """HART, operations and placements on the test's database."""
+    return desk.areas
+
+
+@pytest.fixture
+async def office(desk: Desk, intake_keys: Keys) -> AsyncIterator[Office]:
+    """Intake whole, and the people who work with it."""
+    async with office_of(app_on(desk, intake_keys), intake_keys) as office:
+        yield office

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -170,3 +171,101 @@ async def test_received_at_may_be_amended_and_its_first_value_stays_on_record(
     answer = await patch(client, kept["referral_id"], {"received_at": earlier})
     assert answer.json()["received_at"] == earlier
     assert await count(intake_db, "referral_versions WHERE referral_id", kept) == 2
+
+
+async def test_p1_an_amendment_whose_answer_was_lost_is_sent_again_and_answered_again(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    kept = await create(client)
+    body = {"source_type": "ems"}
+    first = await patch(client, kept["referral_id"], body, key="amend-1")
+    again = await patch(client, kept["referral_id"], body, key="amend-1")
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert (again.content, again.headers["etag"]) == (first.content, '"2"')
+    assert await count(intake_db, "referral_versions WHERE referral_id", kept) == 2
+    assert await count(intake_db, "outbox WHERE subject", kept) == 2
+
+
+async def test_p1_the_first_answer_comes_again_after_later_amendments_too(
+    client: httpx.AsyncClient,
+) -> None:
+    kept = await create(client)
+    first = await patch(client, kept["referral_id"], {"source_type": "ems"}, key="amend-1")
+    await patch(client, kept["referral_id"], {"source_type": "ngo"}, '"2"', key="amend-2")
+    again = await patch(client, kept["referral_id"], {"source_type": "ems"}, key="amend-1")
+    assert again.content == first.content
+    assert (await client.get(kept["links"]["self"])).json()["version"] == 3
+
+
+async def test_an_amendments_key_with_another_patch_is_409_and_changes_nothing(
+    client: httpx.AsyncClient,
+) -> None:
+    kept = await create(client)
+    await patch(client, kept["referral_id"], {"source_type": "ems"}, key="amend-1")
+    answer = await patch(client, kept["referral_id"], {"source_type": "ngo"}, '"2"', key="amend-1")
+    assert answer.status_code == 409
+    assert (await client.get(kept["links"]["self"])).json()["version"] == 2
+
+
+async def test_an_amendment_that_changed_nothing_or_was_stale_may_be_sent_again(
+    client: httpx.AsyncClient,
+) -> None:
+    kept = await create(client)
+    same = {"source_type": "school"}
+    for _ in range(2):
+        answer = await patch(client, kept["referral_id"], same, key="amend-1")
+        assert (answer.status_code, answer.json()) == (200, kept)
+    stale = [
+        await patch(client, kept["referral_id"], {"source_type": "ems"}, tag, key="amend-2")
+        for tag in ('"9"', '"9"', '"1"')
+    ]
+    assert [answer.status_code for answer in stale] == [412, 412, 200]
+
+
+async def test_one_key_may_create_a_referral_and_amend_it_and_another(
+    client: httpx.AsyncClient,
+) -> None:
+    kept = [(await post(client, referral(), f"shared-{n}")).json() for n in (1, 2)]
+    for each in kept:
+        answer = await patch(client, each["referral_id"], {"source_type": "ems"}, key="shared-1")
+        assert answer.json()["version"] == 2
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 129, "é"])
+async def test_an_amendments_key_must_be_one_if_it_is_there(
+    client: httpx.AsyncClient, key: str
+) -> None:
+    kept = await create(client)
+    answer = await client.patch(
+        kept["links"]["self"],
+        content=b"{}",
+        headers=[
+            (b"If-Match", b'"1"'),
+            (b"Content-Type", b"application/merge-patch+json"),
+            (b"Idempotency-Key", key.encode()),
+        ],
+    )
+    assert answer.status_code == 400
+
+
+async def test_c33_a_report_that_is_entered_afterwards_or_moved_back_is_marked(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    now = datetime.now(UTC)
+    kept = await create(client)
+    assert kept["backdated"] is False
+    paper = await create(client, received_at=(now - timedelta(hours=3)).isoformat())
+    assert paper["backdated"] is True
+    assert paper["received_at"] < paper["recorded_at"]
+    for hours, back in ((2, True), (1, False)):
+        moved = {"received_at": (now - timedelta(hours=hours)).isoformat()}
+        tag = (await client.get(kept["links"]["self"])).headers["etag"]
+        answer = await patch(client, kept["referral_id"], moved, tag)
+        assert answer.json()["backdated"] is back
+    async with intake_db.transaction() as session:
+        query = text(
+            "SELECT backdated FROM intake.referral_versions "
+            "WHERE referral_id = :id ORDER BY version"
+        )
+        rows = await session.execute(query, {"id": kept["referral_id"]})
+        assert [row.backdated for row in rows] == [False, True, False]

@@ -10,37 +10,40 @@ import httpx
 import pytest
 
 from services.intake.documents import Document
-from services.intake.projections import load_profiles, paths
+from services.intake.projections import load_profiles
+from tests.support.calls import saved, send
 from tests.support.databases import FreshDatabase, TestServer
-from tests.support.intake import child, patch, post, project, referral
+from tests.support.intake import Keys, child, patch, post, project, referral
 from tests.support.intake_process import IntakeProcess
+from tests.support.schemas import text_leaves
 
-CODED = {
-    "ht_type",
-    "sex",
-    "source_type",
-    "age_years",
-    "reporter.anonymous",
-    "reporter.confidential",
-}
 PLACED = {
     "residence_town": "Voluntown",
     "incident_towns": ["Sprague"],
     "date_of_birth": "2011-02-03",
 }
-TEXTS = sorted(set(paths(Document)) - CODED - PLACED.keys())
+KINDS: dict[str, dict[str, Any]] = {
+    "incident_places": {"kind": "out_of_country"},
+    "implicated": {"kind": "other"},
+}
+TEXTS = sorted(text_leaves(Document) - {*PLACED, "substitute_address", "incident_places.town"})
 SECRETS = ("Canary-", "Voluntown", "Sprague", "2011-02-03")
 
 
 def planted() -> dict[str, Any]:
     """A referral with a canary in every text that its schema has, and telling towns and dates."""
-    reporter: dict[str, Any] = {"anonymous": False}
-    whole: dict[str, Any] = child(parents=[{}], suspected_persons=[{}], **PLACED)
+    own: dict[str, Any] = referral(reporter={"anonymous": False})
+    whole: dict[str, Any] = child(**PLACED)
     for path in TEXTS:
         head, _, leaf = path.rpartition(".")
-        place = reporter if head == "reporter" else whole[head][0] if head else whole
+        place = own if path == "case_number" else whole
+        if head == "reporter":
+            place = own["reporter"]
+        elif head:
+            holder = own if head == "implicated" else whole
+            place = holder.setdefault(head, [dict(KINDS.get(head, {}))])[0]
         place[leaf] = f"Canary-{path}"
-    return referral(reporter=reporter, children=[whole, child(name="Canary-second", **PLACED)])
+    return own | {"children": [whole, child(name="Canary-second", **PLACED)]}
 
 
 def found_in(written: bytes) -> list[str]:
@@ -88,7 +91,39 @@ async def refuse(phone: httpx.AsyncClient, kept: dict[str, Any]) -> list[httpx.R
         await phone.get(f"/v1/referrals/{secret}"),
         await phone.get(f"/{secret}?{secret}={secret}"),
         await project(phone, path, 1, secret),
+        await phone.post(
+            f"/v1/referrals/{path}/versions/1/niem",
+            json={"profile": secret, "purpose": secret, "authority": secret},
+        ),
+        await patch(phone, path, {"source_type": secret}, key="Canary-key"),
     ]
+
+
+async def live(phone: httpx.AsyncClient, made: Keys, path: str) -> list[httpx.Response]:
+    """A call left open, one refused, a decision, form DCF-823, candidates; all with canaries."""
+    draft = {name: value for name, value in planted().items() if name != "received_at"}
+    call = (await send(phone, "/v1/calls", {}, "Canary-call")).json()
+    unfit = {"reporter": {"Canary- Example": "Canary-x"}, "children": "Canary-y"}
+    answers = [await saved(phone, call, draft), await saved(phone, call, unfit)]
+    child_id = (await phone.get(path)).json()["children"][0]["child_id"]
+    phone.headers.update(made.bearer("worker", person=True))
+    form = dict.fromkeys(("narrative", "legal_status", "placement"), "Canary-form")
+    decision = {
+        "outcome": "accepted",
+        "reasons": ["other"],
+        "explanation": "Canary-explanation",
+        "follows": 0,
+        "critical_incidents": [form | {"child_id": child_id}],
+    }
+    answers += [
+        await send(phone, f"{path}/decisions", decision, "Canary-decision"),
+        await send(phone, f"{path}/decisions", decision | {"follows": "Canary-1"}, "other"),
+        await send(phone, f"{path}/decisions", decision | {"reasons": ["Canary-r"]}, "other"),
+        await send(phone, f"{path}/links", {"relation": "Canary-l"}, "other"),
+        await phone.get("/v1/candidates"),
+    ]
+    phone.headers.update(made.bearer())
+    return answers
 
 
 async def at_rest(dsn: str) -> bytes:
@@ -110,6 +145,23 @@ async def at_rest(dsn: str) -> bytes:
         await connection.close()
 
 
+async def swept(dsn: str) -> None:
+    """The role sweep has indexed and tallied what is kept: its tables hold what they will."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        waiting = (
+            "SELECT count(*) FROM intake.referrals WHERE least(indexed_version, tallied) < version"
+        )
+        for _ in range(600):
+            if await connection.fetchval(waiting) == 0:
+                break
+            await asyncio.sleep(0.05)
+        for table in ("blind_index", "statistics_facts", "statistics_counts"):
+            assert await connection.fetchval(f"SELECT count(*) FROM intake.{table}") > 0, table
+    finally:
+        await connection.close()
+
+
 async def break_the_table(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     await connection.execute("ALTER TABLE intake.documents RENAME TO broken")
@@ -118,7 +170,11 @@ async def break_the_table(dsn: str) -> None:
 
 @pytest.mark.slow
 async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alone(
-    process: IntakeProcess, phone: httpx.AsyncClient, database: FreshDatabase, postgres: TestServer
+    process: IntakeProcess,
+    phone: httpx.AsyncClient,
+    database: FreshDatabase,
+    postgres: TestServer,
+    intake_keys: Keys,
 ) -> None:
     await process.start()
     answer = await post(phone, planted(), "Canary-key")
@@ -128,7 +184,14 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     amended = await patch(phone, kept["referral_id"], changed)
     assert amended.status_code == 200
     shown = await project(phone, kept["referral_id"], 2, *load_profiles())
+    renamed = await phone.post(
+        f"/v1/referrals/{kept['referral_id']}/versions/2/niem",
+        json={"profile": "law_enforcement", "purpose": "exchange", "authority": "example"},
+    )
+    assert renamed.status_code == 200, renamed.text
+    lived = await live(phone, intake_keys, kept["links"]["self"])
     answers = [answer, amended, *await refuse(phone, kept)]
+    await swept(database.superuser_dsn)
     await asyncio.sleep(0.3)  # The relay writes to the bus.
     written = {"at rest": await at_rest(database.superuser_dsn)}
     await break_the_table(database.superuser_dsn)
@@ -140,14 +203,15 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
         "metrics": metrics.content,
         "answers": b"\n".join(
             b"%d %r %s" % (each.status_code, each.headers.raw, each.content)
-            for each in (*answers, *broken)
+            for each in (*answers, *lived, *broken)
         ),
     }
     if postgres.server is not None:
         written["server"] = postgres.server.log.read_bytes()
-    assert set(found_in(shown.content)) == set(SECRETS)
+    assert set(found_in(shown.content)) == set(found_in(renamed.content)) == set(SECRETS)
     assert {each.status_code for each in broken} == {500}
     assert [each.status_code for each in answers[2:] if not 400 <= each.status_code < 500] == []
+    assert [each.status_code for each in lived] == [200, 422, 201, 422, 422, 422, 200]
     assert b"referral_kept" in written["logs"]
     assert b"referral_kept" not in written["at rest"]
     assert kept["referral_id"].encode() in written["at rest"]

@@ -76,6 +76,32 @@ async def test_p1_an_amendment_whose_commit_was_ambiguous_is_made_once(
     assert await count(intake_db, "referral_versions") == await count(intake_db, "outbox") == 2
 
 
+@pytest.mark.parametrize("cuts", [(Cut.BEFORE,) * 3, (Cut.AFTER,) * 3, (Cut.AFTER,)])
+async def test_p1_an_amendment_whose_outcome_is_unknown_is_settled_by_sending_it_again(
+    far: httpx.AsyncClient, proxy: CuttingProxy, intake_db: Database, cuts: tuple[Cut, ...]
+) -> None:
+    kept = (await post(far, referral())).json()
+    proxy.arm(*cuts)
+    lost = await patch(far, kept["referral_id"], AMENDMENT, key="amend-1")
+    assert lost.status_code == (503 if len(cuts) == 3 else 200)
+    again = await patch(far, kept["referral_id"], AMENDMENT, key="amend-1")
+    assert (again.status_code, again.json()["version"]) == (200, 2)
+    assert again.headers["etag"] == '"2"'
+    assert await count(intake_db, "referral_versions") == await count(intake_db, "outbox") == 2
+
+
+async def test_p1_one_amendment_sent_twice_at_once_is_made_once(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    kept = (await post(client, referral())).json()
+    answers = await asyncio.gather(
+        *(patch(client, kept["referral_id"], AMENDMENT, key="amend-1") for _ in range(4))
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert await count(intake_db, "referral_versions") == 2
+
+
 @pytest.mark.parametrize("cut", list(Cut))
 async def test_p2_a_read_whose_commit_was_ambiguous_is_on_record_once(
     far: httpx.AsyncClient, proxy: CuttingProxy, intake_db: Database, cut: Cut

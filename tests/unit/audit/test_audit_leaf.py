@@ -9,20 +9,24 @@ import pytest
 
 from services.audit import leaf
 from services.audit.consumer import HANDLERS
-from services.audit.leaf import FIELDS, Asked, Kind, read_submission, submissions
+from services.audit.fields import FIELDS
+from services.audit.leaf import Asked, Kind, read_submission, submissions
 from shared.contracts.base import Event, EventData, Part, Source, Topic
 from shared.contracts.codes import Channel, RefusalReason, Role
 from shared.contracts.deadlines import ClockBreached
 from shared.contracts.disclosures import (
     Attempt,
+    CallViewed,
     DisclosuresAttempted,
     DisclosuresCompleted,
     DisclosuresFailed,
     DisclosuresRefused,
     DisclosuresUnknown,
     Outcome,
+    RecordViewed,
     ReferralViewed,
     RefusedDisclosure,
+    ToldOrally,
 )
 from shared.contracts.registry import EVENTS
 
@@ -86,6 +90,30 @@ VIEWED = ReferralViewed(
     commitment="cd" * 32,
     viewed_at=NOW,
 )
+TOLD = ToldOrally(
+    referral_id=REFERRAL,
+    disclosure_id=an_id("dsc"),
+    version=1,
+    child_ids=(an_id("chd"),),
+    recipient_id=an_id("plc"),
+    actor="worker-1",
+    authority="DCF policy 21-14",
+    purpose="placement",
+    fields=("victim_status",),
+    commitment="cd" * 32,
+    occurred_at=NOW,
+    recorded_at=NOW,
+)
+RECORD = RecordViewed(
+    record_id=an_id("rec"),
+    disclosure_id=an_id("dsc"),
+    actor="administrator-1",
+    authority="DCF policy 21-14",
+    purpose="need to know",
+    fields=("content",),
+    commitment="cd" * 32,
+    viewed_at=NOW,
+)
 DATA: dict[Kind, EventData] = {
     Kind.ATTEMPTED: DisclosuresAttempted(referral_id=REFERRAL, attempts=(attempt(1), attempt(2))),
     Kind.COMPLETED: DisclosuresCompleted(referral_id=REFERRAL, outcomes=(outcome(1), outcome(2))),
@@ -93,6 +121,7 @@ DATA: dict[Kind, EventData] = {
     Kind.UNKNOWN: DisclosuresUnknown(referral_id=REFERRAL, outcomes=(outcome(),)),
     Kind.REFUSED: DisclosuresRefused(referral_id=REFERRAL, refused=(REFUSED,)),
     Kind.VIEWED: VIEWED,
+    Kind.TOLD: TOLD,
 }
 
 
@@ -101,7 +130,7 @@ def event_of(data: EventData) -> Event:
         id="event-1",
         source=Source.NOTIFY,
         type=data.type,
-        subject=data.referral_id,
+        subject=data.subject,
         time=NOW,
         sequence=7,
         data=data.model_dump(mode="json"),
@@ -163,14 +192,32 @@ def test_leaf_bytes_are_canonical_json() -> None:
 @pytest.mark.parametrize("part", FIELDS)
 def test_a_new_contract_field_needs_a_decision_before_it_is_in_a_leaf(part: type[Part]) -> None:
     """Default deny: whoever adds a field to the contract lists it here, or leaves it out."""
-    known = set(part.model_fields) - {"referral_id"}
+    known = set(part.model_fields) - {"referral_id", "call_id"}
     assert set(FIELDS[part]) == known
+
+
+def test_a_read_of_a_call_is_a_leaf_that_names_the_call() -> None:
+    """A call that became no referral is read by somebody too."""
+    call_id = an_id("cal")
+    seen = VIEWED.model_dump(exclude={"referral_id", "child_ids"})
+    (leaf,) = leaves(CallViewed(call_id=call_id, **seen))
+    assert (leaf["kind"], leaf["call_id"]) == ("viewed", call_id)
+    assert "referral_id" not in leaf
 
 
 def test_a_field_that_is_not_listed_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
     fewer: dict[type[Part], tuple[str, ...]] = {ReferralViewed: ("disclosure_id",)}
     monkeypatch.setattr(leaf, "FIELDS", fewer)
     assert leaves(VIEWED)[0]["record"] == {"disclosure_id": an_id("dsc")}
+
+
+def test_a_read_of_a_record_without_a_referral_is_a_view_that_names_no_referral_and_no_child() -> (
+    None
+):
+    (content,) = leaves(RECORD)
+    assert (content["kind"], content["record"]["record_id"]) == ("viewed", an_id("rec"))
+    assert content.keys().isdisjoint({"referral_id", "call_id"})
+    assert "child_ids" not in content["record"]
 
 
 def test_every_disclosures_event_has_a_handler() -> None:

@@ -1,0 +1,122 @@
+"""What may be kept while a caller is on the line, and what is refused at once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake import referrals
+from services.intake.calls import drafts
+from services.intake.calls.drafts import Call, Standing
+from services.intake.referrals import Unfit
+from services.intake.schemas import NewReferral
+from services.intake.strict_json import Rejected
+from tests.support.calls import typed
+
+NOW = datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
+
+
+def call(**fields: Any) -> Call:
+    whole: dict[str, Any] = {
+        "call_id": "cal_" + "0" * 32,
+        "owner": "phone-system",
+        "version": 1,
+        "received_at": NOW,
+        "recorded_at": NOW,
+        "saved_at": NOW,
+        "synthetic": False,
+        "abandoned_at": None,
+        "finished_at": None,
+        "referral_id": None,
+        "closed_at": None,
+    }
+    return Call(**(whole | fields))
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        {},
+        {"reporter": {}},
+        {"children": []},
+        {"children": [{}]},
+        {"children": [{"name": "Test Ch"}]},
+        {"children": [{"date_of_birth": "2012-0"}]},
+        {"trigger": "care"},
+        {"children": [{"age_years": 900}]},
+    ],
+)
+def test_what_is_half_typed_is_kept(draft: dict[str, Any]) -> None:
+    assert drafts.partial(draft) == draft
+
+
+@pytest.mark.parametrize(
+    ("draft", "loc"),
+    [
+        ({"caller_id": "203-555-0100"}, ("caller_id",)),
+        ({"reporter": {"caller_id": "203-555-0100"}}, ("reporter", "caller_id")),
+        ({"children": {}}, ("children",)),
+        ({"children": [{"age_years": "15"}]}, ("children", 0, "age_years")),
+        ({"children": [{}, {"name": "x" * 201}]}, ("children", 1, "name")),
+        ({"children": [{}] * 21}, ("children",)),
+    ],
+)
+def test_what_no_referral_may_hold_is_refused_at_once(draft: object, loc: tuple[Any, ...]) -> None:
+    with pytest.raises(Unfit) as refused:
+        drafts.partial(draft)
+    assert [each["loc"] for each in refused.value.error.errors()] == [loc]
+
+
+@pytest.mark.parametrize("name", ["received_at", "synthetic"])
+def test_what_is_the_calls_own_is_refused(name: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        drafts.partial({name: True})
+    assert refused.value.flaws[0].path == (name,)
+
+
+def test_null_is_what_is_not_known_yet() -> None:
+    draft = {"trigger": None, "children": [{"name": None, "sex": "male"}]}
+    assert drafts.partial(draft) == {"children": [{"sex": "male"}]}
+
+
+def test_a_call_is_a_referral_with_the_calls_own_moment() -> None:
+    received = NOW - timedelta(minutes=9)
+    whole = drafts.whole(typed(), {"source_type": "ems"}, call(received_at=received), NOW)
+    read = referrals.read(NewReferral, whole)
+    assert (read.received_at, read.source_type.value) == (received, "ems")
+
+
+def test_c33_what_was_written_down_later_than_it_came_in_is_marked() -> None:
+    assert not call().backdated
+    assert call(received_at=NOW - timedelta(hours=3)).backdated
+
+
+def test_an_abandoned_call_is_not_over() -> None:
+    assert call(abandoned_at=NOW).standing is Standing.ABANDONED
+    assert not call(abandoned_at=NOW).over
+    assert call(abandoned_at=NOW, finished_at=NOW).standing is Standing.FINISHED
+    assert call(abandoned_at=NOW, closed_at=NOW).over
+
+
+def test_fields_are_named_by_path_and_never_by_value() -> None:
+    named = drafts.fields({"reporter": {"name": "Example"}, "children": [{"sex": "male"}, {}]})
+    assert named == ["children.sex", "reporter.name"]
+
+
+NAMES = st.sampled_from([*NewReferral.model_fields, "name", "sex", "unknown"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_any_json_is_kept_or_refused_and_what_is_kept_can_be_kept_again(value: object) -> None:
+    try:
+        kept = drafts.partial(value)
+    except (Unfit, Rejected):
+        return
+    assert drafts.partial(kept) == kept
