@@ -16,12 +16,14 @@ from services.intake.matching.blind import BlindIndex
 from services.intake.models import OUTBOX
 from services.intake.niem import api as niem
 from services.intake.niem.table import load_table
+from services.intake.openapi.document import document
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
 from services.intake.settings import IntakeSettings
 from services.intake.sweeper import Patience, Sweeper
 from services.intake.towns import load_towns
 from services.intake.vault import Vault
+from services.intake.versions import Announcing
 from services.intake.viewing import Viewing
 from shared.contracts.base import Source
 from shared.messaging.buses import open_bus
@@ -42,6 +44,7 @@ from shared.runtime.wakes import Wakes
 
 NAME = "intake"
 _PATIENCE = Patience()
+_SANDBOX = {"Hartline-Sandbox": "true"}
 LIMITS = Limits(in_flight=256)
 """The phone system is made to wait rather than refused: a caller is on the line."""
 
@@ -85,7 +88,15 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             share_wakes(wakes, signals, NAME, (RELAY_WAKE,))
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
-        desk = make_desk(db, messaging.outbox, vault, digests, blind, settings.patience)
+        desk = make_desk(
+            db,
+            messaging.outbox,
+            vault,
+            digests,
+            blind,
+            settings.patience,
+            sandbox=settings.sandbox,
+        )
         yield _put_together(settings, messaging, verifier, desk)
     finally:
         await signals.close()
@@ -100,10 +111,12 @@ def make_desk(
     digests: Digests,
     blind: BlindIndex,
     patience: Patience = _PATIENCE,
+    *,
+    sandbox: bool = False,
 ) -> Desk:
     """What the routes stand on."""
     towns = load_towns()
-    receiving = Receiving(db, outbox, vault, digests)
+    receiving = Receiving(db, outbox, vault, digests, sandbox=sandbox)
     viewing = Viewing(db, outbox, vault, digests, load_profiles())
     return Desk(
         db=db,
@@ -143,6 +156,8 @@ def _put_together(
     )
     for router in all_routes(desk):
         api.include_router(router)
+    api.openapi_schema = document()
+    api.add_middleware(Announcing, more=_SANDBOX if settings.sandbox else {})
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "sweep": Sweeper({**desk.life.chores, **desk.areas.chores}).run,

@@ -49,8 +49,8 @@ def routes(desk: CallDesk) -> APIRouter:
             wanted = referrals.read(NewCall, body)
             if wanted.received_at is not None:
                 referrals.check_moment(wanted.received_at, now)
-        asked = desk.once.asked(caller.subject, key, "calls", body, now)
-        return _answered(await desk.calls.open(asked, wanted))
+            asked = desk.once.asked(caller.subject, key, "calls", body, now)
+            return _answered(await desk.calls.open(asked, wanted))
 
     @router.get("/v1/calls/{call_id}")
     async def status(request: Request, caller: Asker) -> Response:
