@@ -62,6 +62,7 @@ chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=
 
 load: $(READY)  ## Measure the whole way under load.
 	$(BIN)/python -m tests.load --bus $(BUS)
+	$(BIN)/python -m tests.load.intake --bus $(BUS)
 
 bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping.
 	$(BIN)/python -m tests.load.bench_messaging --bus $(BUS)

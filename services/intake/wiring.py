@@ -156,7 +156,7 @@ def _put_together(
     )
     for router in all_routes(desk):
         api.include_router(router)
-    api.openapi_schema = document()
+    api.openapi = document  # type: ignore[method-assign]
     api.add_middleware(Announcing, more=_SANDBOX if settings.sandbox else {})
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
