@@ -21,8 +21,8 @@ $(READY): requirements.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
-up: $(READY)  ## Run everything on this machine and show one referral. BUS=kafka for Apache Kafka.
-	@$(MACHINE) up --bus $(BUS)
+up: $(READY)  ## Run everything here and show one referral. BUS=kafka: Apache Kafka. SANDBOX=1: tests only.
+	@$(MACHINE) up --bus $(BUS) $(if $(SANDBOX),--sandbox)
 
 smoke: $(READY)  ## The same in a temporary home, checked and stopped. BUS=kafka for Apache Kafka.
 	@$(MACHINE) smoke --bus $(BUS)
@@ -62,6 +62,7 @@ chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=
 
 load: $(READY)  ## Measure the whole way under load.
 	$(BIN)/python -m tests.load --bus $(BUS)
+	$(BIN)/python -m tests.load.intake --bus $(BUS)
 
 bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, counting, forms.
 	$(BIN)/python -m tests.load.bench_messaging --bus $(BUS)

@@ -1,6 +1,7 @@
 """Hartline on one machine.
 
 python -m deploy.machine up [--bus kafka]      run everything, show one referral, stay up
+                            [--sandbox]        … and take nothing but tests, in a home of its own
 python -m deploy.machine smoke [--bus kafka]   the same in a temporary home, checked, then stopped
 python -m deploy.machine down                  stop what `up` runs
 python -m deploy.machine status                what runs, and where
@@ -26,6 +27,8 @@ from deploy.machine.way import Result, Way
 from shared.runtime.auth import LocalIssuer
 from shared.runtime.errors import Misconfigured
 
+SANDBOX = {"HARTLINE_INTAKE_SANDBOX": "true"}
+
 
 def main(argv: list[str]) -> int:
     """Exit code 0; 1 when something is not as it must be; 2 when it cannot run here."""
@@ -36,7 +39,7 @@ def main(argv: list[str]) -> int:
     try:
         match arguments.command:
             case "up":
-                return up(arguments.bus)
+                return up(arguments.bus, sandbox=arguments.sandbox)
             case "smoke":
                 return smoke(arguments.bus)
             case "down":
@@ -50,11 +53,15 @@ def main(argv: list[str]) -> int:
         return 2
 
 
-def up(bus: str) -> int:
+def up(bus: str, *, sandbox: bool = False) -> int:
     """Until Ctrl-C or `down`."""
     base = running.base()
     with running.lock(base):
-        machine = Machine(Home(base / bus), Ports().where_taken_another(), bus=bus)
+        ports = Ports().where_taken_another()
+        machine = Machine(Home(base / bus), ports, bus=bus)
+        if sandbox:
+            machine = Machine(Home(base / f"sandbox-{bus}"), ports, bus=bus, environment=SANDBOX)
+            print("Sandbox: only referrals marked as tests are taken.", flush=True)
         running.remember(base, machine)
         try:
             return asyncio.run(_up(machine, _prepare(machine, bus)))
@@ -184,7 +191,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "smoke"):
-        commands.add_parser(name).add_argument("--bus", choices=BUSES, default=BUSES[0])
+        starting = commands.add_parser(name)
+        starting.add_argument("--bus", choices=BUSES, default=BUSES[0])
+        if name == "up":
+            starting.add_argument("--sandbox", action="store_true", help="take only tests")
     commands.add_parser("down")
     commands.add_parser("status")
     asking = commands.add_parser("token")

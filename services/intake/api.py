@@ -73,8 +73,8 @@ def routes(desk: Desk) -> APIRouter:
         with refusing():
             referral = referrals.read(NewReferral, body)
             referrals.check(referral, now, desk.towns)
-        wanted = receiving.Request(caller.subject, key, body, referral, now)
-        return created(await desk.receiving.receive(wanted))
+            wanted = receiving.Request(caller.subject, key, body, referral, now)
+            return created(await desk.receiving.receive(wanted))
 
     @router.patch("/v1/referrals/{referral_id}")
     async def amend(request: Request, caller: Amender) -> Response:

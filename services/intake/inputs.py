@@ -18,9 +18,10 @@ _TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
 async def json_body(request: Request) -> object:
-    """The parsed body. Raises Problem 400 or 422."""
+    """The parsed body, kept in `state` for `versions.Announcing`. Raises Problem 400 or 422."""
     with refusing():
-        return strict_json.parse(await request.body())
+        request.state.body = strict_json.parse(await request.body())
+        return request.state.body
 
 
 @contextmanager

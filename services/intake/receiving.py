@@ -16,7 +16,7 @@ from services.intake.records import Claim, SealedChild, Version
 from services.intake.referrals import backdated, identified
 from services.intake.retrying import until_known
 from services.intake.schemas import AmendedReferral, NewReferral
-from services.intake.strict_json import canonical
+from services.intake.strict_json import Flaw, Rejected, canonical
 from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
@@ -29,6 +29,10 @@ log = structlog.get_logger()
 
 _PATIENCE_MS = 3000
 _LOCK_NOT_AVAILABLE, _UNIQUE_VIOLATION = "55P03", "23505"
+_TESTS_ONLY = (
+    "must be true: this is a sandbox and tells nobody; report a real child to the Careline, "
+    "800-842-2288"
+)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -90,15 +94,27 @@ class Receiving:
         vault: Vault,
         digests: Digests,
         new_number: Callable[[], str] | None = None,
+        *,
+        sandbox: bool = False,
     ) -> None:
         self._db = db
         self._outbox = outbox
         self._vault = vault
         self._digests = digests
         self._new_number = new_number or random_number
+        self._sandbox = sandbox
+
+    def admit(self, synthetic: bool) -> None:
+        """Raises Rejected for what is no test, where nothing else may come in."""
+        if self._sandbox and not synthetic:
+            raise Rejected(Flaw(("synthetic",), _TESTS_ONLY))
 
     async def receive(self, request: Request) -> Received:
-        """Keep the referral and its event in one transaction, or find what was kept before."""
+        """Keep the referral and its event in one transaction, or find what was kept before.
+
+        Raises Rejected for a real referral in a sandbox.
+        """
+        self.admit(request.referral.synthetic)
         while True:
             draft = self._draft(request)
             try:

@@ -35,6 +35,11 @@ class IntakeSettings(ServiceSettings):
         validation_alias="HARTLINE_INTAKE_CASE_PATIENCE_HOURS",
         description="How long a flagged case may lack its DCF-737 before it is reported.",
     )
+    sandbox: bool = Field(
+        False,
+        validation_alias="HARTLINE_INTAKE_SANDBOX",
+        description="Take only referrals that are marked as tests.",
+    )
 
     @property
     def patience(self) -> Patience:

@@ -15,6 +15,7 @@ from services.intake.life import Parts, life_ages, life_routes, make_life
 from services.intake.models import OUTBOX
 from services.intake.niem import api as niem
 from services.intake.niem.table import load_table
+from services.intake.openapi.document import document
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
 from services.intake.settings import IntakeSettings
@@ -27,6 +28,7 @@ from services.intake.statistics.releasing import Releasing
 from services.intake.statistics.tallying import Tallying
 from services.intake.sweeper import Chore, Patience, Sweeper
 from services.intake.towns import load_towns
+from services.intake.versions import Announcing
 from services.intake.viewing import Viewing
 from shared.contracts.base import Source
 from shared.messaging.buses import open_bus
@@ -46,6 +48,7 @@ from shared.runtime.wakes import Wakes
 
 NAME = "intake"
 _PATIENCE = Patience()
+_SANDBOX = {"Hartline-Sandbox": "true"}
 LIMITS = Limits(in_flight=256)
 """The phone system is made to wait rather than refused: a caller is on the line."""
 
@@ -87,7 +90,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
             share_wakes(wakes, signals, NAME, (RELAY_WAKE,))
             signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
-        desk = make_desk(db, messaging.outbox, keyed, settings.patience)
+        desk = make_desk(db, messaging.outbox, keyed, settings.patience, sandbox=settings.sandbox)
         yield _put_together(settings, messaging, verifier, desk)
     finally:
         await signals.close()
@@ -95,10 +98,17 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
         await db.close()
 
 
-def make_desk(db: Database, outbox: Outbox, keyed: Keyed, patience: Patience = _PATIENCE) -> Desk:
+def make_desk(
+    db: Database,
+    outbox: Outbox,
+    keyed: Keyed,
+    patience: Patience = _PATIENCE,
+    *,
+    sandbox: bool = False,
+) -> Desk:
     """What the routes stand on."""
     vault, digests, towns = keyed.vault, keyed.digests, load_towns()
-    receiving = Receiving(db, outbox, vault, digests)
+    receiving = Receiving(db, outbox, vault, digests, sandbox=sandbox)
     viewing = Viewing(db, outbox, vault, digests, load_profiles())
     return Desk(
         db=db,
@@ -162,6 +172,8 @@ def _put_together(
     )
     for router in all_routes(desk):
         api.include_router(router)
+    api.openapi = document  # type: ignore[method-assign]
+    api.add_middleware(Announcing, more=_SANDBOX if settings.sandbox else {})
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "sweep": Sweeper(chores(desk)).run,

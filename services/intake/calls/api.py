@@ -43,10 +43,10 @@ def routes(desk: CallDesk) -> APIRouter:
     async def open_call(request: Request, caller: Writer) -> Response:
         """Open a call. Needs Idempotency-Key; sent again, it gives the first answer again."""
         ask, wanted = await asked(request, caller, NewCall)
-        if wanted.received_at is not None:
-            with refusing():
+        with refusing():
+            if wanted.received_at is not None:
                 referrals.check_moment(wanted.received_at, ask.now)
-        return answered(await desk.calls.open(ask, wanted))
+            return answered(await desk.calls.open(ask, wanted))
 
     @router.get("/v1/calls/{call_id}")
     async def status(request: Request, caller: Asker) -> Response:

@@ -60,7 +60,8 @@ class Calls:
         self._towns = towns
 
     async def open(self, asked: Asked, wanted: NewCall) -> Answer | KeyReused | StillOpen:
-        """A call of the caller's own, with a key of its own."""
+        """A call of the caller's own, with a key of its own. Raises Rejected in a sandbox."""
+        self._receiving.admit(wanted.synthetic)
         call = Call(
             call_id=new_id("cal"),
             owner=asked.owner,
