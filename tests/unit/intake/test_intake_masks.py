@@ -39,8 +39,9 @@ def test_c25_the_substitute_address_stands_in_place_of_the_real_one_in_every_pro
     for listed in load_profiles().values():
         copy = project(protected(), listed).content
         assert "residence_town" not in copy
-        assert copy["address_confidential"] is True
-        assert copy["incident_towns"] == ["Derby"]
+        assert copy.get("incident_towns", ["Derby"]) == ["Derby"]
+        told = any(name in listed for name in ("residence_address", "residence_town"))
+        assert copy.get("address_confidential", False) or not told
         assert copy.get("residence_address", "P.O. Box 1, Hartford") == "P.O. Box 1, Hartford"
     assert "residence_address" in project(protected(), load_profiles()["law_enforcement"]).content
 
@@ -134,7 +135,8 @@ def test_c23_a_perpetrator_who_is_a_minor_victim_has_a_mask_of_their_own() -> No
     whole = document(suspected_persons=[person, adult])
     for name, listed in load_profiles().items():
         copy = project(whole, listed).content
-        assert copy["suspected_persons"] == [adult]
+        named = "suspected_persons.name" in listed
+        assert copy.get("suspected_persons", []) == ([adult] if named else [])
         assert ("Test Youth Nine" in json.dumps(copy)) == (name == "law_enforcement")
     assert project(whole, {"suspected_persons.name"}).content == {"suspected_persons": [adult]}
 
@@ -149,8 +151,12 @@ def test_c23_c24_a_perpetrator_who_is_another_child_of_the_referral_is_not_named
         "relationship": "friend",
         "same_as": "p2",
     }
-    copy = project(document(suspected_persons=[person]), load_profiles()[profile]).content
-    assert copy["suspected_minor_victims"] == [{"relationship": "friend"}]
+    listed = load_profiles()[profile]
+    copy = project(document(suspected_persons=[person]), listed).content
+    shown = "suspected_minor_victims.relationship" in listed
+    assert shown == ("suspected_persons.name" in listed)
+    assert copy.get("suspected_minor_victims", []) == ([{"relationship": "friend"}] * shown)
+    assert "suspected_persons" not in copy
 
 
 def test_c27_no_copy_for_law_enforcement_or_prosecution_says_who_is_a_foreign_national() -> None:
