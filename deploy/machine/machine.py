@@ -33,6 +33,10 @@ class NotReady(Exception):
     """Something did not come up. The text says what, and where its log is."""
 
 
+_NICE = {"notify": 3, "deadlines": 6, "audit": 6}
+"""On a full machine the caller on the line comes first, then the notices, then their record."""
+
+
 class Machine:
     """One machine's Hartline in one home. `prepare`, then `run`; all in the main thread."""
 
@@ -94,7 +98,13 @@ class Machine:
     def programs(self) -> list[Program]:
         """Every process but the servers."""
         services = [
-            Program(name, [sys.executable, "-m", f"services.{name}"], self.environment(name), ROOT)
+            Program(
+                name,
+                [sys.executable, "-m", f"services.{name}"],
+                self.environment(name),
+                ROOT,
+                nice=_NICE.get(name, 0),
+            )
             for name in SERVICES
         ]
         folder, port = str(self.home.agencies), str(self.ports.agencies)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -31,6 +32,15 @@ def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
     return ask
 
 
+def _begin(ask: Callable[[], None], nice: int) -> None:
+    """In the child, before its program. Where Linux groups processes by session, it is the group
+    that has to be nice."""
+    ask()
+    os.nice(nice)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
+
+
 @dataclass(frozen=True)
 class Program:
     """A command that is to run for ever. Its environment is exactly `environment`."""
@@ -40,6 +50,8 @@ class Program:
     environment: Mapping[str, str]
     folder: Path
     """Where it runs."""
+    nice: int = 0
+    """How much others come first when the machine is full, from 0 to 19."""
 
 
 class Supervisor:
@@ -102,7 +114,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),
+                preexec_fn=partial(_begin, die_with_parent(signal.SIGTERM), program.nice),
             )
         self.starts[program.name] += 1
         self._children[program.name] = child
