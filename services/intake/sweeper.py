@@ -1,6 +1,7 @@
 """The role sweep: what has waited long enough, whoever else sweeps beside us."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ Chore = Callable[[], Awaitable[bool]]
 """One batch of work in transactions of its own; True if there may be more."""
 
 _POLL_SECONDS = 1.0
+_REST = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +32,32 @@ class Patience:
 
 
 class Sweeper:
-    """Does each chore until it has nothing left, then rests. One that fails holds up no other."""
+    """Does each chore until it has nothing left, then rests. One that fails holds up no other.
+
+    Callers on the line are answered by the same process: after each batch it rests four times as
+    long as that took, so that a backlog takes a fifth of it at most.
+    """
 
     def __init__(self, chores: Mapping[str, Chore]) -> None:
         self._chores = chores
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            more = await self.sweep_once()
+            more = await self._sweep(stop)
             if not more:
                 await sleep_unless(stop, _POLL_SECONDS)
 
     async def sweep_once(self) -> bool:
         """A batch of each chore; True if any may have more."""
         return any([await _do(name, chore) for name, chore in self._chores.items()])
+
+    async def _sweep(self, stop: asyncio.Event) -> bool:
+        more = False
+        for name, chore in self._chores.items():
+            began = time.monotonic()
+            more |= await _do(name, chore)
+            await sleep_unless(stop, _REST * (time.monotonic() - began))
+        return more
 
 
 async def _do(name: str, chore: Chore) -> bool:

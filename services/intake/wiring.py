@@ -146,12 +146,14 @@ def make_statistics(db: Database, outbox: Outbox, keyed: Keyed) -> StatisticsDes
     return StatisticsDesk(releasing, reading, exporting, tallying, towns)
 
 
+_TALLIED_AT_ONCE = 20
+
+
 def chores(desk: Desk) -> Mapping[str, Chore]:
     """What the role sweep does, by name."""
 
     async def tally() -> bool:
-        await desk.statistics.tallying.catch_up(utc_now())
-        return False
+        return await desk.statistics.tallying.some(utc_now(), _TALLIED_AT_ONCE)
 
     return {**desk.life.chores, **desk.areas.chores, "tally": tally}
 

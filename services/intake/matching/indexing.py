@@ -19,7 +19,7 @@ from shared.runtime.sealing import Unsealable
 
 log = structlog.get_logger()
 
-BATCH = 50
+BATCH = 10
 
 
 class Indexing:

@@ -47,12 +47,19 @@ class Tallying:
         """
         total = 0
         while True:
-            async with self._db.transaction() as session:
-                await store.hold(session)
-                done = await self.tally(session, now, batch)
+            done = await self._once(now, batch)
             total += done
             if done < batch:
                 return total
+
+    async def some(self, now: datetime, limit: int) -> bool:
+        """Tally at most `limit` referrals. True if more may be waiting."""
+        return await self._once(now, limit) == limit
+
+    async def _once(self, now: datetime, limit: int) -> int:
+        async with self._db.transaction() as session:
+            await store.hold(session)
+            return await self.tally(session, now, limit)
 
     async def tally(self, session: Session, now: datetime, limit: int) -> int:
         """Tally at most `limit` referrals in a transaction that holds the tally."""
