@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from services.intake.openapi.document import OPERATIONS
-from services.intake.openapi.operations import MERGE_PATCH, Key, Operation
+from services.intake.openapi.operations import JSON, MERGE_PATCH, Key, Operation
 
 TOLD_AT = datetime(2026, 3, 2, 19, 7, tzinfo=UTC)
 """When the story happens, in the examples' own time."""
@@ -17,6 +17,8 @@ BY_ID: Mapping[str, Operation] = {each.id: each for each in OPERATIONS}
 _ID = re.compile(r"\b[a-z]{3}_[0-9a-f]{32}\b")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _NUMBER = re.compile(r"HL-[0-9A-Z]{4}-[0-9A-Z]{4}")
+_ROWS = 2
+_BEGINNING = 160
 
 Bearer = Callable[[str, list[str], bool], Mapping[str, str]]
 
@@ -73,14 +75,38 @@ class Teller:
         return moved.isoformat(timespec="seconds")
 
 
+def content(answer: httpx.Response) -> Any:
+    """What an example holds of an answer: JSON with the first of many rows, a text's beginning."""
+    if answer.headers["content-type"].startswith(JSON):
+        return _abridged(answer.json())
+    return answer.text[:_BEGINNING]
+
+
+def _abridged(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _abridged(item[:_ROWS] if name in ("tables", "rows") else item)
+            for name, item in value.items()
+        }
+    return [_abridged(item) for item in value] if isinstance(value, list) else value
+
+
 def form(value: Any) -> Any:
-    """An answer without what differs each time: ids by kind, times, numbers."""
+    """An answer without what differs each time: ids by kind, times, numbers, this year."""
     return _mapped(
-        value,
+        _timeless(value),
         lambda text: _NUMBER.sub(
             "(number)", _MOMENT.sub("(time)", _ID.sub(lambda m: m[0][:3] + "_(id)", text))
         ),
     )
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: "(year)" if name == "year" else _timeless(item) for name, item in value.items()
+        }
+    return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass
@@ -114,4 +140,4 @@ def _mapped(value: Any, of_text: Callable[[str], str]) -> Any:
     return of_text(value) if isinstance(value, str) else value
 
 
-__all__ = ["BY_ID", "MERGE_PATCH", "Scribe", "Teller", "form"]
+__all__ = ["BY_ID", "MERGE_PATCH", "Scribe", "Teller", "content", "form"]

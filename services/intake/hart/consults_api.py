@@ -163,12 +163,13 @@ def _add_reads(router: APIRouter, desk: ConsultDesk) -> None:
     @router.get("/v1/consults/{consult_id}")
     async def status(request: Request, caller: Asker) -> Response:
         """How far a consult is, for its requesters and liaisons: ids and times, never content."""
-        return _shown(await desk.reading.status(_id(request), only_a_person(caller)))
+        person, consult_id = only_a_person(caller), _id(request)
+        return _shown(await desk.reading.status(consult_id, person))
 
     @router.post("/v1/consults/{consult_id}/content")
     async def read(request: Request, caller: Reader) -> Response:
         """A consult with its narratives, for its requesters and liaisons. On record first."""
-        consult_id, person = _id(request), only_a_person(caller)
+        person, consult_id = only_a_person(caller), _id(request)
         _, reading = await read_body(request, Reading)
         purpose = reading.purpose.value
         wanted = Wanted(new_id("dsc"), consult_id, person, purpose, utc_now())
@@ -177,7 +178,7 @@ def _add_reads(router: APIRouter, desk: ConsultDesk) -> None:
     @router.post("/v1/consults/{consult_id}/break-glass")
     async def break_glass(request: Request, caller: Breaker) -> Response:
         """A consult for somebody whom it does not concern, with a reason; never for the recused."""
-        consult_id, person = _id(request), only_a_person(caller)
+        person, consult_id = only_a_person(caller), _id(request)
         _, broken = await read_body(request, GlassBreak)
         wanted = Wanted(new_id("dsc"), consult_id, person, "break_glass", utc_now(), broken.reason)
         return _shown(await desk.reading.read(wanted))

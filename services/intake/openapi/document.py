@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from services.intake.openapi import calls, decisions, hart, placements, referrals
+from services.intake.openapi import calls, decisions, hart, placements, referrals, statistics
 from services.intake.openapi.operations import PROBLEM, Json, Operation, describe, ref
 from services.intake.versions import API_VERSION, DEPRECATIONS, Deprecated
 
@@ -22,6 +22,7 @@ OPERATIONS: Sequence[Operation] = (
     *decisions.OPERATIONS,
     *hart.OPERATIONS,
     *placements.OPERATIONS,
+    *statistics.OPERATIONS,
 )
 
 _PROBLEMS = {
@@ -91,7 +92,8 @@ def document(deprecations: Collection[Deprecated] = DEPRECATIONS) -> Json:
 def _schemas() -> Json:
     found: Json = {"Problem": _PROBLEM}
     for operation in OPERATIONS:
-        _add(found, operation.answer.__name__, operation.answer, "serialization")
+        if operation.answer is not None:
+            _add(found, operation.answer.__name__, operation.answer, "serialization")
         if operation.takes is not None:
             schema = operation.takes.schema
             if isinstance(schema, dict):

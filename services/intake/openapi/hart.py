@@ -181,4 +181,20 @@ OPERATIONS = (
         answer=hart_answers.RecusalKept,
         also=_UNKNOWN,
     ),
+    _step(
+        id="proposeLift",
+        path="/v1/recusals/{recusal_id}/lifting",
+        summary="Propose to lift a recusal. It holds until another person confirms.",
+        scopes=("recusals:lift",),
+        takes=Takes("Nothing", schemas.Nothing),
+        answer=hart_answers.LiftStep,
+    ),
+    _step(
+        id="confirmLift",
+        path="/v1/recusals/{recusal_id}/lifting/confirmation",
+        summary="Lift a recusal, as another person than who proposed that.",
+        scopes=("recusals:confirm",),
+        takes=Takes("Nothing", schemas.Nothing),
+        answer=hart_answers.LiftStep,
+    ),
 )

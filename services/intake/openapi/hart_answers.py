@@ -50,6 +50,12 @@ class RecusalKept(Answer):
     recusal_id: OpaqueId
 
 
+class LiftStep(RecusalKept):
+    """A step of lifting a recusal."""
+
+    step: str
+
+
 class TriageQueue(Answer):
     waiting: list[dict[str, Any]]
 

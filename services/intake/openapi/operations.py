@@ -39,7 +39,11 @@ class Takes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one path. `also` are refusals that do not follow from the rest."""
+    """One method of one path. `also` are refusals that do not follow from the rest.
+
+    It answers with JSON that fits `answer`, with text of one of the types in `texts`, or with
+    either. An example of text is its beginning.
+    """
 
     id: str
     method: str
@@ -47,7 +51,8 @@ class Operation:
     tag: str
     summary: str
     scopes: tuple[str, ...]
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None = None
+    texts: tuple[str, ...] = ()
     status: int = 200
     takes: Takes | None = None
     key: Key = Key.NONE
@@ -97,12 +102,11 @@ def ref(name: str) -> Json:
 
 def _path(operation: Operation, examples: list[Json]) -> Iterator[Json]:
     for name in re.findall(r"\{(\w+)\}", operation.path):
-        kind = "version" if name == "version" else "id"
         yield {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": _PATH_SCHEMAS[kind],
+            "schema": _PATH_SCHEMAS.get(name, _ID),
             "example": examples[0]["path"][name],
         }
 
@@ -118,12 +122,7 @@ def _headers(operation: Operation) -> Iterator[Json]:
 def _responses(operation: Operation, examples: list[Json]) -> Json:
     good: Json = {
         "description": HTTPStatus(operation.status).phrase,
-        "content": {
-            JSON: {
-                "schema": ref(operation.answer.__name__),
-                "examples": {each["name"]: {"value": each["answer"]} for each in examples},
-            }
-        },
+        "content": _content(operation, examples),
     }
     headers = {"ETag": operation.etag, "Location": operation.location}
     good["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers
@@ -135,8 +134,25 @@ def _responses(operation: Operation, examples: list[Json]) -> Json:
     return {str(operation.status): good} | refused
 
 
+def _content(operation: Operation, examples: list[Json]) -> Json:
+    told: Json = {}
+    if operation.answer is not None:
+        told[JSON] = {"schema": ref(operation.answer.__name__)} | _told(examples, text=False)
+    for media in operation.texts:
+        told[media] = {"schema": {"type": "string"}} | _told(examples, text=True)
+    return told
+
+
+def _told(examples: list[Json], *, text: bool) -> Json:
+    fitting = [each for each in examples if isinstance(each["answer"], str) is text]
+    return {"examples": {each["name"]: {"value": each["answer"]} for each in fitting}}
+
+
 _ALWAYS = {"Hartline-Version": {"$ref": "#/components/headers/Hartline-Version"}}
+_ID: Json = {"type": "string", "pattern": "^[a-z]{3}_[0-9a-f]{32}$"}
+_COUNTED: Json = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 _PATH_SCHEMAS: dict[str, Json] = {
-    "id": {"type": "string", "pattern": "^[a-z]{3}_[0-9a-f]{32}$"},
-    "version": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    "version": _COUNTED,
+    "number": _COUNTED,
+    "year": {"type": "integer", "minimum": 2000, "maximum": 2199},
 }

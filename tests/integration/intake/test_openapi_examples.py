@@ -15,7 +15,7 @@ from services.intake.api import Desk
 from services.intake.openapi.document import EXAMPLES, OPERATIONS, document, load_examples
 from services.intake.versions import Announcing
 from tests.support.intake import BASE, Keys, app_on
-from tests.support.story import BY_ID, Scribe, Teller, form
+from tests.support.story import BY_ID, Scribe, Teller, content, form
 
 _RECORD = os.environ.get("RECORD_EXAMPLES") == "1"
 
@@ -46,12 +46,12 @@ async def test_every_example_can_be_sent_and_answers_as_it_says(
             operation = BY_ID[example["operation"]]
             assert answer.status_code == operation.status, (example, answer.text)
             if _RECORD:
-                recorded = scribe.write(answer.json())
-                teller.learn(recorded, answer.json())
+                recorded = scribe.write(content(answer))
+                teller.learn(recorded, content(answer))
                 told.append({**example, "answer": recorded})
                 continue
-            assert form(answer.json()) == form(example["answer"]), example["operation"]
-            teller.learn(example["answer"], answer.json())
+            assert form(content(answer)) == form(example["answer"]), example["operation"]
+            teller.learn(example["answer"], content(answer))
             assert ("etag" in answer.headers) == operation.etag
             assert ("location" in answer.headers) == operation.location
     if _RECORD:
@@ -81,7 +81,11 @@ def test_every_example_fits_the_schema_that_is_published_for_it() -> None:
         operation = BY_ID[example["operation"]]
         if operation.takes is not None:
             _check(whole, operation.takes.name, example["body"])
-        _check(whole, operation.answer.__name__, example["answer"])
+        if operation.answer is not None and not isinstance(example["answer"], str):
+            _check(whole, operation.answer.__name__, example["answer"])
+        else:
+            assert operation.texts
+            assert isinstance(example["answer"], str)
 
 
 def test_the_document_declares_exactly_the_routes_there_are(desk: Desk, intake_keys: Keys) -> None:
@@ -94,7 +98,9 @@ async def test_an_operation_declares_its_scopes_and_who_may_not_have_them(
     intake_keys: Keys, transport: httpx.ASGITransport
 ) -> None:
     """P10: each is 403 without its scopes, and where it says so, to a machine."""
-    nowhere = dict.fromkeys(_names(), f"ref_{'0' * 32}") | {"version": "1"}
+    nowhere = dict.fromkeys(_names(), f"ref_{'0' * 32}") | {
+        "version": "1", "number": "1", "year": "2025",
+    }  # fmt: skip
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
         for each in OPERATIONS:
             path = each.path.format(**nowhere)
@@ -110,7 +116,7 @@ async def test_an_operation_declares_its_scopes_and_who_may_not_have_them(
 
 def _names() -> set[str]:
     return {"referral_id", "call_id", "incident_id", "consult_id", "flag_id", "operation_id",
-            "placement_id"}  # fmt: skip
+            "placement_id", "recusal_id", "export_id"}  # fmt: skip
 
 
 def _check(whole: Mapping[str, Any], name: str, value: object) -> None:

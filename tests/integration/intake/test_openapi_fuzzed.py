@@ -21,7 +21,7 @@ from services.intake.openapi.operations import Operation
 from tests.support.databases import FreshDatabase
 from tests.support.intake import Keys
 from tests.support.intake_process import intake_process
-from tests.support.story import Teller
+from tests.support.story import Teller, content
 
 CHECKS = {
     # The tokens, methods and ids that nobody may use have tests of their own.
@@ -86,7 +86,7 @@ def _tell(url: str, keys: Keys) -> list[str]:
                 request.method, request.url.raw_path.decode(), headers=request.headers,
                 content=request.content,
             )  # fmt: skip
-            teller.learn(example["answer"], answer.json())
+            teller.learn(example["answer"], content(answer))
     return list(teller.real.values())
 
 
