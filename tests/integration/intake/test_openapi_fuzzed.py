@@ -46,7 +46,7 @@ EXAMPLES = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-"""Few of each kind, because there are some seventy operations; deterministic, so that a run is a check."""
+"""Few of each kind, for seventy operations; deterministic, so that a run is a check."""
 
 
 @dataclass
