@@ -101,7 +101,7 @@ def _add_flags(router: APIRouter, flagging: Flagging) -> None:
     @router.post("/v1/case-flags/{flag_id}/content")
     async def read(request: Request, caller: FlagReader) -> Response:
         """Which case was flagged and why. The read is on record before it is answered."""
-        flag_id, person = opaque_id(request, "flag_id", "rec"), only_a_person(caller)
+        person, flag_id = only_a_person(caller), opaque_id(request, "flag_id", "rec")
         _, reading = await read_body(request, Reading)
         purpose = reading.purpose.value
         question = FlagQuestion(new_id("dsc"), flag_id, person, purpose, utc_now())

@@ -39,14 +39,14 @@ SCHEMA = schemathesis.openapi.from_path(
 )
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 EXAMPLES = settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     database=None,
     derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-"""Few of each kind, because there are fifty operations; deterministic, so that a run is a check."""
+"""Few of each kind, for seventy operations; deterministic, so that a run is a check."""
 
 
 @dataclass
