@@ -7,12 +7,10 @@ The tables of an area lie in its folder, on the same metadata.
 from sqlalchemy import (
     Boolean,
     Column,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -21,12 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from services.intake.metadata import TIME, metadata
 from shared.messaging.tables import outbox_tables
 
-metadata = MetaData(schema="intake")
 OUTBOX = outbox_tables(metadata)
-
-TIME = DateTime(timezone=True)
 
 referrals = Table(
     "referrals",
@@ -157,11 +153,3 @@ record_views = Table(
     Column("viewed_at", TIME, nullable=False),
     comment="Append-only (P2): committed before the first byte of a read is returned.",
 )
-
-import services.intake.calls.models  # noqa: E402
-import services.intake.decisions.models  # noqa: E402
-import services.intake.hart.models  # noqa: E402
-import services.intake.matching.models  # noqa: E402
-import services.intake.operations.models  # noqa: E402
-import services.intake.placements.models  # noqa: E402
-import services.intake.statistics.models  # noqa: E402, F401

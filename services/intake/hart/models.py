@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from services.intake.models import TIME, metadata
+from services.intake.metadata import TIME, metadata
 
 consults = Table(
     "consults",

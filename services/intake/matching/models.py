@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from services.intake.models import metadata
+from services.intake.metadata import metadata
 
 TIME = DateTime(timezone=True)
 REFERRAL = "intake.referrals.referral_id"

@@ -1,6 +1,6 @@
 """Migrations of the schema `intake`."""
 
-from services.intake.models import metadata
+from services.intake.tables import metadata
 from shared.runtime.migrate import run
 
 run(metadata)

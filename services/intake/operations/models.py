@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
 
-from services.intake.models import TIME, metadata
+from services.intake.metadata import TIME, metadata
 
 operations = Table(
     "operations",

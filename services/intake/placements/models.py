@@ -3,7 +3,7 @@
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from services.intake.models import TIME, metadata
+from services.intake.metadata import TIME, metadata
 
 placements = Table(
     "placements",

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from services.intake.models import metadata
+from services.intake.metadata import metadata
 
 TIME = DateTime(timezone=True)
 
