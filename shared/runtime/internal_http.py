@@ -20,7 +20,8 @@ Tokens = Callable[[], str]
 
 _LIFETIME = timedelta(minutes=10)
 _RENEW_SECONDS = 5 * 60
-_CONNECTIONS = 64
+_CONNECTIONS = 4
+"""Few, so that whoever else calls the other service comes between: a backlog of ours waits here."""
 _TRY_AGAIN = (401, 403, 408, 425, 429)
 """Beside 5xx: what may pass by itself, or when an operator has mended a key or a scope."""
 
