@@ -33,7 +33,7 @@ class NotReady(Exception):
     """Something did not come up. The text says what, and where its log is."""
 
 
-_NICE = {"notify": 3, "deadlines": 6, "audit": 6}
+_NICE = {"notify": 10, "deadlines": 19, "audit": 19}
 """On a full machine the caller on the line comes first, then the notices, then their record."""
 
 
