@@ -117,12 +117,16 @@ class MoodyAgencies:
 
 
 def police_of(folder: Path) -> dict[str, set[str]]:
-    """The police agencies of each town, from the sample directory."""
+    """The police agencies of each town, from the sample directory: as each was changed last."""
+    latest = {
+        entry["agency_id"]: entry
+        for entry in json.loads((folder / "directory.json").read_text())
+        if entry["kind"] in ("municipal_police", "state_police")
+    }
     found: dict[str, set[str]] = {}
-    for entry in json.loads((folder / "directory.json").read_text()):
-        if entry["kind"] in ("municipal_police", "state_police"):
-            for town in entry["towns"]:
-                found.setdefault(town, set()).add(entry["agency_id"])
+    for agency_id, entry in latest.items():
+        for town in entry.get("towns", ()):
+            found.setdefault(town, set()).add(agency_id)
     return found
 
 
