@@ -12,7 +12,7 @@ from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Draft, Occasion, draft
-from services.notify.facts import Asserted, ReferralFacts, Stage
+from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
 from services.notify.plan_events import events, tasks_for
@@ -21,6 +21,7 @@ from services.notify.rule import Rulebook
 from services.notify.rulebook import further_profiles, profiles
 from services.notify.tasks import TaskKind
 from shared.contracts.base import Event
+from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox

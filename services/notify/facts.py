@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.contracts.codes import HtType, Trigger
+from shared.contracts.codes import HtType, Stage, Trigger
 
 CONNECTICUT = "CT"
-
-
-class Stage(StrEnum):
-    """What has happened to the referral: each stage has its own rules, and its own plan."""
-
-    RECEIVED = "received"
-    ACCEPTED = "accepted"
-    CONSULT_SHARED = "consult_shared"
 
 
 class PlaceKind(StrEnum):

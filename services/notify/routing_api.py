@@ -9,12 +9,13 @@ from services.notify.agencies import Directory
 from services.notify.api import must_be, refuse_agencies
 from services.notify.directory import Directories
 from services.notify.explain import explain, fate_of, questions, words
-from services.notify.facts import Asserted, ReferralFacts, Stage
+from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
 from services.notify.legs import LegStatus
 from services.notify.routes import Route
 from services.notify.rule import Rulebook
 from services.notify.schemas import ExplainedOut, LegOut, RoutingOut, WhatIfIn, WhatIfOut
+from shared.contracts.codes import Stage
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.notify.agencies import Kind
-from services.notify.facts import ChildFacts, ImplicatedKind, Stage
-from shared.contracts.codes import HtType, Role, Trigger
+from services.notify.facts import ChildFacts, ImplicatedKind
+from shared.contracts.codes import HtType, Role, Stage, Trigger
 
 
 class Selector(StrEnum):

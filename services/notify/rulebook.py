@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from services.notify.agencies import Kind
-from services.notify.facts import ChildFacts, Stage
+from services.notify.facts import ChildFacts
 from services.notify.rule import Condition, Effect, Form, Rule, Rulebook, Selector, Substitute
-from shared.contracts.codes import HtType, Role, Trigger
+from shared.contracts.codes import HtType, Role, Stage, Trigger
 from shared.runtime.errors import Misconfigured
 
 DCF_737 = Path(__file__).parent / "rules" / "dcf_737.yaml"

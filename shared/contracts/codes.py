@@ -71,6 +71,16 @@ class Role(StrEnum):
     EDUCATION = "education"
 
 
+class Stage(StrEnum):
+    """When in a referral's life a rule tells somebody. Each is a plan of its own."""
+
+    RECEIVED = "received"
+    """At once, whatever is decided later."""
+    ACCEPTED = "accepted"
+    CONSULT_SHARED = "consult_shared"
+    """HART's outcome is shared with the team."""
+
+
 class NoticeKind(StrEnum):
     """What a notice is to its recipient."""
 
@@ -78,12 +88,28 @@ class NoticeKind(StrEnum):
     CORRECTION = "correction"
     SUPERSESSION = "supersession"
     """Content-free: "you hold an outdated version and are no longer in the route"."""
+    WITHDRAWAL = "withdrawal"
+    """The referral was withdrawn, and why by its code; whoever may hold a version hears of it."""
+    RECALL = "recall"
+    """Content-free: "this was not meant for you": asks for the misdirected notice back."""
+    CONSULT_OUTCOME = "consult_outcome"
+    RELATED = "related_notice"
+    """Says that this referral speaks of the same facts as another that the recipient holds."""
 
 
 class Channel(StrEnum):
     """How a notice travels. Plaintext is not a channel."""
 
     ENCRYPTED = "encrypted"
+    """A webhook whose body only the recipient can read."""
+    PICKUP = "pickup"
+    """A webhook without content: a notice waits in the mailbox. Tells nothing of a child."""
+    EMAIL = "email"
+    """The same by mail. Tells nothing of a child."""
+    MAILBOX = "mailbox"
+    """A person of the recipient's opened it there: that is the disclosure."""
+    ORAL = "oral"
+    """Told by word of mouth, with the warning read, and entered by who told it."""
 
 
 class RefusalReason(StrEnum):

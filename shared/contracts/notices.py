@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.contracts.base import Instant, OpaqueId, Part, ReferralData, Topic
-from shared.contracts.codes import Channel, NoticeKind, RefusalReason, Role
+from shared.contracts.codes import Channel, NoticeKind, RefusalReason, Role, Stage
 
 
 class _Leg(Part):
@@ -28,6 +28,11 @@ class NoticesPlanned(ReferralData):
     type: ClassVar[str] = "hartline.notices.planned.v1"
 
     version: int = Field(ge=1)
+    stage: Stage = Field(
+        Stage.RECEIVED,
+        description="What set the plan in motion. The plan of a later stage stands beside that of "
+        "the version and takes nothing from it.",
+    )
     rules_version: str
     directory_version: int
     planned_at: Instant
@@ -102,3 +107,88 @@ class NoticesRerouted(ReferralData):
     rerouted_at: Instant
     left: tuple[LeftNotice, ...] = Field(min_length=1)
     notices: tuple[PlannedNotice, ...]
+
+
+class WithdrawnNotice(_Leg):
+    version: int = Field(ge=1)
+
+
+class NoticesWithdrawn(ReferralData):
+    """These will not be tried (again): the referral was entered in error, and nobody need know."""
+
+    topic: ClassVar[Topic] = Topic.NOTICES
+    type: ClassVar[str] = "hartline.notices.withdrawn.v1"
+
+    withdrawn_at: Instant
+    notices: tuple[WithdrawnNotice, ...] = Field(min_length=1)
+
+
+class HeldNotice(_Leg):
+    version: int = Field(ge=1)
+    held_at: Instant
+
+
+class NoticesHeld(ReferralData):
+    """Not sent for now, by a breaker, a pause or a stop. A person has a task, and clocks run."""
+
+    topic: ClassVar[Topic] = Topic.NOTICES
+    type: ClassVar[str] = "hartline.notices.held.v1"
+
+    notices: tuple[HeldNotice, ...] = Field(min_length=1)
+
+
+class PickedUpNotice(_Leg):
+    version: int = Field(ge=1)
+    picked_up_at: Instant
+
+
+class NoticesPickedUp(ReferralData):
+    """A person of the recipient's opened these in the mailbox, for the first time."""
+
+    topic: ClassVar[Topic] = Topic.NOTICES
+    type: ClassVar[str] = "hartline.notices.picked_up.v1"
+
+    notices: tuple[PickedUpNotice, ...] = Field(min_length=1)
+
+
+class AcknowledgedNotice(_Leg):
+    version: int = Field(ge=1)
+    acknowledged_at: Instant
+
+
+class NoticesAcknowledged(ReferralData):
+    """The recipient says that it has these and who received them, which notify keeps."""
+
+    topic: ClassVar[Topic] = Topic.NOTICES
+    type: ClassVar[str] = "hartline.notices.acknowledged.v1"
+
+    notices: tuple[AcknowledgedNotice, ...] = Field(min_length=1)
+
+
+class ToldNotice(_Leg):
+    version: int = Field(ge=1)
+    told_at: Instant = Field(description="When it was told; it may be entered much later.")
+    recorded_at: Instant
+
+
+class NoticesToldOrally(ReferralData):
+    """Told by word of mouth, with the confidentiality warning read (C32)."""
+
+    topic: ClassVar[Topic] = Topic.NOTICES
+    type: ClassVar[str] = "hartline.notices.told_orally.v1"
+
+    notices: tuple[ToldNotice, ...] = Field(min_length=1)
+
+
+class ClosedNotice(_Leg):
+    version: int = Field(ge=1)
+    closed_at: Instant
+
+
+class NoticesClosed(ReferralData):
+    """Ended by a named person with a reason, which notify keeps. It meets no duty."""
+
+    topic: ClassVar[Topic] = Topic.NOTICES
+    type: ClassVar[str] = "hartline.notices.closed.v1"
+
+    notices: tuple[ClosedNotice, ...] = Field(min_length=1)

@@ -15,11 +15,17 @@ from shared.contracts.disclosures import (
     ToldOrally,
 )
 from shared.contracts.notices import (
+    NoticesAcknowledged,
+    NoticesClosed,
     NoticesDelivered,
+    NoticesHeld,
+    NoticesPickedUp,
     NoticesPlanned,
     NoticesRefused,
     NoticesRerouted,
     NoticesSuperseded,
+    NoticesToldOrally,
+    NoticesWithdrawn,
 )
 from shared.contracts.referrals import (
     CallAbandoned,
@@ -54,6 +60,12 @@ EVENTS: tuple[type[EventData], ...] = (
     NoticesDelivered,
     NoticesSuperseded,
     NoticesRerouted,
+    NoticesWithdrawn,
+    NoticesHeld,
+    NoticesPickedUp,
+    NoticesAcknowledged,
+    NoticesToldOrally,
+    NoticesClosed,
     ClockBreached,
     BreachCorrected,
     DisclosuresAttempted,

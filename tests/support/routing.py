@@ -13,14 +13,13 @@ from services.notify.facts import (
     Place,
     PlaceKind,
     ReferralFacts,
-    Stage,
 )
 from services.notify.fanout import route
 from services.notify.jurisdiction import beats
 from services.notify.routes import Route
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import dcf_offices, judicial_districts
-from shared.contracts.codes import HtType, Role, Trigger
+from shared.contracts.codes import HtType, Role, Stage, Trigger
 
 NOW = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)
 """Noon in Connecticut."""

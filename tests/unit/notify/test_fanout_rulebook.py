@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.notify.facts import Stage
 from services.notify.rule import Effect, Selector
 from services.notify.rulebook import DCF_737, MANDATED, load_rulebook, profiles
-from shared.contracts.codes import HtType, Trigger
+from shared.contracts.codes import HtType, Stage, Trigger
 from shared.runtime.errors import Misconfigured
 
 

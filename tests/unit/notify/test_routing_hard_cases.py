@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from services.notify.agencies import Agency, Kind
-from services.notify.facts import ImplicatedKind, PlaceKind, Stage
+from services.notify.facts import ImplicatedKind, PlaceKind
 from services.notify.planning import DeliveryState, Earlier, plan_version
 from services.notify.routes import Route
-from shared.contracts.codes import NoticeKind, RefusalReason, Role, Trigger
+from shared.contracts.codes import NoticeKind, RefusalReason, Role, Stage, Trigger
 from tests.support.routing import (
     AGENCIES,
     NOW,

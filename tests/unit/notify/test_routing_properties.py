@@ -15,7 +15,6 @@ from services.notify.facts import (
     Place,
     PlaceKind,
     ReferralFacts,
-    Stage,
 )
 from services.notify.fanout import route
 from services.notify.jurisdiction import Beat, Hours
@@ -23,7 +22,7 @@ from services.notify.routes import Route
 from services.notify.rule import Effect
 from services.notify.rulebook import MANDATED
 from services.notify.towns import dcf_offices, judicial_districts
-from shared.contracts.codes import HtType, RefusalReason, Trigger
+from shared.contracts.codes import HtType, RefusalReason, Stage, Trigger
 from tests.support.routing import NOW, PROFILES, RULES
 
 TOWNS = ("Ansonia", "Colchester", "Groton", "Ledyard", "Windham")
