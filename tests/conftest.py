@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,18 @@ REAL = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[REAL] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker of pytest-xdist has used; each has servers of its own."""
+    node.config.stash[REAL] += getattr(node, "workeroutput", {}).get("real", [])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["real"] = session.config.stash[REAL]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,7 +45,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Which real servers this run has used; what it could not run stands above, with why."""
     terminalreporter.section("real parts used")
-    for part in config.stash[REAL] or ["none"]:
+    for part in sorted(set(config.stash[REAL])) or ["none"]:
         terminalreporter.line(part)
 
 

