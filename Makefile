@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 MACHINE := $(BIN)/python -m deploy.machine
+# Two files at a time, each worker with servers of its own: half of a test is waiting.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .PHONY: help install up smoke down status token test lint ruff format types imports unit chaos load bench lock
 
@@ -55,7 +57,7 @@ unit: $(READY)  ## The tests that need no server.
 
 test: $(READY)  ## Every check, against real PostgreSQL and Kafka. CI=true: nothing may be skipped.
 	@$(MAKE) --keep-going --no-print-directory lint; linted=$$?; \
-	echo "$(BIN)/pytest"; $(BIN)/pytest && exit $$linted
+	echo "$(BIN)/pytest $(SIDE_BY_SIDE)"; $(BIN)/pytest $(SIDE_BY_SIDE) && exit $$linted
 
 chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
 	$(BIN)/python -m tests.chaos --bus $(BUS)

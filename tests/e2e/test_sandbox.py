@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +21,10 @@ _BLOCK = re.search(r"^```sh\n(.*?)^```$", (ROOT / "docs/careline.md").read_text(
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home in which a sandbox is up."""
-    home = tmp_path_factory.mktemp("sandbox")
+def sandbox() -> Iterator[Path]:
+    """A home in which a sandbox is up; root's PostgreSQL may enter it."""
+    home = Path(tempfile.mkdtemp(prefix="hartline-sandbox-"))
     home.chmod(0o711)
-    for parent in (home.parent, home.parent.parent):
-        parent.chmod(0o711)
     said = home / "said"
     environment = {**os.environ, "HARTLINE_HOME": str(home)}
     with said.open("w") as output:
@@ -41,6 +41,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         process.terminate()
         process.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _first_referral(home: Path, script: str) -> str:
