@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """What a worker of pytest-xdist has used; each has servers of its own."""
-    node.config.stash[REAL] += getattr(node, "workeroutput", {}).get("real", [])
+    node.config.stash[REAL].extend(getattr(node, "workeroutput", {}).get("real", []))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -45,7 +45,8 @@ def pytest_terminal_summary(
 ) -> None:
     """Which real servers this run has used; what it could not run stands above, with why."""
     terminalreporter.section("real parts used")
-    for part in sorted(set(config.stash[REAL])) or ["none"]:
+    used: list[str] = config.stash[REAL]
+    for part in sorted(set(used)) or ["none"]:
         terminalreporter.line(part)
 
 

@@ -1,6 +1,6 @@
 """Amending a referral: a new version and its event, and of two racing amendments one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -64,6 +64,10 @@ class Again:
 Outcome = Current | Again | KeyReused | Stale | Withdrawn | NotTheirs
 
 
+Added = Callable[[Session, Version, Sequence[StoredChild]], Awaitable[None]]
+"""What is written for children that a version names for the first time, in its transaction."""
+
+
 class Amending:
     """The unit of work behind PATCH /v1/referrals/{id}."""
 
@@ -74,12 +78,14 @@ class Amending:
         vault: Vault,
         digests: Digests,
         towns: Collection[str],
+        added: Added,
     ) -> None:
         self._db = db
         self._outbox = outbox
         self._vault = vault
         self._digests = digests
         self._towns = towns
+        self._added = added
 
     async def amend(self, change: Change) -> Outcome:
         """Apply the patch to the current version. Raises Unfit or Rejected.
@@ -187,5 +193,12 @@ class Amending:
         keys = {child.child_id: child.key for child in children}
         sealed = self._vault.seal(referral, version.version, keys)
         await store.append_version(session, version, sealed)
+        new = [
+            StoredChild(child.child_id, child.new_key, child.sealed)
+            for child in sealed
+            if child.new_key is not None
+        ]
+        if new:
+            await self._added(session, version, new)
         await self._outbox.emit(session, change.now, announcement(version, referral))
         return version

@@ -110,15 +110,15 @@ def make_desk(
     vault, digests, towns = keyed.vault, keyed.digests, load_towns()
     receiving = Receiving(db, outbox, vault, digests, sandbox=sandbox)
     viewing = Viewing(db, outbox, vault, digests, load_profiles())
+    parts = Parts(db, outbox, vault, digests, keyed.blind, receiving, towns)
+    life = make_life(parts, patience.call)
     return Desk(
         db=db,
         receiving=receiving,
-        amending=Amending(db, outbox, vault, digests, towns),
+        amending=Amending(db, outbox, vault, digests, towns, life.decisions.deciding.added),
         viewing=viewing,
         towns=towns,
-        life=make_life(
-            Parts(db, outbox, vault, digests, keyed.blind, receiving, towns), patience.call
-        ),
+        life=life,
         areas=make_areas(db, outbox, vault, digests, keyed.blind, viewing, patience.case),
         statistics=make_statistics(db, outbox, keyed),
     )

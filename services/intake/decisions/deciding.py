@@ -79,6 +79,29 @@ class Deciding:
         await self._outbox.emit(session, asked.now, _event(decision, version.synthetic))
         return Answer(describe(await store.read_file(session, referral_id)))
 
+    async def added(
+        self, session: Session, version: Version, children: Sequence[StoredChild]
+    ) -> None:
+        """Children that an amendment names for the first time, in a referral that this session has
+        locked: where it is accepted, form DCF-823 is theirs too, in the same transaction."""
+        decisions = (await store.read_file(session, version.referral_id)).decisions
+        if not decisions or decisions[-1].outcome != Acceptance.ACCEPTED:
+            return
+        for child in children:
+            incident_id = new_id("inc")
+            await store.create_incident(session, incident_id, child.child_id, version.referral_id)
+            content = sealed.seal_incident(self._sealer, child.key, incident_id, 1, Incident())
+            first = IncidentVersion(
+                incident_id=incident_id,
+                version=1,
+                standing=Standing.OPEN.value,
+                decision=decisions[-1].decision,
+                recorded_at=version.recorded_at,
+                recorded_by=version.recorded_by,
+                sealed=content,
+            )
+            await store.append_incident(session, first)
+
     async def _write(
         self,
         session: Session,

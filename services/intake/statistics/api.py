@@ -139,8 +139,9 @@ def _exact(desk: StatisticsDesk) -> APIRouter:
 
     @router.get("/releases/{number}/restatement/exact")
     async def restated(request: Request, caller: ExactReader) -> Response:
-        """Every cell that a release restates, and how many children for which cause."""
-        found = await desk.releasing.restatement(_number(request), published=False)
+        """Every cell that a release restates, and how many children for which cause. The read is
+        on record before it is answered."""
+        found = await desk.reading.restatement(_number(request), caller, utc_now())
         if found is None:
             raise not_found()
         return json_answer(answers.exact_restatement(found))

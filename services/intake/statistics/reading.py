@@ -6,10 +6,10 @@ from functools import partial
 
 from services.intake.digests import Digests
 from services.intake.retrying import until_known
-from services.intake.statistics import count_store
+from services.intake.statistics import answers, count_store
 from services.intake.statistics.disclosing import disclose
 from services.intake.statistics.records import Disclosure
-from services.intake.statistics.releasing import Releasing
+from services.intake.statistics.releasing import Releasing, Restatement
 from services.intake.statistics.tables import Table
 from services.intake.statistics.tallying import Tallying
 from services.intake.strict_json import canonical
@@ -72,6 +72,26 @@ class Reading:
             disclosure = self._exact(reader, now, disclosure_id, export_id, ["years"], shown)
             await disclose(session, self._outbox, disclosure)
         return years
+
+    async def restatement(
+        self, number: int, reader: Principal, now: datetime
+    ) -> Restatement | None:
+        """What a release restates, cell by cell, once the read is on record."""
+        return await until_known(
+            partial(self._restatement, number, reader, now, new_id("dsc"), new_id("exp"))
+        )
+
+    async def _restatement(
+        self, number: int, reader: Principal, now: datetime, disclosure_id: str, export_id: str
+    ) -> Restatement | None:
+        async with self._db.transaction() as session:
+            found = await self._releasing.compare(session, number, published=False)
+            if found is not None:
+                shown = answers.exact_restatement(found)
+                names = ["restatement"]
+                disclosure = self._exact(reader, now, disclosure_id, export_id, names, shown)
+                await disclose(session, self._outbox, disclosure)
+        return found
 
     def _exact(
         self,

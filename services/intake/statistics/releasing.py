@@ -164,22 +164,28 @@ class Releasing:
         `published` leaves out those that were held back: comparing with one would tell of it.
         """
         async with self._db.transaction() as session:
-            release = await release_store.read_release(session, number)
-            if release is None:
-                return None
-            siblings = await release_store.read_releases(session, release.year)
-            before = [
-                each
-                for each in siblings
-                if each.number < number and not (published and each.withheld is None)
-            ][-1:]
-            if not before:
-                return Restatement(release, None, (), ())
-            causes = await release_store.count_changes(
-                session, release.year, before[0].through_change, release.through_change
-            )
-            moved = restating.moved(before[0].tables, release.tables, ())
-            return Restatement(release, before[0], moved, causes)
+            return await self.compare(session, number, published=published)
+
+    async def compare(
+        self, session: Session, number: int, *, published: bool
+    ) -> Restatement | None:
+        """The same within the caller's transaction."""
+        release = await release_store.read_release(session, number)
+        if release is None:
+            return None
+        siblings = await release_store.read_releases(session, release.year)
+        before = [
+            each
+            for each in siblings
+            if each.number < number and not (published and each.withheld is None)
+        ][-1:]
+        if not before:
+            return Restatement(release, None, (), ())
+        causes = await release_store.count_changes(
+            session, release.year, before[0].through_change, release.through_change
+        )
+        moved = restating.moved(before[0].tables, release.tables, ())
+        return Restatement(release, before[0], moved, causes)
 
 
 def _earlier(releases: Sequence[Release]) -> Earlier | None:

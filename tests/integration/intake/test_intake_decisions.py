@@ -84,6 +84,38 @@ async def test_c12_a_reversed_acceptance_amends_the_823_and_deletes_nothing(
     ]
 
 
+async def test_a_child_added_to_an_accepted_referral_has_its_own_823_and_none_of_a_declined_one(
+    client: httpx.AsyncClient, worker: httpx.AsyncClient, intake_db: Database
+) -> None:
+    path = await kept(client)
+    await decide(worker, path, ACCEPT, "one")
+    assert (await patched(client, path, [child(), child()])).status_code == 200
+    before, added = (await worker.get(f"{path}/decisions")).json()["critical_incidents"]
+    assert (added["version"], added["standing"]) == (1, "open")
+    assert added["child_id"] != before["child_id"]
+    await decide(worker, path, DECLINE, "two", follows=1)
+    assert (await patched(client, path, [child(), child(), child()])).status_code == 200
+    incidents = (await worker.get(f"{path}/decisions")).json()["critical_incidents"]
+    assert [each["standing"] for each in incidents] == ["acceptance_reversed"] * 2
+
+
+async def patched(
+    client: httpx.AsyncClient, path: str, children: list[dict[str, Any]]
+) -> httpx.Response:
+    """Amend whatever version is current to these children; those that are there stay the same."""
+    current = (await client.get(path)).json()
+    known = current["children"]
+    bodies = [
+        {**body, "child_id": known[place]["child_id"]} if place < len(known) else body
+        for place, body in enumerate(children)
+    ]
+    headers = {
+        "If-Match": f'"{current["version"]}"',
+        "Content-Type": "application/merge-patch+json",
+    }
+    return await client.patch(path, json={"children": bodies}, headers=headers)
+
+
 async def test_an_823_is_sealed_read_on_record_and_amended_by_version(
     client: httpx.AsyncClient, worker: httpx.AsyncClient, intake_db: Database
 ) -> None:

@@ -108,7 +108,10 @@ async def test_json_csv_and_picture_show_the_same_figures(
 
 
 async def test_a_release_is_frozen_and_the_next_one_says_what_changed_and_why(
-    in_2017: list[dict[str, Any]], phone: httpx.AsyncClient, officer: httpx.AsyncClient
+    in_2017: list[dict[str, Any]],
+    phone: httpx.AsyncClient,
+    officer: httpx.AsyncClient,
+    intake_db: Database,
 ) -> None:
     first = (await release(officer)).json()
     kept = in_2017[10]
@@ -134,6 +137,17 @@ async def test_a_release_is_frozen_and_the_next_one_says_what_changed_and_why(
     assert {"cause": "received", "columns": [], "children": 1} in exact["causes"]
     missing = {"cell": "residence_at_exploitation.missing_unknown", "was": 0, "now": 1}
     assert missing in exact["changed"]
+    (recorded,) = await exact_reads(intake_db)
+    assert (recorded["actor"], recorded["tables"]) == ("data-officer", ["restatement"])
+
+
+async def exact_reads(db: Database) -> list[dict[str, Any]]:
+    """What is on record of exact figures that were shown (P2)."""
+    async with db.transaction() as session:
+        found = await session.execute(
+            text("SELECT actor, tables FROM intake.statistics_disclosures")
+        )
+    return [{"actor": row.actor, "tables": list(row.tables)} for row in found]
 
 
 async def test_a_release_that_would_betray_a_small_cell_is_held_back_and_the_earlier_one_stands(
