@@ -22,9 +22,10 @@ import aiohttp
 
 from deploy.machine.machine import SERVICES, Machine
 from services.audit.evidence import examine
-from tests.chaos import clocks, ledgers, reckoning, record, report
+from tests.chaos import clocks, conflicts, ledgers, reckoning, record, report
 from tests.chaos.agencies import MoodyAgencies
 from tests.chaos.caller import Caller
+from tests.chaos.conflicts import Objector
 from tests.chaos.diary import Diary
 from tests.chaos.frost import Frost
 from tests.chaos.monkey import Monkey
@@ -34,7 +35,14 @@ from tests.support import machines
 from tests.support.databases import in_memory
 
 _QUIET_WITHIN = 150.0
-_SCOPES = ("referrals:create", "referrals:amend", "referrals:status", "clocks:read", "audit:read")
+_SCOPES = (
+    "referrals:create",
+    "referrals:amend",
+    "referrals:status",
+    "conflicts:assert",
+    "clocks:read",
+    "audit:read",
+)
 
 
 @dataclass
@@ -45,6 +53,7 @@ class Run:
     machine: Machine
     agencies: MoodyAgencies
     caller: Caller
+    objector: Objector
     diary: Diary
     monkey: Monkey
     frost: Frost
@@ -76,10 +85,15 @@ async def start(args: argparse.Namespace, machine: Machine, armed: Path) -> int:
     diary = Diary()
     frost = Frost(machine, diary, args.seed)
     monkey = Monkey(machine, armed, diary, frost, args.seed)
-    caller = Caller(machines.url(machine, "intake"), lambda: machines.token(machine, *_SCOPES))
+
+    def token() -> str:
+        return machines.token(machine, *_SCOPES)
+
+    objector = Objector(machines.url(machine, "notify"), token, agencies.towns)
+    caller = Caller(machines.url(machine, "intake"), token, objector.object_to)
     try:
         async with machines.running(machine), aiohttp.ClientSession() as session:
-            run = Run(args, machine, agencies, caller, diary, monkey, frost, session)
+            run = Run(args, machine, agencies, caller, objector, diary, monkey, frost, session)
             findings = await storm(run)
     finally:
         await agencies.close()
@@ -164,6 +178,7 @@ async def _reckon(run: Run, early: bytes) -> Findings:
         "told to police of another town": reckoning.misdirected(
             accepted, arrivals, run.agencies.towns
         ),
+        "sent in spite of a conflict": conflicts.sent_all_the_same(run.objector.held, written),
         "another child in the copy": reckoning.mixed(accepted, arrivals),
         "out of order": reckoning.out_of_order(arrivals),
         "unverifiable notices": run.agencies.refused,
@@ -181,6 +196,7 @@ async def _reckon(run: Run, early: bytes) -> Findings:
         "referrals accepted": len(accepted),
         "children": sum(len(each.child_ids) for each in accepted),
         "retries by the caller": run.caller.retries,
+        "conflicts asserted": len(run.objector.held),
         "notices arrived": len(arrivals),
         "attempts on record": len(written.attempts),
         "of them unknown": sum(each.kind == "unknown" for each in written.outcomes),
@@ -213,6 +229,7 @@ def _judge_the_harness(run: Run, findings: Findings) -> None:
         "fail points never hit": sorted(run.monkey.missing),
         "services never woken from frost": [s for s in SERVICES if not run.diary.woken[s]],
         "kills too few": [f"{lacking} more were asked for"] if lacking > 0 else [],
+        "conflicts too few": [] if run.objector.held else ["none at all"],
         "breaches too few": [] if findings.facts["breached, once each"] else ["none at all"],
     }
 

@@ -1,4 +1,4 @@
-"""Agencies that misbehave: they hang, reset after the request, answer 500, lie, or fall silent."""
+"""Agencies that misbehave: hanging, slow, resetting, answering 500, lying, or falling silent."""
 
 import asyncio
 import json
@@ -22,7 +22,12 @@ _HANG_SECONDS = 12.0
 """Longer than the sender's total deadline."""
 _SILENT_SECONDS = 50.0
 """Then as long again not: retries wait ever longer, and shall come within the run."""
-ANSWERS = {"fine": 200, "lie": 200, "500": 500, "hang": 200, "reset": None}
+_SLOW_SECONDS = 3.0
+STATEWIDE = ""
+_WAITS = {"hang": _HANG_SECONDS, "slow": _SLOW_SECONDS}
+_MOODS = {"fine": 77, "slow": 3, "hang": 3, "reset": 6, "500": 6, "lie": 5}
+"""How often each, of a hundred: what is slow or resets is fine the next time, and flaps."""
+ANSWERS = {"fine": 200, "slow": 200, "lie": 200, "500": 500, "hang": 200, "reset": None}
 """The status that a mood answers, to who waits for it."""
 
 
@@ -44,8 +49,8 @@ class Arrival:
 
     @property
     def answered(self) -> bool:
-        """A 2xx, at once. Only a sender that was frozen may be there for a late one."""
-        return self.mood in ("fine", "lie")
+        """A 2xx, in time. Only a sender that was frozen may be there for a later one."""
+        return self.mood in ("fine", "slow", "lie")
 
 
 class MoodyAgencies:
@@ -98,12 +103,11 @@ class MoodyAgencies:
         silent = (now - self._began) % (2 * _SILENT_SECONDS) < _SILENT_SECONDS
         if silent and agency_id in self.towns[SILENT_TOWN]:
             return self._random.choice(("hang", "reset", "500"))
-        moods, weights = ("fine", "hang", "reset", "500", "lie"), (80, 3, 6, 6, 5)
-        return self._random.choices(moods, weights)[0]
+        return self._random.choices(list(_MOODS), list(_MOODS.values()))[0]
 
     async def _behave(self, request: web.Request, mood: str) -> web.StreamResponse:
-        if mood == "hang":
-            await asyncio.sleep(_HANG_SECONDS)
+        if mood in _WAITS:
+            await asyncio.sleep(_WAITS[mood])
         if mood == "reset" and request.transport is not None:
             request.transport.abort()
         if mood == "lie":
@@ -117,7 +121,8 @@ class MoodyAgencies:
 
 
 def police_of(folder: Path) -> dict[str, set[str]]:
-    """The police agencies of each town, from the sample directory: as each was changed last."""
+    """The police agencies of each town, from the sample directory: as each was changed last. The
+    State Police as a whole, who stand in for others, under no town's name."""
     latest = {
         entry["agency_id"]: entry
         for entry in json.loads((folder / "directory.json").read_text())
@@ -127,6 +132,8 @@ def police_of(folder: Path) -> dict[str, set[str]]:
     for agency_id, entry in latest.items():
         for town in entry.get("towns", ()):
             found.setdefault(town, set()).add(agency_id)
+        if entry["kind"] == "state_police" and not (entry.get("towns") or entry.get("beats")):
+            found.setdefault(STATEWIDE, set()).add(agency_id)
     return found
 
 

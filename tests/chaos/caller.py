@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,14 +30,21 @@ class Accepted:
     marks: list[str]
     due_at: datetime
     version: int = 1
+    objected: bool = False
+    """The police of a town of its are left out, and others stand in for them."""
+
+
+Objection = Callable[[aiohttp.ClientSession, Accepted], Awaitable[None]]
 
 
 class Caller:
-    """Posts referrals with an Idempotency-Key and amends some while their first notices leave."""
+    """Posts referrals with an Idempotency-Key, and amends some and has a conflict of interest
+    asserted in some while their first notices leave."""
 
-    def __init__(self, url: str, token: Callable[[], str]) -> None:
+    def __init__(self, url: str, token: Callable[[], str], object_to: Objection) -> None:
         self._url = url
         self._token = token
+        self._object_to = object_to
         self.accepted: list[Accepted] = []
         self.retries = 0
 
@@ -57,6 +64,9 @@ class Caller:
             datetime.fromisoformat(body["received_at"]) + CLOCK,
         )
         self.accepted.append(referral)
+        if number % 4 == 3 and SILENT_TOWN not in referral.towns:
+            referral.objected = True
+            await self._object_to(session, referral)
         if number % 3 == 0:
             await self._amend(session, referral, body)
 

@@ -22,6 +22,7 @@ class Attempt:
     notice_id: str
     agency_id: str
     at: float
+    referral_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ async def read(superuser_dsn: str) -> Ledgers:
     try:
         attempts = await database.fetch(
             "SELECT disclosure_id, notice_id, agency_id, "
-            "CAST(extract(epoch FROM attempted_at) AS float8) FROM notify.disclosures"
+            "CAST(extract(epoch FROM attempted_at) AS float8), referral_id FROM notify.disclosures "
+            "JOIN (SELECT notice_id, referral_id FROM notify.notices) AS n USING (notice_id)"
         )
         outcomes = await database.fetch(
             "SELECT disclosure_id, outcome, http_status, "

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from tests.chaos.agencies import Arrival
+from tests.chaos.agencies import STATEWIDE, Arrival
 from tests.chaos.caller import Accepted
 
 POLICE = "local_law_enforcement"
@@ -27,18 +27,18 @@ def lost(accepted: Iterable[Accepted], arrivals: Iterable[Arrival]) -> list[str]
 def misdirected(
     accepted: Iterable[Accepted], arrivals: Iterable[Arrival], police: Mapping[str, Set[str]]
 ) -> list[str]:
-    """Notices about a child that police of none of its towns got (P3)."""
-    towns = {
-        child_id: town
-        for each in accepted
-        for child_id, town in zip(each.child_ids, each.towns, strict=True)
-    }
+    """Notices about a child that police of none of its towns got, nor the State Police in their
+    place (P3)."""
+    towns: dict[str, list[str]] = {}
+    for each in accepted:
+        for child_id, town in zip(each.child_ids, each.towns, strict=True):
+            towns[child_id] = [town, STATEWIDE] if each.objected else [town]
     return [
-        f"{arrival.notice_id} about a child of {towns[arrival.child_id]}"
+        f"{arrival.notice_id} about a child of {towns[arrival.child_id][0]}"
         for arrival in arrivals
         if arrival.role == POLICE
         and arrival.child_id in towns
-        and arrival.agency_id not in police[towns[arrival.child_id]]
+        and not any(arrival.agency_id in police[town] for town in towns[arrival.child_id])
     ]
 
 

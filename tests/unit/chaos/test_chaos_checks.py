@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.chaos import clocks, reckoning, record
-from tests.chaos.agencies import Arrival
+from tests.chaos import clocks, conflicts, reckoning, record
+from tests.chaos.agencies import STATEWIDE, Arrival
 from tests.chaos.caller import Accepted, told
+from tests.chaos.conflicts import Held
 from tests.chaos.diary import Diary
 from tests.chaos.ledgers import Announcement, Attempt, Ledgers, Outcome
 from tests.chaos.report import Findings, table
@@ -42,6 +43,19 @@ def test_police_of_another_town_are_found() -> None:
     assert reckoning.misdirected([ACCEPTED], ALL, {"Danbury": {"another"}})
 
 
+def test_the_state_police_stand_in_where_a_conflict_was_asserted_and_nowhere_else() -> None:
+    police = {"Danbury": {"agency"}, STATEWIDE: {"state police"}}
+    instead = [arrival(agency_id="state police")]
+    assert reckoning.misdirected([ACCEPTED], instead, police)
+    assert not reckoning.misdirected([replace(ACCEPTED, objected=True)], instead, police)
+
+
+def test_what_was_claimed_after_a_conflict_was_asserted_is_found() -> None:
+    assert not conflicts.sent_all_the_same([Held("ref", "agency", T)], CLEAN)
+    assert not conflicts.sent_all_the_same([Held("ref", "another", T - 2)], CLEAN)
+    assert conflicts.sent_all_the_same([Held("ref", "agency", T - 2)], CLEAN)
+
+
 @pytest.mark.parametrize("marks", [(), ("mark-1-1",), ("mark-1-0", "mark-1-1")])
 def test_another_childs_words_in_a_copy_are_found(marks: tuple[str, ...]) -> None:
     assert not reckoning.mixed([ACCEPTED], ALL)
@@ -55,7 +69,7 @@ def test_an_earlier_version_after_a_later_one_is_found() -> None:
 
 
 CLEAN = Ledgers(
-    attempts=[Attempt("d1", "n1", "agency", T - 1)],
+    attempts=[Attempt("d1", "n1", "agency", T - 1, "ref")],
     outcomes=[Outcome("d1", "completed", 200, T + 1)],
     views=["v1"],
     told={("child", role): datetime.fromtimestamp(T, UTC) for role in clocks.CLOCKED_ROLES},
