@@ -25,6 +25,7 @@ _UNKNOWN: Mapping[str, Any] = {
     "address_confidential": False,
     "missing_from_care": None,
     "missing_since": None,
+    "travel_authorized": None,
     "care_status": None,
     "foreign_national": None,
     "indian_child": None,

@@ -77,6 +77,9 @@ class Child(Body):
     whereabouts_known: bool | None = None
     missing_from_care: bool | None = None
     missing_since: Moment | None = None
+    travel_authorized: bool | None = None
+    """Of a child of Connecticut that is in another state: whether the Department or a guardian has
+    authorised it (policy 21-14, CGS 17a-175)."""
 
     care_status: Annotated[str, OneOf("care_status")] | None = None
     facility: Short | None = None

@@ -83,6 +83,7 @@ class Child(TypedDict):
     whereabouts_known: NotRequired[bool]
     missing_from_care: NotRequired[bool]
     missing_since: NotRequired[str]
+    travel_authorized: NotRequired[bool]
     care_status: NotRequired[str]
     facility: NotRequired[str]
     residence_at_exploitation: NotRequired[str]

@@ -71,6 +71,7 @@ class Child(Part):
     whereabouts_known: bool | None = Field(None, title="Whereabouts known")
     missing_from_care: bool | None = Field(None, title="Missing from care")
     missing_since: Moment | None = Field(None, title="Missing since")
+    travel_authorized: bool | None = Field(None, title="Travel authorized")
     care_status: Text | None = Field(None, title="Care status")
     facility: Text | None = Field(None, title="Facility or foster home")
     foreign_national: bool | None = Field(None, title="Foreign national")

@@ -73,6 +73,7 @@ SECTIONS = (
             "whereabouts_known",
             "missing_from_care",
             "missing_since",
+            "travel_authorized",
         ),
         ("current_location",),
     ),

@@ -303,6 +303,19 @@ async def test_c26_missing_from_care_is_not_the_same_as_an_unknown_residence(
     assert elsewhere["missing_from_care"] is None
 
 
+async def test_c3_whether_a_child_elsewhere_may_travel_reaches_routing_and_the_compact_alone(
+    client: httpx.AsyncClient,
+) -> None:
+    kept = await create(client, children=[child(travel_authorized=False)])
+    answer = await project(client, kept["referral_id"], 1, *load_profiles())
+    (only,) = answer.json()["children"]
+    assert only["facts"]["travel_authorized"] is False
+    told = {name for name, copy in only["copies"].items() if "travel_authorized" in copy}
+    assert told == {"interstate"}
+    unknown, _ = await of_one(client)
+    assert unknown["travel_authorized"] is None
+
+
 async def test_c27_that_a_child_is_a_foreign_national_reaches_routing_and_hart_alone(
     client: httpx.AsyncClient,
 ) -> None:

@@ -94,6 +94,7 @@ def test_facts_are_there_even_when_nothing_is_known() -> None:
         "address_confidential": False,
         "missing_from_care": None,
         "missing_since": None,
+        "travel_authorized": None,
         "care_status": None,
         "foreign_national": None,
         "indian_child": None,
