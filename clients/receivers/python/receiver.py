@@ -85,7 +85,9 @@ def open_notice(keys, headers, body, now):
     if not re.fullmatch("[0-9]{1,12}", timestamp) or abs(now - int(timestamp)) > TOLERANCE:
         raise Refused("timestamp")
     content = b".".join((notice_id.encode(), timestamp.encode(), body))
-    if not any(signed(keys, each, content) for each in headers.get("webhook-signature", "").split()):
+    if not any(
+        signed(keys, each, content) for each in headers.get("webhook-signature", "").split()
+    ):
         raise Refused("signature")
     header, plaintext = decrypt(keys, body)
     if header.get("aud") != keys.agency_id:
