@@ -77,6 +77,7 @@ class World:
         child_id = changes.pop("child_id", None)
         version = changes.pop("version", 1)
         referral_id = changes.pop("referral_id", self.referral_id)
+        number = changes.pop("referral_number", "HL-TEST-0001")
         state = changes.pop("state", "pending")
         kind = changes.pop("kind", "original")
         profile = None if kind == "supersession" else "law_enforcement"
@@ -104,7 +105,7 @@ class World:
                 {
                     "notice_id": notice_id,
                     "referral_id": referral_id,
-                    "referral_number": "HL-TEST-0001",
+                    "referral_number": number,
                     "child_id": child,
                     "agency_id": agency_id,
                     "role": "fbi",

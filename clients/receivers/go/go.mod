@@ -1,0 +1,3 @@
+module hartline.example/receiver
+
+go 1.22
