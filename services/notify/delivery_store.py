@@ -29,13 +29,18 @@ _AGENCIES = models.agencies.fullname
 
 
 _READ = (
-    "SELECT n.*, c.sealed, k.kek_version, k.wrapped, a.authority_from, "
+    "SELECT n.*, c.sealed, p.sealed AS part_sealed, b.sealed AS before_sealed, "
+    "k.kek_version, k.wrapped, a.name AS agency_name, a.authority_from, "
     "CASE WHEN NOT a.closed THEN a.authority END AS on_file, "
     "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
     f"a.allowed_networks, a.hold_until, a.consecutive_failures FROM {models.notices.fullname} n "
     f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
     f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
     "AND c.version = n.version AND c.profile = n.profile "
+    f"LEFT JOIN {models.copies.fullname} p ON p.child_id = n.child_id "
+    "AND p.version = n.version AND p.profile = n.part "
+    f"LEFT JOIN {models.copies.fullname} b ON b.child_id = n.child_id "
+    "AND b.version = n.supersedes AND b.profile = n.profile "
     f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
     "WHERE n.notice_id = ANY(:ids) ORDER BY n.agency_id"
 )
@@ -219,18 +224,31 @@ def _attempt(row: Any, notice: Any, disclosure_id: str) -> Attempt:
         received_at=notice.received_at,
         authority=notice.authority,
         purpose=notice.purpose,
-        copy=_copy(notice),
+        copy=_copy(notice, notice.version, notice.profile, notice.sealed),
         endpoint=notice.endpoint,
         public_key=notice.encryption_key,
         allowed_networks=tuple(notice.allowed_networks),
         retry=row.retry,
         probe=row.probe,
         strained=notice.consecutive_failures > 0,
+        agency_name=notice.agency_name,
+        form=notice.form,
+        revision=notice.revision,
+        cause=notice.cause,
+        recalls=notice.recalls,
+        part=_copy(notice, notice.version, notice.part, notice.part_sealed),
+        before=_before(notice),
     )
 
 
-def _copy(notice: Any) -> SealedCopy | None:
-    if notice.profile is None:
+def _before(notice: Any) -> SealedCopy | None:
+    """What a correction's recipient may hold, if that was of the same profile."""
+    if notice.before_sealed is None:
         return None
-    key = WrappedKey(notice.kek_version, notice.wrapped)
-    return SealedCopy(key, notice.version, notice.profile, notice.sealed)
+    return _copy(notice, notice.supersedes, notice.profile, notice.before_sealed)
+
+
+def _copy(notice: Any, version: int, profile: str | None, sealed: bytes) -> SealedCopy | None:
+    if profile is None:
+        return None
+    return SealedCopy(WrappedKey(notice.kek_version, notice.wrapped), version, profile, sealed)

@@ -157,6 +157,7 @@ _HOW_FAR = {
     "attempting": "Being told",
     "delivered": "Told",
     "superseded": "Overtaken by a later version",
+    "withdrawn": "Not told: the referral was entered in error",
     "refused": "Not told: the law no longer permitted it when it was due",
     "closed": "Closed by a person",
 }

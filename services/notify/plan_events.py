@@ -7,14 +7,17 @@ from services.notify.drafting import Draft
 from services.notify.rule import Effect
 from services.notify.tasks import NewTask
 from shared.contracts.base import EventData
+from shared.contracts.codes import Stage
 from shared.contracts.disclosures import DisclosuresRefused, RefusedDisclosure
 from shared.contracts.notices import (
     NoticesPlanned,
     NoticesRefused,
     NoticesSuperseded,
+    NoticesWithdrawn,
     PlannedNotice,
     RefusedNotice,
     SupersededNotice,
+    WithdrawnNotice,
 )
 
 
@@ -28,7 +31,8 @@ def events(draft: Draft) -> Iterator[EventData]:
     if draft.refused:
         yield _refused(draft)
     if draft.plan.ended:
-        yield _superseded(draft)
+        withdraws = draft.occasion.stage is Stage.WITHDRAWN
+        yield _withdrawn(draft) if withdraws else _superseded(draft)
     if draft.refused or draft.withheld:
         yield _disclosures_refused(draft)
 
@@ -50,6 +54,7 @@ def _planned(draft: Draft) -> NoticesPlanned:
     return NoticesPlanned(
         referral_id=occasion.referral_id,
         version=occasion.version,
+        stage=occasion.stage,
         rules_version=occasion.rules_version,
         directory_version=occasion.directory_version,
         planned_at=occasion.now,
@@ -101,6 +106,23 @@ def _superseded(draft: Draft) -> NoticesSuperseded:
         superseded_at=draft.occasion.now,
         notices=tuple(
             SupersededNotice(
+                notice_id=each.notice_id,
+                child_id=each.child_id,
+                agency_id=each.agency_id,
+                role=each.role,
+                version=each.version,
+            )
+            for each in draft.plan.ended
+        ),
+    )
+
+
+def _withdrawn(draft: Draft) -> NoticesWithdrawn:
+    return NoticesWithdrawn(
+        referral_id=draft.occasion.referral_id,
+        withdrawn_at=draft.occasion.now,
+        notices=tuple(
+            WithdrawnNotice(
                 notice_id=each.notice_id,
                 child_id=each.child_id,
                 agency_id=each.agency_id,
