@@ -11,7 +11,7 @@ from services.notify.intake_client import Content, ProjectedChild, Projection
 from services.notify.occasion import Occasion, Row, delivery_row, refusal_row
 from services.notify.planning import NewNotice, Plan
 from services.notify.routes import Matter, Refused, Route, Suppressed
-from shared.contracts.codes import NoticeKind, Role, Stage, Trigger
+from shared.contracts.codes import NoticeKind, Role, Trigger
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import Sealer, WrappedKey
 
@@ -236,10 +236,7 @@ def _refusal_rows(draft: Draft) -> Iterator[Row]:
     for notice_id, leg in legs:
         yield refusal_row(notice_id, leg, NoticeKind.ORIGINAL, draft.occasion)
     for notice_id, withheld in draft.withheld.items():
-        kind = NoticeKind.SUPERSESSION
-        if draft.occasion.stage is Stage.WITHDRAWN:
-            kind = NoticeKind.WITHDRAWAL
-        yield refusal_row(notice_id, withheld, kind, draft.occasion)
+        yield refusal_row(notice_id, withheld, draft.occasion.withheld_kind, draft.occasion)
 
 
 def _stand_in_rows(draft: Draft) -> Iterator[Row]:

@@ -26,6 +26,13 @@ class Occasion:
     series: str = RECEIVED
     revision: int = 0
 
+    @property
+    def withheld_kind(self) -> NoticeKind:
+        """What it is that may not be sent, where no duty asks for it."""
+        if self.stage is Stage.WITHDRAWN:
+            return NoticeKind.WITHDRAWAL
+        return NoticeKind.RECALL if self.series.startswith("recall/") else NoticeKind.SUPERSESSION
+
     def part(self, form: Form) -> str | None:
         """Under which name a form's own part is sealed, beside the copies; a DCF-737 has none."""
         if form is Form.DCF_737:

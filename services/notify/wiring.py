@@ -24,6 +24,8 @@ from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
 from services.notify.proposals import Proposables, ProposalKind
+from services.notify.recalls.api import recall_router
+from services.notify.recalls.recalling import Recalling
 from services.notify.releasing import releasing
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
@@ -193,6 +195,8 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(conflict_router(db, directories, substitutes))
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
+    recalling = Recalling(directories, rulebook, parts.clerk, emitting.outbox)
+    api.include_router(recall_router(db, recalling))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {

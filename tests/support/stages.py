@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from services.notify import models
 from services.notify.intake_client import Projection
 from services.notify.models import OUTBOX
@@ -183,6 +185,38 @@ class Staging(Planning):
         return ReferralWithdrawn(
             referral_id=referral_id, version=version, cause=cause, recorded_at=RECEIVED
         )
+
+    async def set_state_of(self, agency_id: str, series: str, state: str, *outcomes: str) -> None:
+        """As `set_state`, of the one notice of this agency in a series."""
+        (row,) = [
+            d
+            for d in await self.rows(models.deliveries)
+            if (d["agency_id"], d["series"]) == (agency_id, series)
+        ]
+        async with self.db.transaction() as session:
+            for outcome in outcomes:
+                values = {"id": new_id("dsc"), "notice": row["notice_id"], "agency": agency_id}
+                await session.execute(
+                    text(
+                        "INSERT INTO notify.disclosures (disclosure_id, notice_id, agency_id, "
+                        "attempted_at) VALUES (:id, :notice, :agency, :now)"
+                    ),
+                    values | {"now": self.now},
+                )
+                await session.execute(
+                    text(
+                        "INSERT INTO notify.disclosure_outcomes (disclosure_id, outcome, "
+                        "occurred_at) VALUES (:id, :outcome, :now)"
+                    ),
+                    {"id": values["id"], "outcome": outcome, "now": self.now},
+                )
+            await session.execute(
+                text(
+                    "UPDATE notify.deliveries SET state = :state, next_attempt_at = NULL "
+                    "WHERE notice_id = :notice"
+                ),
+                {"state": state, "notice": row["notice_id"]},
+            )
 
     # What became of it
 
