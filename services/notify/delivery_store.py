@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import delivery_events, models, tasks
-from services.notify.attempts import Attempt, SealedCopy
+from services.notify.attempts import Attempt
 from services.notify.authority import refusal, today
 from services.notify.breaker_store import hold_others
+from services.notify.claimed import attempt_of
 from services.notify.due_store import Slots, lock_due
 from services.notify.routes import Refused
 from services.notify.task_store import file_tasks
@@ -22,7 +23,6 @@ from shared.contracts.codes import RefusalReason, Role
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
-from shared.runtime.sealing import WrappedKey
 
 _DELIVERIES = models.deliveries.fullname
 _AGENCIES = models.agencies.fullname
@@ -118,7 +118,7 @@ async def claim(
         *delivery_events.attempted([notices[row.notice_id] for row in lawful], ids, now),
         *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
     )
-    attempts = tuple(_attempt(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
+    attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
     return Claim(attempts, len(due) - len(held))
 
 
@@ -206,49 +206,3 @@ async def _refuse(
         for notice, reason in refused
     ]
     await file_tasks(session, filed, now)
-
-
-def _attempt(row: Any, notice: Any, disclosure_id: str) -> Attempt:
-    return Attempt(
-        disclosure_id=disclosure_id,
-        notice_id=notice.notice_id,
-        referral_id=notice.referral_id,
-        referral_number=notice.referral_number,
-        child_id=notice.child_id,
-        agency_id=notice.agency_id,
-        role=Role(notice.role),
-        version=notice.version,
-        kind=notice.kind,
-        supersedes=notice.supersedes,
-        trigger=notice.trigger,
-        received_at=notice.received_at,
-        authority=notice.authority,
-        purpose=notice.purpose,
-        copy=_copy(notice, notice.version, notice.profile, notice.sealed),
-        endpoint=notice.endpoint,
-        public_key=notice.encryption_key,
-        allowed_networks=tuple(notice.allowed_networks),
-        retry=row.retry,
-        probe=row.probe,
-        strained=notice.consecutive_failures > 0,
-        agency_name=notice.agency_name,
-        form=notice.form,
-        revision=notice.revision,
-        cause=notice.cause,
-        recalls=notice.recalls,
-        part=_copy(notice, notice.version, notice.part, notice.part_sealed),
-        before=_before(notice),
-    )
-
-
-def _before(notice: Any) -> SealedCopy | None:
-    """What a correction's recipient may hold, if that was of the same profile."""
-    if notice.before_sealed is None:
-        return None
-    return _copy(notice, notice.supersedes, notice.profile, notice.before_sealed)
-
-
-def _copy(notice: Any, version: int, profile: str | None, sealed: bytes) -> SealedCopy | None:
-    if profile is None:
-        return None
-    return SealedCopy(WrappedKey(notice.kek_version, notice.wrapped), version, profile, sealed)
