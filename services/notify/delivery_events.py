@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.notify.attempts import Ended, Standing
-from services.notify.planning import NO_DUTY, DeliveryState
+from services.notify.planning import OF_NO_CLOCK, DeliveryState
 from shared.contracts.base import EventData
 from shared.contracts.codes import Channel, RefusalReason
 from shared.contracts.disclosures import (
@@ -71,8 +71,8 @@ def attempted(notices: Iterable[Any], ids: dict[str, str], now: datetime) -> lis
 def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> list[EventData]:
     """Of notices (rows of that table) that the law no longer permits to send.
 
-    A supersession, a withdrawal or a recall is no duty: it is not among the refused notices, only
-    the refused disclosures.
+    A supersession, a withdrawal, a recall or a consult's outcome is no clock's duty: not among
+    the refused notices, only the refused disclosures.
     """
     by_version = defaultdict(list)
     by_referral = defaultdict(list)
@@ -84,7 +84,7 @@ def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> lis
             "role": row.role,
             "reason": reason,
         }
-        if row.kind not in NO_DUTY:
+        if row.kind not in OF_NO_CLOCK:
             by_version[row.referral_id, row.version].append(RefusedNotice(**who))
         by_referral[row.referral_id].append(
             RefusedDisclosure(**who, version=row.version, refused_at=now)

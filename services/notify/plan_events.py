@@ -24,11 +24,11 @@ from shared.contracts.notices import (
 def events(draft: Draft) -> Iterator[EventData]:
     """The plan always; refusals and superseded notices when there are any.
 
-    A supersession that may not be sent is a refused disclosure, but no duty: it is not among the
-    refused notices.
+    A supersession or a consult's outcome that may not be sent is a refused disclosure, but no
+    clock's duty: it is not among the refused notices.
     """
     yield _planned(draft)
-    if draft.refused:
+    if draft.refused and draft.occasion.stage is not Stage.CONSULT_SHARED:
         yield _refused(draft)
     if draft.plan.ended:
         withdraws = draft.occasion.stage is Stage.WITHDRAWN

@@ -28,6 +28,9 @@ WITHDRAWAL = "withdrawal"
 """The series of the notice that comes after all others of its recipient."""
 NO_DUTY = frozenset({NoticeKind.SUPERSESSION, NoticeKind.WITHDRAWAL, NoticeKind.RECALL})
 """What they say ends or takes back; none of them meets a duty, and no duty asks for one."""
+OF_NO_CLOCK = NO_DUTY | {NoticeKind.CONSULT_OUTCOME}
+"""What is refused of these is a refused disclosure and a task, and no refused notice: the clocks
+of a role's duty to tell must not wait for it."""
 SUPERSESSION_RULE = "supersession"
 SUPERSESSION_PURPOSE = "Correction of an earlier notice"
 

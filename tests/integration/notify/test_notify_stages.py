@@ -9,6 +9,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.copies import open_copy
 from shared.contracts.codes import Stage
+from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesSuperseded
 from shared.runtime.errors import Permanent, Retryable
 from shared.runtime.sealing import WrappedKey
@@ -24,7 +25,7 @@ from tests.support.stages import (
 )
 
 ACCEPTED = "accepted"
-AWAY = {"residence_state": "NY"}
+AWAY: dict[str, object] = {"residence_state": "NY"}
 
 
 @pytest.fixture
@@ -276,6 +277,21 @@ async def test_a_shared_consult_reaches_the_team_beside_its_737(staging: Staging
     assert await staging.states("received") == {
         (each, 1, "pending") for each in (POLICE, LEAD, FBI, CSA, MDT)
     }
+
+
+async def test_a_member_who_may_not_hear_of_a_consult_is_a_task_and_holds_up_no_clock(
+    database: FreshDatabase, tmp_path: Path
+) -> None:
+    staging = await Staging.of(database.open("notify"), tmp_path)
+    child = Child()
+    referral_id = await staging.receive(child)
+    await support.seed(
+        staging.db, support.agencies(mdt_member={"authority_to": "2026-03-02"}), tmp_path
+    )
+    await staging.handle(staging.shared(referral_id, child))
+    said = await staging.emitted()
+    assert [type(event) for event in said[1:]] == [NoticesPlanned, DisclosuresRefused]
+    assert [t["kind"] for t in await staging.rows(models.tasks)] == ["refused"]
 
 
 async def test_p8_an_amendment_tells_the_shared_consult_again_as_it_is_now(
