@@ -47,8 +47,8 @@ class FactKind(StrEnum):
     LEFT = "notice.left"
     """A recipient is no longer of its leg: others were planned in its place."""
     SUPERSESSION_PLANNED = "supersession.planned"
-    """A content-free notice to one who left the route: it is no part of a leg, and tells nothing
-    of the child when it is delivered."""
+    """A notice that is no part of a leg and meets no clock's duty when it is delivered: to one who
+    left the route, of a withdrawal, of a recall, or of a consult's outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,23 @@ def _stated(event_id: str, data: ReferralReceived | ReferralAmended) -> Iterator
 def _planned(event_id: str, data: NoticesPlanned) -> Iterator[Fact]:
     yield Fact(event_id, 0, FactKind.ROUTED, data.referral_id, data.planned_at, data.version)
     for place, leg in enumerate(data.notices, start=1):
-        supersession = leg.kind is NoticeKind.SUPERSESSION
-        kind = FactKind.SUPERSESSION_PLANNED if supersession else FactKind.PLANNED
+        kind = _kind(leg)
         yield _of_leg(event_id, place, kind, data.referral_id, data.planned_at, data.version, leg)
+
+
+_OF_NO_LEG = frozenset(
+    {
+        NoticeKind.SUPERSESSION,
+        NoticeKind.WITHDRAWAL,
+        NoticeKind.RECALL,
+        NoticeKind.CONSULT_OUTCOME,
+    }
+)
+"""They tell nothing of the child, or something else than what the clocks' duties are about."""
+
+
+def _kind(leg: PlannedNotice) -> FactKind:
+    return FactKind.SUPERSESSION_PLANNED if leg.kind in _OF_NO_LEG else FactKind.PLANNED
 
 
 def _refused(event_id: str, data: NoticesRefused) -> Iterator[Fact]:
@@ -145,7 +159,7 @@ def _rerouted(event_id: str, data: NoticesRerouted) -> Iterator[Fact]:
     at, version = data.rerouted_at, data.version
     legs: list[tuple[FactKind, LeftNotice | PlannedNotice]]
     legs = [(FactKind.LEFT, leg) for leg in data.left]
-    legs += [(FactKind.PLANNED, leg) for leg in data.notices]
+    legs += [(_kind(leg), leg) for leg in data.notices]
     for place, (kind, leg) in enumerate(legs):
         yield _of_leg(event_id, place, kind, data.referral_id, at, version, leg)
 

@@ -31,6 +31,8 @@ from services.intake.placements.placing import Placing
 from services.intake.placements.repatriating import Repatriating
 from services.intake.sealed_notes import Notes
 from services.intake.sweeper import Chore
+from services.intake.telling import api as telling_api
+from services.intake.telling.reading import Telling
 from services.intake.vault import Vault
 from services.intake.viewing import Viewing
 from shared.messaging.outbox import Outbox
@@ -71,8 +73,10 @@ def make_areas(
     placements = placements_api.Desk(
         Placing(once, outbox, notes, digests, recusals), Repatriating(once, notes, recusals)
     )
+    telling = Telling(db, outbox, vault.sealer, Histories(notes, recusals), digests)
     return Areas(
         (
+            telling_api.routes(telling),
             hart_api.routes(hart),
             operations_api.routes(Noticing(db, once, notes, opening)),
             placements_api.routes(placements),

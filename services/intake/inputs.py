@@ -64,7 +64,12 @@ def opaque_id(request: Request, name: str, kind: str) -> str:
 
 def version(request: Request) -> int:
     """From the path. Raises the one 404 for what cannot be a version."""
-    given: str = request.path_params["version"]
+    return counted(request, "version")
+
+
+def counted(request: Request, name: str) -> int:
+    """What counts from 1, from the path. Raises the one 404 for what cannot."""
+    given: str = request.path_params[name]
     if not _VERSION.fullmatch(given):
         raise not_found()
     return int(given)

@@ -54,6 +54,15 @@ class Attempt:
     probe: bool
     strained: bool
     """The agency has failed lately: its next success must be written down."""
+    agency_name: str | None = None
+    form: str = "dcf_737"
+    revision: int = 0
+    cause: str | None = None
+    recalls: str | None = None
+    part: SealedCopy | None = None
+    """What its kind is about, when that is personal: an incident, a consult's outcome."""
+    before: SealedCopy | None = None
+    """The copy that a correction takes the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,7 @@ class Standing:
     next_attempt_at: datetime | None
     delivered_at: datetime | None
     ended_at: datetime | None
+    withdrawn: bool = False
 
     def is_open(self, disclosure_id: str) -> bool:
         """Whether that very attempt is the one under way."""
@@ -137,7 +147,7 @@ def _close(standing: Standing, ended: Ended, now: datetime, luck: float) -> Stan
     following = after_attempt(
         ended.outcome,
         delivered=standing.delivered_at is not None,
-        superseded=standing.superseded_by is not None,
+        superseded=standing.superseded_by is not None or standing.withdrawn,
         attempts=standing.attempts,
         now=now,
         luck=luck,
@@ -146,7 +156,8 @@ def _close(standing: Standing, ended: Ended, now: datetime, luck: float) -> Stan
         case Delivered():
             return _finish(standing, DeliveryState.DELIVERED, now)
         case Superseded():
-            return _finish(standing, DeliveryState.SUPERSEDED, now)
+            over = DeliveryState.WITHDRAWN if standing.withdrawn else DeliveryState.SUPERSEDED
+            return _finish(standing, over, now)
         case RetryAt(when=when):
             return replace(
                 standing,

@@ -53,8 +53,11 @@ _END_WAITING = text(
 _UNFILLED = (
     f"FROM {_CONFLICTS} k JOIN {_NOTICES} d ON {_BOUND} "
     f"LEFT JOIN {models.substitutions.fullname} s ON s.notice_id = d.notice_id "
-    "WHERE s.notice_id IS NULL AND d.kind <> 'supersession' AND d.version = "
-    f"(SELECT max(version) FROM {models.plans.fullname} p WHERE p.referral_id = d.referral_id)"
+    "WHERE s.notice_id IS NULL AND d.series = 'received' AND d.kind <> 'supersession' "
+    "AND d.version = "
+    f"(SELECT max(version) FROM {models.plans.fullname} p WHERE p.referral_id = d.referral_id) "
+    f"AND NOT EXISTS (SELECT FROM {models.withdrawals.fullname} w "
+    "WHERE w.referral_id = d.referral_id)"
 )
 _TAKE_GAPS = text(
     f"WITH taken AS (INSERT INTO {models.substitutions.fullname} "

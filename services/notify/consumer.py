@@ -6,16 +6,16 @@ from typing import Any
 
 import structlog
 
-from services.notify import plan_store, store, task_store, tasks
+from services.notify import store, task_store, tasks
 from services.notify.agencies import Directory
-from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
+from services.notify.carrying_out import carry_out
 from services.notify.directory import Directories
-from services.notify.drafting import Clerk, Draft, Occasion, draft
+from services.notify.drafting import Clerk, Draft, draft
 from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
-from services.notify.plan_events import events, tasks_for
+from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, plan_version
 from services.notify.rule import Rulebook
 from services.notify.rulebook import further_profiles, profiles
@@ -25,10 +25,8 @@ from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
-from shared.runtime import metrics
-from shared.runtime.db import Session, wake_after_commit
+from shared.runtime.db import Session
 from shared.runtime.errors import Permanent
-from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.sealing import WrappedKey
 
@@ -136,18 +134,11 @@ class PlanReferral:
         known: Mapping[str, WrappedKey],
         now: datetime,
     ) -> None:
-        if not drafts:
-            return
-        await store.supersede(session, drafts, now)
         rows = [
             self._clerk.rows(each, projection, known)
             for each, projection in zip(drafts, projections, strict=True)
         ]
-        await plan_store.insert_plans(session, rows)
-        await task_store.file_tasks(session, [t for each in drafts for t in tasks_for(each)], now)
-        await self._outbox.emit(session, now, *(e for each in drafts for e in events(each)))
-        wake_after_commit(session, DELIVER_WAKE)
-        _after_commit(session, drafts)
+        await carry_out(session, self._outbox, drafts, rows, now)
 
 
 class FileBreach:
@@ -176,33 +167,3 @@ class NoteCorrection:
     ) -> None:
         note = tasks.breach_corrected_note(data)
         await task_store.add_note(session, TaskKind.BREACHED, data.clock_id, note)
-
-
-def _after_commit(session: Session, drafts: Sequence[Draft]) -> None:
-    """Log the plans once they stand. The fail points are the kill harness's."""
-    failpoint("notify.plan.before_commit")
-
-    def committed() -> None:
-        failpoint("notify.plan.after_commit")
-        for each in drafts:
-            _tell(each)
-
-    session.after_commit(committed)
-
-
-def _tell(drafted: Draft) -> None:
-    counts = {
-        "notices": len(drafted.told),
-        "refused": len(drafted.refused) + len(drafted.withheld),
-        "superseded": len(drafted.plan.ended) + len(drafted.plan.last_tries),
-    }
-    metrics.PLANNED.labels("told").inc(counts["notices"])
-    metrics.PLANNED.labels("refused").inc(counts["refused"])
-    metrics.PLANNED.labels("superseded").inc(counts["superseded"])
-    occasion = drafted.occasion
-    log.info(
-        "referral_planned",
-        referral_id=occasion.referral_id,
-        version=occasion.version,
-        **counts,
-    )

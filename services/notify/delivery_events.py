@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from services.notify.attempts import Ended, Standing
-from services.notify.planning import DeliveryState
+from services.notify.planning import OF_NO_CLOCK, DeliveryState
 from shared.contracts.base import EventData
-from shared.contracts.codes import Channel, NoticeKind, RefusalReason
+from shared.contracts.codes import Channel, RefusalReason
 from shared.contracts.disclosures import (
     Attempt,
     DisclosuresAttempted,
@@ -24,8 +24,10 @@ from shared.contracts.notices import (
     NoticesDelivered,
     NoticesRefused,
     NoticesSuperseded,
+    NoticesWithdrawn,
     RefusedNotice,
     SupersededNotice,
+    WithdrawnNotice,
 )
 
 _FACTS: dict[
@@ -69,7 +71,8 @@ def attempted(notices: Iterable[Any], ids: dict[str, str], now: datetime) -> lis
 def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> list[EventData]:
     """Of notices (rows of that table) that the law no longer permits to send.
 
-    A supersession is no duty: it is not among the refused notices, only the refused disclosures.
+    A supersession, a withdrawal, a recall or a consult's outcome is no clock's duty: not among
+    the refused notices, only the refused disclosures.
     """
     by_version = defaultdict(list)
     by_referral = defaultdict(list)
@@ -81,7 +84,7 @@ def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> lis
             "role": row.role,
             "reason": reason,
         }
-        if row.kind != NoticeKind.SUPERSESSION:
+        if row.kind not in OF_NO_CLOCK:
             by_version[row.referral_id, row.version].append(RefusedNotice(**who))
         by_referral[row.referral_id].append(
             RefusedDisclosure(**who, version=row.version, refused_at=now)
@@ -168,4 +171,28 @@ def superseded(
         )
         for (referral_id, by), notices in grouped.items()
         if by is not None
+    ]
+
+
+def withdrawn(
+    before: Iterable[Standing], after: dict[str, Standing], at: datetime
+) -> list[EventData]:
+    """Of deliveries whose last attempt ended without an answer after their referral was found to
+    be entered in error."""
+    grouped = defaultdict(list)
+    for was in before:
+        now = after[was.notice_id]
+        if was.state is not now.state and now.state is DeliveryState.WITHDRAWN:
+            grouped[now.referral_id].append(
+                WithdrawnNotice(
+                    notice_id=now.notice_id,
+                    child_id=now.child_id,
+                    agency_id=now.agency_id,
+                    role=now.role,
+                    version=now.version,
+                )
+            )
+    return [
+        NoticesWithdrawn(referral_id=referral_id, withdrawn_at=at, notices=tuple(notices))
+        for referral_id, notices in grouped.items()
     ]

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import delivery_events, models, tasks
-from services.notify.attempts import Attempt, SealedCopy
+from services.notify.attempts import Attempt
 from services.notify.authority import refusal, today
 from services.notify.breaker_store import hold_others
+from services.notify.claimed import attempt_of
 from services.notify.due_store import Slots, lock_due
 from services.notify.routes import Refused
 from services.notify.task_store import file_tasks
@@ -22,20 +23,24 @@ from shared.contracts.codes import RefusalReason, Role
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
-from shared.runtime.sealing import WrappedKey
 
 _DELIVERIES = models.deliveries.fullname
 _AGENCIES = models.agencies.fullname
 
 
 _READ = (
-    "SELECT n.*, c.sealed, k.kek_version, k.wrapped, a.authority_from, "
+    "SELECT n.*, c.sealed, p.sealed AS part_sealed, b.sealed AS before_sealed, "
+    "k.kek_version, k.wrapped, a.name AS agency_name, a.authority_from, "
     "CASE WHEN NOT a.closed THEN a.authority END AS on_file, "
     "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
     f"a.allowed_networks, a.hold_until, a.consecutive_failures FROM {models.notices.fullname} n "
     f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
     f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
     "AND c.version = n.version AND c.profile = n.profile "
+    f"LEFT JOIN {models.copies.fullname} p ON p.child_id = n.child_id "
+    "AND p.version = n.version AND p.profile = n.part "
+    f"LEFT JOIN {models.copies.fullname} b ON b.child_id = n.child_id "
+    "AND b.version = n.supersedes AND b.profile = n.profile "
     f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
     "WHERE n.notice_id = ANY(:ids) ORDER BY n.agency_id"
 )
@@ -113,7 +118,7 @@ async def claim(
         *delivery_events.attempted([notices[row.notice_id] for row in lawful], ids, now),
         *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
     )
-    attempts = tuple(_attempt(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
+    attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
     return Claim(attempts, len(due) - len(held))
 
 
@@ -201,36 +206,3 @@ async def _refuse(
         for notice, reason in refused
     ]
     await file_tasks(session, filed, now)
-
-
-def _attempt(row: Any, notice: Any, disclosure_id: str) -> Attempt:
-    return Attempt(
-        disclosure_id=disclosure_id,
-        notice_id=notice.notice_id,
-        referral_id=notice.referral_id,
-        referral_number=notice.referral_number,
-        child_id=notice.child_id,
-        agency_id=notice.agency_id,
-        role=Role(notice.role),
-        version=notice.version,
-        kind=notice.kind,
-        supersedes=notice.supersedes,
-        trigger=notice.trigger,
-        received_at=notice.received_at,
-        authority=notice.authority,
-        purpose=notice.purpose,
-        copy=_copy(notice),
-        endpoint=notice.endpoint,
-        public_key=notice.encryption_key,
-        allowed_networks=tuple(notice.allowed_networks),
-        retry=row.retry,
-        probe=row.probe,
-        strained=notice.consecutive_failures > 0,
-    )
-
-
-def _copy(notice: Any) -> SealedCopy | None:
-    if notice.profile is None:
-        return None
-    key = WrappedKey(notice.kek_version, notice.wrapped)
-    return SealedCopy(key, notice.version, notice.profile, notice.sealed)

@@ -8,28 +8,15 @@ from services.notify.commitment import Committer
 from services.notify.copies import open_copy, seal_copy
 from services.notify.facts_read import FACTS
 from services.notify.intake_client import Content, ProjectedChild, Projection
-from services.notify.planning import DeliveryState, NewNotice, Plan
+from services.notify.occasion import Occasion, Row, delivery_row, refusal_row
+from services.notify.planning import NewNotice, Plan
 from services.notify.routes import Matter, Refused, Route, Suppressed
 from shared.contracts.codes import NoticeKind, Role, Trigger
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import Sealer, WrappedKey
 
-Row = dict[str, object]
-CONFLICT_OF_INTEREST = "conflict_of_interest"
-"""`refusals.reason` of a suppressed leg. No event has such a reason: it would betray somebody."""
 Copies = Mapping[str, Mapping[str, Content]]
 """child id → profile → the copy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Occasion:
-    """The version that is planned, by which rules and directory, and when."""
-
-    referral_id: str
-    version: int
-    rules_version: str
-    directory_version: int
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +94,7 @@ class Clerk:
         Raises KeyError when the projection lacks a copy that the plan needs.
         """
         copies = {child.child_id: child.copies for child in projection.children}
-        needed = {(n.child_id, n.profile) for n in draft.told.values() if n.profile is not None}
+        needed = {pair for n in draft.told.values() for pair in _needed(n, draft.occasion)}
         children = [child.child_id for child in projection.children]
         new = {child: self._sealer.new_key() for child in sorted(children) if child not in known}
         keys = {**known, **new}
@@ -127,6 +114,22 @@ class Clerk:
             ],
             refusals=list(_refusal_rows(draft)),
             stand_ins=list(_stand_in_rows(draft)),
+        )
+
+    def bare_rows(self, draft: Draft, heading: Heading) -> PlanRows:
+        """Of a plan whose notices hold no copy of anybody."""
+        return PlanRows(
+            child_keys=[],
+            copies=[],
+            notices=[
+                self.notice_row(id_, each, draft.occasion, heading, {})
+                for id_, each in draft.told.items()
+            ],
+            deliveries=[
+                delivery_row(id_, each, draft.occasion) for id_, each in draft.told.items()
+            ],
+            refusals=list(_refusal_rows(draft)),
+            stand_ins=[],
         )
 
     def _facts_row(self, key: WrappedKey, child: ProjectedChild, projection: Projection) -> Row:
@@ -151,13 +154,19 @@ class Clerk:
             projection.number, projection.trigger, projection.received_at, projection.synthetic
         )
         for notice_id, notice in draft.told.items():
-            copy = {} if notice.profile is None else copies[notice.child_id][notice.profile]
-            yield self.notice_row(notice_id, notice, draft.occasion, heading, copy)
+            content: Content = {}
+            for child_id, name in _needed(notice, draft.occasion):
+                content |= copies[child_id][name]
+            yield self.notice_row(notice_id, notice, draft.occasion, heading, content)
 
     def notice_row(
         self, notice_id: str, notice: NewNotice, occasion: Occasion, heading: Heading, copy: Content
     ) -> Row:
         """Of the table notices; `copy` is what its recipient will see."""
+        if notice.cause is not None:
+            copy = {**copy, "withdrawal": {"cause": notice.cause}}
+        if notice.recalls is not None:
+            copy = {**copy, "recall": {"notice_id": notice.recalls}}
         return {
             "notice_id": notice_id,
             "referral_id": occasion.referral_id,
@@ -181,6 +190,12 @@ class Clerk:
             "received_at": heading.received_at,
             "planned_at": occasion.now,
             "synthetic": heading.synthetic,
+            "series": occasion.series,
+            "revision": occasion.revision,
+            "form": notice.form.value,
+            "part": None if notice.profile is None else occasion.part(notice.form),
+            "cause": notice.cause,
+            "recalls": notice.recalls,
         }
 
     def open_copy(
@@ -201,50 +216,29 @@ def field_names(copy: Mapping[str, object], prefix: str = "") -> Iterator[str]:
             yield from field_names(part, f"{prefix}{name}.")
 
 
+def _needed(notice: NewNotice, occasion: Occasion) -> Iterator[tuple[str, str]]:
+    """(child, name) of what is sealed for a notice: its profile's copy, and its form's own part."""
+    if notice.profile is None:
+        return
+    yield notice.child_id, notice.profile
+    part = occasion.part(notice.form)
+    if part is not None:
+        yield notice.child_id, part
+
+
 def _key_row(child_id: str, key: WrappedKey) -> Row:
     return {"child_id": child_id, "kek_version": key.kek_version, "wrapped": key.wrapped}
-
-
-def delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
-    state = DeliveryState.BLOCKED if notice.blocked else DeliveryState.PENDING
-    return {
-        "notice_id": notice_id,
-        "referral_id": occasion.referral_id,
-        "child_id": notice.child_id,
-        "agency_id": notice.agency_id,
-        "version": occasion.version,
-        "state": state.value,
-        "next_attempt_at": None if notice.blocked else occasion.now,
-    }
 
 
 def _refusal_rows(draft: Draft) -> Iterator[Row]:
     legs: list[tuple[str, Refused | Suppressed]]
     legs = [*draft.refused.items(), *draft.suppressed.items()]
     for notice_id, leg in legs:
-        yield _refusal_row(notice_id, leg, NoticeKind.ORIGINAL, draft.occasion)
+        yield refusal_row(notice_id, leg, NoticeKind.ORIGINAL, draft.occasion)
     for notice_id, withheld in draft.withheld.items():
-        yield _refusal_row(notice_id, withheld, NoticeKind.SUPERSESSION, draft.occasion)
+        yield refusal_row(notice_id, withheld, draft.occasion.withheld_kind, draft.occasion)
 
 
 def _stand_in_rows(draft: Draft) -> Iterator[Row]:
     for notice_id, _, _, role in draft.stand_ins():
         yield {"notice_id": notice_id, "role": role.value, "planned_at": draft.occasion.now}
-
-
-def _refusal_row(
-    notice_id: str, leg: Refused | Suppressed, kind: NoticeKind, occasion: Occasion
-) -> Row:
-    return {
-        "notice_id": notice_id,
-        "referral_id": occasion.referral_id,
-        "child_id": leg.child_id,
-        "agency_id": leg.agency_id,
-        "role": leg.role.value,
-        "version": occasion.version,
-        "kind": kind.value,
-        "reason": leg.reason.value if isinstance(leg, Refused) else CONFLICT_OF_INTEREST,
-        "rule": leg.rule,
-        "because": leg.because,
-        "refused_at": occasion.now,
-    }

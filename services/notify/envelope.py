@@ -65,6 +65,7 @@ class Notice:
     child_id: str
     child: Mapping[str, object] | None
     form: str = FORM
+    revision: int = 0
     agency_name: str | None = None
     about: Mapping[str, object] = field(default_factory=dict)
 
@@ -93,6 +94,8 @@ def plaintext(notice: Notice) -> bytes:
     }
     if notice.agency_name is not None:
         form["recipient"] = {**recipient, "name": notice.agency_name}
+    if notice.revision:
+        form["revision"] = notice.revision
     if notice.about:
         form.update(permitted(notice.about))
     if notice.child is not None:

@@ -146,17 +146,22 @@ def words(leg: LegStatus) -> str:
         return f"Stopped: a conflict of interest was asserted; {held}. {leg.because}."
     sees = f"Sees {len(leg.fields)} fields of the profile {leg.profile}, by {leg.authority}"
     if leg.profile is None:
-        sees = "Sees nothing but that its version is outdated"
+        sees = f"Sees nothing but {_SAYS.get(leg.kind, 'that its version is outdated')}"
     also = f" It counts for {', '.join(leg.also)} too." if leg.also else ""
     return f"{_HOW_FAR.get(leg.state, leg.state)}. {leg.because}. {sees}.{also}"
 
 
+_SAYS = {
+    "withdrawal": "that the referral is withdrawn, and the cause by its code",
+    "recall": "that a notice is asked back",
+}
 _HOW_FAR = {
     "pending": "To be told",
     "blocked": "To be told once an earlier attempt has ended",
     "attempting": "Being told",
     "delivered": "Told",
     "superseded": "Overtaken by a later version",
+    "withdrawn": "Not told: the referral was entered in error",
     "refused": "Not told: the law no longer permitted it when it was due",
     "closed": "Closed by a person",
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-_STOPPED = ("refused", "superseded")
+_STOPPED = ("refused", "superseded", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,8 +142,26 @@ notices = Table(
     Column("agency_id", Text, ForeignKey("notify.agencies.agency_id"), nullable=False),
     Column("role", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("kind", Text, nullable=False, comment="original, correction or supersession."),
+    Column("kind", Text, nullable=False, comment="As NoticeKind."),
     Column("supersedes", Integer, comment="Latest version this recipient may hold."),
+    Column(
+        "series",
+        Text,
+        nullable=False,
+        server_default=text("'received'"),
+        comment="Which notices replace one another: received, accepted, a share, a withdrawal.",
+    ),
+    Column(
+        "revision",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="Of one version the higher counts: the decision that an accepted stage follows.",
+    ),
+    Column("form", Text, nullable=False, server_default=text("'dcf_737'")),
+    Column("part", Text, comment="In `copies`, by this profile: what its kind is about."),
+    Column("cause", Text, comment="A withdrawal's."),
+    Column("recalls", Text, comment="The notice that a recall asks back."),
     Column("trigger", Text, nullable=False),
     Column("profile", Text, comment="Null for a supersession, which has no content."),
     Column("fields", ARRAY(Text), nullable=False),
@@ -164,7 +182,9 @@ Index(
     notices.c.referral_id,
     notices.c.child_id,
     notices.c.agency_id,
+    notices.c.series,
     notices.c.version,
+    notices.c.revision,
     unique=True,
 )
 
@@ -193,6 +213,8 @@ refusals = Table(
     Column("rule", Text, nullable=False),
     Column("because", Text, nullable=False),
     Column("refused_at", TIME, nullable=False),
+    Column("series", Text, nullable=False, server_default=text("'received'")),
+    Column("revision", Integer, nullable=False, server_default=text("0")),
     comment="Append-only: legs refused when planned (P3). Nothing was ever sent for these.",
 )
 Index("ix_refusals_referral", refusals.c.referral_id)
@@ -209,7 +231,16 @@ deliveries = Table(
         "state",
         Text,
         nullable=False,
-        comment="pending, blocked, attempting, delivered, superseded, refused or closed.",
+        comment="pending, blocked, attempting, delivered, superseded, withdrawn, refused or "
+        "closed.",
+    ),
+    Column("series", Text, nullable=False, server_default=text("'received'")),
+    Column(
+        "withdrawn",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Set while an attempt is open: withdrawn meanwhile, do not retry.",
     ),
     Column("superseded_by", Integer, comment="Set while an attempt is open: do not retry."),
     Column("next_attempt_at", TIME, comment="Set exactly while pending."),
@@ -313,6 +344,62 @@ substitutions = Table(
     Column("directory_version", Integer, nullable=False),
     Column("planned_at", TIME, nullable=False),
     comment="Append-only (P3): notices in whose place others were planned, each a plan of its own.",
+)
+
+staged_plans = Table(
+    "staged_plans",
+    metadata,
+    Column("referral_id", Text, primary_key=True),
+    Column("series", Text, primary_key=True, comment="accepted, or a share's id."),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("stage", Text, nullable=False),
+    Column("accepted", Boolean, nullable=False, comment="False: the acceptance was reversed."),
+    Column("consult_id", Text, comment="Of a share: what is shared, and of which child."),
+    Column("child_id", Text),
+    Column("rules_version", Text, nullable=False),
+    Column("directory_version", Integer, nullable=False),
+    Column("planned_at", TIME, nullable=False),
+    comment="Append-only (P3): plans of the later stages, each by its referral version and "
+    "decision.",
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("referral_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("withdrawn_at", TIME, nullable=False),
+    Column("planned_at", TIME, nullable=False),
+    comment="Append-only: withdrawn referrals. Nothing is planned for one after this.",
+)
+
+recalls = Table(
+    "recalls",
+    metadata,
+    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
+    Column(
+        "recall_notice_id",
+        Text,
+        ForeignKey("notify.notices.notice_id"),
+        comment="Null: the wrong recipient may not be told even that.",
+    ),
+    Column("reason", Text, nullable=False, comment="A code, never a story."),
+    Column("recalled_by", Text, nullable=False),
+    Column("recalled_at", TIME, nullable=False),
+    comment="Append-only: misdirected disclosures, each an incident. What was disclosed stays on "
+    "record.",
+)
+
+closings = Table(
+    "closings",
+    metadata,
+    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
+    Column("reason", Text, nullable=False, comment="A code, never a story."),
+    Column("closed_by", Text, nullable=False),
+    Column("closed_at", TIME, nullable=False),
+    comment="Append-only: notices that a named person has ended undelivered.",
 )
 
 tasks = Table(

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from services.notify import breaker_store, delivery_events, models, tasks
-from services.notify.attempts import DELIVER_WAKE, Ended, Standing, adds_something, settle
+from services.notify.attempts import Ended, Standing, adds_something, settle
 from services.notify.outcomes import NotSent, Unknown
 from services.notify.planning import DeliveryState
+from services.notify.release_store import unblock
 from services.notify.task_store import file_tasks
 from shared.contracts.codes import Role
 from shared.messaging.leases import ALIVE_OWNERS
 from shared.messaging.outbox import Outbox
-from shared.runtime.db import Session, wake_after_commit
+from shared.runtime.db import Session
 
 LONGEST_LEASE = timedelta(seconds=20)
 """Beyond an attempt's own deadline, even while its owner's session lives."""
@@ -27,7 +28,7 @@ _ATTEMPTS_BEFORE_A_PERSON = 8
 _LOCK = text(
     "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, n.role, d.version, "
     "d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
-    f"d.delivered_at, d.ended_at FROM {_DELIVERIES} d "
+    f"d.delivered_at, d.ended_at, d.withdrawn FROM {_DELIVERIES} d "
     f"JOIN {models.notices.fullname} n USING (notice_id) "
     "WHERE d.notice_id = ANY(:ids) ORDER BY d.version, d.notice_id FOR UPDATE OF d"
 )
@@ -97,8 +98,8 @@ async def record(
         after[each.notice_id] = settle(after[each.notice_id], each, now, luck())
     moved = [each for each in after.values() if each != before[each.notice_id]]
     await _move(session, moved)
-    if any(each.superseded_by for each in moved):
-        await _unblock(session, [each.notice_id for each in moved], now)
+    if any(each.superseded_by or each.withdrawn for each in moved):
+        await unblock(session, [each.notice_id for each in moved], now)
     filed = (
         _cannot_send(facts, after)
         + _not_accepted(moved)
@@ -111,6 +112,7 @@ async def record(
         *delivery_events.outcomes((before[each.notice_id], each) for each in facts),
         *delivery_events.delivered(before.values(), after),
         *delivery_events.superseded(before.values(), after, now),
+        *delivery_events.withdrawn(before.values(), after, now),
     )
     return moved
 
@@ -177,51 +179,6 @@ async def _move(session: Session, moved: Sequence[Standing]) -> None:
             "ended": [each.ended_at for each in moved],
             "open": [each.open_disclosure_id for each in moved],
         },
-    )
-
-
-async def _unblock(session: Session, notice_ids: Sequence[str], now: datetime) -> None:
-    """The lowest version that waits for one of these, unless another attempt is still open.
-
-    A supersession waits for an attempt that may have told its recipient something. When it has
-    not, the recipient holds nothing and is off the route: it is told nothing either (P3, P4).
-    """
-    await _end_needless_supersessions(session, notice_ids, now)
-    await session.execute(
-        text(
-            f"UPDATE {_DELIVERIES} SET state = 'pending', next_attempt_at = :now "
-            "WHERE notice_id IN (SELECT DISTINCT ON (b.referral_id, b.child_id, b.agency_id) "
-            f"b.notice_id FROM {_DELIVERIES} e JOIN {_DELIVERIES} b "
-            "USING (referral_id, child_id, agency_id) "
-            "WHERE e.notice_id = ANY(:ids) AND b.state = 'blocked' AND NOT EXISTS ("
-            f"SELECT FROM {_DELIVERIES} o WHERE o.referral_id = b.referral_id "
-            "AND o.child_id = b.child_id AND o.agency_id = b.agency_id "
-            "AND o.state = 'attempting') "
-            "ORDER BY b.referral_id, b.child_id, b.agency_id, b.version)"
-        ),
-        {"ids": list(notice_ids), "now": now},
-    )
-    wake_after_commit(session, DELIVER_WAKE)
-
-
-async def _end_needless_supersessions(
-    session: Session, notice_ids: Sequence[str], now: datetime
-) -> None:
-    notices, outcomes = models.notices.fullname, models.disclosure_outcomes.fullname
-    await session.execute(
-        text(
-            f"UPDATE {_DELIVERIES} b SET state = 'superseded', ended_at = :now FROM {notices} n "
-            "WHERE n.notice_id = b.notice_id AND n.kind = 'supersession' AND b.state = 'blocked' "
-            f"AND EXISTS (SELECT FROM {_DELIVERIES} e WHERE e.notice_id = ANY(:ids) "
-            "AND e.referral_id = b.referral_id AND e.child_id = b.child_id "
-            "AND e.agency_id = b.agency_id) "
-            f"AND NOT EXISTS (SELECT FROM {models.disclosures.fullname} a "
-            f"JOIN {_DELIVERIES} h USING (notice_id) WHERE h.referral_id = b.referral_id "
-            "AND h.child_id = b.child_id AND h.agency_id = b.agency_id AND NOT EXISTS ("
-            f"SELECT FROM {outcomes} f WHERE f.disclosure_id = a.disclosure_id "
-            "AND f.outcome = 'failed'))"
-        ),
-        {"ids": list(notice_ids), "now": now},
     )
 
 

@@ -7,28 +7,32 @@ from services.notify.drafting import Draft
 from services.notify.rule import Effect
 from services.notify.tasks import NewTask
 from shared.contracts.base import EventData
+from shared.contracts.codes import Stage
 from shared.contracts.disclosures import DisclosuresRefused, RefusedDisclosure
 from shared.contracts.notices import (
     NoticesPlanned,
     NoticesRefused,
     NoticesSuperseded,
+    NoticesWithdrawn,
     PlannedNotice,
     RefusedNotice,
     SupersededNotice,
+    WithdrawnNotice,
 )
 
 
 def events(draft: Draft) -> Iterator[EventData]:
     """The plan always; refusals and superseded notices when there are any.
 
-    A supersession that may not be sent is a refused disclosure, but no duty: it is not among the
-    refused notices.
+    A supersession or a consult's outcome that may not be sent is a refused disclosure, but no
+    clock's duty: it is not among the refused notices.
     """
     yield _planned(draft)
-    if draft.refused:
+    if draft.refused and draft.occasion.stage is not Stage.CONSULT_SHARED:
         yield _refused(draft)
     if draft.plan.ended:
-        yield _superseded(draft)
+        withdraws = draft.occasion.stage is Stage.WITHDRAWN
+        yield _withdrawn(draft) if withdraws else _superseded(draft)
     if draft.refused or draft.withheld:
         yield _disclosures_refused(draft)
 
@@ -50,6 +54,7 @@ def _planned(draft: Draft) -> NoticesPlanned:
     return NoticesPlanned(
         referral_id=occasion.referral_id,
         version=occasion.version,
+        stage=occasion.stage,
         rules_version=occasion.rules_version,
         directory_version=occasion.directory_version,
         planned_at=occasion.now,
@@ -101,6 +106,23 @@ def _superseded(draft: Draft) -> NoticesSuperseded:
         superseded_at=draft.occasion.now,
         notices=tuple(
             SupersededNotice(
+                notice_id=each.notice_id,
+                child_id=each.child_id,
+                agency_id=each.agency_id,
+                role=each.role,
+                version=each.version,
+            )
+            for each in draft.plan.ended
+        ),
+    )
+
+
+def _withdrawn(draft: Draft) -> NoticesWithdrawn:
+    return NoticesWithdrawn(
+        referral_id=draft.occasion.referral_id,
+        withdrawn_at=draft.occasion.now,
+        notices=tuple(
+            WithdrawnNotice(
                 notice_id=each.notice_id,
                 child_id=each.child_id,
                 agency_id=each.agency_id,

@@ -37,6 +37,12 @@ _PLANNED = Bulk(
             "received_at",
             "planned_at",
             "synthetic",
+            "series",
+            "revision",
+            "form",
+            "part",
+            "cause",
+            "recalls",
         ),
     ),
     (
@@ -47,6 +53,7 @@ _PLANNED = Bulk(
             "child_id",
             "agency_id",
             "version",
+            "series",
             "state",
             "next_attempt_at",
         ),
@@ -67,6 +74,8 @@ _REFUSED = Bulk(
             "rule",
             "because",
             "refused_at",
+            "series",
+            "revision",
         ),
     )
 )

@@ -1,6 +1,8 @@
 """What a new version of a referral means for every recipient, given what earlier ones became (P8).
 
-Pure. Per (child, agency):
+Pure. Per (child, agency) and series, which is what everybody hears of at once, what only an
+accepted case brings, or one shared consult; the series of one recipient take nothing from one
+another:
 
 - an unattempted or waiting notice of an earlier version is superseded, unsent or not tried again;
 - one in flight ends first and is then not tried again: the new one is blocked until it has ended;
@@ -17,8 +19,18 @@ from enum import StrEnum
 
 from services.notify.agencies import Directory
 from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
+from services.notify.rule import Form
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 
+RECEIVED = "received"
+"""The series of what everybody hears of at once."""
+WITHDRAWAL = "withdrawal"
+"""The series of the notice that comes after all others of its recipient."""
+NO_DUTY = frozenset({NoticeKind.SUPERSESSION, NoticeKind.WITHDRAWAL, NoticeKind.RECALL})
+"""What they say ends or takes back; none of them meets a duty, and no duty asks for one."""
+OF_NO_CLOCK = NO_DUTY | {NoticeKind.CONSULT_OUTCOME}
+"""What is refused of these is a refused disclosure and a task, and no refused notice: the clocks
+of a role's duty to tell must not wait for it."""
 SUPERSESSION_RULE = "supersession"
 SUPERSESSION_PURPOSE = "Correction of an earlier notice"
 
@@ -32,6 +44,8 @@ class DeliveryState(StrEnum):
     ATTEMPTING = "attempting"
     DELIVERED = "delivered"
     SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+    """The referral was entered in error before this was tried."""
     REFUSED = "refused"
     CLOSED = "closed"
 
@@ -40,7 +54,8 @@ class DeliveryState(StrEnum):
 class Earlier:
     """A notice of an earlier version and what has become of it.
 
-    `may_hold`: an attempt was made, or is open, of which it is not certain that nothing was sent.
+    `may_hold`: an attempt was made, or is open, of which it is not certain that nothing was sent;
+    what was recalled counts as held no more.
     """
 
     notice_id: str
@@ -52,6 +67,12 @@ class Earlier:
     kind: NoticeKind
     state: DeliveryState
     may_hold: bool
+    series: str = RECEIVED
+    revision: int = 0
+
+    @property
+    def leg(self) -> Leg:
+        return self.child_id, self.agency_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,11 @@ class NewNotice:
     rule: str
     because: str
     blocked: bool
+    form: Form = Form.DCF_737
+    cause: str | None = None
+    """A withdrawal's."""
+    recalls: str | None = None
+    """The notice that a recall asks back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +115,14 @@ class Plan:
 
 
 def plan_version(
-    route: Route, history: Iterable[Earlier], directory: Directory, today: date
+    route: Route,
+    history: Iterable[Earlier],
+    directory: Directory,
+    today: date,
+    series: str = RECEIVED,
 ) -> Plan:
-    """Plan one version, given the notices of the versions before it."""
-    earlier = _by_leg(history)
+    """Plan one version of a series, given the notices of the versions before it."""
+    earlier = _by_leg(each for each in history if each.series == series)
     made = [notice_for(each, earlier.get(each.leg, [])) for each in route.recipients]
     supersessions = [
         _supersession(earlier[leg], directory, today)
@@ -102,7 +132,7 @@ def plan_version(
     touched = [each for leg in _touched(route, earlier) for each in earlier[leg]]
     return Plan(
         notices=(*made, *(each for each in supersessions if isinstance(each, NewNotice))),
-        ended=tuple(each for each in touched if each.state in _WAITING),
+        ended=tuple(each for each in touched if each.state in WAITING),
         last_tries=tuple(each for each in touched if each.state is DeliveryState.ATTEMPTING),
         refused=route.refused,
         withheld=tuple(each for each in supersessions if isinstance(each, Refused)),
@@ -111,12 +141,17 @@ def plan_version(
     )
 
 
-_WAITING = (DeliveryState.PENDING, DeliveryState.BLOCKED)
+WAITING = (DeliveryState.PENDING, DeliveryState.BLOCKED)
+
+
+def age(each: Earlier) -> tuple[int, int]:
+    """By which one of a series is earlier than another."""
+    return each.version, each.revision
 
 
 def _by_leg(history: Iterable[Earlier]) -> dict[Leg, list[Earlier]]:
     by_leg: dict[Leg, list[Earlier]] = {}
-    for each in sorted(history, key=lambda each: (each.child_id, each.agency_id, each.version)):
+    for each in sorted(history, key=lambda each: (each.child_id, each.agency_id, age(each))):
         by_leg.setdefault((each.child_id, each.agency_id), []).append(each)
     return by_leg
 
@@ -152,7 +187,7 @@ def notice_for(recipient: Recipient, before: Sequence[Earlier]) -> NewNotice:
         child_id=recipient.child_id,
         agency_id=recipient.agency_id,
         role=recipient.role,
-        kind=NoticeKind.ORIGINAL if held is None else NoticeKind.CORRECTION,
+        kind=_kind(recipient.form, held),
         supersedes=held,
         profile=recipient.profile,
         authority=recipient.authority,
@@ -160,7 +195,14 @@ def notice_for(recipient: Recipient, before: Sequence[Earlier]) -> NewNotice:
         rule=recipient.rule,
         because=recipient.because,
         blocked=_in_flight(before),
+        form=recipient.form,
     )
+
+
+def _kind(form: Form, held: int | None) -> NoticeKind:
+    if form is Form.CONSULT_OUTCOME:
+        return NoticeKind.CONSULT_OUTCOME
+    return NoticeKind.ORIGINAL if held is None else NoticeKind.CORRECTION
 
 
 def _supersession(

@@ -5,12 +5,16 @@ from datetime import datetime
 from joserfc.errors import JoseError
 
 from services.notify import envelope
-from services.notify.attempts import Attempt
+from services.notify.attempts import Attempt, SealedCopy
 from services.notify.copies import open_copy
+from services.notify.forms.changes import changes
 from services.notify.outcomes import Obstacle
 from services.notify.sender import Letter
 from services.notify.signing import Signer
 from shared.runtime.sealing import Sealer, Unsealable
+
+_FORMS = {"dcf_823": "DCF-823"}
+"""What is printed at the head of a form; all others are kinds of the DCF-737."""
 
 
 class CannotPrepare(Exception):
@@ -57,6 +61,7 @@ class Postroom:
         )
 
     def _notice(self, attempt: Attempt) -> envelope.Notice:
+        child = self._child(attempt)
         return envelope.Notice(
             notice_id=attempt.notice_id,
             kind=attempt.kind,
@@ -70,13 +75,33 @@ class Postroom:
             authority=attempt.authority,
             purpose=attempt.purpose,
             child_id=attempt.child_id,
-            child=self._child(attempt),
+            child=child,
+            form=_FORMS.get(attempt.form, envelope.FORM),
+            revision=attempt.revision,
+            agency_name=attempt.agency_name,
+            about=self._about(attempt, child),
         )
 
     def _child(self, attempt: Attempt) -> dict[str, object] | None:
-        copy = attempt.copy
-        if copy is None:
-            return None
+        """Whole, its reference alone for a withdrawal, or nothing."""
+        if attempt.copy is None:
+            return None if attempt.cause is None else {}
+        return self._open(attempt, attempt.copy)
+
+    def _about(self, attempt: Attempt, child: dict[str, object] | None) -> dict[str, object]:
+        about: dict[str, object] = {}
+        if attempt.cause is not None:
+            about["withdrawal"] = {"cause": attempt.cause}
+        if attempt.recalls is not None:
+            about["recall"] = {"notice_id": attempt.recalls}
+        if attempt.part is not None:
+            about |= self._open(attempt, attempt.part)
+        if attempt.before is not None and child is not None:
+            changed = changes(self._open(attempt, attempt.before), child)
+            about |= {"changes": changed} if changed else {}
+        return about
+
+    def _open(self, attempt: Attempt, copy: SealedCopy) -> dict[str, object]:
         try:
             return open_copy(
                 self._sealer, copy.key, attempt.child_id, copy.version, copy.profile, copy.sealed

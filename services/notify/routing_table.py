@@ -14,6 +14,12 @@ from services.notify.rulebook import load_rulebook
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests" / "unit" / "notify"
 _FILES = ("test_routing_hard_cases.py", "test_routing_conflicts.py", "test_fanout_routes.py")
+_LATER = (
+    "test_notify_stages.py",
+    "test_notify_withdrawals.py",
+    "test_notify_recalls.py",
+    "test_delivery_stages.py",
+)
 _HEAD = """# Routing
 
 Who is told, by what law, and which test says so. Made by
@@ -36,6 +42,16 @@ _HOW = """
    any, the role is refused and a person is told.
 5. Nobody is told without authority in force, the rule's profile and an encrypted channel.
 
+## What happens later
+
+1. Accepted: the rules of that stage, by the newest version, with form DCF-823 where they say so.
+   Nobody gets the DCF-737 again. Not accepted: nobody new; a reversal corrects the DCF-823 that may
+   be held, and takes whoever was told only because of the acceptance off the route.
+2. A HART consult that is to be shared reaches every member of the team that has no conflict.
+3. An amended version corrects whoever holds a notice of any stage that was reached.
+4. Withdrawn: whoever may hold a notice hears of it, with the cause by its code, after everything
+   else that is under way to it. Only what was entered in error cancels what was planned.
+
 `GET /v1/referrals/{id}/routing` explains a referral, `POST /v1/routing/what-if` one that does not
 exist, `python -m services.notify routing replay --rules FILE` a change of the rules before it is
 approved. All need the scope `routing:explain`, and no agency may call them.
@@ -46,6 +62,11 @@ approved. All need the scope `routing:explain`, and no agency may call them.
 every claim that is committed after it answers. Lifting it, `POST /v1/conflicts/{id}/lift` (scope
 `conflicts:lift`), takes two people. What the agency holds stays readable to it, and it gets nothing
 further.
+
+`POST /v1/notices/{id}/recall` (scope `notices:recall`) takes a code: a disclosure went to the
+wrong recipient. It is an incident on record, the recipient is asked for the notice and told nothing
+else, and the duty is open again. `POST /v1/notices/{id}/close` (scope `notices:close`) ends one
+that has not arrived; it meets no duty.
 """
 
 
@@ -68,8 +89,9 @@ def named_tests(folder: Path = TESTS) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     rules = load_rulebook()
     ids = [rule.id for rule in rules.rules] + [each.id for each in rules.substitutes]
-    for file in _FILES:
-        for name, body in _functions((folder / file).read_text(encoding="utf-8")):
+    later = folder.parents[1] / "integration" / "notify"
+    for file in (*(folder / each for each in _FILES), *(later / each for each in _LATER)):
+        for name, body in _functions(file.read_text(encoding="utf-8")):
             for case in re.findall(r"(?<=_)c([1-9]|[12][0-9]|3[0-6])(?=_)", name):
                 found.setdefault(f"C{case}", []).append(name)
             for rule_id in ids:

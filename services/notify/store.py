@@ -6,9 +6,11 @@ from datetime import datetime
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.drafting import Draft, Occasion
+from services.notify.drafting import Draft
 from services.notify.facts import Asserted
+from services.notify.occasion import Occasion
 from services.notify.planning import DeliveryState, Earlier
+from services.notify.routes import Leg
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
 from shared.runtime.db import Session
@@ -26,7 +28,9 @@ _TAKE_PLANS = text(
     "CAST(:rules AS text[]), CAST(:directories AS integer[]), CAST(:nows AS timestamptz[])) "
     "AS n(referral_id, version, rules_version, directory_version, planned_at) "
     f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
-    "AND p.version > n.version) ORDER BY n.referral_id "
+    "AND p.version > n.version) "
+    f"AND NOT EXISTS (SELECT FROM {models.withdrawals.fullname} w "
+    "WHERE w.referral_id = n.referral_id) ORDER BY n.referral_id "
     "ON CONFLICT DO NOTHING RETURNING referral_id, "
     "(SELECT json_agg(json_build_array(c.agency_id, c.child_id)) "
     f"FROM {models.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
@@ -40,7 +44,7 @@ async def take_plans(
     """Record which versions are planned now; the referrals of those recorded, each with the
     conflicts that persons have asserted.
 
-    Left out is a version that, or one after which, has been planned before.
+    Left out is a version that, or one after which, has been planned before, and what is withdrawn.
     """
     taken = await session.execute(
         _TAKE_PLANS,
@@ -73,8 +77,10 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
     rows = await session.execute(
         text(
             "SELECT n.notice_id, n.referral_id, n.child_id, n.agency_id, n.role, n.version, "
-            "n.kind, d.state, "
-            f"EXISTS (SELECT FROM {models.disclosures.fullname} a WHERE a.notice_id = n.notice_id "
+            "n.kind, n.series, n.revision, d.state, "
+            f"NOT EXISTS (SELECT FROM {models.recalls.fullname} r "
+            "WHERE r.notice_id = n.notice_id) AND EXISTS ("
+            f"SELECT FROM {models.disclosures.fullname} a WHERE a.notice_id = n.notice_id "
             "AND (SELECT count(*) FILTER (WHERE o.outcome = 'failed') = 0 "
             "OR count(*) FILTER (WHERE o.outcome <> 'failed') > 0 "
             f"FROM {models.disclosure_outcomes.fullname} o "
@@ -95,6 +101,8 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
             kind=NoticeKind(row.kind),
             state=DeliveryState(row.state),
             may_hold=row.may_hold,
+            series=row.series,
+            revision=row.revision,
         )
         for row in rows
     ]
@@ -139,6 +147,35 @@ async def supersede(session: Session, drafts: Sequence[Draft], now: datetime) ->
             "versions": [version for _, version, _ in replaced],
             "waits": [waits for _, _, waits in replaced],
         },
+    )
+
+
+async def superseded_legs(session: Session, referral_id: str, version: int) -> frozenset[Leg]:
+    """Who hears by this version that it is no longer in the route."""
+    rows = await session.execute(
+        text(
+            f"SELECT child_id, agency_id FROM {_NOTICES} WHERE referral_id = :referral_id "
+            "AND version = :version AND kind = 'supersession'"
+        ),
+        {"referral_id": referral_id, "version": version},
+    )
+    return frozenset((row.child_id, row.agency_id) for row in rows)
+
+
+async def withdraw(session: Session, drafts: Sequence[Draft], now: datetime) -> None:
+    """End what waits, unsent; let what is in flight end without another try."""
+    ended = [each.notice_id for draft in drafts for each in draft.plan.ended]
+    flying = [each.notice_id for draft in drafts for each in draft.plan.last_tries]
+    if not ended and not flying:
+        return
+    await session.execute(
+        text(
+            f"UPDATE {_DELIVERIES} SET withdrawn = true, state = CASE WHEN state = 'attempting' "
+            "THEN state ELSE 'withdrawn' END, next_attempt_at = NULL, "
+            "ended_at = CASE WHEN state = 'attempting' THEN ended_at ELSE :now END "
+            "WHERE notice_id = ANY(CAST(:ids AS text[]))"
+        ),
+        {"now": now, "ids": ended + flying},
     )
 
 

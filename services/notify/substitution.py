@@ -9,11 +9,12 @@ from services.notify import conflict_store, plan_store, store, task_store, tasks
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.conflict_store import Conflict, SealedPart
 from services.notify.directory import Directories
-from services.notify.drafting import Clerk, Heading, Occasion, PlanRows, delivery_row
+from services.notify.drafting import Clerk, Heading, PlanRows
 from services.notify.facts import ReferralFacts
 from services.notify.facts_read import Facts
 from services.notify.fanout import route
-from services.notify.planning import Earlier, NewNotice, notice_for
+from services.notify.occasion import Occasion, delivery_row
+from services.notify.planning import RECEIVED, Earlier, NewNotice, notice_for
 from services.notify.routes import Leg, Route
 from services.notify.rule import Rulebook
 from shared.contracts.codes import NoticeKind, Role, Trigger
@@ -136,7 +137,9 @@ def _find(
     there: dict[Leg, Earlier] = {
         (each.child_id, each.agency_id): each
         for each in history
-        if each.version == version and each.kind is not NoticeKind.SUPERSESSION
+        if each.version == version
+        and each.series == RECEIVED
+        and each.kind is not NoticeKind.SUPERSESSION
     }
     new = {
         new_id("ntc"): notice_for(each, _before(history, each.leg, version))
@@ -155,7 +158,7 @@ def _before(history: Sequence[Earlier], leg: Leg, version: int) -> list[Earlier]
     return [
         each
         for each in sorted(history, key=lambda each: each.version)
-        if (each.child_id, each.agency_id) == leg and each.version < version
+        if each.leg == leg and each.series == RECEIVED and each.version < version
     ]
 
 

@@ -23,6 +23,7 @@ class TaskKind(StrEnum):
     UNNAMED = "unnamed_implicated"
     QUESTION = "routing_question"
     DIRECTORY_CHANGED = "directory_changed"
+    RECALLED = "misdirected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,28 @@ def unnamed(referral_id: str, child_id: str) -> NewTask:
 def question(referral_id: str, matter: Matter) -> NewTask:
     detail = f"{matter.because} (child {matter.child_id}). The answer decides whom to tell."
     return NewTask(TaskKind.QUESTION, f"{matter.rule} {matter.child_id}", referral_id, detail)
+
+
+def shared_after_withdrawal(referral_id: str, share_id: str) -> NewTask:
+    detail = (
+        "The outcome of a consult was to be shared with the team and the referral is withdrawn: "
+        "nobody was told. Decide whether the team must hear of it, and by what right."
+    )
+    return NewTask(TaskKind.QUESTION, share_id, referral_id, detail)
+
+
+def recalled(referral_id: str, notice_id: str, agency_id: str, sent: bool) -> NewTask:
+    """A misdirected disclosure. One task per notice."""
+    asked = (
+        "has been asked to set it apart"
+        if sent
+        else "may not lawfully be sent anything further: decide with counsel how to get it back"
+    )
+    detail = (
+        f"Notice {notice_id} went to agency {agency_id} by mistake, which {asked}. See to its "
+        "return, tell whoever should have had it, and report the incident (CGS 17a-28)."
+    )
+    return NewTask(TaskKind.RECALLED, notice_id, referral_id, detail)
 
 
 def directory_changed(

@@ -18,22 +18,39 @@ from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
 from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
-from services.notify.intake_client import SCOPES, HttpIntake, Intake
+from services.notify.intake_client import SCOPES
 from services.notify.models import INBOX, OUTBOX
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
 from services.notify.proposals import Proposables, ProposalKind
+from services.notify.recalls.api import recall_router
+from services.notify.recalls.recalling import Recalling
+from services.notify.releasing import releasing
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
 from services.notify.sender import AiohttpSender
 from services.notify.settings import NotifySettings
 from services.notify.signing import Signer
+from services.notify.stages.handlers import (
+    PlanAmended,
+    PlanDecided,
+    PlanShared,
+    PlanWithdrawn,
+)
+from services.notify.stages.intake_client import HttpStageIntake, StageIntake
+from services.notify.stages.planning import Stages
 from services.notify.substitution import Substitutes
 from services.notify.substitution_loop import substituting
 from shared.contracts.base import Source, Topic
 from shared.contracts.deadlines import BreachCorrected, ClockBreached
-from shared.contracts.referrals import ReferralAmended, ReferralReceived
+from shared.contracts.referrals import (
+    ConsultShareRequested,
+    ReferralAmended,
+    ReferralDecided,
+    ReferralReceived,
+    ReferralWithdrawn,
+)
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
 from shared.messaging.handover import Handlers
@@ -116,19 +133,19 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
 
 
 def make_handlers(
-    settings: NotifySettings, emitting: Emitting, intake: Intake, clerk: Clerk
+    settings: NotifySettings, db: Database, emitting: Emitting, intake: StageIntake, clerk: Clerk
 ) -> Handlers:
     """One handler per event type that notify acts on."""
-    planning = PlanReferral(
-        intake,
-        load_rulebook(),
-        Directories(samples=settings.profile is Profile.DEVELOPMENT),
-        clerk,
-        emitting.outbox,
-    )
+    rulebook, outbox = load_rulebook(), emitting.outbox
+    directories = Directories(samples=settings.profile is Profile.DEVELOPMENT)
+    planning = PlanReferral(intake, rulebook, directories, clerk, outbox)
+    stages = Stages(db, intake, rulebook, directories, clerk, outbox)
     return {
         ReferralReceived: planning,
-        ReferralAmended: planning,
+        ReferralAmended: PlanAmended(planning, stages),
+        ReferralDecided: PlanDecided(stages),
+        ConsultShareRequested: PlanShared(stages),
+        ReferralWithdrawn: PlanWithdrawn(stages),
         ClockBreached: FileBreach(),
         BreachCorrected: NoteCorrection(),
     }
@@ -162,7 +179,7 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     dsn = settings.dsn.get_secret_value()
     development = settings.profile is Profile.DEVELOPMENT
     emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY, pace=PACE_SECONDS)
-    handlers = make_handlers(settings, emitting, HttpIntake(parts.intake), parts.clerk)
+    handlers = make_handlers(settings, db, emitting, HttpStageIntake(parts.intake), parts.clerk)
     topics = (Topic.REFERRALS, Topic.DEADLINES)
     consuming = Consuming(NAME, db, dsn, bus, INBOX, topics, handlers)
     readiness = Readiness(directory=lambda: _has_directory(db))
@@ -178,12 +195,14 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(conflict_router(db, directories, substitutes))
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
+    recalling = Recalling(directories, rulebook, parts.clerk, emitting.outbox)
+    api.include_router(recall_router(db, recalling))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
-        "work": substituting(db, substitutes, work_role(db, consuming)),
+        "work": substituting(db, substitutes, releasing(db, work_role(db, consuming))),
         "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
         "relay": emitting.relay,
     }

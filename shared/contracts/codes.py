@@ -79,6 +79,8 @@ class Stage(StrEnum):
     ACCEPTED = "accepted"
     CONSULT_SHARED = "consult_shared"
     """HART's outcome is shared with the team."""
+    WITHDRAWN = "withdrawn"
+    """No rule has it: whoever holds a notice, or is still to get one, hears of the withdrawal."""
 
 
 class NoticeKind(StrEnum):

@@ -85,7 +85,11 @@ class NoticesSuperseded(ReferralData):
     topic: ClassVar[Topic] = Topic.NOTICES
     type: ClassVar[str] = "hartline.notices.superseded.v1"
 
-    superseded_by: int = Field(ge=2, description="The referral version that takes their place.")
+    superseded_by: int = Field(
+        ge=1,
+        description="The referral version that takes their place: the same one, when a decision on "
+        "it was reversed.",
+    )
     superseded_at: Instant
     notices: tuple[SupersededNotice, ...] = Field(min_length=1)
 

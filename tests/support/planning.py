@@ -48,6 +48,9 @@ _PROFILES = {
     "hart_director": "hart",
     "mdt_member": "mdt",
     "ncmec": "ncmec",
+    "regional_office": "child_protection",
+    "siu": "child_protection",
+    "interstate_compact": "interstate",
 }
 
 

@@ -10,7 +10,15 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from services.intake.openapi import calls, decisions, hart, placements, referrals, statistics
+from services.intake.openapi import (
+    calls,
+    decisions,
+    hart,
+    placements,
+    referrals,
+    statistics,
+    telling,
+)
 from services.intake.openapi.operations import PROBLEM, Json, Operation, describe, ref
 from services.intake.versions import API_VERSION, DEPRECATIONS, Deprecated
 
@@ -23,6 +31,7 @@ OPERATIONS: Sequence[Operation] = (
     *hart.OPERATIONS,
     *placements.OPERATIONS,
     *statistics.OPERATIONS,
+    *telling.OPERATIONS,
 )
 
 _PROBLEMS = {

@@ -84,7 +84,8 @@ def _head(form: Dcf737 | Dcf823) -> Iterator[tuple[str, str]]:
     yield "Triggered by", worded("trigger", form.trigger)
     yield "Referral", form.referral_number
     replaces = "" if form.supersedes is None else f", after version {form.supersedes}"
-    yield "Version", f"{form.version}{replaces}"
+    revision = "" if form.revision is None else f", revision {form.revision}"
+    yield "Version", f"{form.version}{revision}{replaces}"
 
 
 def _references(form: Dcf737 | Dcf823) -> Iterator[tuple[str, str]]:

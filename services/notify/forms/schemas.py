@@ -91,6 +91,12 @@ class _Form(Part):
     notice_id: Text = Field(title="Notice")
     version: int = Field(ge=1, title="Version")
     supersedes: int | None = Field(title="Replaces version")
+    revision: int | None = Field(
+        None,
+        ge=1,
+        title="Revision",
+        description="Of one version the higher revision counts: a decision on it was changed.",
+    )
     referral_number: Text = Field(title="Referral")
     trigger: Text = Field(title="Triggered by")
     received_at: AwareDatetime = Field(title="Report received by DCF")

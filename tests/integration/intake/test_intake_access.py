@@ -22,6 +22,12 @@ ROUTES = [
     ("POST", f"/v1/referrals/{REF}/versions/1/niem", "referrals:niem"),
     ("GET", "/v1/code-lists", "referrals:create referrals:status"),
     ("POST", f"/internal/v1/referrals/{REF}/versions/1/projections", "internal:projections"),
+    (
+        "POST",
+        f"/internal/v1/referrals/{REF}/decisions/1/critical-incidents",
+        "internal:projections",
+    ),
+    ("POST", f"/internal/v1/consults/{REC}/outcome", "internal:projections"),
     ("POST", "/v1/calls", "calls:write"),
     ("GET", f"/v1/calls/{CALL}", "calls:status"),
     ("PUT", f"/v1/calls/{CALL}/draft", "calls:write"),

@@ -8,11 +8,12 @@ import pytest
 from services.notify.agencies import Agency, Directory, Kind
 from services.notify.commitment import Committer
 from services.notify.copies import open_copy
-from services.notify.drafting import Clerk, Draft, Occasion, PlanRows, draft, field_names
+from services.notify.drafting import Clerk, Draft, PlanRows, draft, field_names
 from services.notify.facts import ReferralFacts
 from services.notify.facts_read import FACTS
 from services.notify.fanout import route
 from services.notify.intake_client import Projection
+from services.notify.occasion import Occasion
 from services.notify.plan_events import events, tasks_for
 from services.notify.planning import plan_version
 from services.notify.rulebook import load_rulebook

@@ -1,0 +1,1 @@
+"""What notify is told beside the referral: form DCF-823, and what a consult came to."""

@@ -1,0 +1,96 @@
+"""Whether a notice can be recalled or closed, and what a recall says (C15). Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from services.notify.agencies import Directory
+from services.notify.planning import NO_DUTY, WAITING, DeliveryState, Earlier, NewNotice
+from services.notify.routes import Refused, Route
+from shared.contracts.codes import NoticeKind, RefusalReason
+
+RULE = "recall"
+PURPOSE = "Return of a misdirected notice"
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """An attempt of it is under way: it must end first (P8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToRecall:
+    """It holds no content, or certainly reached nobody: what has not left is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverAlready:
+    """It has ended: there is nothing left to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """`notice` is None when the wrong recipient may not be told even that; `refused` says why,
+    unless it has a conflict of interest. `stopped`: what else was still to go to it."""
+
+    notice: NewNotice | None
+    refused: Refused | None
+    stopped: tuple[Earlier, ...]
+
+
+def recall(
+    wrong: Earlier, history: Iterable[Earlier], route: Route, directory: Directory, today: date
+) -> Recall | NotNow | NothingToRecall:
+    """What the recall of one notice does, given every notice of its referral."""
+    mine = [each for each in history if each.leg == wrong.leg]
+    if any(each.state is DeliveryState.ATTEMPTING for each in mine):
+        return NotNow()
+    if wrong.kind in NO_DUTY or not wrong.may_hold:
+        return NothingToRecall()
+    stopped = tuple(
+        each
+        for each in mine
+        if each.state in WAITING and each.kind is not NoticeKind.RECALL and each != wrong
+    )
+    if route.bars(*wrong.leg, directory):
+        return Recall(None, None, stopped)
+    asked = _notice(wrong, directory, today)
+    if isinstance(asked, Refused):
+        return Recall(None, asked, stopped)
+    return Recall(asked, None, stopped)
+
+
+def close(notice: Earlier) -> NotNow | OverAlready | None:
+    """None: it can be closed."""
+    if notice.state is DeliveryState.ATTEMPTING:
+        return NotNow()
+    closable = notice.state in WAITING or notice.state is DeliveryState.REFUSED
+    return None if closable else OverAlready()
+
+
+def series(notice_id: str) -> str:
+    """A recall replaces nothing, and nothing replaces it."""
+    return f"recall/{notice_id}"
+
+
+def _notice(wrong: Earlier, directory: Directory, today: date) -> NewNotice | Refused:
+    agency = directory.get(wrong.agency_id)
+    reason = RefusalReason.NO_AUTHORITY_ON_FILE if agency is None else agency.refusal(today)
+    because = "was sent a notice by mistake"
+    if agency is None or reason is not None:
+        assert reason is not None
+        return Refused(wrong.child_id, wrong.agency_id, wrong.role, RULE, because, reason)
+    return NewNotice(
+        child_id=wrong.child_id,
+        agency_id=wrong.agency_id,
+        role=wrong.role,
+        kind=NoticeKind.RECALL,
+        supersedes=None,
+        profile=None,
+        authority=agency.authority or "",
+        purpose=PURPOSE,
+        rule=RULE,
+        because=f"{agency.name}: {because}",
+        blocked=False,
+        recalls=wrong.notice_id,
+    )

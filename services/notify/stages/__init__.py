@@ -1,0 +1,1 @@
+"""Plans of what happens to a referral after it was received: accepted, shared, withdrawn."""

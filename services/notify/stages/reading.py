@@ -1,0 +1,44 @@
+"""The route of a referral's latest version, of the facts that lie sealed: who has a conflict."""
+
+from datetime import datetime
+
+from services.notify import conflict_store
+from services.notify.agencies import Directory
+from services.notify.conflict_store import SealedPart
+from services.notify.drafting import Clerk
+from services.notify.facts import ReferralFacts
+from services.notify.facts_read import Facts
+from services.notify.fanout import route
+from services.notify.routes import Route
+from services.notify.rule import Rulebook
+from services.notify.stages.store import Headed
+from shared.runtime.db import Session
+
+
+async def latest_route(
+    session: Session,
+    referral_id: str,
+    headed: Headed,
+    directory: Directory,
+    rulebook: Rulebook,
+    clerk: Clerk,
+    now: datetime,
+) -> Route:
+    """As of now, with the conflicts that persons have asserted since."""
+    parts = await conflict_store.sealed_parts(session, referral_id, headed.version)
+    facts = ReferralFacts(
+        headed.trigger,
+        headed.received_at,
+        tuple(
+            _facts(clerk, part, headed.version).of(part.child_id)
+            for part in parts
+            if part.holds_facts
+        ),
+        conflicts=await conflict_store.in_force(session, referral_id),
+    )
+    return route(facts, directory, rulebook, now)
+
+
+def _facts(clerk: Clerk, part: SealedPart, version: int) -> Facts:
+    opened = clerk.open_copy(part.key, part.child_id, version, part.profile, part.sealed)
+    return Facts.model_validate(opened)

@@ -1,0 +1,198 @@
+"""What really arrives: forms of every stage, in order, and nothing after a withdrawal (P8)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.notify.commitment import Committer
+from services.notify.drafting import Clerk
+from services.notify.forms import schemas
+from services.notify.recalls.recalling import Order, Recalling
+from services.notify.releasing import release_once
+from services.notify.rulebook import load_rulebook
+from shared.contracts.codes import WithdrawalCause
+from shared.contracts.notices import NoticesWithdrawn
+from shared.runtime.ids import utc_now
+from tests.support.deliveries import KEY, World, decrypt, eventually
+from tests.support.planning import CSA, FBI, LEAD, MDT, POLICE, STATE, Child
+from tests.support.receiver import Receiver, reset
+from tests.support.stages import COMPACT, NEVER_IN_ALL, OFFICE, OTHER_OFFICE, Staging
+
+WITHDRAWAL = "withdrawal"
+
+
+@dataclass
+class Life:
+    """One referral, planned for real and delivered to one receiver that every agency has."""
+
+    world: World
+    receiver: Receiver
+    staging: Staging
+
+    def forms(self, agency_id: str | None = None) -> list[dict[str, Any]]:
+        """What arrived, in order; each is a form by the published schema."""
+        plain = [decrypt(each.body) for each in self.receiver.requests]
+        for each in plain:
+            schemas.read(each)
+        found = [json.loads(each) for each in plain]
+        return [f for f in found if agency_id in (None, f["recipient"]["agency_id"])]
+
+    async def arrived(self, count: int) -> None:
+        async def enough() -> bool:
+            await release_once(self.world.db)
+            return len(self.receiver.requests) >= count
+
+        await eventually(enough, within=15)
+
+
+@pytest.fixture
+async def life(world: World, receiver: Receiver, tmp_path: Path) -> Life:
+    here = {
+        "endpoint": receiver.url,
+        "encryption_key": dict(KEY.as_dict(private=False)),
+        "allowed_networks": ["127.0.0.0/8"],
+    }
+    staging = await Staging.of(world.db, tmp_path)
+    staging.clerk = Clerk(world.sealer, Committer(b"k" * 32))
+    for agency_id in (POLICE, STATE, FBI, CSA, LEAD, MDT, OFFICE, COMPACT, OTHER_OFFICE):
+        await world.change_agency(agency_id, **here)
+    return Life(world, receiver, staging)
+
+
+@asynccontextmanager
+async def delivering(life: Life) -> AsyncIterator[None]:
+    async with life.world.delivering():
+        yield
+
+
+async def test_c11_the_office_gets_an_823_and_a_correction_that_names_what_changed(
+    life: Life,
+) -> None:
+    child = Child()
+    referral_id = await life.staging.receive(child)
+    await life.staging.handle(life.staging.decided(referral_id, 1, child))
+    async with delivering(life):
+        await life.arrived(6)
+        await life.staging.handle(life.staging.amended(referral_id, 2, child))
+        await life.arrived(12)
+    first, second = life.forms(OFFICE)
+    assert (first["form"], first["kind"], first["revision"]) == ("DCF-823", "original", 1)
+    assert first["incident"]["narrative"] == NEVER_IN_ALL
+    assert first["recipient"]["name"] == "Example Agency 8"
+    assert (second["kind"], second["supersedes"]) == ("correction", 1)
+    assert second["changes"] == [{"field": "other_concerns", "change": "changed"}]
+    assert "child_protection 1" not in json.dumps(second)
+
+
+async def test_c12_a_reversal_says_so_on_the_823_itself(life: Life) -> None:
+    child = Child()
+    referral_id = await life.staging.receive(child)
+    await life.staging.handle(life.staging.decided(referral_id, 1, child))
+    async with delivering(life):
+        await life.arrived(6)
+        await life.staging.handle(life.staging.decided(referral_id, 2, child, accepted=False))
+        await life.arrived(7)
+    _, reversed_ = life.forms(OFFICE)
+    assert (reversed_["version"], reversed_["revision"]) == (1, 2)
+    assert reversed_["incident"]["standing"] == "acceptance_reversed"
+    assert "changes" not in reversed_
+
+
+async def test_the_team_gets_the_consults_outcome_beside_its_737(life: Life) -> None:
+    child = Child()
+    referral_id = await life.staging.receive(child)
+    await life.staging.handle(life.staging.shared(referral_id, child))
+    async with delivering(life):
+        await life.arrived(6)
+    forms = {form["kind"]: form for form in life.forms(MDT)}
+    assert forms.keys() == {"original", "consult_outcome"}
+    assert forms["consult_outcome"]["consult"]["level"] == "high_risk"
+
+
+async def test_c14_a_false_reports_withdrawal_says_its_cause_and_names_nobody(life: Life) -> None:
+    child = Child()
+    referral_id = await life.staging.receive(child)
+    withdrawn = life.staging.withdrawn(referral_id, WithdrawalCause.FALSE_REPORT)
+    await life.staging.handle(withdrawn)
+    async with delivering(life):
+        await life.arrived(10)
+    for agency in (POLICE, FBI, CSA, LEAD, MDT):
+        original, withdrawal = life.forms(agency)
+        assert original["kind"] == "original"
+        assert withdrawal["kind"] == "withdrawal"
+        assert withdrawal["withdrawal"] == {"cause": "false_report"}
+        assert withdrawal["child"] == {"child_id": child.child_id}
+        assert child.name not in json.dumps(withdrawal)
+
+
+async def test_p8_a_withdrawal_never_leaves_before_the_open_attempt_has_ended(life: Life) -> None:
+    child = Child()
+    life.receiver.script = [life.receiver.hang] * 5
+    referral_id = await life.staging.receive(child)
+    async with delivering(life):
+        await life.arrived(5)
+        await life.staging.handle(
+            life.staging.withdrawn(referral_id, WithdrawalCause.ENTERED_IN_ERROR)
+        )
+        for _ in range(3):
+            await release_once(life.world.db)
+            await asyncio.sleep(0.02)
+        assert len(life.receiver.requests) == 5
+        life.receiver.released.set()
+        await life.arrived(10)
+    assert [form["kind"] for form in life.forms()] == ["original"] * 5 + ["withdrawal"] * 5
+
+
+async def test_c14_what_was_under_way_when_it_was_found_to_be_an_error_is_not_tried_again(
+    life: Life,
+) -> None:
+    async def fail_when_released(request: Any, writer: asyncio.StreamWriter) -> None:
+        await life.receiver.released.wait()
+        await reset(request, writer)
+
+    child = Child()
+    life.receiver.script = [fail_when_released] * 5
+    referral_id = await life.staging.receive(child)
+    async with delivering(life):
+        await life.arrived(5)
+        await life.staging.handle(
+            life.staging.withdrawn(referral_id, WithdrawalCause.ENTERED_IN_ERROR)
+        )
+        life.receiver.released.set()
+        await life.arrived(10)
+    kinds = [form["kind"] for form in life.forms()]
+    assert kinds == ["original"] * 5 + ["withdrawal"] * 5
+    assert await life.staging.states("received") == {
+        (each, 1, "withdrawn") for each in (POLICE, FBI, CSA, LEAD, MDT)
+    }
+    said = await life.world.events(NoticesWithdrawn)
+    assert sum(len(event.notices) for event in said) == 5
+
+
+async def test_c15_a_recall_arrives_and_holds_nothing_but_what_it_asks_back(life: Life) -> None:
+    child = Child()
+    await life.staging.receive(child)
+    async with delivering(life):
+        await life.arrived(5)
+        (wrong,) = [f["notice_id"] for f in life.forms(POLICE)]
+        recalling = Recalling(
+            life.staging.directories,
+            load_rulebook(),
+            life.staging.clerk,
+            life.staging.stages.outbox,
+        )
+        async with life.world.db.transaction() as session:
+            await recalling.recall(session, Order(wrong, "wrong_town", "supervisor", utc_now()))
+        life.world.db.wakes.wake("deliver")
+        await life.arrived(6)
+    _, recall = life.forms(POLICE)
+    assert recall["kind"] == "recall"
+    assert recall["recall"] == {"notice_id": wrong}
+    assert "child" not in recall
+    assert child.child_id not in json.dumps(recall)
