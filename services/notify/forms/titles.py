@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from pydantic import BaseModel
 
-from services.notify.forms.fonts import printable
+from shared.typesetting.fonts import printable
 from services.notify.forms.wording import humanised
 
 

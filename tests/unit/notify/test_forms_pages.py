@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.notify.forms import layout
 from services.notify.forms.child import Child
-from services.notify.forms.fonts import FOLDER, is_right_to_left, printable
+from shared.typesetting.fonts import FOLDER, is_right_to_left, printable
 from services.notify.forms.kinds import NEVER
 from services.notify.forms.page import page
 from services.notify.forms.schemas import read
