@@ -62,6 +62,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "attempts_recorded": "accepted rejected not_sent unknown",
         # services/audit
         "audit_forked": "reason",
+        "shredding_not_ordered": "shredding_id error",
         # services/deadlines
         "clocks_breached": "count",
         "clocks_not_swept": "error where",

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from services.intake import referrals
 from services.intake.inputs import json_body, opaque_id, refusing
 from services.intake.replies import reply
+from services.intake.schemas import Body
 from services.intake.shredding.shredding import Order, Shredding
 from shared.contracts.base import OpaqueId
 from shared.runtime.auth import Principal, require
@@ -23,10 +23,8 @@ Asker = Annotated[Principal, Depends(require("internal:subjects"))]
 Orderer = Annotated[Principal, Depends(require("internal:shred"))]
 
 
-class ShredRequest(BaseModel):
+class ShredRequest(Body):
     """Two people have agreed at audit, which keeps who, and why."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     shredding_id: OpaqueId
 
