@@ -1,8 +1,8 @@
 """How fast an accounting is in a large log: `python -m tests.load.bench_accounting [--entries N]`.
 
-Fills entries and traces on a PostgreSQL of its own, durable settings, with generated rows as wide as
-real ones (attempts and outcomes, five of each to a child), for at most --seconds; says how many it
-made. The tree's nodes are left out: no accounting without proofs reads them. Then it times the
+Fills entries and traces on a PostgreSQL of its own, durable settings, with generated rows as wide
+as real ones (attempts and outcomes, five of each to a child), for at most --seconds; says how many
+it made. The tree's nodes are left out: no accounting without proofs reads them. Then it times the
 accounting of one child, a search, and the report of what is due, and prints the query plan. JSON.
 """
 
@@ -50,19 +50,19 @@ WITH made AS MATERIALIZED (
     FROM generate_series(CAST(:low AS bigint), CAST(:high AS bigint)) AS i
 ), written AS (
     SELECT made.*, convert_to('{"event":{"id":"' || gen_random_uuid() || '"},"kind":"'
-        || CASE WHEN attempt THEN 'attempted' ELSE 'completed' END || '","position":0,"record":'
+        || CASE WHEN attempt THEN 'attempted' ELSE 'completed' END || '","position": 0,"record":'
         || CASE WHEN attempt THEN
             '{"agency_id":"' || agency_id || '","attempted_at":"2026-03-02T19:07:00Z",'
             || '"authority":"CGS 17a-101b(c)","channel":"encrypted","child_id":"' || child_id
-            || '","commitment":"' || repeat('ab', 32) || '","directory_version":4,"disclosure_id":"'
+            || '","commitment":"' || repeat('ab', 32) || '","directory_version": 4,"disclosure_id":"'
             || disclosure_id || '","fields":["name","residence_town","ht_type"],"notice_id":"ntc_'
             || repeat('0', 32) || '","purpose":"Notification by DCF-737","role":'
-            || '"local_law_enforcement","rule":"incident_town","rules_version":"3","version":1}'
+            || '"local_law_enforcement","rule":"incident_town","rules_version":"3","version": 1}'
           ELSE
             '{"child_id":"' || child_id || '","disclosure_id":"' || disclosure_id
-            || '","http_status":200,"notice_id":"ntc_' || repeat('0', 32)
+            || '","http_status": 200,"notice_id":"ntc_' || repeat('0', 32)
             || '","occurred_at":"2026-03-02T19:07:01Z"}'
-          END || ',"referral_id":"' || referral_id || '","salt":"' || repeat('0', 32) || '","v":1}',
+          END || ',"referral_id":"' || referral_id || '","salt":"' || repeat('0', 32) || '","v": 1}',
         'UTF8') AS leaf
     FROM made
 ), traced AS (
