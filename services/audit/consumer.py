@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from services.audit import store
 from services.audit.leaf import SALT_BYTES, Submission, submissions
+from services.audit.retention import store as retention_store
 from shared.contracts.base import Event, EventData
 from shared.contracts.disclosures import (
     CallViewed,
@@ -18,6 +19,7 @@ from shared.contracts.disclosures import (
     StatisticsExported,
     ToldOrally,
 )
+from shared.contracts.shredding import ContentShredded
 from shared.messaging.handover import Handlers
 from shared.runtime.db import Session
 
@@ -41,7 +43,26 @@ class Record:
         await store.submit(session, [each for _, _, material in batch for each in material])
 
 
-HANDLERS: Handlers = dict.fromkeys(
+class Confirm(Record):
+    """A holder has destroyed a child's content: an entry, and maybe the end of an order."""
+
+    async def apply_all(
+        self, session: Session, batch: Sequence[tuple[Event, EventData, list[Submission]]]
+    ) -> None:
+        await super().apply_all(session, batch)
+        for event, data, _ in batch:
+            assert isinstance(data, ContentShredded)
+            await retention_store.confirm(
+                session, data.shredding_id, event.source.value, data.shredded_at
+            )
+
+    async def apply(
+        self, session: Session, event: Event, data: EventData, material: list[Submission]
+    ) -> None:
+        await self.apply_all(session, [(event, data, material)])
+
+
+_RECORDED: Handlers = dict.fromkeys(
     (
         DisclosuresAttempted,
         DisclosuresCompleted,
@@ -56,3 +77,4 @@ HANDLERS: Handlers = dict.fromkeys(
     ),
     Record(),
 )
+HANDLERS: Handlers = {**_RECORDED, ContentShredded: Confirm()}

@@ -13,6 +13,7 @@ from shared.contracts.disclosures import (
     StatisticsExported,
     ToldOrally,
 )
+from shared.contracts.shredding import ContentShredded
 
 FIELDS: Mapping[type[Part], tuple[str, ...]] = {
     Attempt: (
@@ -91,6 +92,7 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "commitment",
         "exported_at",
     ),
+    ContentShredded: ("shredding_id", "child_id", "shredded_at"),
     RecordViewed: (
         "record_id",
         "disclosure_id",

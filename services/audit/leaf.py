@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.audit.fields import FIELDS
+from services.audit.traces import traces_of
 from shared.contracts.base import Event, EventData, Part, ReferralData, Source
 from shared.contracts.disclosures import (
     CallViewed,
@@ -27,6 +28,7 @@ from shared.contracts.disclosures import (
     StatisticsExported,
     ToldOrally,
 )
+from shared.contracts.shredding import ContentShredded
 
 LEAF_VERSION = 1
 SALT_BYTES = 16
@@ -45,6 +47,9 @@ class Kind(StrEnum):
     TOLD = "told"
     EXPORTED = "exported"
     AUDIT_READ = "audit_read"
+    SHREDDED = "shredded"
+    DECIDED = "decided"
+    """A person decided something here: to withhold, to lift, to hold, to destroy."""
 
 
 class Asked(StrEnum):
@@ -54,6 +59,24 @@ class Asked(StrEnum):
     PROOF = "proof"
     DISCLOSURE = "disclosure"
     EXPORT = "export"
+    ACCOUNTING = "accounting"
+    LETTER = "letter"
+    SEARCH = "search"
+    DUE = "due"
+
+
+class Decided(StrEnum):
+    """What a person decided at the audit service."""
+
+    WITHHELD = "withheld"
+    LIFT_ASKED = "lift_asked"
+    LIFTED = "lifted"
+    SHREDDING_ASKED = "shredding_asked"
+    SHREDDING_APPROVED = "shredding_approved"
+    SHREDDING_REFUSED = "shredding_refused"
+    HELD = "held"
+    RELEASE_ASKED = "release_asked"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,8 @@ class Submission:
     kind: Kind
     disclosure_id: str | None
     leaf: bytes
+    traces: tuple[int, ...] = ()
+    """What the entry will be found by."""
 
 
 def submissions(event: Event, data: EventData, new_salt: NewSalt) -> list[Submission]:
@@ -86,17 +111,43 @@ def submissions(event: Event, data: EventData, new_salt: NewSalt) -> list[Submis
 
 
 def read_submission(
-    event_id: str, actor: str, person: bool, asked: Asked, about: str, now: datetime, salt: bytes
+    event_id: str,
+    actor: str,
+    person: bool,
+    asked: Asked,
+    about: str,
+    now: datetime,
+    salt: bytes,
+    more: Mapping[str, Any] | None = None,
 ) -> Submission:
-    """A read of the audit itself. `about` is an index, a disclosure id or a tree size."""
-    context = {"event": {"id": event_id, "source": Source.AUDIT.value, "time": _instant(now)}}
+    """A read of the audit itself. `about` is an index, an id or a tree size; `more` holds codes
+    and ids, never what somebody typed."""
     record = {
         "actor": actor,
         "actor_kind": "person" if person else "service",
         "asked": asked.value,
         "about": about,
+        **(more or {}),
     }
-    return _submission(event_id, 0, Kind.AUDIT_READ, context, record, salt)
+    return _submission(event_id, 0, Kind.AUDIT_READ, _own(event_id, now), record, salt)
+
+
+def decision_submission(
+    event_id: str,
+    actor: str,
+    decided: Decided,
+    about: str,
+    child_id: str,
+    now: datetime,
+    salt: bytes,
+) -> Submission:
+    """What a person decided here. Why is in the service's tables: it may betray somebody (P5)."""
+    record = {"actor": actor, "decided": decided.value, "about": about, "child_id": child_id}
+    return _submission(event_id, 0, Kind.DECIDED, _own(event_id, now), record, salt)
+
+
+def _own(event_id: str, now: datetime) -> dict[str, Any]:
+    return {"event": {"id": event_id, "source": Source.AUDIT.value, "time": _instant(now)}}
 
 
 def _about(data: EventData) -> dict[str, str]:
@@ -128,6 +179,8 @@ def _parts(data: EventData) -> tuple[Kind, Sequence[Part]]:
             return Kind.TOLD, (data,)
         case StatisticsExported():
             return Kind.EXPORTED, (data,)
+        case ContentShredded():
+            return Kind.SHREDDED, (data,)
         case _:
             raise ValueError(f"{data.type} is not a disclosure")
 
@@ -157,7 +210,7 @@ def _submission(
     leaf = canonical(content)
     # An audit read names what was read, but is no entry of that disclosure's own story.
     disclosure_id = record.get("disclosure_id")
-    return Submission(event_id, position, kind, disclosure_id, leaf)
+    return Submission(event_id, position, kind, disclosure_id, leaf, traces_of(content))
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -34,6 +35,13 @@ submissions = Table(
     Column("disclosure_id", Text),
     Column("leaf", LargeBinary, nullable=False),
     Column("submitted_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    Column(
+        "traces",
+        ARRAY(BigInteger),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What the entry will be found by.",
+    ),
     UniqueConstraint("event_id", "position", name="uq_submissions_source"),
     comment="A queue: the sequencer moves its rows into entries, in one transaction.",
 )
@@ -59,6 +67,14 @@ Index(
     "ix_entries_disclosure",
     entries.c.disclosure_id,
     postgresql_where=entries.c.disclosure_id.isnot(None),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("trace", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    comment="Append-only: which entries speak of what. Written with the entries.",
 )
 
 nodes = Table(

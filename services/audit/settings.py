@@ -27,6 +27,23 @@ class AuditSettings(ServiceSettings):
         pattern=r"^[!-*,-~]{1,200}$",
         description="The log's name in its checkpoints. Another name is another log.",
     )
+    intake_url: str = Field(
+        validation_alias="HARTLINE_INTAKE_URL",
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Base URL of intake: whom a child is, and orders to destroy content.",
+    )
+    notify_url: str = Field(
+        validation_alias="HARTLINE_NOTIFY_URL",
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Base URL of notify: what agencies were called.",
+    )
+    retention_years: int = Field(
+        5,
+        validation_alias="HARTLINE_AUDIT_RETENTION_YEARS",
+        ge=5,
+        le=100,
+        description="How long nobody must have seen a child's content before it may be due.",
+    )
     witnessed: Path | None = Field(
         None,
         validation_alias="HARTLINE_AUDIT_WITNESSED",

@@ -38,10 +38,10 @@ class StoredCheckpoint:
 
 
 _SUBMIT = text(
-    "INSERT INTO audit.submissions (event_id, position, kind, disclosure_id, leaf) "
-    "SELECT event_id, position, kind, disclosure_id, leaf "
-    "FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves) "
-    "WITH ORDINALITY AS new(event_id, position, kind, disclosure_id, leaf, place) "
+    "INSERT INTO audit.submissions (event_id, position, kind, disclosure_id, leaf, traces) "
+    "SELECT event_id, position, kind, disclosure_id, leaf, CAST(traces AS bigint[]) "
+    "FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves, :traces) "
+    "WITH ORDINALITY AS new(event_id, position, kind, disclosure_id, leaf, traces, place) "
     "WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
     "WHERE e.event_id = new.event_id AND e.position = new.position) ORDER BY place "
     "ON CONFLICT DO NOTHING"
@@ -51,6 +51,7 @@ _SUBMIT = text(
     bindparam("kinds", type_=ARRAY(TEXT)),
     bindparam("disclosure_ids", type_=ARRAY(TEXT)),
     bindparam("leaves", type_=ARRAY(BYTEA)),
+    bindparam("traces", type_=ARRAY(TEXT)),
 )
 
 
@@ -64,6 +65,7 @@ async def submit(session: Session, submissions: Sequence[Submission]) -> None:
             "kinds": [each.kind.value for each in submissions],
             "disclosure_ids": [each.disclosure_id for each in submissions],
             "leaves": [each.leaf for each in submissions],
+            "traces": [f"{{{','.join(map(str, each.traces))}}}" for each in submissions],
         },
     )
     wake_after_commit(session, SEAL_WAKE)
@@ -84,11 +86,14 @@ async def lock_head(session: Session) -> Frontier:
 _APPEND = text(
     "WITH taken AS (DELETE FROM audit.submissions WHERE id IN "
     "(SELECT id FROM audit.submissions ORDER BY id LIMIT :limit) RETURNING *), "
-    "fresh AS (SELECT * FROM taken WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
-    "WHERE e.event_id = taken.event_id AND e.position = taken.position)) "
+    "fresh AS MATERIALIZED (SELECT *, :size + row_number() OVER (ORDER BY id) - 1 AS index "
+    "FROM taken WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
+    "WHERE e.event_id = taken.event_id AND e.position = taken.position)), "
+    "traced AS (INSERT INTO audit.traces (trace, index) SELECT trace, index FROM fresh, "
+    "unnest(traces) AS trace ORDER BY trace, index) "
     "INSERT INTO audit.entries (index, kind, disclosure_id, event_id, position, leaf, leaf_hash, "
     "submitted_at, sequenced_at) "
-    "SELECT :size + row_number() OVER (ORDER BY id) - 1, kind, disclosure_id, event_id, position, "
+    "SELECT index, kind, disclosure_id, event_id, position, "
     "leaf, sha256('\\x00'::bytea || leaf), submitted_at, clock_timestamp() "
     "FROM fresh RETURNING index, leaf_hash"
 ).bindparams(bindparam("size", type_=BIGINT))

@@ -30,6 +30,8 @@ from services.intake.placements import api as placements_api
 from services.intake.placements.placing import Placing
 from services.intake.placements.repatriating import Repatriating
 from services.intake.sealed_notes import Notes
+from services.intake.shredding import api as shredding_api
+from services.intake.shredding.shredding import Shredding
 from services.intake.sweeper import Chore
 from services.intake.telling import api as telling_api
 from services.intake.telling.reading import Telling
@@ -80,6 +82,7 @@ def make_areas(
             hart_api.routes(hart),
             operations_api.routes(Noticing(db, once, notes, opening)),
             placements_api.routes(placements),
+            shredding_api.routes(Shredding(db, outbox)),
         ),
         cases,
         {"cases": partial(_sweep, db, cases)},

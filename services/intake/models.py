@@ -6,6 +6,7 @@ The tables of an area lie in its folder, on the same metadata.
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -95,6 +96,9 @@ child_keys = Table(
     Column("kek_version", Integer, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     Column("key_version", Integer, nullable=False, comment="The data key's own version."),
+    Column("shredding_id", Text, comment="Whose order destroyed it."),
+    Column("shredded_at", TIME),
+    CheckConstraint("(wrapped = '') = (shredded_at IS NOT NULL)", name="ck_child_keys_shredded"),
 )
 Index("ix_child_keys_referral_id", child_keys.c.referral_id)
 

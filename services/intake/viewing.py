@@ -13,7 +13,7 @@ from services.intake import store
 from services.intake.answers import instant
 from services.intake.digests import Digests
 from services.intake.projections import Profiles, facts, project
-from services.intake.records import Version, View
+from services.intake.records import StoredChild, Version, View
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
 from services.intake.vault import Vault
@@ -21,6 +21,7 @@ from shared.contracts.disclosures import ReferralViewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
+from shared.runtime.errors import Gone
 from shared.runtime.failpoints import failpoint
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ class Viewing:
         if found is None:
             return None
         version, sealed = found
-        opened = self._vault.open(sealed, version.version)
+        opened = self._vault.open(_readable(sealed), version.version)
         children, fields = self._project(opened, question)
         view = self._view(question, version, children, fields)
         if await store.insert_view(session, view):
@@ -121,7 +122,7 @@ class Viewing:
             disclosure_id=question.disclosure_id,
             referral_id=version.referral_id,
             version=version.version,
-            child_ids=version.child_ids,
+            child_ids=[child["child_id"] for child in children],
             actor=question.principal.subject,
             actor_kind="person" if question.principal.person else "service",
             authority=question.authority,
@@ -150,7 +151,17 @@ def viewed(view: View) -> ReferralViewed:
     )
 
 
+def _readable(sealed: Sequence[StoredChild]) -> Sequence[StoredChild]:
+    """The children whose content there still is. Raises Gone when there is none."""
+    kept = [child for child in sealed if not child.key.shredded]
+    if not kept:
+        raise Gone("every child of it was shredded")
+    return kept
+
+
 def _answer(version: Version, children: Sequence[dict[str, Any]]) -> str:
+    shown = {child["child_id"] for child in children}
+    gone = [child_id for child_id in version.child_ids if child_id not in shown]
     return json.dumps(
         {
             "referral_id": version.referral_id,
@@ -160,7 +171,8 @@ def _answer(version: Version, children: Sequence[dict[str, Any]]) -> str:
             "received_at": instant(version.received_at),
             "synthetic": version.synthetic,
             "children": children,
-        },
+        }
+        | ({"shredded": gone} if gone else {}),
         ensure_ascii=False,
         separators=(",", ":"),
     )

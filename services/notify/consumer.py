@@ -26,7 +26,7 @@ from shared.contracts.deadlines import BreachCorrected, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
-from shared.runtime.errors import Permanent
+from shared.runtime.errors import Gone, Permanent
 from shared.runtime.ids import utc_now
 from shared.runtime.sealing import WrappedKey
 
@@ -57,30 +57,40 @@ class PlanReferral:
         self._outbox = outbox
         self._clock = clock
 
-    async def prepare(self, event: Event, data: ReferralVersion) -> Projection:
+    async def prepare(self, event: Event, data: ReferralVersion) -> Projection | None:
         """Fetch the version, with every profile that a route of its trigger needs, and once more
-        what its facts call for beyond that."""
+        what its facts call for beyond that. None: its content has been destroyed since."""
+        try:
+            return await self._fetch(data)
+        except Gone:
+            return None
+
+    async def _fetch(self, data: ReferralVersion) -> Projection:
         wanted = profiles(self._rulebook, data.trigger)
         projection = await self._intake.project(data.referral_id, data.version, wanted)
         facts = [child.routing for child in projection.children]
         if further := further_profiles(self._rulebook, data.trigger, Stage.RECEIVED, facts):
             more = await self._intake.project(data.referral_id, data.version, further)
             projection = projection.with_copies_of(more)
-        announced = {child.child_id: child.ht_type for child in data.children}
+        announced = {
+            child.child_id: child.ht_type
+            for child in data.children
+            if child.child_id not in projection.shredded
+        }
         fetched = {child.child_id: child.facts.ht_type for child in projection.children}
         if announced != fetched or projection.trigger is not data.trigger:
             raise Permanent("intake's projection does not fit the event that announced it")
         return projection
 
     async def apply(
-        self, session: Session, event: Event, data: ReferralVersion, material: Projection
+        self, session: Session, event: Event, data: ReferralVersion, material: Projection | None
     ) -> None:
         await self.apply_all(session, [(event, data, material)])
 
     async def apply_all(
         self,
         session: Session,
-        batch: Sequence[tuple[Event, ReferralVersion, Projection]],
+        batch: Sequence[tuple[Event, ReferralVersion, Projection | None]],
     ) -> None:
         """1. Take the plans: what was planned before is done, and left out.
         2. Lock what earlier versions became, then decide, each referral for itself.
@@ -95,7 +105,10 @@ class PlanReferral:
             for _, data, _ in batch
         }
         taken = await store.take_plans(session, list(occasions.values()))
-        projections = [material for _, data, material in batch if data.referral_id in taken]
+        fresh = [(data, material) for _, data, material in batch if data.referral_id in taken]
+        projections = [material for _, material in fresh if material is not None]
+        gone = [tasks.nobody_told(d.referral_id, d.version) for d, found in fresh if found is None]
+        await task_store.file_tasks(session, gone, now)
         later = [each.referral_id for each in projections if each.version > 1]
         children = [c.child_id for each in projections if each.version > 1 for c in each.children]
         known = await store.child_keys(session, children) if later else {}

@@ -142,6 +142,9 @@ def _sort(
     held, refused, lawful = [], [], []
     for row in due:
         agency = notices[row.notice_id]
+        if agency.wrapped is not None and not agency.wrapped:
+            held.append(row)  # Its content is destroyed: `shredding` closes it in a moment.
+            continue
         reason = refusal(
             agency.on_file,
             agency.authority_from,

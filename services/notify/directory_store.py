@@ -61,6 +61,17 @@ async def terms(session: Session, agency_ids: Collection[str] | None = None) -> 
     return [Term(row.agency_id, row.version, row.valid_from, row.fields) for row in rows]
 
 
+async def names(session: Session, agency_ids: Collection[str]) -> dict[str, str]:
+    """What these agencies are called today, closed ones too, by id."""
+    rows = await session.execute(
+        text(
+            f"SELECT agency_id, name FROM {_AGENCIES} WHERE agency_id = ANY(CAST(:ids AS text[]))"
+        ),
+        {"ids": list(agency_ids)},
+    )
+    return {row.agency_id: row.name for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version of the directory: when it was made, and by which proposal."""

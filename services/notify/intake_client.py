@@ -44,6 +44,8 @@ class Projection(_Answer):
     received_at: Instant
     synthetic: bool
     children: tuple[ProjectedChild, ...]
+    shredded: tuple[OpaqueId, ...] = ()
+    """Children whose content intake has destroyed since."""
 
     def with_copies_of(self, other: "Projection") -> "Projection":
         """The same version with the copies of both."""
@@ -68,7 +70,8 @@ class HttpIntake:
         self._client = client
 
     async def project(self, referral_id: str, version: int, profiles: Sequence[str]) -> Projection:
-        """Raises Retryable while intake is away, Permanent when it will not or cannot answer."""
+        """Raises Retryable while intake is away, Permanent when it will not or cannot answer,
+        Gone when the content is destroyed."""
         answer = await self._client.post(
             f"/internal/v1/referrals/{referral_id}/versions/{version}/projections",
             {"profiles": list(profiles), "purpose": PURPOSE, "authority": AUTHORITY},

@@ -121,6 +121,24 @@ child_keys = Table(
     Column("child_id", Text, primary_key=True),
     Column("kek_version", Integer, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
+    Column("shredded_at", TIME),
+    CheckConstraint("(wrapped = '') = (shredded_at IS NOT NULL)", name="ck_child_keys_shredded"),
+)
+
+shreddings = Table(
+    "shreddings",
+    metadata,
+    Column("shredding_id", Text, primary_key=True),
+    Column("referral_id", Text, nullable=False),
+    Column("child_id", Text, nullable=False),
+    Column("ordered_at", TIME, nullable=False),
+    Column("confirmed_at", TIME, comment="When no attempt was open any more."),
+    comment="Orders to destroy a child's content. The key goes at once.",
+)
+Index(
+    "ix_shreddings_open",
+    shreddings.c.ordered_at,
+    postgresql_where=text("confirmed_at IS NULL"),
 )
 
 copies = Table(

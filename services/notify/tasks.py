@@ -24,6 +24,7 @@ class TaskKind(StrEnum):
     QUESTION = "routing_question"
     DIRECTORY_CHANGED = "directory_changed"
     RECALLED = "misdirected"
+    CONTENT_SHREDDED = "content_shredded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +180,20 @@ def breached(data: ClockBreached) -> NewTask:
 def breach_corrected_note(data: BreachCorrected) -> str:
     """To be added to the breach's task."""
     return f" Later found to have been met in time, at {data.satisfied_at:%Y-%m-%dT%H:%M:%SZ}."
+
+
+def content_shredded(referral_id: str, notice_id: str) -> NewTask:
+    detail = (
+        f"Notice {notice_id} was closed before it was delivered: two people ordered the content "
+        "about its child destroyed. Look whether its recipient must be told so by other means."
+    )
+    return NewTask(TaskKind.CONTENT_SHREDDED, notice_id, referral_id, detail)
+
+
+def nobody_told(referral_id: str, version: int) -> NewTask:
+    detail = (
+        f"Version {version} of the referral came to notify after the content about its children "
+        "had been destroyed: nobody was told of it. Look whether somebody must be."
+    )
+    about = f"{referral_id}/{version}"
+    return NewTask(TaskKind.CONTENT_SHREDDED, about, referral_id, detail)

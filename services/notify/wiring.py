@@ -7,7 +7,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import conflict_store, directory_store, store
+from services.notify import conflict_store, directory_store, shredding_store, store
 from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
@@ -20,6 +20,7 @@ from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES
 from services.notify.models import INBOX, OUTBOX
+from services.notify.names_api import names_router
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
@@ -31,6 +32,7 @@ from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
 from services.notify.sender import AiohttpSender
 from services.notify.settings import NotifySettings
+from services.notify.shredding import Shred, shredding
 from services.notify.signing import Signer
 from services.notify.stages.handlers import (
     PlanAmended,
@@ -51,6 +53,7 @@ from shared.contracts.referrals import (
     ReferralReceived,
     ReferralWithdrawn,
 )
+from shared.contracts.shredding import ShredOrdered
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
 from shared.messaging.handover import Handlers
@@ -148,6 +151,7 @@ def make_handlers(
         ReferralWithdrawn: PlanWithdrawn(stages),
         ClockBreached: FileBreach(),
         BreachCorrected: NoteCorrection(),
+        ShredOrdered: Shred(emitting.outbox),
     }
 
 
@@ -197,12 +201,17 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(proposal_router(db, PROPOSABLES))
     recalling = Recalling(directories, rulebook, parts.clerk, emitting.outbox)
     api.include_router(recall_router(db, recalling))
+    api.include_router(names_router(db))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
-        "work": substituting(db, substitutes, releasing(db, work_role(db, consuming))),
+        "work": shredding(
+            db,
+            emitting.outbox,
+            substituting(db, substitutes, releasing(db, work_role(db, consuming))),
+        ),
         "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
         "relay": emitting.relay,
     }
@@ -215,6 +224,7 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
         async with db.transaction() as session:
             waiting = await emitting.ages(session) | await consuming.ages(session)
             waiting |= await store.ages(session)
+            waiting |= await shredding_store.ages(session)
             return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)

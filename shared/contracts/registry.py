@@ -41,6 +41,7 @@ from shared.contracts.referrals import (
     ReferralWithdrawn,
     VictimIdentified,
 )
+from shared.contracts.shredding import ContentShredded, ShredOrdered
 
 EVENTS: tuple[type[EventData], ...] = (
     ReferralReceived,
@@ -55,6 +56,7 @@ EVENTS: tuple[type[EventData], ...] = (
     ConsultEntered,
     ConsultShareRequested,
     CaseFlagged,
+    ShredOrdered,
     NoticesPlanned,
     NoticesRefused,
     NoticesDelivered,
@@ -78,6 +80,7 @@ EVENTS: tuple[type[EventData], ...] = (
     ToldOrally,
     RecordViewed,
     StatisticsExported,
+    ContentShredded,
 )
 
 BY_TYPE: dict[str, type[EventData]] = {model.type: model for model in EVENTS}

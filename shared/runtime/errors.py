@@ -9,6 +9,10 @@ class Permanent(Exception):
     """It will never work as it is: park this subject alone and page a person."""
 
 
+class Gone(Permanent):
+    """It was destroyed for good, and on purpose: say so, and ask no more."""
+
+
 class Misconfigured(Exception):
     """The process cannot start safely. The text is a sentence that says what to do."""
 

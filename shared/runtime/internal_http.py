@@ -12,7 +12,7 @@ import aiohttp
 
 from shared.runtime import keys, metrics
 from shared.runtime.auth import LocalIssuer
-from shared.runtime.errors import Misconfigured, Permanent, Retryable
+from shared.runtime.errors import Gone, Misconfigured, Permanent, Retryable
 from shared.runtime.settings import ServiceSettings
 
 Tokens = Callable[[], str]
@@ -129,7 +129,8 @@ class InternalClient:
         return await self.call("POST", path, content)
 
     async def call(self, method: str, path: str, content: object = None) -> Any:
-        """The answer's JSON. Raises Retryable or Permanent; never with a body's text."""
+        """The answer's JSON. Raises Retryable, Permanent or Gone; never with a body's
+        text."""
         began = time.perf_counter()
         outcome = "error"
         try:
@@ -160,6 +161,8 @@ class InternalClient:
     def _read(self, status: int, body: bytes) -> Any:
         if status >= 500 or status in _TRY_AGAIN:
             raise Retryable(f"{self._name} answered {status}")
+        if status == 410:
+            raise Gone(f"{self._name} answered that it was destroyed")
         if not 200 <= status < 300:
             raise Permanent(f"{self._name} answered {status}")
         try:

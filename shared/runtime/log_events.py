@@ -54,6 +54,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "blocked_not_released": "error",
         "notice_recalled": "notice",
         "notice_closed": "notice",
+        "shredding_not_finished": "error",
         "directory_turned": "version",
         "directory_not_turned": "error",
         "claim_failed": "error where",
@@ -64,6 +65,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "attempts_recorded": "accepted rejected not_sent unknown",
         # services/audit
         "audit_forked": "reason",
+        "shredding_not_ordered": "shredding_id error",
         # services/deadlines
         "clocks_breached": "count",
         "clocks_not_swept": "error where",

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from shared.runtime.db import unavailable
-from shared.runtime.errors import Retryable, Wrong
+from shared.runtime.errors import Gone, Retryable, Wrong
 
 MOST = 50
 """How many errors one answer names."""
@@ -66,10 +66,17 @@ def overloaded() -> Problem:
     )
 
 
+def shredded() -> Problem:
+    """What was here is destroyed. The record of who saw it stays, with the audit service."""
+    return Problem(410, "Gone", "The content was destroyed for good. Who saw it stays on record.")
+
+
 def of_exception(error: Exception) -> Problem:
     """What the caller is told of an exception nobody caught: whether trying again may help."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, Gone):
+        return shredded()
     if isinstance(error, Retryable) or unavailable(error):
         return overloaded()
     return Problem(500, "Internal Server Error", "It is our fault. Trying again may not help.")

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.keywrap import (
 )
 
 from shared.runtime import keys
-from shared.runtime.errors import Permanent
+from shared.runtime.errors import Gone, Permanent
 
 _FORMAT = b"\x01"
 _NONCE = 12
@@ -29,6 +29,10 @@ class Unsealable(Permanent):
     """It cannot be opened: changed, moved to another row, or its key is gone."""
 
 
+class Shredded(Unsealable, Gone):
+    """Its key was destroyed on purpose: nobody opens it, or seals under it, ever again."""
+
+
 @dataclass(frozen=True, slots=True)
 class WrappedKey:
     """A data key as it may lie in a table. `version` is the data key's own; rotation of the KEK
@@ -36,7 +40,12 @@ class WrappedKey:
 
     kek_version: int
     wrapped: bytes
+    """Empty once it was destroyed."""
     version: int = 1
+
+    @property
+    def shredded(self) -> bool:
+        return not self.wrapped
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,6 +99,8 @@ class Sealer:
         return WrappedKey(current, aes_key_wrap(self._keyring.keks[current], data_key), version)
 
     def _unwrap(self, key: WrappedKey) -> bytes:
+        if key.shredded:
+            raise Shredded("its key was destroyed")
         kek = self._keyring.keks.get(key.kek_version)
         if kek is None:
             raise Unsealable(f"kek-{key.kek_version}.key is not in the key directory")

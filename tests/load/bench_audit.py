@@ -22,6 +22,7 @@ from services.audit.evidence import examine
 from services.audit.export import export
 from services.audit.leaf import Kind, Submission
 from services.audit.sealer import Sealer, Sealing
+from services.audit.traces import Facet, trace
 from shared.runtime.db import Database
 from shared.runtime.ids import new_event_id, new_id
 from tests.support.audit import ORIGIN, signer
@@ -34,7 +35,20 @@ LIVE_SECONDS = 10.0
 
 def submission() -> Submission:
     leaf = secrets.token_hex(LEAF_BYTES // 2).encode()
-    return Submission(new_event_id(), 0, Kind.ATTEMPTED, new_id("dsc"), leaf)
+    return Submission(new_event_id(), 0, Kind.ATTEMPTED, new_id("dsc"), leaf, traces())
+
+
+def traces() -> tuple[int, ...]:
+    """As of an attempt: a child and a referral of its own, an agency, an authority."""
+    return tuple(
+        trace(facet, value)
+        for facet, value in (
+            (Facet.SUBJECT, new_id("chd")),
+            (Facet.SUBJECT, new_id("ref")),
+            (Facet.AGENCY, f"agency-{secrets.randbelow(200)}"),
+            (Facet.AUTHORITY, f"authority-{secrets.randbelow(10)}"),
+        )
+    )
 
 
 async def submit(db: Database, count: int) -> None:
@@ -145,7 +159,7 @@ async def storage(db: Database) -> dict[str, Any]:
         total = await session.scalar(
             text(
                 "SELECT pg_total_relation_size('audit.entries') "
-                "+ pg_total_relation_size('audit.nodes')"
+                "+ pg_total_relation_size('audit.nodes') + pg_total_relation_size('audit.traces')"
             )
         )
         count = await session.scalar(text("SELECT count(*) FROM audit.entries"))

@@ -1,6 +1,6 @@
 """Migrations of the schema `audit`."""
 
-from services.audit.models import metadata
+from services.audit.tables import metadata
 from shared.runtime.migrate import run
 
 run(metadata)

@@ -86,6 +86,7 @@ class Projections(Answer):
     received_at: AwareDatetime
     synthetic: bool
     children: list[dict[str, Any]]
+    shredded: list[OpaqueId] = Field([], description="Children whose content was destroyed.")
 
 
 class NiemView(Answer):

@@ -42,6 +42,7 @@ _PROBLEMS = {
     408: "The body did not arrive in time. Send it again.",
     409: "The key came before with another request, or the state forbids it. With Retry-After: "
     "the same request is under way; send it again then.",
+    410: "The content was destroyed for good: there is nothing to read or amend.",
     412: "There is a newer version. Read it, then amend that.",
     413: "The body is larger than 1 MiB.",
     415: "Another content type, charset or encoding than the one declared.",

@@ -70,7 +70,7 @@ class Operation:
         if self.key is not Key.NONE:
             found |= {400, 409}
         if "{" in self.path:
-            found |= {404}
+            found |= {404, 410}
         if self.if_match:
             found |= {412, 428}
         return frozenset(found)

@@ -9,11 +9,11 @@ from pydantic import BaseModel
 
 from services.notify.forms import layout
 from services.notify.forms.child import Child
-from services.notify.forms.fonts import is_right_to_left, numbers_in, printable
 from services.notify.forms.kinds import NEVER, FormKind
 from services.notify.forms.schemas import Dcf737, Dcf823
 from services.notify.forms.titles import part_of, title_of
 from services.notify.forms.wording import day, humanised, worded
+from shared.typesetting.fonts import is_right_to_left, numbers_in, printable
 
 Page = dict[str, Any]
 _DAYS = frozenset({"date_of_birth", "victimised_on"})

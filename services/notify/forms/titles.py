@@ -4,8 +4,8 @@ from functools import lru_cache
 
 from pydantic import BaseModel
 
-from services.notify.forms.fonts import printable
 from services.notify.forms.wording import humanised
+from shared.typesetting.fonts import printable
 
 
 @lru_cache(maxsize=1024)

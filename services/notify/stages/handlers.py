@@ -34,7 +34,8 @@ from shared.contracts.referrals import (
 from shared.runtime.db import Session
 from shared.runtime.errors import Permanent, Retryable
 
-Amendment = tuple[Projection, Material]
+Amendment = tuple[Projection | None, Material]
+"""None: the content has been destroyed since, and nobody can be told."""
 
 
 class PlanAmended:
@@ -46,6 +47,8 @@ class PlanAmended:
 
     async def prepare(self, event: Event, data: ReferralAmended) -> Amendment:
         projection = await self._planning.prepare(event, data)
+        if projection is None:
+            return None, {}
         standing = await self._stages.standing(data.referral_id)
         return projection, await self._stages.fetch(of_version(data.version, standing))
 
@@ -54,6 +57,8 @@ class PlanAmended:
     ) -> None:
         projection, fetched = material
         await self._planning.apply(session, event, data, projection)
+        if projection is None:
+            return
         standing = await store.standing(session, data.referral_id)
         for wish in of_version(data.version, standing):
             off = await notify_store.superseded_legs(session, data.referral_id, data.version)

@@ -16,6 +16,7 @@ from shared.contracts.referrals import (
     ReferralReceived,
     ReferralWithdrawn,
 )
+from shared.messaging.handover import Handlers
 from shared.messaging.bus import Batch, Incoming
 from shared.messaging.inbox import Inbox
 from shared.messaging.worker import Worker
@@ -41,7 +42,7 @@ async def work_through(database: FreshDatabase, staging: Staging, *events: Event
             session, Batch(records, {(Topic.REFERRALS.value, 0): len(records)})
         )
     stages = staging.stages
-    handlers = {
+    handlers: Handlers = {
         ReferralReceived: staging.handler,
         ReferralAmended: PlanAmended(staging.handler, stages),
         ReferralDecided: PlanDecided(stages),

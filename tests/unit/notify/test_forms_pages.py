@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from services.notify.forms import layout
 from services.notify.forms.child import Child
-from services.notify.forms.fonts import FOLDER, is_right_to_left, printable
 from services.notify.forms.kinds import NEVER
 from services.notify.forms.page import page
 from services.notify.forms.schemas import read
 from services.notify.forms.typesetting import Typesetter, render
 from services.notify.forms.wording import CODED, day, label, moment
+from shared.typesetting.fonts import FOLDER, is_right_to_left, printable
 from tests.support.forms import EXAMPLES, example, missing, of_child, pages, squeezed, words
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,1 @@
+"""How long content is kept: holds, orders to destroy it by two people, what is due."""

@@ -1,0 +1,85 @@
+"""The report of what is due: children of whom nobody has seen anything for years."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.audit import store as log_store
+from services.audit.accounting.asking import AUTHORITY, Purpose
+from services.audit.accounting.store import first_since
+from services.audit.leaf import SALT_BYTES, Asked, read_submission
+from services.audit.reading import Reader
+from services.audit.retention import due_store, store
+from services.audit.retention.due_store import Last
+from services.audit.retention.rules import years_before
+from services.audit.traces import Facet, trace, values_of
+from shared.runtime.db import Database, Session
+from shared.runtime.ids import new_event_id
+
+STEPS = 5000
+BEGINNING = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A child whose content may be proposed for destruction, unless it is held."""
+
+    child_id: str
+    referral_id: str | None
+    last_at: datetime
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`next`: the cursor to go on from; None: that was all."""
+
+    due: list[Due]
+    next: int | None
+
+
+async def due(db: Database, reader: Reader, years: int, after: int, now: datetime) -> Report:
+    """The next page; the reading is an entry first. Children destroyed already are left out."""
+    cutoff = years_before(now, years)
+    async with db.transaction() as session:
+        await _record(session, reader, now)
+        checkpoint = await log_store.latest_checkpoint(session)
+        size = checkpoint.size if checkpoint else 0
+        index = await first_since(session, cutoff, size) if size else 0
+        last, following = await due_store.walk(session, after, index, STEPS)
+        children = dict(_children(last))
+        gone = {
+            child_id for child_id in children if await store.under_destruction(session, [child_id])
+        }
+        found = [
+            Due(child_id, referral_id, at, await store.held(session, [child_id]))
+            for child_id, (referral_id, at) in children.items()
+            if child_id not in gone
+        ]
+    return Report(found, following)
+
+
+def _children(last: list[Last]) -> Iterator[tuple[str, tuple[str | None, datetime]]]:
+    """Those of the traces that are a child's, as the leaf itself says."""
+    for each in last:
+        content = json.loads(each.leaf)
+        for facet, value in values_of(content):
+            child = facet is Facet.SUBJECT and value.startswith("chd_")
+            if child and trace(facet, value) == each.trace:
+                yield value, (content.get("referral_id"), each.sequenced_at)
+
+
+async def _record(session: Session, reader: Reader, now: datetime) -> None:
+    made = read_submission(
+        new_event_id(),
+        reader.subject,
+        reader.person,
+        Asked.DUE,
+        "log",
+        now,
+        secrets.token_bytes(SALT_BYTES),
+        {"purpose": Purpose.RETENTION.value, "authority": AUTHORITY},
+    )
+    await log_store.submit(session, [made])

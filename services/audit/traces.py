@@ -1,0 +1,53 @@
+"""What an entry can be found by: whose it is, whom it names, by what right. Pure.
+
+A trace is 64 bits of a digest of a facet and a value, so that the index to the log is narrow and
+says nothing by itself. Two values could share one: whoever finds an entry by its trace looks at
+its leaf.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+
+class Facet(StrEnum):
+    """What an entry can be searched by."""
+
+    SUBJECT = "subject"
+    """A child; or the referral, call, record or export that it is about."""
+    AGENCY = "agency"
+    ACTOR = "actor"
+    AUTHORITY = "authority"
+
+
+_FIELDS: Mapping[Facet, tuple[str, ...]] = {
+    Facet.SUBJECT: ("child_id", "referral_id", "call_id", "record_id", "export_id"),
+    Facet.AGENCY: ("agency_id",),
+    Facet.ACTOR: ("actor", "approved_by"),
+    Facet.AUTHORITY: ("authority",),
+}
+
+
+def trace(facet: Facet, value: str) -> int:
+    """As PostgreSQL holds it: a signed 64-bit number."""
+    digest = sha256(f"{facet.value}={value}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def values_of(content: Mapping[str, Any]) -> Iterator[tuple[Facet, str]]:
+    """What a leaf, parsed, can be found by; maybe twice."""
+    record = content["record"]
+    for facet, names in _FIELDS.items():
+        for name in names:
+            for holder in (content, record):
+                value = holder.get(name)
+                if isinstance(value, str):
+                    yield facet, value
+    for child_id in record.get("child_ids", ()):
+        yield Facet.SUBJECT, child_id
+
+
+def traces_of(content: Mapping[str, Any]) -> tuple[int, ...]:
+    """Every trace of a leaf, once each."""
+    return tuple(sorted({trace(facet, value) for facet, value in values_of(content)}))

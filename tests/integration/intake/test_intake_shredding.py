@@ -1,0 +1,183 @@
+"""C29 at intake: one child's content is destroyed for good; ids, times and the record stay."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from services.intake.api import Desk
+from services.intake.models import OUTBOX
+from shared.contracts.base import EventData
+from shared.contracts.shredding import ContentShredded, ShredOrdered
+from shared.runtime.db import Database
+from shared.runtime.ids import new_event_id, new_id
+from shared.runtime.sealing import Keyring, Sealer, Shredded, WrappedKey
+from tests.support.intake import Keys, app_on, child, client_of, events_of, patch, post, project
+from tests.support.intake import referral as a_referral
+
+ORDER = ("internal:shred", "internal:subjects")
+
+
+@pytest.fixture
+def audit(intake_keys: Keys) -> Mapping[str, str]:
+    """What audit's token says."""
+    return intake_keys.bearer("audit", ORDER)
+
+
+async def create(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    answer = await post(client, a_referral(**fields), new_event_id())
+    assert answer.status_code == 201, answer.text
+    kept: dict[str, Any] = answer.json()
+    return kept
+
+
+def ids(kept: dict[str, Any]) -> list[str]:
+    return [each["child_id"] for each in kept["children"]]
+
+
+async def shred(
+    client: httpx.AsyncClient, child_id: str, audit: Mapping[str, str], order: str | None = None
+) -> httpx.Response:
+    return await client.post(
+        f"/internal/v1/children/{child_id}/shredding",
+        json={"shredding_id": order or new_id("shr")},
+        headers=audit,
+    )
+
+
+async def emitted(db: Database, *kinds: type) -> list[Any]:
+    async with db.transaction() as session:
+        rows = await session.execute(text(f"SELECT body FROM {OUTBOX.outbox.fullname} ORDER BY id"))
+        return [each for each in events_of([dict(row) for row in rows]) if isinstance(each, kinds)]
+
+
+async def test_c29_no_key_that_ever_was_opens_what_is_left_in_the_tables(
+    client: httpx.AsyncClient, intake_db: Database, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    kept = await create(client)
+    (child_id,) = ids(kept)
+    async with intake_db.transaction() as session:
+        before = (
+            await session.execute(text("SELECT * FROM intake.child_keys NATURAL JOIN "
+                                       "intake.documents"))
+        ).one()  # fmt: skip
+    sealer = Sealer(Keyring.load(intake_keys.directory))
+    old = WrappedKey(before.kek_version, before.wrapped, before.key_version)
+    place = "intake.documents", f"{child_id}/1", before.sealed
+    assert b"Test Child One" in sealer.open(old, *place)
+    assert (await shred(client, child_id, audit)).status_code == 200
+    async with intake_db.transaction() as session:
+        left = (await session.execute(text("SELECT * FROM intake.child_keys"))).one()
+        names = await session.scalar(text("SELECT count(*) FROM intake.blind_index"))
+    assert (bytes(left.wrapped), names) == (b"", 0)
+    with pytest.raises(Shredded):
+        sealer.open(WrappedKey(left.kek_version, left.wrapped, left.key_version), *place)
+
+
+async def test_c29_every_way_to_the_content_answers_that_it_is_gone_and_the_status_stays(
+    client: httpx.AsyncClient, audit: Mapping[str, str]
+) -> None:
+    kept = await create(client)
+    (child_id,) = ids(kept)
+    await shred(client, child_id, audit)
+    gone = [
+        await project(client, kept["referral_id"]),
+        await patch(client, kept["referral_id"], {"ht_characteristics": True}),
+        await client.post(
+            f"/v1/referrals/{kept['referral_id']}/versions/1/niem",
+            json={"profile": "law_enforcement", "purpose": "test", "authority": "CGS 17a-28"},
+        ),
+    ]
+    assert [each.status_code for each in gone] == [410, 410, 410], [each.text for each in gone]
+    assert "Test Child" not in "".join(each.text for each in gone)
+    assert (await client.get(f"/v1/referrals/{kept['referral_id']}")).status_code == 200
+
+
+async def test_c29_a_sibling_stays_readable_and_the_destroyed_child_is_named_as_such(
+    client: httpx.AsyncClient, audit: Mapping[str, str]
+) -> None:
+    children = [child(name="Test Child One"), child(name="Test Child Two")]
+    kept = await create(client, children=children)
+    first, second = ids(kept)
+    await shred(client, first, audit)
+    shown = (await project(client, kept["referral_id"])).json()
+    assert [each["child_id"] for each in shown["children"]] == [second]
+    assert shown["shredded"] == [first]
+    assert "Test Child One" not in str(shown)
+
+
+async def test_c29_it_is_ordered_once_told_to_every_holder_and_confirmed_once(
+    client: httpx.AsyncClient, intake_db: Database, audit: Mapping[str, str]
+) -> None:
+    kept = await create(client)
+    (child_id,) = ids(kept)
+    order = new_id("shr")
+    for _ in range(3):
+        assert (await shred(client, child_id, audit, order)).json()["shredding_id"] == order
+    told: tuple[type[EventData], ...] = (ShredOrdered, ContentShredded)
+    found = await emitted(intake_db, *told)
+    assert [type(each) for each in found] == list(told)
+    assert {(each.referral_id, each.child_id, each.shredding_id) for each in found} == {
+        (kept["referral_id"], child_id, order)
+    }
+
+
+async def test_c29_a_destroyed_key_stays_destroyed(
+    client: httpx.AsyncClient, intake_db: Database, audit: Mapping[str, str]
+) -> None:
+    """Not even whoever holds the runtime role puts one back."""
+    (child_id,) = ids(await create(client))
+    await shred(client, child_id, audit)
+    for statement in (
+        "UPDATE intake.child_keys SET wrapped = 'x', shredded_at = NULL",
+        "DELETE FROM intake.child_keys",
+    ):
+        with pytest.raises(Exception, match=r"destroyed|violates"):
+            async with intake_db.transaction() as session:
+                await session.execute(text(statement))
+
+
+async def test_c29_the_sweep_goes_on_with_the_others(
+    client: httpx.AsyncClient, desk: Desk, audit: Mapping[str, str]
+) -> None:
+    (gone,) = ids(await create(client))
+    await shred(client, gone, audit)
+    await create(client)
+    for chore in (*desk.life.chores.values(), *desk.areas.chores.values()):
+        await chore()
+
+
+async def test_whom_a_child_is_follows_what_a_person_confirmed(
+    client: httpx.AsyncClient, desk: Desk, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    (one,), (other,) = ids(await create(client)), ids(await create(client))
+    await desk.life.chores["index"]()
+    async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as worker:
+        answer = await worker.post(
+            "/v1/candidates/answers",
+            json={"child_ids": [one, other], "same": True},
+            headers={"Idempotency-Key": "same-1"},
+        )
+        assert answer.status_code in (200, 201), answer.text
+    path = f"/internal/v1/children/{one}/subjects"
+    found = (await client.get(path, headers=audit)).json()
+    assert found["child_ids"] == [one, other]
+    assert (found["call_ids"], found["shredded"]) == ([], [])
+    await shred(client, other, audit)
+    assert (await client.get(path, headers=audit)).json()["shredded"] == [other]
+
+
+async def test_p10_only_audit_may_order_or_ask(
+    client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    (child_id,) = ids(await create(client))
+    path = f"/internal/v1/children/{child_id}"
+    assert (await client.get(f"{path}/subjects")).status_code == 403
+    assert (await shred(client, child_id, intake_keys.bearer())).status_code == 403
+    nobody = f"chd_{0:032x}"
+    assert (await shred(client, nobody, audit)).status_code == 404
+    assert (await shred(client, "chd_1", audit)).status_code == 404
+    unknown = await client.get(f"/internal/v1/children/{nobody}/subjects", headers=audit)
+    assert unknown.status_code == 404
