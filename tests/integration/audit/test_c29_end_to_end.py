@@ -91,7 +91,7 @@ class Whole:
             handler = Shred(Outbox(NOTIFY_OUTBOX, Source.NOTIFY))
             async with self.notify.transaction() as session:
                 await handler.apply(session, event, data, None)
-        elif type(data) in HANDLERS:
+        elif data is not None and type(data) in HANDLERS:
             taken = HANDLERS[type(data)]
             material = await taken.prepare(event, data)
             async with self.audit.transaction() as session:

@@ -116,7 +116,7 @@ async def test_c29_it_is_ordered_once_told_to_every_holder_and_confirmed_once(
     for _ in range(3):
         assert (await shred(client, child_id, audit, order)).json()["shredding_id"] == order
     found = await emitted(intake_db, ShredOrdered, ContentShredded)
-    assert [type(each) for each in found] == [ShredOrdered, ContentShredded]
+    assert [each.type for each in found] == [ShredOrdered.type, ContentShredded.type]
     assert {(each.referral_id, each.child_id, each.shredding_id) for each in found} == {
         (kept["referral_id"], child_id, order)
     }
