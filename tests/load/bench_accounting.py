@@ -54,16 +54,17 @@ WITH made AS MATERIALIZED (
         || CASE WHEN attempt THEN
             '{"agency_id":"' || agency_id || '","attempted_at":"2026-03-02T19:07:00Z",'
             || '"authority":"CGS 17a-101b(c)","channel":"encrypted","child_id":"' || child_id
-            || '","commitment":"' || repeat('ab', 32) || '","directory_version": 4,"disclosure_id":"'
-            || disclosure_id || '","fields":["name","residence_town","ht_type"],"notice_id":"ntc_'
+            || '","commitment":"' || repeat('ab', 32)
+            || '","directory_version": 4,"disclosure_id":"' || disclosure_id
+            || '","fields":["name","residence_town","ht_type"],"notice_id":"ntc_'
             || repeat('0', 32) || '","purpose":"Notification by DCF-737","role":'
             || '"local_law_enforcement","rule":"incident_town","rules_version":"3","version": 1}'
           ELSE
             '{"child_id":"' || child_id || '","disclosure_id":"' || disclosure_id
             || '","http_status": 200,"notice_id":"ntc_' || repeat('0', 32)
             || '","occurred_at":"2026-03-02T19:07:01Z"}'
-          END || ',"referral_id":"' || referral_id || '","salt":"' || repeat('0', 32) || '","v": 1}',
-        'UTF8') AS leaf
+          END || ',"referral_id":"' || referral_id || '","salt":"' || repeat('0', 32)
+        || '","v": 1}', 'UTF8') AS leaf
     FROM made
 ), traced AS (
     INSERT INTO audit.traces (trace, index)
