@@ -22,3 +22,8 @@ class NotifySettings(ServiceSettings):
     intake_url: str = Field(
         pattern=r"^https?://[^\s/?#]+$", description="Base URL of intake's internal API."
     )
+    marker: Path | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_MARKER",
+        description="File outside the database that says how far it has counted.",
+    )

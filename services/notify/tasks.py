@@ -23,6 +23,8 @@ class TaskKind(StrEnum):
     UNNAMED = "unnamed_implicated"
     QUESTION = "routing_question"
     DIRECTORY_CHANGED = "directory_changed"
+    HELD = "held"
+    EXPIRING = "expiring"
 
 
 @dataclass(frozen=True, slots=True)

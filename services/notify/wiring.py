@@ -13,6 +13,9 @@ from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
+from services.notify.controls.api import halt_router
+from services.notify.controls.halting import RELEASES
+from services.notify.controls.marking import marked
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
@@ -54,7 +57,10 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "notify"
-PROPOSABLES: Proposables = {ProposalKind.DIRECTORY: DIRECTORY_CHANGES}
+PROPOSABLES: Proposables = {
+    ProposalKind.DIRECTORY: DIRECTORY_CHANGES,
+    ProposalKind.RELEASE: RELEASES,
+}
 PACE_SECONDS = 0.025
 """Between two batches of events: they tell deadlines and audit what has happened already."""
 
@@ -178,13 +184,18 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(conflict_router(db, directories, substitutes))
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
+    api.include_router(halt_router(db))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
         "work": substituting(db, substitutes, work_role(db, consuming)),
-        "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
+        "deliver": marked(
+            db,
+            settings.marker,
+            deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
+        ),
         "relay": emitting.relay,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
