@@ -76,7 +76,7 @@ def _network(value: str) -> str:
         raise Wrong("must be a network such as 192.0.2.0/24") from None
 
 
-def _endpoint(url: str) -> str:
+def checked_endpoint(url: str) -> str:
     try:
         parts = urlsplit(url)
         right = parts.scheme in ("http", "https") and parts.hostname and not parts.username
@@ -129,7 +129,7 @@ class AgencyEntry(BaseModel):
     mou: Words | None = None
     """The agreement the authority rests on, if any; when that ends, so does the authority."""
     mou_to: date | None = None
-    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
+    endpoint: Annotated[str, AfterValidator(checked_endpoint)] | None = None
     encryption_key: Annotated[dict[str, Any], AfterValidator(_public_key)] | None = None
     allowed_networks: list[Annotated[str, AfterValidator(_network)]] = []
     contact: Words | None = None

@@ -23,6 +23,7 @@ from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
+from services.notify.oncall.rostering import ROSTERS
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
@@ -60,6 +61,7 @@ NAME = "notify"
 PROPOSABLES: Proposables = {
     ProposalKind.DIRECTORY: DIRECTORY_CHANGES,
     ProposalKind.RELEASE: RELEASES,
+    ProposalKind.ROSTER: ROSTERS,
 }
 PACE_SECONDS = 0.025
 """Between two batches of events: they tell deadlines and audit what has happened already."""

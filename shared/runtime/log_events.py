@@ -59,6 +59,15 @@ EVENTS: dict[str, frozenset[str]] = {
         "post_failed": "notice error where",
         "outcomes_not_recorded": "count error where",
         "attempts_recorded": "accepted rejected not_sent unknown",
+        "database_restored": "",
+        "marker_not_moved": "error where",
+        "people_paged": "count outcome",
+        "pager_failed": "channel reason error",
+        "chore_failed": "chore error where",
+        "drill_not_sent": "error",
+        "drill_passed": "referral_id ms",
+        "heartbeat_withheld": "reason",
+        "challenge_failed": "reason",
         # services/audit
         "audit_forked": "reason",
         # services/deadlines
