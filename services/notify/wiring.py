@@ -13,6 +13,7 @@ from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
+from services.notify.controls import hold_store
 from services.notify.controls.api import halt_router
 from services.notify.controls.halting import RELEASES
 from services.notify.controls.marking import marked
@@ -23,7 +24,11 @@ from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
+from services.notify.oncall import page_store
+from services.notify.oncall.api import oncall_router
+from services.notify.oncall.recipient import base_url
 from services.notify.oncall.rostering import ROSTERS
+from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
@@ -79,6 +84,7 @@ class App:
     ages: Ages
     roles: Mapping[str, Role]
     operations: Role
+    oncall: Area
 
 
 @dataclass(frozen=True)
@@ -112,10 +118,16 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
         await check_server(db)
         await check_head(db, NAME)
         await _refuse_samples(settings, db)
+        await install_recipient(settings, db)
         if not alone:
             share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, DELIVER_WAKE))
             signals.start()
-        yield _put_together(settings, db, bus, parts)
+        app = _put_together(settings, db, bus, parts)
+        try:
+            yield app
+        finally:
+            for client in app.oncall.clients:
+                await client.close()
     finally:
         await parts.intake.close()
         await signals.close()
@@ -187,8 +199,11 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
     api.include_router(halt_router(db))
+    api.include_router(oncall_router(db))
     postroom = Postroom(parts.sealer, parts.signer)
-    open_sender = partial(AiohttpSender, allow_http=development)
+    own = base_url(settings.ops_port) if own_recipient(settings) else None
+    open_sender = partial(AiohttpSender, allow_http=development, own=own)
+    oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, {})
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
@@ -198,10 +213,13 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
             settings.marker,
             deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
         ),
+        "page": oncall.page,
         "relay": emitting.relay,
     }
-    ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
-    return App(db, emitting, consuming, api, readiness, ages, roles, ops)
+    inner = operations(NAME, readiness, ages)
+    inner.router.routes.extend(oncall.routes)
+    ops = serve(inner, settings.host, settings.ops_port)
+    return App(db, emitting, consuming, api, readiness, ages, roles, ops, oncall)
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
@@ -209,6 +227,7 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
         async with db.transaction() as session:
             waiting = await emitting.ages(session) | await consuming.ages(session)
             waiting |= await store.ages(session)
+            waiting |= await hold_store.ages(session) | await page_store.ages(session)
             return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)

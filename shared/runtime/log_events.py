@@ -63,7 +63,6 @@ EVENTS: dict[str, frozenset[str]] = {
         "marker_not_moved": "error where",
         "people_paged": "count outcome",
         "pager_failed": "channel reason error",
-        "chore_failed": "chore error where",
         "drill_not_sent": "error",
         "drill_passed": "referral_id ms",
         "heartbeat_withheld": "reason",
