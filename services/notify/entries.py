@@ -87,7 +87,7 @@ def checked_endpoint(url: str) -> str:
     return url
 
 
-def _public_key(jwk: dict[str, Any]) -> dict[str, Any]:
+def checked_key(jwk: dict[str, Any]) -> dict[str, Any]:
     if wrong := _what_is_wrong(json.dumps(jwk, sort_keys=True)):
         raise Wrong(wrong)
     return jwk
@@ -130,7 +130,7 @@ class AgencyEntry(BaseModel):
     """The agreement the authority rests on, if any; when that ends, so does the authority."""
     mou_to: date | None = None
     endpoint: Annotated[str, AfterValidator(checked_endpoint)] | None = None
-    encryption_key: Annotated[dict[str, Any], AfterValidator(_public_key)] | None = None
+    encryption_key: Annotated[dict[str, Any], AfterValidator(checked_key)] | None = None
     allowed_networks: list[Annotated[str, AfterValidator(_network)]] = []
     contact: Words | None = None
     """Whom to call there: a desk and its number, of old when something has changed."""

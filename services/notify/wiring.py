@@ -22,6 +22,10 @@ from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
 from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
+from services.notify.enrolment.api import enrolment_router
+from services.notify.enrolment.challenge import Challenger
+from services.notify.enrolment.enrolling import Enrolling
+from services.notify.enrolment.expiring import EVERY_SECONDS, tell_expiring
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
 from services.notify.oncall import page_store
@@ -200,10 +204,13 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(proposal_router(db, PROPOSABLES))
     api.include_router(halt_router(db))
     api.include_router(oncall_router(db))
+    challenger = Challenger(parts.signer, allow_http=development)
+    api.include_router(enrolment_router(db, Enrolling(db, challenger)))
     postroom = Postroom(parts.sealer, parts.signer)
     own = base_url(settings.ops_port) if own_recipient(settings) else None
     open_sender = partial(AiohttpSender, allow_http=development, own=own)
-    oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, {})
+    chores = {"expiring": (EVERY_SECONDS, partial(tell_expiring, db))}
+    oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,

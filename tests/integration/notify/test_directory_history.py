@@ -58,7 +58,7 @@ async def as_of(
 
 
 def test_every_field_of_an_entry_is_a_column_and_the_breaker_is_none() -> None:
-    breaker = {"hold_until", "consecutive_failures"}
+    breaker = {"hold_until", "consecutive_failures", "halted"}
     assert {column.name for column in models.agencies.c} - breaker == set(AgencyEntry.model_fields)
 
 
