@@ -13,10 +13,12 @@ from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
-from services.notify.controls import hold_store
+from services.notify.controls import hold_store, redrive_store
 from services.notify.controls.api import halt_router
 from services.notify.controls.halting import RELEASES
 from services.notify.controls.marking import marked
+from services.notify.controls.redrive_api import redrive_router
+from services.notify.controls.redriving import REDRIVES, carry_on
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
@@ -69,6 +71,7 @@ from shared.runtime.wakes import Wakes
 NAME = "notify"
 PROPOSABLES: Proposables = {
     ProposalKind.DIRECTORY: DIRECTORY_CHANGES,
+    ProposalKind.REDRIVE: REDRIVES,
     ProposalKind.RELEASE: RELEASES,
     ProposalKind.ROSTER: ROSTERS,
 }
@@ -203,13 +206,17 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
     api.include_router(halt_router(db))
+    api.include_router(redrive_router(db))
     api.include_router(oncall_router(db))
     challenger = Challenger(parts.signer, allow_http=development)
     api.include_router(enrolment_router(db, Enrolling(db, challenger)))
     postroom = Postroom(parts.sealer, parts.signer)
     own = base_url(settings.ops_port) if own_recipient(settings) else None
     open_sender = partial(AiohttpSender, allow_http=development, own=own)
-    chores = {"expiring": (EVERY_SECONDS, partial(tell_expiring, db))}
+    chores = {
+        "expiring": (EVERY_SECONDS, partial(tell_expiring, db)),
+        "redrives": (1.0, partial(carry_on, db)),
+    }
     oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
@@ -235,6 +242,7 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
             waiting = await emitting.ages(session) | await consuming.ages(session)
             waiting |= await store.ages(session)
             waiting |= await hold_store.ages(session) | await page_store.ages(session)
+            waiting |= await redrive_store.ages(session)
             return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)

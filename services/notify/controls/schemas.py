@@ -98,7 +98,7 @@ class RedriveOut(_Answer):
     delivered_too: bool
     reason: str
     asked_by: str
-    approved_by: str | None
+    proposal_id: str | None
     asked_at: datetime
     finished_at: datetime | None
     cancelled_by: str | None

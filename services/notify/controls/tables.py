@@ -66,7 +66,12 @@ redrives = Table(
     Column("delivered_too", Boolean, nullable=False, comment="A disclosure again, and wanted."),
     Column("reason", Text, nullable=False),
     Column("asked_by", Text, nullable=False),
-    Column("approved_by", Text, comment="Of more notices than one person may ask for alone."),
+    Column(
+        "proposal_id",
+        Text,
+        ForeignKey("notify.proposals.proposal_id"),
+        comment="That two people agreed to, of more notices than one may have sent again.",
+    ),
     Column("asked_at", TIME, nullable=False),
     Column("listed", Integer, nullable=False),
     Column("finished_at", TIME),

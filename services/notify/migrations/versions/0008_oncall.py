@@ -88,13 +88,16 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("asked_by", sa.Text(), nullable=False),
         sa.Column(
-            "approved_by", sa.Text(), comment="Of more notices than one person may ask for alone."
+            "proposal_id",
+            sa.Text(),
+            comment="That two people agreed to, of more notices than one may have sent again.",
         ),
         sa.Column("asked_at", _TIME, nullable=False),
         sa.Column("listed", sa.Integer(), nullable=False),
         sa.Column("finished_at", _TIME),
         sa.Column("cancelled_by", sa.Text()),
         sa.ForeignKeyConstraint(["agency_id"], ["notify.agencies.agency_id"]),
+        sa.ForeignKeyConstraint(["proposal_id"], ["notify.proposals.proposal_id"]),
         sa.PrimaryKeyConstraint("redrive_id"),
         schema="notify",
         comment="Jobs that send an agency again what was planned for it in a period.",
