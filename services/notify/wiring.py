@@ -7,38 +7,25 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import conflict_store, directory_store, store
+from services.notify import areas, conflict_store, directory_store, store
 from services.notify.api import router
+from services.notify.areas import PROPOSABLES, area_routers, chores
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
-from services.notify.controls import hold_store, redrive_store
-from services.notify.controls.api import halt_router
-from services.notify.controls.halting import RELEASES
 from services.notify.controls.marking import marked
-from services.notify.controls.redrive_api import redrive_router
-from services.notify.controls.redriving import REDRIVES, carry_on
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
-from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
-from services.notify.enrolment.api import enrolment_router
-from services.notify.enrolment.challenge import Challenger
-from services.notify.enrolment.enrolling import Enrolling
-from services.notify.enrolment.expiring import EVERY_SECONDS, tell_expiring
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
 from services.notify.models import INBOX, OUTBOX
-from services.notify.oncall import page_store
-from services.notify.oncall.api import oncall_router
 from services.notify.oncall.recipient import base_url
-from services.notify.oncall.rostering import ROSTERS
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
-from services.notify.proposals import Proposables, ProposalKind
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
 from services.notify.sender import AiohttpSender
@@ -52,7 +39,7 @@ from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
 from shared.messaging.handover import Handlers
-from shared.messaging.outbox import RELAY_WAKE
+from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
@@ -69,12 +56,6 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "notify"
-PROPOSABLES: Proposables = {
-    ProposalKind.DIRECTORY: DIRECTORY_CHANGES,
-    ProposalKind.REDRIVE: REDRIVES,
-    ProposalKind.RELEASE: RELEASES,
-    ProposalKind.ROSTER: ROSTERS,
-}
 PACE_SECONDS = 0.025
 """Between two batches of events: they tell deadlines and audit what has happened already."""
 
@@ -205,28 +186,14 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(conflict_router(db, directories, substitutes))
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
-    api.include_router(halt_router(db))
-    api.include_router(redrive_router(db))
-    api.include_router(oncall_router(db))
-    challenger = Challenger(parts.signer, allow_http=development)
-    api.include_router(enrolment_router(db, Enrolling(db, challenger)))
-    postroom = Postroom(parts.sealer, parts.signer)
-    own = base_url(settings.ops_port) if own_recipient(settings) else None
-    open_sender = partial(AiohttpSender, allow_http=development, own=own)
-    chores = {
-        "expiring": (EVERY_SECONDS, partial(tell_expiring, db)),
-        "redrives": (1.0, partial(carry_on, db)),
-    }
-    oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores)
+    for area in area_routers(db, parts.signer, development=development):
+        api.include_router(area)
+    oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores(db))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
         "work": substituting(db, substitutes, work_role(db, consuming)),
-        "deliver": marked(
-            db,
-            settings.marker,
-            deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
-        ),
+        "deliver": _deliver(settings, db, emitting.outbox, parts),
         "page": oncall.page,
         "relay": emitting.relay,
     }
@@ -236,13 +203,21 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     return App(db, emitting, consuming, api, readiness, ages, roles, ops, oncall)
 
 
+def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Parts) -> Role:
+    own = base_url(settings.ops_port) if own_recipient(settings) else None
+    development = settings.profile is Profile.DEVELOPMENT
+    open_sender = partial(AiohttpSender, allow_http=development, own=own)
+    postroom, dsn = Postroom(parts.sealer, parts.signer), settings.dsn.get_secret_value()
+    deliver = deliver_role(db, dsn, outbox, postroom, open_sender)
+    return marked(db, settings.marker, deliver)
+
+
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
             waiting = await emitting.ages(session) | await consuming.ages(session)
             waiting |= await store.ages(session)
-            waiting |= await hold_store.ages(session) | await page_store.ages(session)
-            waiting |= await redrive_store.ages(session)
+            waiting |= await areas.ages(session)
             return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)

@@ -66,7 +66,6 @@ EVENTS: dict[str, frozenset[str]] = {
         "drill_not_sent": "error",
         "drill_passed": "referral_id ms",
         "heartbeat_withheld": "reason",
-        "challenge_failed": "reason",
         # services/audit
         "audit_forked": "reason",
         # services/deadlines

@@ -188,8 +188,8 @@ async def test_what_the_migration_makes_of_a_row_reads_as_an_entry(planning: Pla
     async with planning.db.transaction() as session:
         rows = await session.execute(
             text(
-                "SELECT agency_id, to_jsonb(a) - ARRAY['hold_until', 'consecutive_failures'] "
-                "AS fields FROM notify.agencies a"
+                "SELECT agency_id, to_jsonb(a) - ARRAY['hold_until', 'consecutive_failures', "
+                "'halted'] AS fields FROM notify.agencies a"
             )
         )
         terms = await directory_store.terms(session)
