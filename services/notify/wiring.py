@@ -9,7 +9,8 @@ from fastapi import FastAPI
 
 from services.notify import areas, conflict_store, directory_store, store
 from services.notify.api import router
-from services.notify.areas import PROPOSABLES, area_routers, chores
+from services.notify.areas import PROPOSABLES as PROPOSABLES
+from services.notify.areas import area_routers, chores
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router

@@ -24,6 +24,7 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/intake/statistics/export_api.py:export_routes": "its body is the routes, as above",
     "services/notify/api.py:router": "its body is the routes, each a function of its own",
     "services/notify/controls/api.py:halt_router": "its body is the routes",
+    "services/notify/controls/redrive_api.py:_add_steps": "its body is the routes",
     "services/notify/enrolment/api.py:_add_staff_routes": "its body is the routes",
     "services/notify/oncall/api.py:oncall_router": "its body is the routes",
     "services/notify/conflict_api.py:conflict_router": "its body is the routes",

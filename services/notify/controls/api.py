@@ -4,6 +4,7 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from services.notify.api import must_be
 from services.notify.controls import halt_store, halting
 from services.notify.controls.halts import Cause, Lifted, LiftedBefore, NeedsSecond, NoSuchHalt
 from services.notify.controls.schemas import HaltIn, HaltOut, HaltsOut, LiftIn, LiftOut
@@ -56,6 +57,7 @@ def halt_router(db: Database) -> APIRouter:
     async def lift(halt_id: str, body: LiftIn, person: Lifter, answer: Response) -> LiftOut:
         """Resume. 202: of a restored database it takes a second person, see `proposal_id`."""
         a_person_only(person)
+        must_be("hlt", halt_id)
         async with db.transaction() as session:
             outcome = await halting.lift(
                 session, halt_id, by=person.subject, why=body.reason, now=utc_now()

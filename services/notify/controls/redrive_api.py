@@ -4,6 +4,7 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Response
 
+from services.notify.api import must_be
 from services.notify.controls import redrive_store, redriving
 from services.notify.controls.redrives import (
     Found,
@@ -52,6 +53,7 @@ def _add_reads(routes: APIRouter, db: Database) -> None:
     @routes.get("/v1/redrives/{redrive_id}")
     async def redrive(redrive_id: str, reader: Reader) -> RedriveOut:
         own_people_only(reader)
+        must_be("rdv", redrive_id)
         async with db.transaction() as session:
             found = await redrive_store.get(session, redrive_id)
         if found is None:
@@ -92,6 +94,7 @@ def _add_steps(routes: APIRouter, db: Database) -> None:
     async def cancel(redrive_id: str, person: Redriver) -> RedriveOut:
         """What is queued is sent; nothing more is."""
         a_person_only(person)
+        must_be("rdv", redrive_id)
         async with db.transaction() as session:
             over = not await redrive_store.cancel(
                 session, redrive_id, by=person.subject, now=utc_now()

@@ -4,6 +4,7 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends
 
+from services.notify.api import must_be
 from services.notify.enrolment import enrolment_store
 from services.notify.enrolment.enrolling import (
     Done,
@@ -31,6 +32,7 @@ from shared.runtime.ids import utc_now
 from shared.runtime.problem import Problem, not_found
 
 _MOST = 200
+_ID = "enr"
 
 Reader = Annotated[Principal, Depends(require("enrolment:read"))]
 Inviter = Annotated[Principal, Depends(require("enrolment:manage"))]
@@ -68,29 +70,34 @@ def _add_staff_routes(routes: APIRouter, db: Database, enrolling: Enrolling) -> 
     async def challenge(enrolment_id: str, person: Inviter) -> EnrolmentOut:
         """Ask the endpoint for what only the key opens."""
         a_person_only(person)
+        must_be(_ID, enrolment_id)
         return _out(await enrolling.prove(enrolment_id))
 
     @routes.post("/v1/enrolments/{enrolment_id}/confirmation")
     async def confirm(enrolment_id: str, body: ConfirmationIn, person: Confirmer) -> EnrolmentOut:
         """The fingerprint, by another person than who invited the agency."""
         a_person_only(person)
+        must_be(_ID, enrolment_id)
         return _out(await enrolling.confirm(enrolment_id, body.fingerprint, person.subject))
 
     @routes.post("/v1/enrolments/{enrolment_id}/test")
     async def test(enrolment_id: str, person: Inviter) -> EnrolmentOut:
         """Send a notice about nobody."""
         a_person_only(person)
+        must_be(_ID, enrolment_id)
         return _out(await enrolling.test(enrolment_id))
 
     @routes.post("/v1/enrolments/{enrolment_id}/proposal")
     async def propose(enrolment_id: str, body: GoLiveIn, person: Inviter) -> EnrolmentOut:
         """Go live: in force when another person has approved `proposal_id`."""
         a_person_only(person)
+        must_be(_ID, enrolment_id)
         return _out(await enrolling.propose(enrolment_id, reason=body.reason, by=person.subject))
 
     @routes.post("/v1/enrolments/{enrolment_id}/end")
     async def end(enrolment_id: str, person: Inviter) -> EnrolmentOut:
         a_person_only(person)
+        must_be(_ID, enrolment_id)
         return _out(await enrolling.end(enrolment_id, person.subject))
 
 
@@ -99,9 +106,11 @@ def _add_agency_routes(routes: APIRouter, enrolling: Enrolling) -> None:
     async def submit(enrolment_id: str, body: SubmissionIn, agency: Submitter) -> SubmittedOut:
         """The agency's endpoint and key. Its token says which agency it is; the code, that it was
         invited."""
+        agency_id = _agency(agency)
+        must_be(_ID, enrolment_id)
         outcome = await enrolling.submit(
             enrolment_id,
-            _agency(agency),
+            agency_id,
             body.code,
             body.endpoint,
             body.encryption_key,
@@ -120,7 +129,9 @@ def _add_agency_routes(routes: APIRouter, enrolling: Enrolling) -> None:
     @routes.post("/v1/enrolments/{enrolment_id}/proof")
     async def prove(enrolment_id: str, agency: Submitter) -> SubmittedOut:
         """Send the challenge now: the endpoint is ready."""
-        return _to_agency(_done(await enrolling.prove(enrolment_id, _agency(agency))))
+        agency_id = _agency(agency)
+        must_be(_ID, enrolment_id)
+        return _to_agency(_done(await enrolling.prove(enrolment_id, agency_id)))
 
 
 def _agency(principal: Principal) -> str:

@@ -10,6 +10,7 @@ import structlog
 
 from services.notify.oncall import page_store, roster_store
 from services.notify.oncall.escalation import (
+    AGAIN_AFTER_FAILURE,
     OPERATIONS,
     Page,
     PageNow,
@@ -100,6 +101,9 @@ class Paging:
         match step:
             case WaitUntil(when):
                 return None, when, False
+            case PageNow(person=person) if person == OPERATIONS and not operations:
+                # There is nowhere to send it: the task's age rings elsewhere.
+                return None, now + AGAIN_AFTER_FAILURE, True
             case PageNow(person, nobody):
                 begun = max((each.round for each in pages), default=0)
                 claimed = Claimed(row.task_id, row.kind, row.created_at, begun + 1, person)

@@ -234,6 +234,10 @@ async def test_p10_another_agencys_enrolment_is_as_unknown_as_none(
         refused = await desk.post(path, body, scopes="enrolment:read", agency=FBI)
         assert refused.status_code == 403
         assert (await desk.client.post(path, json=body)).status_code == 401
+    for no_id in ("enr_1", "%00", "é" * 32):
+        path = f"/v1/enrolments/{no_id}/submission"
+        answer_ = await desk.post(path, body, "their-clerk", agency=FBI)
+        assert (answer_.status_code, answer_.content) == (404, unknown.content)
     proof = f"/v1/enrolments/{made['enrolment_id']}/proof"
     assert (await desk.post(proof, {}, agency=POLICE)).status_code == 404
 

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.machine.ports import free_ports
+from services.intake.schemas import NewReferral
 from services.notify import directory_store, seeding
 from services.notify.commitment import Committer
 from services.notify.directory import Directories
@@ -98,7 +99,8 @@ async def test_p9_in_production_a_synthetic_referral_goes_the_whole_way_and_nowh
         await drilling.once()
         assert len(intake.requests) == 1, "one a minute"
         assert intake.requests[0].headers["idempotency-key"].startswith("synthetic-")
-        assert b'"synthetic":true' in intake.requests[0].body
+        taken = NewReferral.model_validate_json(intake.requests[0].body)
+        assert taken.synthetic
 
         await plan.plan(data)
         told = await world.rows("SELECT agency_id, role FROM notify.notices")
