@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.routing import Route
 
-from services.notify import seeding
+from services.notify import directory_store, seeding
 from services.notify.controls.holding import tell_held
 from services.notify.oncall import recipient
 from services.notify.oncall.drilling import SCOPES, Drilling
@@ -45,11 +46,17 @@ def own_recipient(settings: NotifySettings) -> bool:
 
 
 async def install_recipient(settings: NotifySettings, db: Database) -> None:
-    """Put the built-in recipients into the directory, where they are wanted. Idempotent."""
+    """Put the built-in recipients into the directory, where they are wanted. Idempotent.
+
+    Not before it holds anybody else: with them alone, real referrals would be planned and refused
+    instead of waiting for a directory.
+    """
     if not own_recipient(settings):
         return
     key = recipient.private_key(settings.keys)
     async with db.transaction() as session:
+        if not await directory_store.version(session):
+            return
         await seeding.put(session, recipient.entries(key, settings.ops_port), utc_now())
 
 
@@ -72,6 +79,7 @@ def make_area(
     if settings.synthetic:
         drilling = Drilling(db, *clients, own=own_recipient(settings))
         chores[_DRILLS] = (2.0, drilling.once)
+        chores["recipient"] = (60.0, partial(install_recipient, settings, db))
     if settings.heartbeat_url is not None:
         beating = Heartbeat(
             db,

@@ -20,6 +20,7 @@ from services.notify.wiring import PROPOSABLES
 from shared.contracts.base import Source
 from shared.contracts.notices import NoticesHeld
 from shared.messaging.outbox import Outbox
+from shared.runtime import metrics
 from shared.runtime.ids import utc_now
 from tests.support.deliveries import World, eventually
 from tests.support.desks import Desk, desk_of
@@ -94,6 +95,15 @@ async def test_no_claim_is_committed_after_a_stop_has_answered(world: World) -> 
     claimed = await waiting
     assert claimed.attempts == ()
     assert await world.rows("SELECT * FROM notify.disclosures") == []
+
+
+async def test_a_claim_asks_about_halts_in_the_statements_it_has(world: World) -> None:
+    await world.notice(await world.agency("http://127.0.0.1:9/"))
+    before = metrics.ROUND_TRIPS._value.get()
+    assert len((await claim(world)).attempts) == 1
+    transaction, due, read, record, outbox = 2, 1, 1, 1, 1
+    spent = metrics.ROUND_TRIPS._value.get() - before
+    assert spent == transaction + due + read + record + outbox
 
 
 async def test_what_covers_an_agency_twice_is_lifted_twice(world: World) -> None:

@@ -36,7 +36,7 @@ from tests.support.receiver import Receiver, answer, receiving
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    keys.make("commitment", tmp_path / "commitment-1.key")
+    keys.make("hmac", tmp_path / "commitment-1.key")
     return tmp_path
 
 

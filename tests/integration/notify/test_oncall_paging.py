@@ -186,6 +186,20 @@ async def test_a_page_by_mail_is_as_silent(duty: Duty) -> None:
     assert not any(word in mail for word in (*SECRET.split(", "), duty.referral_id, "agy_"))
 
 
+async def test_a_mail_server_without_tls_gets_no_page_and_the_fallback_does(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    async with mail_server() as (mails, clear):
+        server = MailServer(clear.host, clear.port, tls=False, starttls=True, username=None)
+        duty.email = EmailPager(server, "hartline@example.test")
+        await duty.put(roster(hooks(others) | {"ann": ("email", "ann@example.test")}))
+        await duty.file()
+        await duty.pager().once()
+        await duty.pager().once()
+    assert mails.got == []
+    assert await duty.pages() == [(1, "ann", "failed"), (2, "chief", "taken")]
+
+
 async def test_p9_nobody_on_call_goes_to_the_fallback_and_is_counted(
     duty: Duty, others: dict[str, Receiver]
 ) -> None:
