@@ -18,13 +18,18 @@ from shared.runtime.ids import new_id
 
 _REDRIVES, _REDRIVEN = tables.redrives.fullname, tables.redriven.fullname
 _DELIVERIES, _NOTICES = models.deliveries.fullname, models.notices.fullname
-_OPEN = "('pending', 'blocked', 'attempting')"
+# A later version, or word that what it holds was withdrawn or not meant for it: a recalled notice
+# must not be disclosed to the wrong recipient again.
+_OVERTAKEN = (
+    f"EXISTS (SELECT FROM {_NOTICES} l WHERE l.referral_id = n.referral_id "
+    "AND l.child_id = n.child_id AND l.agency_id = n.agency_id AND (l.version > n.version "
+    "OR (l.kind IN ('recall', 'withdrawal', 'supersession') "
+    "AND (l.planned_at, l.notice_id) > (n.planned_at, n.notice_id))))"
+)
 
 _CANDIDATES = text(
     "SELECT n.notice_id, d.state, "
-    f"NOT EXISTS (SELECT FROM {_DELIVERIES} l WHERE l.referral_id = d.referral_id "
-    "AND l.child_id = d.child_id AND l.agency_id = d.agency_id AND l.version > d.version) "
-    "AS newest, "
+    f"NOT {_OVERTAKEN} AS newest, "
     f"EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE k.referral_id = d.referral_id "
     "AND k.agency_id = d.agency_id AND (k.child_id IS NULL OR k.child_id = d.child_id) "
     f"AND k.lifted_at IS NULL) AS conflicted FROM {_NOTICES} n "
@@ -69,12 +74,11 @@ _END = text(
 # What waits is tried now; what was delivered is due again. One that is under way is let be.
 _QUEUE = text(
     "WITH due AS (SELECT d.notice_id FROM "
-    f"{_REDRIVEN} q JOIN {_DELIVERIES} d USING (notice_id) WHERE q.redrive_id = :id "
+    f"{_REDRIVEN} q JOIN {_DELIVERIES} d USING (notice_id) "
+    f"JOIN {_NOTICES} n USING (notice_id) WHERE q.redrive_id = :id "
     "AND q.ended_at IS NULL AND (q.queued_at IS NULL OR (q.queued_at <= :before "
     "AND d.state = 'delivered')) AND d.state IN ('pending', 'delivered') "
-    f"AND NOT EXISTS (SELECT FROM {_DELIVERIES} l WHERE l.referral_id = d.referral_id "
-    "AND l.child_id = d.child_id AND l.agency_id = d.agency_id "
-    "AND l.version > d.version) ORDER BY d.version, d.notice_id "
+    f"AND NOT {_OVERTAKEN} ORDER BY d.version, d.notice_id "
     "LIMIT :most FOR UPDATE OF d), "
     f"queued AS (UPDATE {_REDRIVEN} q SET queued_at = :now, tries = tries + 1 FROM due "
     "WHERE q.redrive_id = :id AND q.notice_id = due.notice_id) "
@@ -84,11 +88,11 @@ _QUEUE = text(
     "RETURNING d.notice_id"
 )
 _LEAVE = text(
-    f"UPDATE {_REDRIVEN} q SET ended_at = :now, ended_as = 'left' FROM {_DELIVERIES} d "
-    "WHERE q.redrive_id = :id AND q.ended_at IS NULL AND d.notice_id = q.notice_id "
-    f"AND EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE k.referral_id = d.referral_id "
-    "AND k.agency_id = d.agency_id AND (k.child_id IS NULL OR k.child_id = d.child_id) "
-    "AND k.lifted_at IS NULL)"
+    f"UPDATE {_REDRIVEN} q SET ended_at = :now, ended_as = 'left' FROM {_NOTICES} n "
+    "WHERE q.redrive_id = :id AND q.ended_at IS NULL AND n.notice_id = q.notice_id "
+    f"AND ({_OVERTAKEN} OR EXISTS (SELECT FROM {models.conflicts.fullname} k "
+    "WHERE k.referral_id = n.referral_id AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
+    "AND k.lifted_at IS NULL))"
 )
 _FINISH = text(
     f"UPDATE {_REDRIVES} r SET finished_at = :now WHERE redrive_id = :id AND NOT EXISTS ("

@@ -185,6 +185,22 @@ async def test_p3_what_may_not_be_sent_today_is_left(
     assert (await desk.post("/v1/redrives", wanted(agency))).status_code == 409
 
 
+@pytest.mark.parametrize("kind", ["recall", "withdrawal", "supersession"])
+async def test_p3_what_was_recalled_or_withdrawn_is_not_disclosed_again(
+    world: World, receiver: Receiver, desk: Desk, kind: str
+) -> None:
+    """Also when the word of it is planned while the job is under way."""
+    agency = await world.agency(receiver.url)
+    notice = await world.notice(agency, state="delivered", delivered_at=utc_now())
+    made = (await desk.post("/v1/redrives", wanted(agency))).json()["redrive"]
+    child = await world.child_of(notice)
+    await world.notice(agency, child_id=child, version=2, kind=kind, state="delivered")
+    assert await carry_on(world.db) == 0
+    assert await progress(desk, made["redrive_id"]) == (0, 1, 0)
+    found = (await desk.post("/v1/redrives?dry_run=true", wanted(agency))).json()["found"]
+    assert (found["delivered"], found["left"]) == (1, 1), "the word itself may be sent again"
+
+
 async def test_a_cancelled_job_sends_nothing_more(
     world: World, receiver: Receiver, desk: Desk
 ) -> None:
