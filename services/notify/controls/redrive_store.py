@@ -91,7 +91,8 @@ _LEAVE = text(
     f"UPDATE {_REDRIVEN} q SET ended_at = :now, ended_as = 'left' FROM {_NOTICES} n "
     "WHERE q.redrive_id = :id AND q.ended_at IS NULL AND n.notice_id = q.notice_id "
     f"AND ({_OVERTAKEN} OR EXISTS (SELECT FROM {models.conflicts.fullname} k "
-    "WHERE k.referral_id = n.referral_id AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
+    "WHERE k.referral_id = n.referral_id "
+    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
     "AND k.lifted_at IS NULL))"
 )
 _FINISH = text(
