@@ -129,6 +129,8 @@ class Machine:
         }
         if self.kafka is None:
             settings["BUS_DSN"] = self._dsns["bus"].app
+        if service == "notify":
+            settings["NOTIFY_MARKER"] = str(self.home.path / "notify-marker")
         if service in KEYS:
             settings[f"{name}_KEYS"] = str(self.home.keys / service)
         ours = {f"HARTLINE_{key}": value for key, value in settings.items()}

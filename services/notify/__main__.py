@@ -4,6 +4,8 @@ python -m services.notify [ROLE …]                   every role, or only those
 python -m services.notify seed-sample --agencies FILE   load a sample directory (development only)
 python -m services.notify routing explain|what-if|replay   see --help
 python -m services.notify directory …                import, export, coverage; see --help
+python -m services.notify controls …                 list, pause, stop, resume; see --help
+python -m services.notify oncall …                   show, import; see --help
 python -m services.notify forms …                       render a form as PDF; see --help
 python -m services.notify parked …                   see --help; also bus replay, prune
 """
@@ -14,9 +16,11 @@ from pathlib import Path
 
 import structlog
 
+from services.notify.controls.commands import CONTROLS, run_controls
 from services.notify.directory_commands import DIRECTORY, run_directory
 from services.notify.forms.commands import FORMS, run_forms
 from services.notify.models import INBOX, OUTBOX
+from services.notify.oncall.commands import ONCALL, run_oncall
 from services.notify.routing_commands import ROUTING, run_routing
 from services.notify.seeding import seed_samples
 from services.notify.settings import NotifySettings
@@ -31,7 +35,7 @@ from shared.runtime.wakes import Wakes
 
 log = structlog.get_logger()
 
-ROLES = ("api", "consume", "work", "deliver", "relay")
+ROLES = ("api", "consume", "work", "deliver", "page", "relay")
 SEED = "seed-sample"
 
 
@@ -50,7 +54,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _main(argv: list[str]) -> int:
-    if argv and argv[0] in (*COMMANDS, SEED, DIRECTORY, ROUTING):
+    if argv and argv[0] in (*COMMANDS, SEED, CONTROLS, DIRECTORY, ONCALL, ROUTING):
         return await _command(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
@@ -79,6 +83,10 @@ async def _command(argv: list[str]) -> int:
             return await run_command(NAME, argv, db, MessagingTables(OUTBOX, INBOX))
         if argv[0] == ROUTING:
             return await run_routing(settings, argv[1:], db)
+        if argv[0] == CONTROLS:
+            return await run_controls(argv[1:], db)
+        if argv[0] == ONCALL:
+            return await run_oncall(argv[1:], db)
         if argv[0] == DIRECTORY:
             samples = settings.profile is Profile.DEVELOPMENT
             return await run_directory(argv[1:], db, samples=samples)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from services.notify.authority import refusal
 from services.notify.jurisdiction import Beat
+from services.notify.synthetic import RECIPIENTS
 from shared.contracts.codes import RefusalReason
 
 
@@ -108,6 +109,8 @@ class Directory:
     agencies: tuple[Agency, ...]
     districts: Mapping[str, str]
     offices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    recipients: tuple[Agency, ...] = ()
+    """The built-in recipients of synthetic referrals, where samples are not routed to."""
     _index: "_Index" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -116,12 +119,15 @@ class Directory:
     @cached_property
     def samples(self) -> "Directory":
         """Only the sample agencies: whom a synthetic referral may reach. It never goes outside."""
-        return replace(self, agencies=tuple(agency for agency in self.agencies if agency.sample))
+        found = (*self.recipients, *(agency for agency in self.agencies if agency.sample))
+        return replace(self, agencies=found, recipients=())
 
     def without_samples(self) -> "Directory":
         """Only real agencies: whom production may reach."""
         return replace(
-            self, agencies=tuple(agency for agency in self.agencies if not agency.sample)
+            self,
+            agencies=tuple(agency for agency in self.agencies if not agency.sample),
+            recipients=tuple(a for a in self.agencies if a.sample and a.agency_id in RECIPIENTS),
         )
 
     def get(self, agency_id: str) -> Agency | None:

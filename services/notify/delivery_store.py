@@ -33,7 +33,8 @@ _READ = (
     "k.kek_version, k.wrapped, a.name AS agency_name, a.authority_from, "
     "CASE WHEN NOT a.closed THEN a.authority END AS on_file, "
     "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
-    f"a.allowed_networks, a.hold_until, a.consecutive_failures FROM {models.notices.fullname} n "
+    "a.allowed_networks, a.hold_until, a.halted, a.consecutive_failures "
+    f"FROM {models.notices.fullname} n "
     f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
     f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
     "AND c.version = n.version AND c.profile = n.profile "
@@ -92,7 +93,8 @@ async def claim(
     """Turn due deliveries into attempts on record, each agency's up to its free slots.
 
     1. Lock what is due; what somebody else holds is skipped.
-    2. Lock the agencies' rows and ask the law again: a change committed before this one binds it.
+    2. Lock the agencies' rows and ask the law again: a change committed before this one binds it,
+       and so does a pause or a stop, which is on the row too.
     3. Record each attempt and the event that says so, or refuse it, with an event and a task. In
        the same statement conflicts are asked for: whoever asserts one holds the agency's row until
        it is committed, so none is committed between the lock and this. They end in silence.
@@ -154,7 +156,7 @@ def _sort(
         )
         if reason is not None:
             refused.append((row, reason))
-        elif agency.hold_until is not None and agency.hold_until > now:
+        elif agency.halted or (agency.hold_until is not None and agency.hold_until > now):
             held.append(row)
         else:
             lawful.append(row)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.controls.tables import halts
 from services.notify.retry import TRIP_AFTER
 from shared.runtime.db import Session
 
@@ -57,7 +58,9 @@ _DUE = text(
     f"FROM {_AGENCIES} JOIN (SELECT * FROM first_tries UNION SELECT * FROM retries) AS waiting "
     "USING (agency_id) LEFT JOIN unnest(CAST(:busy AS text[]), CAST(:busy_first AS integer[]), "
     "CAST(:busy_retry AS integer[])) AS b(agency_id, first, retry) USING (agency_id) "
-    "WHERE hold_until IS NULL OR hold_until <= :now) AS free ORDER BY random()) AS a "
+    "WHERE (hold_until IS NULL OR hold_until <= :now) AND NOT halted "
+    f"AND NOT EXISTS (SELECT FROM {halts.fullname} WHERE agency_id IS NULL AND lifted_at IS NULL)"
+    ") AS free ORDER BY random()) AS a "
     "CROSS JOIN LATERAL (SELECT * FROM ("
     + _LANE.format(lane="= 0", slots="first")
     + " UNION ALL "

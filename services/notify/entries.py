@@ -76,7 +76,7 @@ def _network(value: str) -> str:
         raise Wrong("must be a network such as 192.0.2.0/24") from None
 
 
-def _endpoint(url: str) -> str:
+def checked_endpoint(url: str) -> str:
     try:
         parts = urlsplit(url)
         right = parts.scheme in ("http", "https") and parts.hostname and not parts.username
@@ -87,7 +87,7 @@ def _endpoint(url: str) -> str:
     return url
 
 
-def _public_key(jwk: dict[str, Any]) -> dict[str, Any]:
+def checked_key(jwk: dict[str, Any]) -> dict[str, Any]:
     if wrong := _what_is_wrong(json.dumps(jwk, sort_keys=True)):
         raise Wrong(wrong)
     return jwk
@@ -129,8 +129,8 @@ class AgencyEntry(BaseModel):
     mou: Words | None = None
     """The agreement the authority rests on, if any; when that ends, so does the authority."""
     mou_to: date | None = None
-    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
-    encryption_key: Annotated[dict[str, Any], AfterValidator(_public_key)] | None = None
+    endpoint: Annotated[str, AfterValidator(checked_endpoint)] | None = None
+    encryption_key: Annotated[dict[str, Any], AfterValidator(checked_key)] | None = None
     allowed_networks: list[Annotated[str, AfterValidator(_network)]] = []
     contact: Words | None = None
     """Whom to call there: a desk and its number, of old when something has changed."""

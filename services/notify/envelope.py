@@ -33,7 +33,7 @@ REDISCLOSURE = (
 )
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_REGISTRY = jwe.JWERegistry(
+REGISTRY = jwe.JWERegistry(
     header_registry={
         "aud": HeaderParameter("Audience: the agency's id", "str"),
         "iat": HeaderParameter("Issued at, in seconds", "int"),
@@ -124,7 +124,7 @@ def encrypt(
         "iat": int(at.timestamp()),
         "jti": notice_id,
     }
-    return jwe.encrypt_compact(header, content, key, registry=_REGISTRY).encode("ascii")
+    return jwe.encrypt_compact(header, content, key, registry=REGISTRY).encode("ascii")
 
 
 @lru_cache(maxsize=1024)

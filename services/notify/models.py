@@ -71,6 +71,7 @@ agencies = Table(
     Column("sample", Boolean, nullable=False, server_default=text("false")),
     Column("hold_until", TIME, comment="The breaker: no first try or retry before this."),
     Column("consecutive_failures", Integer, nullable=False, server_default=text("0")),
+    Column("halted", Boolean, nullable=False, server_default=text("false")),
     Column("code", Text, comment="What people and files call it, for good."),
     Column("beats", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("offices", ARRAY(Text), nullable=False, server_default=text("'{}'")),

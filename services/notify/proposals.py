@@ -16,6 +16,10 @@ from shared.runtime.db import Session
 class ProposalKind(StrEnum):
     DIRECTORY = "directory"
     RULES = "rules"
+    RELEASE = "release"
+    """Deliveries of a restored database."""
+    REDRIVE = "redrive"
+    ROSTER = "roster"
 
 
 class ProposalState(StrEnum):

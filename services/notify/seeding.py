@@ -25,11 +25,12 @@ async def seed_samples(db: Database, path: Path) -> tuple[int, int]:
     """
     entries = _parse(path)
     async with db.transaction() as session:
-        version = await _put(session, entries, utc_now())
+        version = await put(session, entries, utc_now())
     return len({entry.agency_id for entry in entries}), version
 
 
-async def _put(session: Session, entries: list[SampleEntry], now: datetime) -> int:
+async def put(session: Session, entries: list[SampleEntry], now: datetime) -> int:
+    """What of them is not on file yet, as one new version; the version afterwards."""
     version = await directory_store.lock_version(session)
     known = await directory_store.terms(session, {entry.agency_id for entry in entries})
     changes = _new_terms(known, entries, version + 1)

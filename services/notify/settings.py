@@ -22,3 +22,36 @@ class NotifySettings(ServiceSettings):
     intake_url: str = Field(
         pattern=r"^https?://[^\s/?#]+$", description="Base URL of intake's internal API."
     )
+    marker: Path | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_MARKER",
+        description="File outside the database that says how far it has counted.",
+    )
+    pager_fallback: str | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_PAGER_FALLBACK",
+        pattern=r"^(https?://|mailto:)[^\s]+$",
+        description="Whom to page when no roster reaches anybody: a URL, or mailto:address.",
+    )
+    pager_smtp: str | None = Field(None, validation_alias="HARTLINE_NOTIFY_PAGER_SMTP")
+    pager_smtp_password_file: Path | None = Field(
+        None, validation_alias="HARTLINE_NOTIFY_PAGER_SMTP_PASSWORD_FILE"
+    )
+    pager_from: str = Field("hartline@localhost", validation_alias="HARTLINE_NOTIFY_PAGER_FROM")
+    tasks_url: str = Field(
+        "http://127.0.0.1:8102/v1/tasks",
+        validation_alias="HARTLINE_NOTIFY_TASKS_URL",
+        pattern=r"^https?://[^\s?#]+$",
+        description="A page's link, before the task's id.",
+    )
+    heartbeat_url: str | None = Field(
+        None, validation_alias="HARTLINE_NOTIFY_HEARTBEAT_URL", pattern=r"^https?://[^\s]+$"
+    )
+    synthetic: bool = Field(
+        False,
+        validation_alias="HARTLINE_NOTIFY_SYNTHETIC",
+        description="Whether a synthetic referral is sent through everything each minute.",
+    )
+    audit_url: str | None = Field(
+        None, validation_alias="HARTLINE_AUDIT_URL", pattern=r"^https?://[^\s/?#]+$"
+    )

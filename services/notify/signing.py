@@ -9,16 +9,18 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.runtime import keys
 from shared.runtime.errors import Misconfigured
 
 _SEED = 32
+_SIGNED = ("webhook-id", "webhook-timestamp")
 
 
 class Signer:
@@ -40,6 +42,15 @@ class Signer:
     def public_keys(self) -> tuple[str, ...]:
         """What receivers verify with, oldest first, as `whpk_…`."""
         return tuple(_named("whpk_", key.public_key().public_bytes_raw()) for key in self._keys)
+
+    def signed(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether one of these keys has signed it (`v1a`); how old it is, is not asked."""
+        content = ".".join(headers.get(name, "") for name in _SIGNED).encode() + b"." + body
+        for signature in headers.get("webhook-signature", "").split():
+            version, _, encoded = signature.partition(",")
+            if version == "v1a" and any(_verifies(key, encoded, content) for key in self._keys):
+                return True
+        return False
 
     def headers(
         self, webhook_id: str, at: datetime, body: bytes, secret: str | None = None
@@ -78,6 +89,14 @@ def parse_secret_key(text: str) -> Ed25519PrivateKey:
 def secret_key(key: Ed25519PrivateKey) -> str:
     """The key as `whsk_…`, seed and public key, as other Standard Webhooks senders read it."""
     return _named("whsk_", key.private_bytes_raw() + key.public_key().public_bytes_raw())
+
+
+def _verifies(key: Ed25519PrivateKey, encoded: str, content: bytes) -> bool:
+    try:
+        key.public_key().verify(base64.b64decode(encoded, validate=True), content)
+    except (InvalidSignature, binascii.Error):
+        return False
+    return True
 
 
 def _named(prefix: str, raw: bytes) -> str:

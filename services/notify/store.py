@@ -208,11 +208,12 @@ async def last_sequences(session: Session, subjects: Sequence[str]) -> dict[str,
 async def ages(session: Session) -> dict[str, float]:
     """Seconds that the oldest of each has waited since planned, filed or proposed; else 0.
 
-    `delivery` is whatever of a notice is not yet over: a first try, a retry, a blocked version.
+    `delivery` is whatever of a notice is not yet over: a first try, a retry, a blocked version;
+    what is sent once more after it was delivered is a redrive's.
     Each part of the query is one partial index, so that finished deliveries cost nothing.
     """
     waiting = " UNION ALL ".join(
-        f"SELECT notice_id FROM {_DELIVERIES} WHERE state = {state}"
+        f"SELECT notice_id FROM {_DELIVERIES} WHERE state = {state} AND delivered_at IS NULL"
         for state in ("'pending' AND attempts = 0", "'pending' AND attempts > 0", "'blocked'")
     )
     rows = await session.execute(

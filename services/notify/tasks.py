@@ -25,6 +25,8 @@ class TaskKind(StrEnum):
     DIRECTORY_CHANGED = "directory_changed"
     RECALLED = "misdirected"
     CONTENT_SHREDDED = "content_shredded"
+    HELD = "held"
+    EXPIRING = "expiring"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,27 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import conflict_store, directory_store, shredding_store, store
+from services.notify import areas, conflict_store, directory_store, shredding_store, store
 from services.notify.api import router
+from services.notify.areas import PROPOSABLES as PROPOSABLES
+from services.notify.areas import area_routers, chores
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
 from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
+from services.notify.controls.marking import marked
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
-from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES
 from services.notify.models import INBOX, OUTBOX
 from services.notify.names_api import names_router
+from services.notify.oncall.recipient import base_url
+from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
-from services.notify.proposals import Proposables, ProposalKind
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
 from services.notify.releasing import releasing
@@ -57,7 +60,7 @@ from shared.contracts.shredding import ShredOrdered
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
 from shared.messaging.handover import Handlers
-from shared.messaging.outbox import RELAY_WAKE
+from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
@@ -74,7 +77,6 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "notify"
-PROPOSABLES: Proposables = {ProposalKind.DIRECTORY: DIRECTORY_CHANGES}
 PACE_SECONDS = 0.025
 """Between two batches of events: they tell deadlines and audit what has happened already."""
 
@@ -91,6 +93,7 @@ class App:
     ages: Ages
     roles: Mapping[str, Role]
     operations: Role
+    oncall: Area
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,16 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
         await check_server(db)
         await check_head(db, NAME)
         await _refuse_samples(settings, db)
+        await install_recipient(settings, db)
         if not alone:
             share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, DELIVER_WAKE))
             signals.start()
-        yield _put_together(settings, db, bus, parts)
+        app = _put_together(settings, db, bus, parts)
+        try:
+            yield app
+        finally:
+            for client in app.oncall.clients:
+                await client.close()
     finally:
         await parts.intake.close()
         await signals.close()
@@ -202,8 +211,9 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     recalling = Recalling(directories, rulebook, parts.clerk, emitting.outbox)
     api.include_router(recall_router(db, recalling))
     api.include_router(names_router(db))
-    postroom = Postroom(parts.sealer, parts.signer)
-    open_sender = partial(AiohttpSender, allow_http=development)
+    for area in area_routers(db, parts.signer, development=development):
+        api.include_router(area)
+    oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores(db))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
@@ -212,11 +222,23 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
             emitting.outbox,
             substituting(db, substitutes, releasing(db, work_role(db, consuming))),
         ),
-        "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
+        "deliver": _deliver(settings, db, emitting.outbox, parts),
+        "page": oncall.page,
         "relay": emitting.relay,
     }
-    ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
-    return App(db, emitting, consuming, api, readiness, ages, roles, ops)
+    inner = operations(NAME, readiness, ages)
+    inner.router.routes.extend(oncall.routes)
+    ops = serve(inner, settings.host, settings.ops_port)
+    return App(db, emitting, consuming, api, readiness, ages, roles, ops, oncall)
+
+
+def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Parts) -> Role:
+    own = base_url(settings.ops_port) if own_recipient(settings) else None
+    development = settings.profile is Profile.DEVELOPMENT
+    open_sender = partial(AiohttpSender, allow_http=development, own=own)
+    postroom, dsn = Postroom(parts.sealer, parts.signer), settings.dsn.get_secret_value()
+    deliver = deliver_role(db, dsn, outbox, postroom, open_sender)
+    return marked(db, settings.marker, deliver)
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
@@ -225,6 +247,7 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
             waiting = await emitting.ages(session) | await consuming.ages(session)
             waiting |= await store.ages(session)
             waiting |= await shredding_store.ages(session)
+            waiting |= await areas.ages(session)
             return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)

@@ -124,25 +124,35 @@ class InternalClient:
     async def get(self, path: str) -> Any:
         return await self.call("GET", path)
 
-    async def post(self, path: str, content: object) -> Any:
-        """`content` is sent as JSON."""
-        return await self.call("POST", path, content)
+    async def post(
+        self, path: str, content: object, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """`content` is sent as JSON; `headers` beside those that every call has."""
+        return await self.call("POST", path, content, headers)
 
-    async def call(self, method: str, path: str, content: object = None) -> Any:
+    async def call(
+        self,
+        method: str,
+        path: str,
+        content: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """The answer's JSON. Raises Retryable, Permanent or Gone; never with a body's
         text."""
         began = time.perf_counter()
         outcome = "error"
         try:
-            status, body = await self._send(method, path, content)
+            status, body = await self._send(method, path, content, headers or {})
             outcome = f"{status // 100}xx"
         finally:
             seconds = time.perf_counter() - began
             metrics.INTERNAL_SECONDS.labels(self._name, outcome).observe(seconds)
         return self._read(status, body)
 
-    async def _send(self, method: str, path: str, content: object) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {self._token()}"}
+    async def _send(
+        self, method: str, path: str, content: object, more: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        headers = {**more, "Authorization": f"Bearer {self._token()}"}
         body = None
         if content is not None:
             headers["Content-Type"] = "application/json"

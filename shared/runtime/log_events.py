@@ -63,6 +63,13 @@ EVENTS: dict[str, frozenset[str]] = {
         "post_failed": "notice error where",
         "outcomes_not_recorded": "count error where",
         "attempts_recorded": "accepted rejected not_sent unknown",
+        "database_restored": "",
+        "marker_not_moved": "error where",
+        "people_paged": "count outcome",
+        "pager_failed": "channel reason error",
+        "drill_not_sent": "error",
+        "drill_passed": "referral_id ms",
+        "heartbeat_withheld": "reason",
         # services/audit
         "audit_forked": "reason",
         "shredding_not_ordered": "shredding_id error",

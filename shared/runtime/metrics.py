@@ -101,6 +101,24 @@ ATTEMPTS = Counter(
     "Attempts to deliver that ended: accepted, rejected (another status), not_sent or unknown.",
     ["result"],
 )
+PAGES = Counter(
+    "hartline_notify_pages_total",
+    "Pages to people on call: taken by a pager, failed, or lost with whoever was sending them.",
+    ["outcome"],
+)
+NOBODY_ON_CALL = Counter(
+    "hartline_notify_nobody_on_call_total",
+    "Pages that went to the fallback because nobody was on call for the role.",
+)
+HEARTBEATS = Counter(
+    "hartline_notify_heartbeats_total",
+    "Beats of the dead-man's heartbeat: taken, failed, or withheld because something is wrong.",
+    ["outcome"],
+)
+DRILL_PASSED = Gauge(
+    "hartline_notify_synthetic_passed_timestamp_seconds",
+    "When a synthetic referral was last seen to have gone the whole way; 0: never.",
+)
 
 # Audit
 

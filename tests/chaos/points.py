@@ -63,5 +63,8 @@ ELSEWHERE: dict[str, str] = dict.fromkeys(
         "intake.index.after_commit",
     ),
     "tests/integration/intake/test_intake_life_process.py",
+) | dict.fromkeys(
+    ("notify.page.after_claim", "notify.page.after_send"),
+    "tests/integration/notify/test_oncall_kills.py",
 )
 """Those that no agency's traffic passes, and the test that kills there."""

@@ -117,7 +117,7 @@ class Receiver:
         headers = {
             name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)
         }
-        body = await reader.readexactly(int(headers["content-length"]))
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
         return Request(line.split(" ")[1], headers, body)
 
     async def _behave(self, request: Request, writer: asyncio.StreamWriter) -> None:

@@ -58,7 +58,7 @@ async def as_of(
 
 
 def test_every_field_of_an_entry_is_a_column_and_the_breaker_is_none() -> None:
-    breaker = {"hold_until", "consecutive_failures"}
+    breaker = {"hold_until", "consecutive_failures", "halted"}
     assert {column.name for column in models.agencies.c} - breaker == set(AgencyEntry.model_fields)
 
 
@@ -188,8 +188,8 @@ async def test_what_the_migration_makes_of_a_row_reads_as_an_entry(planning: Pla
     async with planning.db.transaction() as session:
         rows = await session.execute(
             text(
-                "SELECT agency_id, to_jsonb(a) - ARRAY['hold_until', 'consecutive_failures'] "
-                "AS fields FROM notify.agencies a"
+                "SELECT agency_id, to_jsonb(a) - ARRAY['hold_until', 'consecutive_failures', "
+                "'halted'] AS fields FROM notify.agencies a"
             )
         )
         terms = await directory_store.terms(session)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from deploy.machine.ports import free_ports
 from services.notify.__main__ import ROLES
+from services.notify.synthetic import RECIPIENTS
 from shared.runtime import keys
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
@@ -128,6 +130,49 @@ async def test_every_role_starts_says_what_waits_and_drains_on_sigterm(
     events = [json.loads(line) for line in logged.splitlines()]
     assert [event["event"] for event in events] == ["started", "stopped"]
     assert events[0]["roles"] == list(ROLES)
+
+
+async def test_p9_production_starts_with_recipients_of_its_own_for_synthetic_referrals(
+    environment: dict[str, str], database: FreshDatabase, tmp_path: Path
+) -> None:
+    """Beside a real directory only: without one, real referrals wait instead of being refused."""
+    token = tmp_path / "token"
+    token.write_text("x")
+    token.chmod(0o600)
+    production = {k: v for k, v in environment.items() if k != "HARTLINE_LOCAL_ISSUER_KEY"} | {
+        "HARTLINE_PROFILE": "production",
+        "HARTLINE_INTERNAL_TOKEN": str(token),
+        "HARTLINE_NOTIFY_SYNTHETIC": "true",
+        "HARTLINE_NOTIFY_MARKER": str(tmp_path / "marker"),
+    }
+    db = database.open("notify")
+    ops = f"http://127.0.0.1:{environment['HARTLINE_NOTIFY_OPS_PORT']}"
+
+    async def recipients() -> int:
+        async with db.transaction() as session:
+            count = text("SELECT count(*) FROM notify.agencies WHERE sample")
+            return int(await session.scalar(count))
+
+    for directory, expected, status in ((False, 0, 503), (True, 7, 200)):
+        if directory:
+            async with db.transaction() as session:
+                await session.execute(text("INSERT INTO notify.directory VALUES (1, 1)"))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.notify", env=production, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            async with httpx.AsyncClient(base_url=ops) as client:
+                await _answer(client, "/readyz", status)
+                if directory:
+                    agency_id = sorted(RECIPIENTS)[0]
+                    refused = await client.post(f"/synthetic/{agency_id}", content=b"x")
+                    assert refused.status_code == 400
+        finally:
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+        assert process.returncode == 0
+        assert await recipients() == expected
+    assert (tmp_path / "marker").read_text().strip().isdigit()
 
 
 async def _answer(client: httpx.AsyncClient, path: str, status: int) -> httpx.Response:

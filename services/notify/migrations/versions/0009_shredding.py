@@ -1,13 +1,13 @@
 """A child's key may be destroyed, and it is known when notify has confirmed that.
 
-Revises: 0004
+Revises: 0008
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

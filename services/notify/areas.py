@@ -1,0 +1,55 @@
+"""The areas beside the notice itself, put together: controls, on call, enrolment."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from fastapi import APIRouter
+
+from services.notify.controls import hold_store, redrive_store
+from services.notify.controls.api import halt_router
+from services.notify.controls.halting import RELEASES
+from services.notify.controls.redrive_api import redrive_router
+from services.notify.controls.redriving import REDRIVES, carry_on
+from services.notify.directory_changes import DIRECTORY_CHANGES
+from services.notify.enrolment.api import enrolment_router
+from services.notify.enrolment.challenge import Challenger
+from services.notify.enrolment.enrolling import Enrolling
+from services.notify.enrolment.expiring import EVERY_SECONDS, tell_expiring
+from services.notify.oncall import page_store
+from services.notify.oncall.api import oncall_router
+from services.notify.oncall.page_role import Chore
+from services.notify.oncall.rostering import ROSTERS
+from services.notify.proposals import Proposables, ProposalKind
+from services.notify.signing import Signer
+from shared.runtime.db import Database, Session
+
+PROPOSABLES: Proposables = {
+    ProposalKind.DIRECTORY: DIRECTORY_CHANGES,
+    ProposalKind.REDRIVE: REDRIVES,
+    ProposalKind.RELEASE: RELEASES,
+    ProposalKind.ROSTER: ROSTERS,
+}
+
+
+def area_routers(db: Database, signer: Signer, *, development: bool) -> list[APIRouter]:
+    """`development`: agencies may be enrolled whose endpoint is clear http."""
+    enrolling = Enrolling(db, Challenger(signer, allow_http=development))
+    return [
+        halt_router(db),
+        redrive_router(db),
+        oncall_router(db),
+        enrolment_router(db, enrolling),
+    ]
+
+
+def chores(db: Database) -> Mapping[str, tuple[float, Chore]]:
+    """What the role `page` does for them, with the seconds between two steps."""
+    return {
+        "expiring": (EVERY_SECONDS, partial(tell_expiring, db)),
+        "redrives": (1.0, partial(carry_on, db)),
+    }
+
+
+async def ages(session: Session) -> dict[str, float]:
+    waiting = await hold_store.ages(session) | await page_store.ages(session)
+    return waiting | await redrive_store.ages(session)

@@ -1,0 +1,35 @@
+"""A chore: what runs out within 30 days becomes a task."""
+
+from services.notify import task_store
+from services.notify.authority import today
+from services.notify.egress import Resolver
+from services.notify.enrolment import certificates, expiry_store
+from services.notify.enrolment.expiry import expiring
+from shared.runtime.db import Database
+from shared.runtime.ids import utc_now
+
+EVERY_SECONDS = 600.0
+_LOOKED_AT_ONCE = 20
+
+
+async def tell_expiring(db: Database) -> int:
+    """Look at some certificates, then file a task for each end that is near. How many are."""
+    await _look(db)
+    now = utc_now()
+    async with db.transaction() as session:
+        found = expiring(await expiry_store.lasting(session), today(now))
+        await task_store.file_tasks(session, found, now)
+    return len(found)
+
+
+async def _look(db: Database) -> None:
+    async with db.transaction() as session:
+        due = await expiry_store.to_look_at(session, utc_now(), _LOOKED_AT_ONCE)
+    resolver = Resolver()
+    try:
+        for row in due:
+            ends = await certificates.not_after(resolver, row.endpoint, row.allowed_networks)
+            async with db.transaction() as session:
+                await expiry_store.seen(session, row.agency_id, row.endpoint, ends, utc_now())
+    finally:
+        await resolver.close()

@@ -1,0 +1,69 @@
+"""What of an agency runs out within 30 days: its authority, its MOU, its key, its certificate.
+
+Pure. One task per agency, thing and day on which it ends.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from services.notify.tasks import NewTask, TaskKind
+
+AHEAD = timedelta(days=30)
+_MEND = {
+    "authority": "Have its authority renewed and propose the new dates",
+    "MOU": "Have it renewed and propose the new date",
+    "key": "Invite the agency to enrol a new one",
+    "certificate": "Call the agency: its endpoint will not be reached over TLS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """An agency's dates; None: no end on file, or not known."""
+
+    agency_id: str
+    authority_to: date | None
+    mou_to: date | None
+    encryption_key: dict[str, Any] | None
+    certificate_to: datetime | None
+
+    def ends(self) -> Iterator[tuple[str, date]]:
+        """A day that has passed is still told: it is worse."""
+        if self.authority_to is not None:
+            yield "authority", self.authority_to
+        if self.mou_to is not None:
+            yield "MOU", self.mou_to
+        if (key_to := _key_to(self.encryption_key)) is not None:
+            yield "key", key_to
+        if self.certificate_to is not None:
+            yield "certificate", self.certificate_to.astimezone(UTC).date()
+
+
+def expiring(agencies: Iterable[Lasting], today: date) -> list[NewTask]:
+    return [
+        _task(agency.agency_id, what, ends)
+        for agency in agencies
+        for what, ends in agency.ends()
+        if ends <= today + AHEAD
+    ]
+
+
+def _key_to(key: dict[str, Any] | None) -> date | None:
+    """A JWK says when it ends by `exp`, in seconds, if it says so."""
+    exp = (key or {}).get("exp")
+    if not isinstance(exp, int) or isinstance(exp, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(exp, UTC).date()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _task(agency_id: str, what: str, ends: date) -> NewTask:
+    detail = (
+        f"The {what} of agency {agency_id} ends on {ends.isoformat()}. {_MEND[what]}, or it is "
+        "told nothing from then on (docs/enrolment.md, What runs out)."
+    )
+    return NewTask(TaskKind.EXPIRING, f"{agency_id} {what} {ends.isoformat()}", None, detail)

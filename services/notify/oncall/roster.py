@@ -1,0 +1,138 @@
+"""Who is on call for a role at a moment, in the order in which they are paged. Pure.
+
+Hours are Connecticut's. Where a shift ends before it begins, it ends on the next day.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+_CONNECTICUT = ZoneInfo("America/New_York")
+_FAR = timedelta(days=8)
+_STEP = timedelta(minutes=15)
+
+
+class ChannelKind(StrEnum):
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    """Takes Alertmanager's webhook JSON, as pagers do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    kind: ChannelKind
+    to: str
+    """An address, or a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`id` is the subject of the person's tokens, with which they acknowledge."""
+
+    id: str
+    channels: tuple[Channel, ...]
+
+
+class Holidays(StrEnum):
+    """What a shift does on a holiday."""
+
+    AS_USUAL = "as_usual"
+    OFF = "off"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """`days` as weekdays, 0 = Monday, on which it begins; `people` in the order of paging."""
+
+    days: frozenset[int]
+    begins: time
+    ends: time
+    people: tuple[str, ...]
+    holidays: Holidays = Holidays.AS_USUAL
+
+    def covers(self, at: datetime, holidays: frozenset[date]) -> bool:
+        here = at.astimezone(_CONNECTICUT)
+        today, yesterday = here.date(), here.date() - timedelta(days=1)
+        if self.begins < self.ends:
+            return self._begins_on(today, holidays) and self.begins <= here.time() < self.ends
+        return (self._begins_on(today, holidays) and here.time() >= self.begins) or (
+            self._begins_on(yesterday, holidays) and here.time() < self.ends
+        )
+
+    def _begins_on(self, day: date, holidays: frozenset[date]) -> bool:
+        if day in holidays:
+            return self.holidays is Holidays.ONLY or (
+                self.holidays is Holidays.AS_USUAL and day.weekday() in self.days
+            )
+        return self.holidays is not Holidays.ONLY and day.weekday() in self.days
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """`person` comes in for a time: in somebody's place, or behind those who are on call."""
+
+    role: str
+    person: str
+    instead_of: str | None
+    starts_at: datetime
+    ends_at: datetime
+
+    def holds(self, role: str, at: datetime) -> bool:
+        return self.role == role and self.starts_at <= at < self.ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Which role a kind of task goes to. One that is not urgent waits for the role's hours."""
+
+    role: str
+    urgent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """`otherwise`: of kinds that are not named. `fallback`: whom to page when all else fails."""
+
+    people: Mapping[str, Person]
+    shifts: Mapping[str, Sequence[Shift]]
+    duties: Mapping[str, Duty]
+    otherwise: Duty
+    fallback: tuple[str, ...]
+    holidays: frozenset[date] = frozenset()
+    overrides: tuple[Override, ...] = field(default=())
+
+    def duty(self, kind: str) -> Duty:
+        return self.duties.get(kind, self.otherwise)
+
+    def on_call(self, role: str, at: datetime) -> tuple[str, ...]:
+        """In the order of paging; empty when nobody is. Whoever is no longer known is not."""
+        usual = [
+            person
+            for shift in self.shifts.get(role, ())
+            if shift.covers(at, self.holidays)
+            for person in shift.people
+        ]
+        holding = [each for each in self.overrides if each.holds(role, at)]
+        instead = {each.instead_of: each.person for each in holding if each.instead_of is not None}
+        behind = [each.person for each in holding if each.instead_of is None]
+        order = [instead.get(person, person) for person in usual] + behind
+        return self._known(order)
+
+    def fallbacks(self) -> tuple[str, ...]:
+        return self._known(self.fallback)
+
+    def next_hours(self, role: str, after: datetime) -> datetime | None:
+        """When somebody is next on call for the role, within eight days, to a quarter of an hour;
+        None: nobody is."""
+        at = after
+        while at <= after + _FAR:
+            if self.on_call(role, at):
+                return at
+            at += _STEP
+        return None
+
+    def _known(self, ids: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(each for each in ids if each in self.people))

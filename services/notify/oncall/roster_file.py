@@ -1,0 +1,161 @@
+"""The roster as people write it: YAML, checked whole before anybody relies on it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from services.notify.entries import Words, checked_endpoint
+from services.notify.oncall.roster import (
+    Channel,
+    ChannelKind,
+    Duty,
+    Holidays,
+    Override,
+    Person,
+    Roster,
+    Shift,
+)
+from services.notify.tasks import TaskKind
+from shared.runtime.errors import Misconfigured, Wrong
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _hour(written: object) -> object:
+    """YAML reads an unquoted 18:00 as a number in base sixty."""
+    if isinstance(written, int) and not isinstance(written, bool) and 0 <= written < 24 * 60:
+        return f"{written // 60:02}:{written % 60:02}"
+    return written
+
+
+Hour = Annotated[time, BeforeValidator(_hour)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ChannelPart(_Part):
+    kind: ChannelKind
+    to: Words
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> "ChannelPart":
+        if self.kind is ChannelKind.WEBHOOK:
+            checked_endpoint(self.to)
+        elif self.to.count("@") != 1 or any(each.isspace() for each in self.to):
+            raise Wrong("must be an e-mail address")
+        return self
+
+
+class ShiftPart(_Part):
+    days: list[Day] = list(_DAYS)
+    begins: Hour = time(0)
+    ends: Hour = time(0)
+    """Not after `begins`: on the next day."""
+    holidays: Holidays = Holidays.AS_USUAL
+    people: list[Id] = Field(min_length=1)
+
+
+class DutyPart(_Part):
+    role: Id
+    urgent: bool = True
+
+
+class RosterFile(_Part):
+    """`people` by id (the subject of their tokens), `roles` by name, `tasks` by kind."""
+
+    people: dict[Id, list[ChannelPart]] = Field(min_length=1)
+    roles: dict[Id, list[ShiftPart]] = Field(min_length=1)
+    tasks: dict[TaskKind, DutyPart] = {}
+    otherwise: DutyPart
+    fallback: list[Id] = Field(min_length=1)
+    holidays: list[date] = []
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> "RosterFile":
+        if not all(self.people.values()):
+            raise Wrong("every person needs a channel")
+        if unknown := set(self._named()) - self.people.keys():
+            raise Wrong(f"{len(unknown)} of those on call are not among the people")
+        if {each.role for each in (*self.tasks.values(), self.otherwise)} - self.roles.keys():
+            raise Wrong("a task goes to a role that has no shift")
+        return self
+
+    def _named(self) -> Iterator[str]:
+        yield from self.fallback
+        for shifts in self.roles.values():
+            for shift in shifts:
+                yield from shift.people
+
+    def stored(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    def roster(self, overrides: tuple[Override, ...] = ()) -> Roster:
+        return Roster(
+            people={
+                id_: Person(id_, tuple(Channel(each.kind, each.to) for each in channels))
+                for id_, channels in self.people.items()
+            },
+            shifts={role: [_shift(each) for each in some] for role, some in self.roles.items()},
+            duties={kind.value: Duty(d.role, d.urgent) for kind, d in self.tasks.items()},
+            otherwise=Duty(self.otherwise.role, self.otherwise.urgent),
+            fallback=tuple(self.fallback),
+            holidays=frozenset(self.holidays),
+            overrides=overrides,
+        )
+
+
+NOBODY = Roster({}, {}, {}, Duty(""), ())
+"""While no roster is in force: the settings' fallback is all there is."""
+
+
+def _shift(part: ShiftPart) -> Shift:
+    days = frozenset(_DAYS.index(day) for day in part.days)
+    return Shift(days, part.begins, part.ends, tuple(part.people), part.holidays)
+
+
+def read(path: Path) -> RosterFile:
+    """Raises Misconfigured, naming what is wrong and never repeating it."""
+    try:
+        return RosterFile.model_validate(yaml.safe_load(path.read_text()))
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read ({error.strerror}).") from None
+    except yaml.YAMLError:
+        raise Misconfigured(f"{path} is not YAML.") from None
+    except ValidationError as error:
+        wrong = [
+            f"{path}: {'.'.join(map(str, each['loc'])) or 'file'}: {each['msg']}."
+            for each in error.errors(include_input=False, include_url=False)
+        ]
+        raise Misconfigured("\n".join(wrong)) from None
+
+
+def describe(body: Mapping[str, Any]) -> list[str]:
+    """A proposed roster in words, for whoever is to approve it."""
+    file = RosterFile.model_validate(body)
+    lines = [
+        f"{role}: {', '.join(sorted(shift.days, key=_DAYS.index))} {shift.begins:%H:%M}–"
+        f"{shift.ends:%H:%M} ({shift.holidays.value}): {', '.join(shift.people)}"
+        for role, shifts in sorted(file.roles.items())
+        for shift in shifts
+    ]
+    channels = [
+        f"{id_} is paged by {', '.join(f'{each.kind.value} {each.to}' for each in channels)}"
+        for id_, channels in sorted(file.people.items())
+    ]
+    return [*lines, f"When nobody is reached: {', '.join(file.fallback)}", *channels]

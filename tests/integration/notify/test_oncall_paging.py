@@ -1,0 +1,384 @@
+"""Tasks page whoever is on call, over real HTTP and SMTP, until somebody acknowledges."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP
+from sqlalchemy import text
+
+from services.notify import proposal_store, task_store
+from services.notify.oncall import page_store, rostering
+from services.notify.oncall.api import oncall_router
+from services.notify.oncall.commands import run_oncall
+from services.notify.oncall.email_pager import EmailPager, MailServer
+from services.notify.oncall.escalation import PageOutcome
+from services.notify.oncall.paging import Paging
+from services.notify.oncall.roster import Channel, ChannelKind
+from services.notify.oncall.roster_file import RosterFile
+from services.notify.oncall.webhook_pager import WebhookPager
+from services.notify.proposal_api import proposal_router
+from services.notify.tasks import NewTask, TaskKind
+from services.notify.wiring import PROPOSABLES
+from shared.runtime import metrics
+from shared.runtime.db import Database
+from shared.runtime.errors import Misconfigured
+from shared.runtime.ids import new_id
+from tests.support.databases import FreshDatabase
+from tests.support.desks import Desk, desk_of
+from tests.support.receiver import Receiver, answer, receiving
+from tests.support.rosters import roster
+
+NOON = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+SECRET = "Ansonia, Test Child One, HL-TEST-0001"
+SCOPES = "oncall:read oncall:propose proposals:read proposals:decide"
+
+
+@dataclass
+class Duty:
+    """A database with tasks, a roster and pagers; time is what the test says."""
+
+    db: Database
+    now: datetime = NOON
+    operations: tuple[Channel, ...] = ()
+    email: EmailPager | None = None
+    referral_id: str = field(default_factory=lambda: new_id("ref"))
+
+    def pager(self) -> Paging:
+        pagers: dict[ChannelKind, Any] = {ChannelKind.WEBHOOK: WebhookPager()}
+        if self.email is not None:
+            pagers[ChannelKind.EMAIL] = self.email
+        link = "https://console.test/tasks"
+        return Paging(self.db, pagers, self.operations, link, lambda: self.now)
+
+    async def file(self, kind: TaskKind = TaskKind.REFUSED) -> str:
+        about = new_id("ntc")
+        new = NewTask(kind, about, self.referral_id, f"About {SECRET}.")
+        async with self.db.transaction() as session:
+            await task_store.file_tasks(session, [new], self.now)
+            return str(
+                await session.scalar(
+                    text("SELECT task_id FROM notify.tasks WHERE about = :about"), {"about": about}
+                )
+            )
+
+    async def put(self, body: dict[str, Any]) -> None:
+        """A roster, by two people."""
+        async with self.db.transaction() as session:
+            made = await rostering.propose_roster(
+                session, RosterFile.model_validate(body), reason="Test.", by="maker", now=self.now
+            )
+            await proposal_store.decide(
+                session,
+                made.proposal_id,
+                approve=True,
+                by="checker",
+                decision="Good.",
+                now=self.now,
+                proposables=PROPOSABLES,
+            )
+
+    async def pages(self) -> list[tuple[int, str, str | None]]:
+        async with self.db.transaction() as session:
+            rows = await session.execute(
+                text("SELECT * FROM notify.pages ORDER BY claimed_at, round, task_id")
+            )
+        return [(row.round, row.person, row.outcome) for row in rows]
+
+    async def unpaged(self) -> float:
+        async with self.db.transaction() as session:
+            return (await page_store.ages(session))["task_unpaged"]
+
+
+@pytest.fixture
+async def duty(database: FreshDatabase) -> Duty:
+    return Duty(database.open("notify"))
+
+
+@pytest.fixture
+async def others() -> AsyncIterator[dict[str, Receiver]]:
+    """A pager's server for each person."""
+    async with receiving() as ann, receiving() as bob, receiving() as chief:
+        yield {"ann": ann, "bob": bob, "chief": chief}
+
+
+def hooks(others: dict[str, Receiver]) -> dict[str, tuple[str, str]]:
+    return {person: ("webhook", each.url) for person, each in others.items()}
+
+
+@dataclass
+class Mails:
+    got: list[tuple[str, str]] = field(default_factory=list)
+
+    async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
+        self.got.append((envelope.rcpt_tos[0], envelope.content.decode()))
+        return "250 OK"
+
+
+@asynccontextmanager
+async def mail_server() -> AsyncIterator[tuple[Mails, MailServer]]:
+    mails = Mails()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(mails), "127.0.0.1", 0)
+    try:
+        port = server.sockets[0].getsockname()[1]
+        yield mails, MailServer.parse(f"smtp+clear://127.0.0.1:{port}")
+    finally:
+        server.close()
+
+
+async def test_a_task_pages_the_next_person_every_15_minutes_until_one_acknowledges(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    await duty.put(roster(hooks(others)))
+    task_id = await duty.file()
+    for minutes, person in ((0, "ann"), (15, "bob"), (30, "chief"), (45, "ann")):
+        duty.now = NOON + timedelta(minutes=minutes)
+        assert await duty.pager().once() == 1
+        assert await duty.pager().once() == 0, "once per task, person and round"
+        assert (await duty.pages())[-1] == (minutes // 15 + 1, person, "taken")
+    async with duty.db.transaction() as session:
+        await task_store.acknowledge(session, task_id, "ann", duty.now)
+    duty.now += timedelta(hours=1)
+    assert await duty.pager().once() == 0
+    assert [len(each.requests) for each in others.values()] == [2, 1, 1]
+
+
+async def test_a_page_is_alertmanagers_json_and_says_nothing_of_anybody(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    await duty.put(roster(hooks(others)))
+    ids = [await duty.file(), await duty.file(TaskKind.BREACHED)]
+    duty.now += timedelta(minutes=3)
+    await duty.pager().once()
+    (request,) = others["ann"].requests
+    page = json.loads(request.body)
+    assert {"version", "groupKey", "status", "receiver", "groupLabels", "commonLabels",
+            "commonAnnotations", "externalURL", "alerts"} <= page.keys()  # fmt: skip
+    assert (page["version"], page["status"]) == ("4", "firing")
+    assert {alert["labels"]["task"] for alert in page["alerts"]} == set(ids)
+    first = page["alerts"][0]
+    assert first["labels"]["kind"] in ("refused", "breached")
+    assert first["startsAt"] == "2026-03-03T17:00:00Z"
+    assert first["generatorURL"].startswith("https://console.test/tasks/tsk_")
+    assert "has waited 3 minutes" in first["annotations"]["summary"]
+    said = request.body.decode()
+    assert not any(word in said for word in (*SECRET.split(", "), duty.referral_id, "agy_"))
+
+
+async def test_a_page_by_mail_is_as_silent(duty: Duty) -> None:
+    async with mail_server() as (mails, server):
+        duty.email = EmailPager(server, "hartline@example.test")
+        await duty.put(roster({"ann": ("email", "ann@example.test")}))
+        task_id = await duty.file()
+        await duty.pager().once()
+    ((to, mail),) = mails.got
+    assert to == "ann@example.test"
+    assert f"https://console.test/tasks/{task_id}" in mail
+    assert "kind refused" in mail.replace("=\r\n", "")
+    assert not any(word in mail for word in (*SECRET.split(", "), duty.referral_id, "agy_"))
+
+
+async def test_a_mail_server_without_tls_gets_no_page_and_the_fallback_does(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    async with mail_server() as (mails, clear):
+        server = MailServer(clear.host, clear.port, tls=False, starttls=True, username=None)
+        duty.email = EmailPager(server, "hartline@example.test")
+        await duty.put(roster(hooks(others) | {"ann": ("email", "ann@example.test")}))
+        await duty.file()
+        await duty.pager().once()
+        await duty.pager().once()
+    assert mails.got == []
+    assert await duty.pages() == [(1, "ann", "failed"), (2, "chief", "taken")]
+
+
+async def test_p9_nobody_on_call_goes_to_the_fallback_and_is_counted(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    before = metrics.NOBODY_ON_CALL._value.get()
+    sunday = [{"days": ["sun"], "people": ["ann"]}]
+    await duty.put(roster(hooks(others), roles={"duty": sunday, "desk": sunday}))
+    await duty.file()
+    await duty.pager().once()
+    assert await duty.pages() == [(1, "chief", "taken")]
+    assert metrics.NOBODY_ON_CALL._value.get() == before + 1
+
+
+async def test_p9_without_a_roster_the_settings_fallback_is_paged(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    duty.operations = (Channel(ChannelKind.WEBHOOK, others["chief"].url),)
+    await duty.file()
+    await duty.pager().once()
+    assert await duty.pages() == [(1, "operations", "taken")]
+
+
+async def test_p9_a_pager_that_fails_escalates_to_the_fallback_at_once(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    failed = metrics.PAGES.labels(PageOutcome.FAILED.value)
+    before = failed._value.get()
+    others["ann"].behaviour = answer(503)
+    await duty.put(roster(hooks(others)))
+    await duty.file()
+    await duty.pager().once()
+    await duty.pager().once()
+    assert await duty.pages() == [(1, "ann", "failed"), (2, "chief", "taken")]
+    assert failed._value.get() == before + 1
+
+
+async def test_p9_a_task_of_which_no_pager_took_a_page_has_an_age(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    duty.now = datetime.now(UTC) - timedelta(minutes=2)
+    task_id = await duty.file()
+    await duty.pager().once()
+    assert await duty.unpaged() > 100, "there is no fallback, so it has failed"
+    duty.operations = (Channel(ChannelKind.WEBHOOK, others["chief"].url),)
+    duty.now = datetime.now(UTC)
+    await duty.pager().once()
+    assert await duty.unpaged() == 0
+    assert task_id
+
+
+async def test_two_pagers_send_each_page_once(duty: Duty, others: dict[str, Receiver]) -> None:
+    await duty.put(roster(hooks(others)))
+    ids = {await duty.file() for _ in range(20)}
+    await asyncio.gather(*(duty.pager().once() for _ in range(4)))
+    told = [
+        alert["labels"]["task"]
+        for request in others["ann"].requests
+        for alert in json.loads(request.body)["alerts"]
+    ]
+    assert (len(told), set(told)) == (20, ids)
+
+
+async def test_a_pager_that_dies_sends_nothing_twice_and_the_fallback_is_paged(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    await duty.put(roster(hooks(others)))
+    await duty.file()
+    others["ann"].behaviour = others["ann"].hang
+    dying = asyncio.ensure_future(duty.pager().once())
+    async with asyncio.timeout(5):
+        while not others["ann"].requests:
+            await asyncio.sleep(0.01)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    assert await duty.pager().once() == 0
+    duty.now += timedelta(seconds=31)
+    await duty.pager().once()
+    assert await duty.pages() == [(1, "ann", "lost"), (2, "chief", "taken")]
+    assert len(others["ann"].requests) == 1
+
+
+async def test_what_is_acknowledged_while_it_is_claimed_is_not_paged(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    await duty.put(roster(hooks(others)))
+    task_id = await duty.file()
+    async with duty.db.transaction() as session:
+        await task_store.acknowledge(session, task_id, "ann", duty.now)
+        assert await duty.pager().once() == 0
+    assert await duty.pager().once() == 0
+    assert others["ann"].requests == []
+
+
+# Who decides who is on call
+
+
+@pytest.fixture
+async def desk(duty: Duty, tmp_path: Path) -> AsyncIterator[Desk]:
+    routers = [oncall_router(duty.db), proposal_router(duty.db, PROPOSABLES)]
+    async with desk_of(routers, SCOPES, tmp_path) as made:
+        yield made
+
+
+async def test_a_roster_is_in_force_when_a_second_person_has_approved_it(desk: Desk) -> None:
+    made = await desk.post("/v1/oncall/proposals", {"reason": "New.", "roster": roster({})})
+    assert made.status_code == 201
+    assert (await desk.get("/v1/oncall")).json()["version"] == 0
+    proposal_id = made.json()["proposal_id"]
+    assert (await desk.approve(proposal_id, "maker")).status_code == 403
+    assert (await desk.approve(proposal_id)).status_code == 200
+    found = (await desk.get("/v1/oncall?at=2026-03-03T17:00:00Z")).json()
+    assert (found["version"], found["roles"]["duty"]) == (1, ["ann", "bob"])
+
+
+async def test_two_rosters_proposed_against_the_same_one_do_not_both_apply(desk: Desk) -> None:
+    body = {"reason": "New.", "roster": roster({})}
+    made = [(await desk.post("/v1/oncall/proposals", body)).json() for _ in range(2)]
+    assert (await desk.approve(made[0]["proposal_id"])).status_code == 200
+    assert (await desk.approve(made[1]["proposal_id"])).status_code == 409
+
+
+async def test_whoever_takes_somebodys_alarms_needs_a_second_person(duty: Duty, desk: Desk) -> None:
+    await duty.put(roster({}))
+    period = {"starts_at": "2026-03-03T17:00:00Z", "ends_at": "2999-03-03T18:00:00Z"}
+    swap = {"role": "duty", "person": "cat", "instead_of": "ann", "reason": "Ill."} | period
+    made = await desk.post("/v1/oncall/overrides", swap)
+    assert made.status_code == 202
+    at = "/v1/oncall?at=2999-03-03T17:30:00Z"
+    assert (await desk.get(at)).json()["roles"]["duty"] == ["ann", "bob"]
+    await desk.approve(made.json()["proposal_id"])
+    assert (await desk.get(at)).json()["roles"]["duty"] == ["cat", "bob"]
+    behind = {"role": "duty", "person": "chief", "reason": "Helps."} | period
+    assert (await desk.post("/v1/oncall/overrides", behind)).status_code == 201
+    assert (await desk.get(at)).json()["roles"]["duty"] == ["cat", "bob", "chief"]
+    unknown = behind | {"person": "secret-stranger"}
+    refused = await desk.post("/v1/oncall/overrides", unknown)
+    assert refused.status_code == 422
+    assert "secret" not in refused.text
+
+
+async def test_a_roster_comes_from_a_file(
+    duty: Duty, desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "roster.yaml"
+    file.write_text(json.dumps(roster({})))
+    with pytest.raises(Misconfigured, match="--by"):
+        await run_oncall(["import", str(file)], duty.db)
+    say = ["--by", "maker", "--reason", "New"]
+    assert await run_oncall(["import", str(file), *say], duty.db) == 0
+    proposal_id = capsys.readouterr().out.split("Proposed as ")[1].split(".")[0]
+    assert (await desk.approve(proposal_id)).status_code == 200
+    assert await run_oncall(["show", "--at", "2026-03-03T17:00:00Z"], duty.db) == 0
+    assert "duty: ann, bob" in capsys.readouterr().out
+    assert await run_oncall(["show", "--at", "2026-03-07T17:00:00Z"], duty.db) == 1
+
+
+PATHS = [
+    ("GET", "/v1/oncall", "oncall:read", None),
+    ("POST", "/v1/oncall/proposals", "oncall:propose", {"reason": "New.", "roster": roster({})}),
+    (
+        "POST",
+        "/v1/oncall/overrides",
+        "oncall:propose",
+        {"role": "duty", "person": "cat", "reason": "Ill.", "starts_at": "2026-03-03T17:00:00Z",
+         "ends_at": "2026-03-04T17:00:00Z"},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "scope", "body"), PATHS)
+async def test_p10_the_roster_needs_its_scope_and_is_for_our_own_people(
+    desk: Desk, method: str, path: str, scope: str, body: object
+) -> None:
+    assert set(await desk.refused_to_others(method, path, scope, body)) == {401, 403}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://mail.test", "smtp://user:secret@mail.test", "smtp+clear://mail.test", "smtp://"]
+)
+def test_a_mail_server_that_would_hear_us_in_clear_is_refused(url: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        MailServer.parse(url)
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,27 @@
+"""A small roster for tests: two on duty by day, one by night, a chief behind them."""
+
+from typing import Any
+
+DAY = {"days": ["mon", "tue", "wed", "thu", "fri"], "begins": "08:00", "ends": "18:00"}
+
+
+def roster(to: dict[str, tuple[str, str]], **changes: Any) -> dict[str, Any]:
+    """`to`: person → (channel kind, where). Who is not there has a channel that fails."""
+    people = {
+        person: [dict(zip(("kind", "to"), to.get(person, ("webhook", NOWHERE)), strict=True))]
+        for person in ("ann", "bob", "cat", "chief")
+    }
+    return {
+        "people": people,
+        "roles": {
+            "duty": [{"people": ["ann", "bob"]}],
+            "desk": [DAY | {"people": ["cat"], "holidays": "off"}],
+        },
+        "tasks": {"directory_changed": {"role": "desk", "urgent": False}},
+        "otherwise": {"role": "duty"},
+        "fallback": ["chief"],
+        "holidays": ["2026-12-25"],
+    } | changes
+
+
+NOWHERE = "http://127.0.0.1:9/pager"
