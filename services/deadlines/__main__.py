@@ -76,7 +76,7 @@ def _policies(argv: list[str]) -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=SHIPPED, help="with *.yaml files")
     for policy in load(parser.parse_args(argv).folder):
         law = policy.citation or "no citation: a policy of ours"
-        head = f"{policy.policy} {policy.version}: {policy.length.hours} h for {policy.duty}"
+        head = f"{policy.policy} {policy.version}: {policy.length} for {policy.duty}"
         sys.stdout.write(f"{head} ({law}).\n    {policy.words}\n")
     return 0
 

@@ -12,7 +12,7 @@ from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
-from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
+from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection, PlanReferral
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
@@ -32,7 +32,7 @@ from services.notify.signing import Signer
 from services.notify.substitution import Substitutes
 from services.notify.substitution_loop import substituting
 from shared.contracts.base import Source, Topic
-from shared.contracts.deadlines import BreachCorrected, ClockBreached
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
@@ -129,6 +129,7 @@ def make_handlers(
     return {
         ReferralReceived: planning,
         ReferralAmended: planning,
+        ClockApproaching: FileApproaching(),
         ClockBreached: FileBreach(),
         BreachCorrected: NoteCorrection(),
     }

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import text
 
 from services.deadlines.consumer import KeepFacts
-from services.deadlines.facts import Fact, FactBearing, facts_of
+from services.deadlines.facts import Fact
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import OUTBOX
 from services.deadlines.notify_client import Watermark
 from services.deadlines.policy_files import load
 from services.deadlines.policy_register import open_book
+from services.deadlines.reading import FactBearing, facts_of
 from services.deadlines.sweeper import Sweeper, Swept
 from shared.contracts.base import Event, Source
 from shared.contracts.codes import Channel, HtType, NoticeKind, RefusalReason, Role, Trigger

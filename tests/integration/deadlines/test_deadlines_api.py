@@ -21,6 +21,7 @@ from tests.support.deadlines import (
     RECEIVED,
     REFERRAL,
     Service,
+    agency,
     delivered,
     opaque,
     planned,
@@ -65,14 +66,18 @@ async def test_it_shows_every_clock_with_its_policy_in_words(desk: Desk) -> None
     answer = await desk.get()
     assert answer.status_code == 200
     clocks = {clock["role"]: clock for clock in answer.json()["clocks"]}
+    asked = clocks.pop(None)
+    assert (asked["duty"], asked["matter"]) == ("hear_of_acknowledgement", agency("A"))
     police = clocks.pop("local_law_enforcement")
     assert police | {"clock_id": "", "words": ""} == {
         "clock_id": "",
         "child_id": CHILD,
         "duty": "tell_local_law_enforcement",
+        "matter": "",
+        "answers": "careline",
         "role": "local_law_enforcement",
         "policy": "le12",
-        "policy_version": "2026-1",
+        "policy_version": "2026-2",
         "force": "law",
         "citation": "CGS 17a-101b(c), 17a-103(c)",
         "words": "",
@@ -83,6 +88,7 @@ async def test_it_shows_every_clock_with_its_policy_in_words(desk: Desk) -> None
         "satisfied_at": "2026-03-07T21:00:00Z",
         "breached_at": None,
         "breach_discovered_at": None,
+        "breach_reason": None,
         "corrected_at": None,
     }
     assert police["words"].startswith("Within 12 hours of receiving the report")
@@ -104,6 +110,7 @@ async def test_a_breach_and_its_correction_are_shown(desk: Desk) -> None:
     police = clocks["local_law_enforcement"]
     assert police["state"] == "breached_then_corrected"
     assert police["breached_at"] == "2026-03-08T08:00:00Z"
+    assert police["breach_reason"] == "delivery"
     assert police["breach_discovered_at"] == police["corrected_at"] == "2026-03-08T09:00:00Z"
     assert clocks["fbi"]["state"] == "breached"
 
