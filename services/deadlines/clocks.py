@@ -8,7 +8,7 @@ from services.deadlines.book import PolicyBook
 from services.deadlines.facts import Fact
 from services.deadlines.openings import beginning, matters
 from services.deadlines.policy import Policy
-from services.deadlines.sla import ClockState, Lacking, Standing, fold, state_of
+from services.deadlines.sla import ClockState, Lacking, Standing, fold, never_started, state_of
 from services.deadlines.story import Story
 from services.deadlines.verdicts import look_at
 from shared.contracts.codes import Role
@@ -130,6 +130,9 @@ def _stand(
 ) -> Clock:
     referral_id, child_id, matter = about
     standing = fold(policy, child_id, matter, story)
+    if standing is None:
+        assert clock is not None
+        standing = never_started(clock.standing)
     breached_at = None if clock is None else clock.breached_at
     warned = frozenset[int]() if clock is None else clock.warned
     look = look_at(standing, breached_at, set(policy.warnings) - warned)

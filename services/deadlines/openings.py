@@ -26,7 +26,7 @@ class Spell:
 
 def matters(policy: Policy, child_id: str, story: Story) -> Sequence[str]:
     """What the clocks of one child under a policy are of: the child, its consults, or those that
-    were told of it. Facts only add to it: a clock that was started never goes."""
+    were told of it."""
     (first, *_) = policy.basis
     if first in PER_CONSULT:
         return story.consults(PER_CONSULT[first], child_id)
@@ -78,7 +78,7 @@ def spells(decisions: Mapping[int, tuple[bool, datetime]]) -> list[Spell]:
             found.append(Spell(at, None))
         elif not accepted and running:
             found[-1] = Spell(found[-1].start, at)
-    return found
+    return [each for each in found if each.end != each.start]
 
 
 def _accepted_at(policy: Policy, story: Story) -> datetime | None:

@@ -58,16 +58,16 @@ class Standing:
         return self.satisfied_at is not None and self.satisfied_at <= self.due_at
 
 
-def fold(policy: Policy, child_id: str, matter: str, story: Story) -> Standing:
-    """How one clock stands, whatever the order of the facts.
+def fold(policy: Policy, child_id: str, matter: str, story: Story) -> Standing | None:
+    """How one clock stands, whatever the order of the facts; None: nothing has started it.
 
     `satisfied_at` is the beginning of the time since when nothing has been owed without a break:
     a plan that adds an agency opens the clock again until that agency is told, and the due time
-    stays where it is. Raises LookupError for a clock that nothing has started.
+    stays where it is.
     """
     basis_at = beginning(policy, child_id, matter, story)
     if basis_at is None:
-        raise LookupError("this clock was never started")
+        return None
     due_at = policy.length.end(basis_at)
     rule = policy.satisfied
     if rule.when is When.EVERY_AGENCY_TOLD:
@@ -78,6 +78,12 @@ def fold(policy: Policy, child_id: str, matter: str, story: Story) -> Standing:
     steps = (story.step(FactKind(kind), child_id, matter) for kind in rule.by)
     met = min((at for at in steps if at is not None), default=None)
     return _reached(basis_at, due_at, met, story.in_error_at, Lacking.CONSULT_STEP)
+
+
+def never_started(before: Standing) -> Standing:
+    """Of a clock that ran until a fact came that took its beginning back: the notice turned out to
+    tell nothing, or the acceptance not to hold. Nothing was ever owed."""
+    return Standing(before.basis_at, before.due_at, before.basis_at, None, released=True)
 
 
 def state_of(standing: Standing, breached_at: datetime | None) -> ClockState:
@@ -142,12 +148,12 @@ def _told(
 
 
 def _first_told(rule: Satisfied, child_id: str, story: Story) -> dict[str, datetime]:
-    """When each agency was first told of the child."""
+    """When each agency was first told of the child, or answered. A consult's outcome is no notice
+    of the referral."""
     told: dict[str, datetime] = {}
+    of_referral = rule.when is When.EVERY_AGENCY_TOLD and rule.stage is not Stage.CONSULT_SHARED
     for each in story.tellings(child_id):
-        if each.kind not in rule.by:
-            continue
-        if each.consult_outcome and rule.stage is not Stage.CONSULT_SHARED:
+        if each.kind not in rule.by or (each.consult_outcome and of_referral):
             continue
         told[each.agency_id] = min(each.at, told.get(each.agency_id, each.at))
     return told

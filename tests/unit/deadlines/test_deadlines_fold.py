@@ -37,7 +37,9 @@ LE12 = next(policy for policy in load() if policy.policy == "le12")
 
 def stand(*events: FactBearing, policy: Policy = LE12, child: str = CHILD) -> Standing:
     known = facts(*events)
-    return fold(policy, child, THE_CHILD, Story(known))
+    standing = fold(policy, child, THE_CHILD, Story(known))
+    assert standing is not None
+    return standing
 
 
 # The slow oracle: the words of le12, read minute by minute.
