@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from services.deadlines.compliance import Line
 from services.deadlines.schemas import ClockOut
-from services.deadlines.what_if import Difference
 
 
 class _Answer(BaseModel):
@@ -62,23 +61,6 @@ class ComplianceOut(_Answer):
     lines: list[LineOut]
 
 
-class PolicyText(BaseModel):
-    """A policy as its file would have it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field(min_length=1, max_length=20_000)
-
-
-class WhatIfOut(_Answer):
-    clocks: int
-    missed: int
-    clocks_now: int
-    missed_now: int
-    newly_missed: int
-    no_longer_missed: int
-
-
 def line_out(line: Line) -> LineOut:
     return LineOut(
         policy=line.policy,
@@ -90,15 +72,4 @@ def line_out(line: Line) -> LineOut:
         released=line.released,
         late_p50_seconds=line.late_p50,
         late_p95_seconds=line.late_p95,
-    )
-
-
-def what_if_out(found: Difference) -> WhatIfOut:
-    return WhatIfOut(
-        clocks=found.clocks,
-        missed=found.missed,
-        clocks_now=found.clocks_now,
-        missed_now=found.missed_now,
-        newly_missed=found.newly_missed,
-        no_longer_missed=found.no_longer_missed,
     )

@@ -1,12 +1,10 @@
 """What a policy would have made of the past. Pure; nothing of it is kept."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.deadlines.book import PolicyBook
-from services.deadlines.facts import Fact
 from services.deadlines.openings import matters
 from services.deadlines.policy import Policy
 from services.deadlines.sla import fold
@@ -26,21 +24,11 @@ class Difference:
     no_longer_missed: int
 
 
-def what_if(
-    proposed: Policy, book: PolicyBook, past: Iterable[Iterable[Fact]], now: datetime
-) -> Difference:
-    """`past`: the facts of one referral after the other. The effective days of what is proposed
-    are left aside: it is asked of all of them."""
-    counts: Counter[str] = Counter()
-    for facts in past:
-        count(proposed, book, Story(facts), now, counts)
-    return difference(counts)
-
-
 def count(
     proposed: Policy, book: PolicyBook, story: Story, now: datetime, counts: Counter[str]
 ) -> None:
-    """Add one referral to the counts."""
+    """Add one referral to the counts. The effective days of what is proposed are left aside: it is
+    asked of all of them."""
     for child_id, statement in story.statements.items():
         if statement.synthetic:
             continue
