@@ -2,6 +2,8 @@
 
 python -m services.deadlines [ROLE …]         every role, or only those named
 python -m services.deadlines policies [DIR]   check the policy files, and show what they say
+python -m services.deadlines rebuild [--check]  fold every clock again from the stored facts
+python -m services.deadlines what-if FILE     what a policy file would have made of the past
 python -m services.deadlines parked …         see --help; also bus replay, prune
 """
 
@@ -11,11 +13,16 @@ from pathlib import Path
 
 import structlog
 
+from services.deadlines.commands import REBUILD, WHAT_IF, rebuild, what_if
+from services.deadlines.keeper import Keeper
 from services.deadlines.models import INBOX, OUTBOX
 from services.deadlines.policy_files import SHIPPED, load
+from services.deadlines.policy_register import open_book
 from services.deadlines.settings import DeadlinesSettings
 from services.deadlines.wiring import NAME, open_app, open_database
+from shared.contracts.base import Source
 from shared.messaging.commands import COMMANDS, MessagingTables, run_command
+from shared.messaging.outbox import Outbox
 from shared.runtime import logging
 from shared.runtime.db import UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
@@ -44,6 +51,8 @@ async def _main(argv: list[str]) -> int:
         return await _command(argv)
     if argv and argv[0] == "policies":
         return _policies(argv[1:])
+    if argv and argv[0] in (REBUILD, WHAT_IF):
+        return await _past(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
     chosen = tuple(parser.parse_args(argv).roles) or ROLES
@@ -71,12 +80,23 @@ async def _command(argv: list[str]) -> int:
         await db.close()
 
 
+async def _past(argv: list[str]) -> int:
+    db = open_database(DeadlinesSettings.load(), Wakes())
+    try:
+        book = await open_book(db, load())
+        if argv[0] == WHAT_IF:
+            return await what_if(db, book, argv[1:])
+        return await rebuild(db, Keeper(book, Outbox(OUTBOX, Source.DEADLINES)), argv[1:])
+    finally:
+        await db.close()
+
+
 def _policies(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME} policies")
     parser.add_argument("folder", nargs="?", type=Path, default=SHIPPED, help="with *.yaml files")
     for policy in load(parser.parse_args(argv).folder):
         law = policy.citation or "no citation: a policy of ours"
-        head = f"{policy.policy} {policy.version}: {policy.length.hours} h for {policy.duty}"
+        head = f"{policy.policy} {policy.version}: {policy.length} for {policy.duty}"
         sys.stdout.write(f"{head} ({law}).\n    {policy.words}\n")
     return 0
 

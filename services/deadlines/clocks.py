@@ -4,12 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.deadlines.facts import Fact, Statement
-from services.deadlines.policy import Policy, PolicyBook
-from services.deadlines.sla import ClockState, Standing, fold, state_of, statements
+from services.deadlines.book import PolicyBook
+from services.deadlines.facts import Fact
+from services.deadlines.openings import beginning, matters
+from services.deadlines.policy import Policy
+from services.deadlines.sla import ClockState, Lacking, Standing, fold, never_started, state_of
+from services.deadlines.story import Story
 from services.deadlines.verdicts import look_at
 from shared.contracts.codes import Role
-from shared.contracts.deadlines import BreachCorrected, ClockBreached
+
+Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +23,20 @@ class Announced:
     due_at: datetime
     discovered_at: datetime
     satisfied_at: datetime | None = None
+    reason: str | None = None
+    """Of a breach: what was lacking then, or `late`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One duty towards one child of one referral, and how it stands."""
+    """One duty of one referral towards a child, or in its matter, and how it stands."""
 
     clock_id: str
     referral_id: str
     child_id: str
     duty: str
-    role: Role
+    matter: str
+    role: Role | None
     policy: str
     policy_version: str
     synthetic: bool
@@ -39,11 +46,13 @@ class Clock:
     waiting_since: datetime | None = None
     breach: Announced | None = None
     correction: Announced | None = None
+    warned: frozenset[int] = frozenset()
+    """The warnings that were said, in minutes before the due time."""
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """What it is about, within its referral."""
-        return self.child_id, self.duty
+        return self.child_id, self.duty, self.matter
 
     @property
     def breached_at(self) -> datetime | None:
@@ -56,47 +65,24 @@ class Clock:
     def breached(self, now: datetime) -> "Clock":
         """This clock once its breach is announced: dated at its due time, however late found."""
         due_at = self.standing.due_at
+        reason: Lacking | str = self.standing.lacking or "late"
         return replace(
             self,
-            breach=Announced(due_at, now),
+            breach=Announced(due_at, now, reason=str(reason)),
             state=state_of(self.standing, due_at),
             look_at=None,
             waiting_since=None,
         )
 
-    def breach_event(self) -> ClockBreached:
-        assert self.breach is not None
-        return ClockBreached(
-            referral_id=self.referral_id,
-            clock_id=self.clock_id,
-            policy=self.policy,
-            policy_version=self.policy_version,
-            child_id=self.child_id,
-            role=self.role,
-            due_at=self.breach.due_at,
-            discovered_at=self.breach.discovered_at,
-        )
+    def warned_of(self, warnings: frozenset[int], at: datetime) -> "Clock":
+        """This clock once these warnings are said; it is looked at again at `at`."""
+        return replace(self, warned=self.warned | warnings, look_at=at, waiting_since=None)
 
     def corrected(self, now: datetime) -> "Clock":
         """This clock once the correction that it owes is announced."""
         assert self.breach is not None
         announced = Announced(self.breach.due_at, now, self.standing.satisfied_at)
         return replace(self, correction=announced)
-
-    def correction_event(self) -> BreachCorrected:
-        assert self.correction is not None
-        assert self.correction.satisfied_at is not None
-        return BreachCorrected(
-            referral_id=self.referral_id,
-            clock_id=self.clock_id,
-            policy=self.policy,
-            policy_version=self.policy_version,
-            child_id=self.child_id,
-            role=self.role,
-            due_at=self.correction.due_at,
-            satisfied_at=self.correction.satisfied_at,
-            discovered_at=self.correction.discovered_at,
-        )
 
 
 def wind(
@@ -115,44 +101,57 @@ def wind(
 def _wind(
     book: PolicyBook,
     facts: Sequence[Fact],
-    running: dict[tuple[str, str], Clock],
+    running: dict[Key, Clock],
     make_id: Callable[[], str],
 ) -> Iterator[Clock]:
-    for child_id, statement in sorted(statements(facts).items()):
-        own = {duty for child, duty in running if child == child_id}
-        for duty in sorted(own.union(book.duties)):
-            clock = running.get((child_id, duty))
-            pinned = None if clock is None else (clock.policy, clock.policy_version)
-            policy = book.governing(duty, statement, pinned)
-            if policy is not None:
-                yield _stand(clock, policy, child_id, statement, facts, make_id)
+    story = Story(facts)
+    for child_id, statement in sorted(story.statements.items()):
+        own = {key for key in running if key[0] == child_id}
+        for duty in sorted({key[1] for key in own}.union(book.duties)):
+            policy = book.governing(duty, statement, None)
+            opened = [] if policy is None else matters(policy, child_id, story)
+            for matter in sorted({key[2] for key in own if key[1] == duty}.union(opened)):
+                clock = running.get((child_id, duty, matter))
+                pinned = None if clock is None else (clock.policy, clock.policy_version)
+                governing = book.governing(duty, statement, pinned)
+                if governing is not None:
+                    if pinned and beginning(governing, child_id, matter, story) is None:
+                        governing = book.get(pinned)
+                    referral_id = facts[0].referral_id
+                    yield _stand(clock, governing, (referral_id, child_id, matter), story, make_id)
 
 
 def _stand(
     clock: Clock | None,
     policy: Policy,
-    child_id: str,
-    statement: Statement,
-    facts: Sequence[Fact],
+    about: tuple[str, str, str],
+    story: Story,
     make_id: Callable[[], str],
 ) -> Clock:
-    standing = fold(policy, child_id, statement, facts)
+    referral_id, child_id, matter = about
+    standing = fold(policy, child_id, matter, story)
+    if standing is None:
+        assert clock is not None
+        standing = never_started(clock.standing)
     breached_at = None if clock is None else clock.breached_at
-    look = look_at(standing, breached_at)
+    warned = frozenset[int]() if clock is None else clock.warned
+    look = look_at(standing, breached_at, set(policy.warnings) - warned)
     same_due = clock is not None and clock.standing.due_at == standing.due_at
     return Clock(
         clock_id=make_id() if clock is None else clock.clock_id,
-        referral_id=facts[0].referral_id,
+        referral_id=referral_id,
         child_id=child_id,
         duty=policy.duty,
+        matter=matter,
         role=policy.role,
         policy=policy.policy,
         policy_version=policy.version,
-        synthetic=statement.synthetic,
+        synthetic=story.statements[child_id].synthetic,
         standing=standing,
         state=state_of(standing, breached_at),
         look_at=look,
         waiting_since=clock.waiting_since if clock and same_due and look else None,
         breach=None if clock is None else clock.breach,
         correction=None if clock is None else clock.correction,
+        warned=warned,
     )

@@ -2,21 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from services.deadlines import store
 from services.deadlines.clocks import Clock
-from services.deadlines.facts import Fact, FactBearing, facts_of
+from services.deadlines.facts import Fact
 from services.deadlines.keeper import Keeper
+from services.deadlines.reading import FactBearing, facts_of
 from shared.contracts.base import Event, EventData
-from shared.contracts.notices import (
-    NoticesDelivered,
-    NoticesPlanned,
-    NoticesRefused,
-    NoticesRerouted,
-    NoticesSuperseded,
-)
-from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.handler import Handler
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import utc_now
@@ -51,7 +44,7 @@ class KeepFacts:
         self, session: Session, batch: Sequence[tuple[Event, FactBearing, Sequence[Fact]]]
     ) -> None:
         now = self._clock()
-        referral_ids = sorted({data.referral_id for _, data, _ in batch})
+        referral_ids = sorted({data.subject for _, data, _ in batch})
         await store.hold_referrals(session, referral_ids)
         await store.add_facts(session, [fact for _, _, facts in batch for fact in facts])
         folded = await self._keeper.fold(session, referral_ids)
@@ -63,15 +56,7 @@ class KeepFacts:
 def handlers(keeper: Keeper) -> Mapping[type[EventData], Handler[Any]]:
     """One for every event that carries facts."""
     keep = KeepFacts(keeper)
-    return {
-        ReferralReceived: keep,
-        ReferralAmended: keep,
-        NoticesPlanned: keep,
-        NoticesRefused: keep,
-        NoticesDelivered: keep,
-        NoticesSuperseded: keep,
-        NoticesRerouted: keep,
-    }
+    return dict.fromkeys(get_args(FactBearing), keep)
 
 
 def _soon(clock: Clock, now: datetime) -> bool:

@@ -1,54 +1,58 @@
-"""Facts: what the events of other services say, one by one, each with the time it is true of."""
+"""Facts: what the events of other services say, one by one, each with the time it is true of.
 
-from collections.abc import Iterator
+Which event becomes which facts is in `reading.py`.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
 
-from shared.contracts.codes import HtType, NoticeKind, Role, Trigger
-from shared.contracts.notices import (
-    DeliveredNotice,
-    LeftNotice,
-    NoticesDelivered,
-    NoticesPlanned,
-    NoticesRefused,
-    NoticesRerouted,
-    NoticesSuperseded,
-    PlannedNotice,
-    RefusedNotice,
-    SupersededNotice,
-)
-from shared.contracts.referrals import ReferralAmended, ReferralReceived
-
-FactBearing = (
-    ReferralReceived
-    | ReferralAmended
-    | NoticesPlanned
-    | NoticesRefused
-    | NoticesDelivered
-    | NoticesSuperseded
-    | NoticesRerouted
-)
-"""The events that carry facts."""
+from shared.contracts.codes import HtType, Role, Stage, Trigger
 
 
 class FactKind(StrEnum):
-    """The kinds of fact. Policies name those that satisfy them."""
+    """The kinds of fact. Policies name those that start, satisfy or release them."""
 
     STATED = "referral.stated"
     """One version's word on one child: when the report was received, and what is alleged."""
+    ACCEPTED = "referral.accepted"
+    NOT_ACCEPTED = "referral.not_accepted"
+    """Dated when it was recorded: a reversal cannot be dated back behind a breach."""
+    WITHDRAWN = "referral.withdrawn"
+    ENTERED_IN_ERROR = "referral.entered_in_error"
+    """Withdrawn because nobody had reported it."""
+    LINKED = "referral.linked"
+    FLAGGED = "case.flagged"
+    """An open case is flagged and has no DCF-737. No event says which referral ends that, so it is
+    kept and starts no clock."""
+
     ROUTED = "route.planned"
     """A version's recipients are fixed. It exists even when they are none."""
     PLANNED = "notice.planned"
     REFUSED = "notice.refused"
-    DELIVERED = "notice.delivered"
     SUPERSEDED = "notice.superseded"
     LEFT = "notice.left"
     """A recipient is no longer of its leg: others were planned in its place."""
     SUPERSESSION_PLANNED = "supersession.planned"
     """A notice that is no part of a leg and meets no clock's duty when it is delivered: to one who
     left the route, of a withdrawal, of a recall, or of a consult's outcome."""
+    CANCELLED = "notice.withdrawn"
+    HELD = "notice.held"
+    CLOSED = "notice.closed"
+    """Ended by a person. It meets no duty."""
+
+    POINTED = "notice.pointed"
+    """A webhook or an e-mail without content was taken: it tells nothing, and satisfies nothing."""
+    DELIVERED = "notice.delivered"
+    PICKED_UP = "notice.picked_up"
+    ACKNOWLEDGED = "notice.acknowledged"
+    TOLD_ORALLY = "notice.told_orally"
+
+    CONSULT_REQUESTED = "consult.requested"
+    """Dated at the first request of its consult that is known."""
+    CONSULT_COMPLETED = "consult.completed"
+    CONSULT_ENTERED = "consult.entered"
+    IDENTIFIED = "victim.identified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,9 @@ class Fact:
     """One fact. `event_id` and `place` (in the event, from 0) identify it for good.
 
     `occurred_at` is when it happened, never when we heard of it. A refused duty with no agency
-    that fits its role has no `agency_id`; a fact about a whole route has no `child_id`.
+    that fits its role has no `agency_id`; a fact about a whole route has no `child_id`. `version`
+    is the referral's, or of a decision its number. `matter` is the consult, or the referral that
+    is linked.
     """
 
     event_id: str
@@ -80,108 +86,5 @@ class Fact:
     agency_id: str | None = None
     notice_id: str | None = None
     statement: Statement | None = None
-
-
-def facts_of(event_id: str, data: FactBearing) -> tuple[Fact, ...]:
-    """The facts that an event carries, in its own order."""
-    match data:
-        case ReferralReceived() | ReferralAmended():
-            return tuple(_stated(event_id, data))
-        case NoticesPlanned():
-            return tuple(_planned(event_id, data))
-        case NoticesRefused():
-            return tuple(_refused(event_id, data))
-        case NoticesDelivered():
-            return tuple(_delivered(event_id, data))
-        case NoticesSuperseded():
-            return tuple(_superseded(event_id, data))
-        case NoticesRerouted():
-            return tuple(_rerouted(event_id, data))
-        case _:
-            assert_never(data)
-
-
-def _stated(event_id: str, data: ReferralReceived | ReferralAmended) -> Iterator[Fact]:
-    for place, child in enumerate(data.children):
-        yield Fact(
-            event_id,
-            place,
-            FactKind.STATED,
-            data.referral_id,
-            data.recorded_at,
-            data.version,
-            child_id=child.child_id,
-            statement=Statement(data.received_at, data.trigger, child.ht_type, data.synthetic),
-        )
-
-
-def _planned(event_id: str, data: NoticesPlanned) -> Iterator[Fact]:
-    yield Fact(event_id, 0, FactKind.ROUTED, data.referral_id, data.planned_at, data.version)
-    for place, leg in enumerate(data.notices, start=1):
-        kind = _kind(leg)
-        yield _of_leg(event_id, place, kind, data.referral_id, data.planned_at, data.version, leg)
-
-
-_OF_NO_LEG = frozenset(
-    {
-        NoticeKind.SUPERSESSION,
-        NoticeKind.WITHDRAWAL,
-        NoticeKind.RECALL,
-        NoticeKind.CONSULT_OUTCOME,
-    }
-)
-"""They tell nothing of the child, or something else than what the clocks' duties are about."""
-
-
-def _kind(leg: PlannedNotice) -> FactKind:
-    return FactKind.SUPERSESSION_PLANNED if leg.kind in _OF_NO_LEG else FactKind.PLANNED
-
-
-def _refused(event_id: str, data: NoticesRefused) -> Iterator[Fact]:
-    kind = FactKind.REFUSED
-    for place, leg in enumerate(data.notices):
-        yield _of_leg(event_id, place, kind, data.referral_id, data.refused_at, data.version, leg)
-
-
-def _delivered(event_id: str, data: NoticesDelivered) -> Iterator[Fact]:
-    kind = FactKind.DELIVERED
-    for place, leg in enumerate(data.notices):
-        yield _of_leg(event_id, place, kind, data.referral_id, leg.delivered_at, leg.version, leg)
-
-
-def _superseded(event_id: str, data: NoticesSuperseded) -> Iterator[Fact]:
-    kind = FactKind.SUPERSEDED
-    for place, leg in enumerate(data.notices):
-        yield _of_leg(event_id, place, kind, data.referral_id, data.superseded_at, leg.version, leg)
-
-
-def _rerouted(event_id: str, data: NoticesRerouted) -> Iterator[Fact]:
-    at, version = data.rerouted_at, data.version
-    legs: list[tuple[FactKind, LeftNotice | PlannedNotice]]
-    legs = [(FactKind.LEFT, leg) for leg in data.left]
-    legs += [(_kind(leg), leg) for leg in data.notices]
-    for place, (kind, leg) in enumerate(legs):
-        yield _of_leg(event_id, place, kind, data.referral_id, at, version, leg)
-
-
-def _of_leg(
-    event_id: str,
-    place: int,
-    kind: FactKind,
-    referral_id: str,
-    occurred_at: datetime,
-    version: int,
-    leg: PlannedNotice | RefusedNotice | DeliveredNotice | SupersededNotice | LeftNotice,
-) -> Fact:
-    return Fact(
-        event_id,
-        place,
-        kind,
-        referral_id,
-        occurred_at,
-        version,
-        leg.child_id,
-        leg.role,
-        leg.agency_id,
-        leg.notice_id,
-    )
+    stage: Stage | None = None
+    matter: str | None = None

@@ -1,14 +1,23 @@
 """Keeps clocks as their facts have them, and says once what must be said of them (P6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import Counter
 
 from services.deadlines import store
+from services.deadlines.book import PolicyBook
 from services.deadlines.clocks import Announced, Clock, wind
-from services.deadlines.policy import PolicyBook
+from services.deadlines.sayings import (
+    BREACHED,
+    CORRECTED,
+    approaching,
+    approaching_event,
+    breach_event,
+    correction_event,
+)
+from shared.contracts.base import EventData
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
 from shared.runtime.db import Session
@@ -31,6 +40,15 @@ class Keeper:
         self._book = book
         self._outbox = outbox
 
+    def use(self, book: PolicyBook) -> None:
+        """Wind by this book from the next fold on."""
+        self._book = book
+
+    def warnings_left(self, clock: Clock) -> frozenset[int]:
+        """Those that its policy has and that were not said, in minutes before the due time."""
+        policy = self._book.get((clock.policy, clock.policy_version))
+        return frozenset(policy.warnings) - clock.warned
+
     async def fold(self, session: Session, referral_ids: Sequence[str]) -> Folded:
         """Lock every clock of these referrals, and make each again from all its facts."""
         running = await store.clocks_of(session, referral_ids, lock=True)
@@ -47,37 +65,51 @@ class Keeper:
     async def write(
         self, session: Session, clocks: Sequence[Clock], folded: Folded, now: datetime
     ) -> int:
-        """Write what differs from what is stored, and emit breaches and corrections that are news,
-        each with its clock in one transaction. How many breaches there were."""
+        """Write what differs from what is stored, and emit breaches, corrections and warnings that
+        are news, each with its clock in one transaction. How many breaches there were."""
         clocks = [clock.corrected(now) if clock.owes_correction else clock for clock in clocks]
         changed = [clock for clock in clocks if folded.stored.get(clock.clock_id) != clock]
         await store.save(session, changed)
-        breached = await self._announce(session, store.BREACHED, changed, folded)
-        corrected = await self._announce(session, store.CORRECTED, changed, folded)
-        events = [clock.breach_event() for clock in breached]
-        await self._outbox.emit(
-            session, now, *events, *(clock.correction_event() for clock in corrected)
-        )
+        said = [
+            (clock, kind, announced)
+            for clock in changed
+            for kind, announced in _news(clock, folded.stored.get(clock.clock_id), now)
+        ]
+        heard = await store.announce(session, [(c.clock_id, kind, a) for c, kind, a in said])
+        news = [(clock, kind) for clock, kind, _ in said if (clock.clock_id, kind) in heard]
+        await self._outbox.emit(session, now, *self._events(news, folded, now))
+        breached = [clock for clock, kind in news if kind == BREACHED]
         _count_after_commit(session, metrics.CLOCKS_BREACHED, breached)
+        corrected = [clock for clock, kind in news if kind == CORRECTED]
         _count_after_commit(session, metrics.BREACHES_CORRECTED, corrected)
         return len(breached)
 
-    async def _announce(
-        self, session: Session, kind: str, changed: Sequence[Clock], folded: Folded
-    ) -> list[Clock]:
-        """Those of these clocks of which a breach, or a correction, is news."""
-        said = {}
-        for clock in changed:
-            before = folded.stored.get(clock.clock_id)
-            announced = _announced(kind, clock)
-            if announced and not (before and _announced(kind, before)):
-                said[clock.clock_id] = announced
-        news = await store.announce(session, kind, said)
-        return [clock for clock in changed if clock.clock_id in news]
+    def _events(
+        self, news: Sequence[tuple[Clock, str]], folded: Folded, now: datetime
+    ) -> Iterator[EventData]:
+        for clock, kind in news:
+            policy = self._book.get((clock.policy, clock.policy_version))
+            if kind == BREACHED:
+                yield breach_event(clock, policy)
+            elif kind == CORRECTED:
+                yield correction_event(clock, policy)
+            elif kind == approaching(soonest := min(_new_warnings(clock, folded.stored))):
+                yield approaching_event(clock, policy, soonest, now)
 
 
-def _announced(kind: str, clock: Clock) -> Announced | None:
-    return clock.breach if kind == store.BREACHED else clock.correction
+def _news(clock: Clock, before: Clock | None, now: datetime) -> Iterator[tuple[str, Announced]]:
+    """What is to be said of a clock and was not said of it as it is stored."""
+    if clock.breach and not (before and before.breach):
+        yield BREACHED, clock.breach
+    if clock.correction and not (before and before.correction):
+        yield CORRECTED, clock.correction
+    for minutes in clock.warned - (before.warned if before else frozenset()):
+        yield approaching(minutes), Announced(clock.standing.due_at, now)
+
+
+def _new_warnings(clock: Clock, stored: Mapping[str, Clock]) -> frozenset[int]:
+    before = stored.get(clock.clock_id)
+    return clock.warned - before.warned if before else clock.warned
 
 
 def _new_clock_id() -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     func,
     text,
 )
@@ -46,6 +47,8 @@ facts = Table(
     Column("role", Text),
     Column("agency_id", Text),
     Column("notice_id", Text),
+    Column("stage", Text, comment="Of the plan that a leg belongs to; null: received."),
+    Column("matter", Text, comment="The consult, or the referral that is linked."),
     Column(
         "statement",
         JSONB(none_as_null=True),
@@ -63,7 +66,7 @@ clocks = Table(
     Column("referral_id", Text, nullable=False),
     Column("child_id", Text, nullable=False),
     Column("duty", Text, nullable=False),
-    Column("role", Text, nullable=False),
+    Column("role", Text, comment="Null for a duty that is no recipient's leg."),
     Column("policy", Text, nullable=False),
     Column("policy_version", Text, nullable=False),
     Column("synthetic", Boolean, nullable=False),
@@ -74,9 +77,31 @@ clocks = Table(
     Column("state", Text, nullable=False),
     Column("look_at", TIME, comment="When the sweeper must look; null when nothing can come."),
     Column("waiting_since", TIME, comment="Since when its breach has waited for late facts."),
+    Column(
+        "matter",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="The consult or the recipient that it is about; empty: the child as such.",
+    ),
+    Column(
+        "released",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="Nothing is owed because the duty ended, not because it was met.",
+    ),
+    Column("warned", Text, comment="The warnings that were said, in minutes before due."),
     comment="A summary of facts and announcements: it can be made again from them.",
 )
-Index("uq_clocks_duty", clocks.c.referral_id, clocks.c.child_id, clocks.c.duty, unique=True)
+Index(
+    "uq_clocks_duty",
+    clocks.c.referral_id,
+    clocks.c.child_id,
+    clocks.c.duty,
+    clocks.c.matter,
+    unique=True,
+)
 Index("ix_clocks_look_at", clocks.c.look_at, postgresql_where=text("look_at IS NOT NULL"))
 Index("ix_clocks_open", clocks.c.due_at, postgresql_where=text("state = 'open'"))
 
@@ -84,9 +109,10 @@ announcements = Table(
     "announcements",
     metadata,
     Column("clock_id", Text, ForeignKey("deadlines.clocks.clock_id"), primary_key=True),
-    Column("kind", Text, primary_key=True, comment="breached or breach_corrected."),
+    Column("kind", Text, primary_key=True, comment="breached, breach_corrected, approaching N."),
     Column("due_at", TIME, nullable=False, comment="The due time that it speaks of."),
     Column("satisfied_at", TIME),
     Column("discovered_at", TIME, nullable=False),
+    Column("reason", Text, comment="Of a breach: what was lacking when it was announced."),
     comment="Append-only: each is emitted once, and none is ever erased (P6).",
 )

@@ -1,56 +1,32 @@
 """Policies: the duties that have a clock, as data. The texts are in policies/*.yaml."""
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from services.deadlines.facts import FactKind, Statement
-from shared.contracts.codes import HtType, Role, Trigger
-from shared.runtime.errors import Retryable
-
-CONNECTICUT = "America/New_York"
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Applies(_Part):
-    """Which children of which referrals: all that match both lists."""
-
-    triggers: frozenset[Trigger] = Field(
-        min_length=1, description="a list of triggers: careline, ongoing_worker"
-    )
-    ht_types: frozenset[HtType] = Field(
-        min_length=1, description="a list of types: sex, labor, sex_and_labor, other"
-    )
+from services.deadlines.calendars import Name, Sentence, local_day
+from services.deadlines.facts import Statement
+from services.deadlines.policy_parts import (
+    DESKS,
+    PER_CONSULT,
+    Applies,
+    Basis,
+    Desk,
+    Length,
+    Part,
+    Satisfied,
+    Warned,
+    When,
+)
+from shared.contracts.codes import Role
 
 
-class Length(_Part):
-    """Elapsed time: it runs through nights, holidays and the change of the clocks."""
-
-    hours: int = Field(
-        ge=1, le=24 * 366, strict=True, description="a whole number of hours, like `hours: 12`"
-    )
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
-class EveryAgencyTold(_Part):
-    """Every agency of one leg of the latest plan was told, by whichever version."""
-
-    when: Literal["every_agency_told"] = Field(description="every_agency_told")
-    role: Role = Field(description="the leg: " + ", ".join(Role))
-    by: frozenset[Literal[FactKind.DELIVERED]] = Field(
-        min_length=1, description="a list of facts that count as told: notice.delivered"
-    )
-
-
-class Policy(_Part):
+class Policy(Part):
     """One version of one policy. A version that has been used is never changed: add another."""
 
     policy: Name = Field(description="a name in lower case, like `le12`")
@@ -75,9 +51,20 @@ class Policy(_Part):
         None, description="the last day in Connecticut, like 2026-12-31, or nothing"
     )
     applies: Applies = Field(description="`triggers` and `ht_types`, a list each")
-    basis: Literal["referral.received"] = Field(description="what starts it: referral.received")
-    length: Length = Field(description="elapsed hours, like `hours: 12`")
-    satisfied: EveryAgencyTold = Field(description="`when`, `role` and `by`")
+    basis: Annotated[tuple[Basis, ...], BeforeValidator(_listed)] = Field(
+        min_length=1,
+        description="what starts it: " + ", ".join(Basis) + "; of several the earliest",
+    )
+    length: Length = Field(description="elapsed hours, like `hours: 12`, or days of a calendar")
+    satisfied: Satisfied = Field(description="`when`, `role` and `by`")
+    answers: Desk = Field(Desk.CARELINE, description=f"who answers for it, one of the {DESKS}")
+    warned: Warned | None = Field(None, description="`who` and `before_minutes`, or nothing")
+    told_of_breach: tuple[Desk, ...] = Field((), description=f"a list of {DESKS}")
+    rewrites: tuple[str, ...] = Field(
+        (),
+        description="a list of versions of this policy whose running clocks go over to it, or "
+        "nothing: then they end as they began",
+    )
 
     @model_validator(mode="after")
     def _law_is_cited(self) -> Self:
@@ -91,17 +78,40 @@ class Policy(_Part):
             raise ValueError("`effective_to` lies before `effective_from`: exchange them")
         return self
 
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        consult = any(each in PER_CONSULT for each in self.basis)
+        if consult != (self.satisfied.when is When.CONSULT_STEP_TAKEN):
+            raise ValueError("a `basis` of a consult goes with `when: consult_step_taken`")
+        told = Basis.TOLD in self.basis
+        if told != (self.satisfied.when is When.RECIPIENT_ANSWERED):
+            raise ValueError("`basis: notice.told` goes with `when: recipient_answered`")
+        if (consult or told) and len(self.basis) > 1:
+            raise ValueError("a `basis` of a consult or of a notice stands alone")
+        role = self.satisfied.role
+        if role is None and (self.applies.only_if_planned or Basis.LEG_KNOWN in self.basis):
+            raise ValueError("`only_if_planned` and `basis: leg.known` need a `role`")
+        if Basis.LEG_KNOWN in self.basis and not self.applies.only_if_planned:
+            raise ValueError("`basis: leg.known` needs `only_if_planned: true`")
+        hours = self.length.hours
+        if self.warned and hours and max(self.warned.before_minutes) >= hours * 60:
+            raise ValueError("a warning lies before the clock's beginning: shorten it")
+        if self.version in self.rewrites:
+            raise ValueError("`rewrites` names this version itself: name earlier ones")
+        return self
+
     @property
     def key(self) -> tuple[str, str]:
         return self.policy, self.version
 
     @property
-    def role(self) -> Role:
+    def role(self) -> Role | None:
         return self.satisfied.role
 
     @property
-    def duration(self) -> timedelta:
-        return timedelta(hours=self.length.hours)
+    def warnings(self) -> tuple[int, ...]:
+        """Minutes before the due time at which somebody is warned."""
+        return self.warned.before_minutes if self.warned else ()
 
     def applies_to(self, statement: Statement) -> bool:
         return (
@@ -111,7 +121,9 @@ class Policy(_Part):
 
     def in_force(self, moment: datetime) -> bool:
         """Whether it is in force on the day in Connecticut on which `moment` falls."""
-        day = moment.astimezone(ZoneInfo(CONNECTICUT)).date()
+        if self.effective_from is None and self.effective_to is None:
+            return True
+        day = local_day(moment)
         return (self.effective_from or date.min) <= day <= (self.effective_to or date.max)
 
     def collides_with(self, other: "Policy") -> bool:
@@ -123,44 +135,3 @@ class Policy(_Part):
             and (self.effective_from or date.min) <= (other.effective_to or date.max)
             and (other.effective_from or date.min) <= (self.effective_to or date.max)
         )
-
-
-class UnknownPolicy(Retryable):
-    """A clock runs under a policy version that this process has not read: start it again."""
-
-
-class PolicyBook:
-    """The policies in force, and every version under which a clock may still run."""
-
-    def __init__(self, current: Iterable[Policy], used: Iterable[Policy] = ()) -> None:
-        self.current: Mapping[tuple[str, str], Policy] = {each.key: each for each in current}
-        self._all = {each.key: each for each in used} | dict(self.current)
-        self.duties = tuple(sorted({each.duty for each in self._all.values()}))
-
-    def get(self, key: tuple[str, str]) -> Policy:
-        """Raises UnknownPolicy."""
-        try:
-            return self._all[key]
-        except KeyError:
-            raise UnknownPolicy(" ".join(key)) from None
-
-    def governing(
-        self, duty: str, statement: Statement, running: tuple[str, str] | None
-    ) -> Policy | None:
-        """The policy of a duty for what is stated; None when none applies and none is running.
-
-        A running clock keeps its policy version while that still applies to the child, so a
-        changed policy rewrites no clock. When nothing applies any more it keeps it as well: a
-        clock never stops silently.
-        """
-        kept = None if running is None else self.get(running)
-        if kept is not None and kept.applies_to(statement):
-            return kept
-        fitting = (
-            each
-            for each in self.current.values()
-            if each.duty == duty
-            and each.applies_to(statement)
-            and each.in_force(statement.received_at)
-        )
-        return next(fitting, kept)

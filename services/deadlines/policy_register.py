@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from services.deadlines import store
-from services.deadlines.policy import Policy, PolicyBook
+from services.deadlines.book import PolicyBook
+from services.deadlines.policy import Policy
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from services.deadlines.clocks import Announced, Clock
 from services.deadlines.facts import Fact, FactKind, Statement
 from services.deadlines.sla import ClockState, Lacking, Standing
-from shared.contracts.codes import HtType, Role, Trigger
+from shared.contracts.codes import HtType, Role, Stage, Trigger
 
 
 def _statement_json(statement: Statement) -> str:
@@ -46,6 +46,8 @@ def fact(row: Row[Any]) -> Fact:
         row.agency_id,
         row.notice_id,
         row.statement and _statement(json.loads(row.statement)),
+        row.stage and Stage(row.stage),
+        row.matter,
     )
 
 
@@ -55,29 +57,38 @@ def clock(row: Row[Any]) -> Clock:
         referral_id=row.referral_id,
         child_id=row.child_id,
         duty=row.duty,
-        role=Role(row.role),
+        matter=row.matter,
+        role=row.role and Role(row.role),
         policy=row.policy,
         policy_version=row.policy_version,
         synthetic=row.synthetic,
         standing=Standing(
-            row.basis_at, row.due_at, row.satisfied_at, row.lacking and Lacking(row.lacking)
+            row.basis_at,
+            row.due_at,
+            row.satisfied_at,
+            row.lacking and Lacking(row.lacking),
+            row.released,
         ),
         state=ClockState(row.state),
         look_at=row.look_at,
         waiting_since=row.waiting_since,
-        breach=_announced(row.breach_due_at, row.breach_discovered_at, None),
+        breach=_announced(row.breach_due_at, row.breach_discovered_at, None, row.breach_reason),
         correction=_announced(
-            row.correction_due_at, row.correction_discovered_at, row.correction_satisfied_at
+            row.correction_due_at, row.correction_discovered_at, row.correction_satisfied_at, None
         ),
+        warned=frozenset(map(int, (row.warned or "").split())),
     )
 
 
 def _announced(
-    due_at: datetime | None, discovered_at: datetime | None, satisfied_at: datetime | None
+    due_at: datetime | None,
+    discovered_at: datetime | None,
+    satisfied_at: datetime | None,
+    reason: str | None,
 ) -> Announced | None:
     if due_at is None or discovered_at is None:
         return None
-    return Announced(due_at, discovered_at, satisfied_at)
+    return Announced(due_at, discovered_at, satisfied_at, reason)
 
 
 def fact_columns(facts: Sequence[Fact]) -> dict[str, list[object]]:
@@ -92,6 +103,8 @@ def fact_columns(facts: Sequence[Fact]) -> dict[str, list[object]]:
         "roles": [fact.role for fact in facts],
         "agency_ids": [fact.agency_id for fact in facts],
         "notice_ids": [fact.notice_id for fact in facts],
+        "stages": [fact.stage for fact in facts],
+        "matters": [fact.matter for fact in facts],
         "statements": [fact.statement and _statement_json(fact.statement) for fact in facts],
     }
 
@@ -102,7 +115,7 @@ def clock_columns(clocks: Sequence[Clock]) -> dict[str, list[object]]:
         "referral_ids": [clock.referral_id for clock in clocks],
         "child_ids": [clock.child_id for clock in clocks],
         "duties": [clock.duty for clock in clocks],
-        "roles": [clock.role.value for clock in clocks],
+        "roles": [clock.role for clock in clocks],
         "policies": [clock.policy for clock in clocks],
         "versions": [clock.policy_version for clock in clocks],
         "synthetic": [clock.synthetic for clock in clocks],
@@ -113,4 +126,7 @@ def clock_columns(clocks: Sequence[Clock]) -> dict[str, list[object]]:
         "states": [clock.state.value for clock in clocks],
         "looks": [clock.look_at for clock in clocks],
         "waiting": [clock.waiting_since for clock in clocks],
+        "matters": [clock.matter for clock in clocks],
+        "released": [clock.standing.released for clock in clocks],
+        "warned": [" ".join(map(str, sorted(clock.warned))) or None for clock in clocks],
     }

@@ -18,7 +18,11 @@ class ClockOut(_Answer):
     clock_id: str
     child_id: str
     duty: str
-    role: str
+    matter: str
+    """The consult or the recipient that it is about; empty: the child as such."""
+    role: str | None
+    answers: str
+    """The desk that answers for it."""
     policy: str
     policy_version: str
     force: str
@@ -29,13 +33,15 @@ class ClockOut(_Answer):
     basis_at: datetime
     due_at: datetime
     state: str
-    """open, satisfied, breached, breached_then_corrected or satisfied_late."""
+    """open, satisfied, released, breached, breached_then_corrected or satisfied_late."""
     lacking: str | None
-    """Why it is not satisfied: plan, lawful_recipient or delivery; null when it is."""
+    """Why something is owed: plan, lawful_recipient, delivery, answer or consult_step; or null."""
     satisfied_at: datetime | None
     breached_at: datetime | None
     """The due time at which its breach was announced, whatever was amended since."""
     breach_discovered_at: datetime | None
+    breach_reason: str | None
+    """What was lacking then, or `late`."""
     corrected_at: datetime | None
     """When it was announced that the breach was none after all."""
 
@@ -50,6 +56,8 @@ def clock_out(clock: Clock, policy: Policy) -> ClockOut:
         clock_id=clock.clock_id,
         child_id=clock.child_id,
         duty=clock.duty,
+        matter=clock.matter,
+        answers=policy.answers,
         role=clock.role,
         policy=clock.policy,
         policy_version=clock.policy_version,
@@ -63,5 +71,6 @@ def clock_out(clock: Clock, policy: Policy) -> ClockOut:
         satisfied_at=clock.standing.satisfied_at,
         breached_at=clock.breached_at,
         breach_discovered_at=clock.breach and clock.breach.discovered_at,
+        breach_reason=clock.breach and clock.breach.reason,
         corrected_at=clock.correction and clock.correction.discovered_at,
     )

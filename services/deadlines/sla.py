@@ -1,12 +1,16 @@
 """The fold: from facts and a policy to how a clock stands. Pure; the same for every order (P6)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.deadlines.facts import Fact, FactKind, Statement
-from services.deadlines.policy import EveryAgencyTold, Policy
+from services.deadlines.facts import FactKind
+from services.deadlines.openings import Spell, beginning, spells
+from services.deadlines.policy import Policy
+from services.deadlines.policy_parts import Basis, Satisfied, When
+from services.deadlines.story import Leg, Story
+from shared.contracts.codes import Stage
 
 
 class Lacking(StrEnum):
@@ -18,6 +22,10 @@ class Lacking(StrEnum):
     """The leg is empty, or the law permits telling none or not all of it."""
     DELIVERY = "delivery"
     """Somebody of the leg has not been told."""
+    ANSWER = "answer"
+    """The recipient has been told and has not said that it was."""
+    CONSULT_STEP = "consult_step"
+    """The consult has not come so far."""
 
 
 class ClockState(StrEnum):
@@ -25,6 +33,9 @@ class ClockState(StrEnum):
 
     OPEN = "open"
     SATISFIED = "satisfied"
+    RELEASED = "released"
+    """The duty ended before its time was over: reversed, dropped by a later plan, or entered in
+    error."""
     BREACHED = "breached"
     BREACHED_THEN_CORRECTED = "breached_then_corrected"
     """Announced as breached; a fact dated in time came to light afterwards."""
@@ -33,132 +44,164 @@ class ClockState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a clock stands by its facts alone. `lacking` is null exactly when it is satisfied."""
+    """How a clock stands by its facts alone. `lacking` is null exactly when nothing is owed; then
+    `released` says whether that is because the duty ended."""
 
     basis_at: datetime
     due_at: datetime
     satisfied_at: datetime | None
     lacking: Lacking | None
+    released: bool = False
 
     @property
     def in_time(self) -> bool:
         return self.satisfied_at is not None and self.satisfied_at <= self.due_at
 
 
-def statements(facts: Iterable[Fact]) -> Mapping[str, Statement]:
-    """The latest version's word on each child."""
-    latest: dict[str, tuple[int, datetime, Statement]] = {}
-    for fact in facts:
-        if fact.kind is FactKind.STATED and fact.child_id and fact.statement:
-            word = (fact.version, fact.statement.received_at, fact.statement)
-            known = latest.get(fact.child_id)
-            if known is None or word[:2] > known[:2]:
-                latest[fact.child_id] = word
-    return {child: statement for child, (_, _, statement) in latest.items()}
+def fold(policy: Policy, child_id: str, matter: str, story: Story) -> Standing | None:
+    """How one clock stands, whatever the order of the facts; None: nothing has started it.
 
-
-def fold(policy: Policy, child_id: str, statement: Statement, facts: Sequence[Fact]) -> Standing:
-    """How the clock of one child under one policy stands, whatever the order of `facts`.
-
-    `satisfied_at` is the beginning of the time since when the duty has been met without a break:
+    `satisfied_at` is the beginning of the time since when nothing has been owed without a break:
     a plan that adds an agency opens the clock again until that agency is told, and the due time
     stays where it is.
     """
-    due_at = statement.received_at + policy.duration
-    satisfied_at, lacking = _told_since(policy.satisfied, child_id, facts)
-    return Standing(statement.received_at, due_at, satisfied_at, lacking)
+    basis_at = beginning(policy, child_id, matter, story)
+    if basis_at is None:
+        return None
+    due_at = policy.length.end(basis_at)
+    rule = policy.satisfied
+    if rule.when is When.EVERY_AGENCY_TOLD:
+        return _told(policy, child_id, story, basis_at, due_at)
+    if rule.when is When.RECIPIENT_ANSWERED:
+        met = _first_told(rule, child_id, story).get(matter)
+        return _reached(basis_at, due_at, met, story.in_error_at, Lacking.ANSWER)
+    steps = (story.step(FactKind(kind), child_id, matter) for kind in rule.by)
+    met = min((at for at in steps if at is not None), default=None)
+    return _reached(basis_at, due_at, met, story.in_error_at, Lacking.CONSULT_STEP)
+
+
+def never_started(before: Standing) -> Standing:
+    """Of a clock that ran until a fact came that took its beginning back: the notice turned out to
+    tell nothing, or the acceptance not to hold. Nothing was ever owed."""
+    return Standing(before.basis_at, before.due_at, before.basis_at, None, released=True)
 
 
 def state_of(standing: Standing, breached_at: datetime | None) -> ClockState:
     """The state, given the due time at which a breach was announced (P6: it is never erased).
 
     A correction must satisfy the announced due time and today's: amending the time of receipt
-    cannot talk a breach away.
+    cannot talk a breach away, and neither can a withdrawal.
     """
     if breached_at is None:
-        return ClockState.SATISFIED if standing.in_time else ClockState.OPEN
+        if not standing.in_time:
+            return ClockState.OPEN
+        return ClockState.RELEASED if standing.released else ClockState.SATISFIED
     if standing.satisfied_at is None:
         return ClockState.BREACHED
     if standing.satisfied_at <= min(breached_at, standing.due_at):
         return ClockState.BREACHED_THEN_CORRECTED
-    return ClockState.SATISFIED_LATE
+    return ClockState.BREACHED if standing.released else ClockState.SATISFIED_LATE
 
 
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """The recipients of one role in one version. `unlawful`: nobody may be told for some duty."""
-
-    agencies: frozenset[str]
-    refused: frozenset[str]
-    nobody_fits: bool
-
-
-def _told_since(
-    rule: EveryAgencyTold, child_id: str, facts: Sequence[Fact]
-) -> tuple[datetime | None, Lacking | None]:
-    planned_at = _plan_times(facts)
-    if not planned_at:
-        return None, Lacking.PLAN
-    told = _told(rule, child_id, facts)
-    legs = {version: _leg(rule, child_id, version, facts) for version in planned_at}
-    since: datetime | None = None
-    lacking: Lacking | None = Lacking.PLAN
-    for moment in sorted({*planned_at.values(), *told.values()}):
-        version = max((v for v, at in planned_at.items() if at <= moment), default=None)
-        lacking = Lacking.PLAN if version is None else _lacking(legs[version], told, moment)
-        since = None if lacking else since or moment
-    return since, lacking
+def told_in_role(policy: Policy, child_id: str, story: Story) -> Mapping[str, datetime | None]:
+    """Who has to be told by the latest plan, and when each first was; null while it was not."""
+    rule = policy.satisfied
+    if rule.role is None or not (plans := story.plans.get(rule.stage)):
+        return {}
+    leg = story.legs.get((rule.stage, max(plans), child_id, rule.role), Leg())
+    told = _first_told(rule, child_id, story)
+    return {agency: told.get(agency) for agency in sorted(leg.agencies)}
 
 
-def _plan_times(facts: Sequence[Fact]) -> Mapping[int, datetime]:
-    """When each version's recipients were fixed."""
-    times: dict[int, datetime] = {}
-    for fact in facts:
-        if fact.kind in (FactKind.ROUTED, FactKind.REFUSED):
-            times[fact.version] = min(fact.occurred_at, times.get(fact.version, fact.occurred_at))
-    return times
-
-
-def _leg(rule: EveryAgencyTold, child_id: str, version: int, facts: Sequence[Fact]) -> _Leg:
-    gone = _without_content(facts) | _left(facts)
-    mine = [
-        fact
-        for fact in facts
-        if (fact.version, fact.child_id, fact.role) == (version, child_id, rule.role)
-        and fact.notice_id not in gone
-    ]
-    refused = [fact for fact in mine if fact.kind is FactKind.REFUSED]
-    planned = [fact for fact in mine if fact.kind is FactKind.PLANNED]
-    return _Leg(
-        frozenset(fact.agency_id for fact in (*planned, *refused) if fact.agency_id),
-        frozenset(fact.agency_id for fact in refused if fact.agency_id),
-        any(fact.agency_id is None for fact in refused),
+def _reached(
+    basis_at: datetime,
+    due_at: datetime,
+    met: datetime | None,
+    ended: datetime | None,
+    lacking: Lacking,
+) -> Standing:
+    since = min((at for at in (met, ended) if at is not None), default=None)
+    return Standing(
+        basis_at, due_at, since, None if since else lacking, since is not None and not met
     )
 
 
-def _told(rule: EveryAgencyTold, child_id: str, facts: Sequence[Fact]) -> Mapping[str, datetime]:
-    """When each agency was first told of the child. A supersession tells nothing of it."""
-    empty = _without_content(facts)
+def _told(
+    policy: Policy, child_id: str, story: Story, basis_at: datetime, due_at: datetime
+) -> Standing:
+    rule = policy.satisfied
+    plans = story.plans.get(rule.stage, {})
+    told = _first_told(rule, child_id, story)
+    accepted = spells(story.decisions) if policy.basis == (Basis.ACCEPTED,) else None
+    owed = _owed(policy, child_id, story, plans, accepted)
+    moments = {*plans.values(), *told.values(), *_edges(accepted)}
+    if story.in_error_at is not None:
+        moments.add(story.in_error_at)
+    since: datetime | None = None
+    lacking: Lacking | None = Lacking.PLAN
+    released = False
+    for moment in sorted(moments):
+        lacking = _lacking_of(rule, child_id, story, _current(plans, moment), told, moment)
+        released = lacking is not None and not owed(moment)
+        since = None if lacking and not released else since or moment
+    return Standing(basis_at, due_at, since, None if since else lacking, released)
+
+
+def _first_told(rule: Satisfied, child_id: str, story: Story) -> dict[str, datetime]:
+    """When each agency was first told of the child, or answered. A consult's outcome is no notice
+    of the referral."""
     told: dict[str, datetime] = {}
-    for fact in facts:
-        if fact.kind not in rule.by or fact.child_id != child_id or fact.notice_id in empty:
+    of_referral = rule.when is When.EVERY_AGENCY_TOLD and rule.stage is not Stage.CONSULT_SHARED
+    for each in story.tellings(child_id):
+        if each.kind not in rule.by or (each.consult_outcome and of_referral):
             continue
-        if fact.agency_id is not None:
-            earlier = told.get(fact.agency_id, fact.occurred_at)
-            told[fact.agency_id] = min(fact.occurred_at, earlier)
+        told[each.agency_id] = min(each.at, told.get(each.agency_id, each.at))
     return told
 
 
-def _without_content(facts: Sequence[Fact]) -> frozenset[str | None]:
-    return frozenset(f.notice_id for f in facts if f.kind is FactKind.SUPERSESSION_PLANNED)
+def _owed(
+    policy: Policy,
+    child_id: str,
+    story: Story,
+    plans: Mapping[int, datetime],
+    accepted: Sequence[Spell] | None,
+) -> Callable[[datetime], bool]:
+    """Whether the duty is there at a moment."""
+    rule = policy.satisfied
+
+    def owed(moment: datetime) -> bool:
+        if story.in_error_at is not None and moment >= story.in_error_at:
+            return False
+        if accepted is not None and not any(each.holds(moment) for each in accepted):
+            return False
+        version = _current(plans, moment)
+        if not policy.applies.only_if_planned or version is None or rule.role is None:
+            return True
+        return (rule.stage, version, child_id, rule.role) in story.legs
+
+    return owed
 
 
-def _left(facts: Sequence[Fact]) -> frozenset[str | None]:
-    """Whoever left a leg need not be told for it, whenever that comes to light."""
-    return frozenset(f.notice_id for f in facts if f.kind is FactKind.LEFT)
+def _edges(accepted: Sequence[Spell] | None) -> set[datetime]:
+    return {at for each in accepted or () for at in (each.start, each.end) if at is not None}
 
 
-def _lacking(leg: _Leg, told: Mapping[str, datetime], moment: datetime) -> Lacking | None:
+def _current(plans: Mapping[int, datetime], moment: datetime) -> int | None:
+    """The latest version that was planned by then."""
+    return max((version for version, at in plans.items() if at <= moment), default=None)
+
+
+def _lacking_of(
+    rule: Satisfied,
+    child_id: str,
+    story: Story,
+    version: int | None,
+    told: Mapping[str, datetime],
+    moment: datetime,
+) -> Lacking | None:
+    if version is None or rule.role is None:
+        return Lacking.PLAN
+    leg = story.legs.get((rule.stage, version, child_id, rule.role), Leg())
     untold = {agency for agency in leg.agencies if agency not in told or told[agency] > moment}
     if not leg.agencies or leg.nobody_fits or untold & leg.refused:
         return Lacking.LAWFUL_RECIPIENT

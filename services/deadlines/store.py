@@ -10,10 +10,8 @@ from services.deadlines import models, rows
 from services.deadlines.clocks import Announced, Clock
 from services.deadlines.facts import Fact
 from services.deadlines.policy import Policy
+from services.deadlines.sayings import BREACHED, CORRECTED
 from shared.runtime.db import Session
-
-BREACHED = "breached"
-CORRECTED = "breach_corrected"
 
 
 async def hold_referrals(session: Session, referral_ids: Iterable[str]) -> None:
@@ -90,30 +88,25 @@ async def save(session: Session, clocks: Sequence[Clock]) -> None:
     await session.execute(_SAVE, rows.clock_columns(clocks))
 
 
-async def announce(session: Session, kind: str, said: Mapping[str, Announced]) -> set[str]:
-    """Record announcements by clock id; those ids for which this one is the first of its kind."""
+async def announce(
+    session: Session, said: Sequence[tuple[str, str, Announced]]
+) -> set[tuple[str, str]]:
+    """Record announcements, each of a clock and a kind; those of which this is the first."""
     if not said:
         return set()
-    ids = sorted(said)
+    said = sorted(said, key=lambda each: each[:2])
     found = await session.execute(
-        text(
-            "INSERT INTO deadlines.announcements "
-            "(clock_id, kind, due_at, satisfied_at, discovered_at) "
-            "SELECT id, :kind, due_at, satisfied_at, discovered_at "
-            "FROM unnest(CAST(:ids AS text[]), CAST(:dues AS timestamptz[]), "
-            "CAST(:satisfied AS timestamptz[]), CAST(:discovered AS timestamptz[])) "
-            "AS a(id, due_at, satisfied_at, discovered_at) "
-            "ON CONFLICT DO NOTHING RETURNING clock_id"
-        ),
+        _ANNOUNCE,
         {
-            "kind": kind,
-            "ids": ids,
-            "dues": [said[clock_id].due_at for clock_id in ids],
-            "satisfied": [said[clock_id].satisfied_at for clock_id in ids],
-            "discovered": [said[clock_id].discovered_at for clock_id in ids],
+            "ids": [clock_id for clock_id, _, _ in said],
+            "kinds": [kind for _, kind, _ in said],
+            "dues": [each.due_at for _, _, each in said],
+            "satisfied": [each.satisfied_at for _, _, each in said],
+            "discovered": [each.discovered_at for _, _, each in said],
+            "reasons": [each.reason for _, _, each in said],
         },
     )
-    return set(found.scalars())
+    return {(row.clock_id, row.kind) for row in found}
 
 
 async def used_policies(session: Session) -> list[Policy]:
@@ -144,45 +137,59 @@ _HOLD = text(
 
 _ADD_FACTS = text(
     "INSERT INTO deadlines.facts (event_id, place, kind, referral_id, occurred_at, version, "
-    "child_id, role, agency_id, notice_id, statement) SELECT event_id, place, kind, referral_id, "
-    "occurred_at, version, child_id, role, agency_id, notice_id, CAST(statement AS jsonb) "
+    "child_id, role, agency_id, notice_id, stage, matter, statement) SELECT event_id, place, kind, "
+    "referral_id, occurred_at, version, child_id, role, agency_id, notice_id, stage, matter, "
+    "CAST(statement AS jsonb) "
     "FROM unnest(CAST(:event_ids AS text[]), CAST(:places AS integer[]), CAST(:kinds AS text[]), "
     "CAST(:referral_ids AS text[]), CAST(:times AS timestamptz[]), CAST(:versions AS integer[]), "
     "CAST(:child_ids AS text[]), CAST(:roles AS text[]), CAST(:agency_ids AS text[]), "
-    "CAST(:notice_ids AS text[]), CAST(:statements AS text[])) AS f(event_id, place, kind, "
-    "referral_id, occurred_at, version, child_id, role, agency_id, notice_id, statement) "
+    "CAST(:notice_ids AS text[]), CAST(:stages AS text[]), CAST(:matters AS text[]), "
+    "CAST(:statements AS text[])) AS f(event_id, place, kind, referral_id, occurred_at, version, "
+    "child_id, role, agency_id, notice_id, stage, matter, statement) "
     "ON CONFLICT DO NOTHING"
 )
 
 _FACTS = text(
     "SELECT event_id, place, kind, referral_id, occurred_at, version, child_id, role, agency_id, "
-    "notice_id, CAST(statement AS text) AS statement FROM deadlines.facts "
+    "notice_id, stage, matter, CAST(statement AS text) AS statement FROM deadlines.facts "
     "WHERE referral_id = ANY(CAST(:ids AS text[]))"
 )
 
 _CLOCKS_SQL = (
     "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
+    "b.reason AS breach_reason, "
     "k.due_at AS correction_due_at, k.discovered_at AS correction_discovered_at, "
     "k.satisfied_at AS correction_satisfied_at FROM deadlines.clocks c "
     f"LEFT JOIN deadlines.announcements b ON b.clock_id = c.clock_id AND b.kind = '{BREACHED}' "
     f"LEFT JOIN deadlines.announcements k ON k.clock_id = c.clock_id AND k.kind = '{CORRECTED}' "
-    "WHERE c.referral_id = ANY(CAST(:ids AS text[])) ORDER BY c.referral_id, c.child_id, c.duty"
+    "WHERE c.referral_id = ANY(CAST(:ids AS text[])) "
+    "ORDER BY c.referral_id, c.child_id, c.duty, c.matter"
 )
 _CLOCKS = text(_CLOCKS_SQL)
 _CLOCKS_LOCKED = text(f"{_CLOCKS_SQL} FOR UPDATE OF c")
 
+_ANNOUNCE = text(
+    "INSERT INTO deadlines.announcements (clock_id, kind, due_at, satisfied_at, discovered_at, "
+    "reason) SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:kinds AS text[]), "
+    "CAST(:dues AS timestamptz[]), CAST(:satisfied AS timestamptz[]), "
+    "CAST(:discovered AS timestamptz[]), CAST(:reasons AS text[])) "
+    "ON CONFLICT DO NOTHING RETURNING clock_id, kind"
+)
+
 _SAVE = text(
     "INSERT INTO deadlines.clocks AS c (clock_id, referral_id, child_id, duty, role, policy, "
     "policy_version, synthetic, basis_at, due_at, satisfied_at, lacking, state, look_at, "
-    "waiting_since) SELECT * FROM unnest(CAST(:clock_ids AS text[]), "
+    "waiting_since, matter, released, warned) SELECT * FROM unnest(CAST(:clock_ids AS text[]), "
     "CAST(:referral_ids AS text[]), CAST(:child_ids AS text[]), CAST(:duties AS text[]), "
     "CAST(:roles AS text[]), CAST(:policies AS text[]), CAST(:versions AS text[]), "
     "CAST(:synthetic AS boolean[]), CAST(:bases AS timestamptz[]), CAST(:dues AS timestamptz[]), "
     "CAST(:satisfied AS timestamptz[]), CAST(:lacking AS text[]), CAST(:states AS text[]), "
-    "CAST(:looks AS timestamptz[]), CAST(:waiting AS timestamptz[])) "
+    "CAST(:looks AS timestamptz[]), CAST(:waiting AS timestamptz[]), CAST(:matters AS text[]), "
+    "CAST(:released AS boolean[]), CAST(:warned AS text[])) "
     "ON CONFLICT (clock_id) DO UPDATE SET role = excluded.role, policy = excluded.policy, "
     "policy_version = excluded.policy_version, synthetic = excluded.synthetic, "
     "basis_at = excluded.basis_at, due_at = excluded.due_at, "
     "satisfied_at = excluded.satisfied_at, lacking = excluded.lacking, state = excluded.state, "
-    "look_at = excluded.look_at, waiting_since = excluded.waiting_since"
+    "look_at = excluded.look_at, waiting_since = excluded.waiting_since, "
+    "released = excluded.released, warned = excluded.warned"
 )

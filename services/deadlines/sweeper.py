@@ -15,7 +15,7 @@ from services.deadlines.consumer import SWEEP_WAKE
 from services.deadlines.keeper import Keeper
 from services.deadlines.notify_client import Notify, Watermark
 from services.deadlines.sweep_store import Due
-from services.deadlines.verdicts import Breach, Evidence, LookAgain, Rest, look
+from services.deadlines.verdicts import Breach, Evidence, LookAgain, Rest, Warn, look
 from shared.runtime.db import Database, Session, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
@@ -112,7 +112,7 @@ class Sweeper:
             evidence = await _evidence(session, held, watermark)
             now = self._clock()
             clocks = [
-                _decided(clock, evidence[clock.referral_id], now)
+                self._decided(clock, evidence[clock.referral_id], now)
                 if clock.clock_id in taken
                 else clock
                 for clock in folded.clocks
@@ -121,6 +121,23 @@ class Sweeper:
             if breached:
                 failpoint("deadlines.sweep.before_commit")
         return breached
+
+    def _decided(self, clock: Clock, evidence: Evidence, now: datetime) -> Clock:
+        pending = self._keeper.warnings_left(clock)
+        verdict = look(
+            clock.standing, clock.breached_at, clock.waiting_since, evidence, now, pending
+        )
+        match verdict:
+            case Rest():
+                return clock
+            case LookAgain(at=at, since=since):
+                return replace(clock, look_at=at, waiting_since=since)
+            case Warn(warnings=warnings, at=at):
+                return clock.warned_of(warnings, at)
+            case Breach():
+                return clock.breached(now)
+            case _:
+                assert_never(verdict)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until the next clock is due, a wake, or the poll that is the guarantee."""
@@ -136,19 +153,6 @@ class Sweeper:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-
-
-def _decided(clock: Clock, evidence: Evidence, now: datetime) -> Clock:
-    verdict = look(clock.standing, clock.breached_at, clock.waiting_since, evidence, now)
-    match verdict:
-        case Rest():
-            return clock
-        case LookAgain(at=at, since=since):
-            return replace(clock, look_at=at, waiting_since=since)
-        case Breach():
-            return clock.breached(now)
-        case _:
-            assert_never(verdict)
 
 
 async def _evidence(

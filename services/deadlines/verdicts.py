@@ -1,5 +1,6 @@
 """When a clock must be looked at, and what is then decided (P6). Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ SETTLE = timedelta(milliseconds=250)
 PATIENCE = timedelta(minutes=2)
 """How long a breach may wait for facts that are still on their way."""
 RECHECK = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,20 @@ class LookAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class Warn:
+    """The time of these warnings (minutes before due) has come, and the duty is not met. Only the
+    shortest is said; looking is to go on at `at`."""
+
+    warnings: frozenset[int]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Breach:
     """The clock ran out, at its due time."""
 
 
-Verdict = Rest | LookAgain | Breach
+Verdict = Rest | LookAgain | Warn | Breach
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +56,17 @@ class Evidence:
     unfinished: bool
 
 
-def look_at(standing: Standing, breached_at: datetime | None) -> datetime | None:
-    """When the sweeper must look at a clock; None when nothing will come of looking."""
+def look_at(
+    standing: Standing, breached_at: datetime | None, warnings: Collection[int] = ()
+) -> datetime | None:
+    """When the sweeper must look at a clock; None when nothing will come of looking.
+
+    `warnings`: those that are still to be said, in minutes before the due time.
+    """
     if breached_at is not None or standing.in_time:
         return None
+    if warnings:
+        return standing.due_at - max(warnings) * MINUTE
     return standing.due_at + SETTLE
 
 
@@ -58,17 +76,24 @@ def look(
     since: datetime | None,
     evidence: Evidence,
     now: datetime,
+    warnings: Collection[int] = (),
 ) -> Verdict:
     """What to do about a clock whose time to look has come.
 
     A breach waits while facts dated up to the due time may be on their way, and no longer than
-    PATIENCE after due, or after it was first found overdue (`since`).
+    PATIENCE after due, or after it was first found overdue (`since`). A warning waits for nothing,
+    and is not said once the time is over.
     """
     first = look_at(standing, breached_at)
     if first is None:
         return Rest()
     if now < first:
-        return LookAgain(first, None)
+        come = {each for each in warnings if now >= standing.due_at - each * MINUTE}
+        later = look_at(standing, breached_at, set(warnings) - come)
+        assert later is not None
+        if come and now < standing.due_at:
+            return Warn(frozenset(come), later)
+        return LookAgain(first if come else later, None)
     since = since or max(standing.due_at, now - SETTLE)
     if _all_here(evidence, first) or now >= since + PATIENCE:
         return Breach()

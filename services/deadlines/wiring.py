@@ -16,6 +16,7 @@ from services.deadlines.models import INBOX, OUTBOX
 from services.deadlines.notify_client import SCOPES, SECONDS, HttpNotify
 from services.deadlines.policy_files import load
 from services.deadlines.policy_register import open_book
+from services.deadlines.report_api import report_routes
 from services.deadlines.settings import DeadlinesSettings
 from services.deadlines.sweeper import Sweeper
 from shared.contracts.base import Source, Topic
@@ -109,6 +110,7 @@ def _put_together(
     development = settings.profile is Profile.DEVELOPMENT
     api = create_app("Hartline deadlines", verifier, readiness=readiness, development=development)
     api.include_router(routes(db))
+    api.include_router(report_routes(db))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,

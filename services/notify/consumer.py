@@ -22,7 +22,7 @@ from services.notify.rulebook import further_profiles, profiles
 from services.notify.tasks import TaskKind
 from shared.contracts.base import Event
 from shared.contracts.codes import Stage
-from shared.contracts.deadlines import BreachCorrected, ClockBreached
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
@@ -167,6 +167,21 @@ class FileBreach:
         self, session: Session, event: Event, data: ClockBreached, material: Any
     ) -> None:
         await task_store.file_tasks(session, [tasks.breached(data)], self._clock())
+
+
+class FileApproaching:
+    """A clock is about to run out: a person can still prevent it."""
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+
+    async def prepare(self, event: Event, data: ClockApproaching) -> None:
+        return None
+
+    async def apply(
+        self, session: Session, event: Event, data: ClockApproaching, material: Any
+    ) -> None:
+        await task_store.file_tasks(session, [tasks.approaching(data)], self._clock())
 
 
 class NoteCorrection:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.notify.attempts import Ended, Standing
-from services.notify.planning import OF_NO_CLOCK, DeliveryState
+from services.notify.planning import OF_NO_CLOCK, DeliveryState, stage_of
 from shared.contracts.base import EventData
 from shared.contracts.codes import Channel, RefusalReason
 from shared.contracts.disclosures import (
@@ -85,16 +85,21 @@ def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> lis
             "reason": reason,
         }
         if row.kind not in OF_NO_CLOCK:
-            by_version[row.referral_id, row.version].append(RefusedNotice(**who))
+            plan = row.referral_id, row.version, stage_of(row.series)
+            by_version[plan].append(RefusedNotice(**who))
         by_referral[row.referral_id].append(
             RefusedDisclosure(**who, version=row.version, refused_at=now)
         )
     return [
         *(
             NoticesRefused(
-                referral_id=referral_id, version=version, refused_at=now, notices=tuple(notices)
+                referral_id=referral_id,
+                version=version,
+                stage=stage,
+                refused_at=now,
+                notices=tuple(notices),
             )
-            for (referral_id, version), notices in by_version.items()
+            for (referral_id, version, stage), notices in by_version.items()
         ),
         *(
             DisclosuresRefused(referral_id=referral_id, refused=tuple(each))

@@ -85,6 +85,7 @@ def _refused(draft: Draft) -> NoticesRefused:
     return NoticesRefused(
         referral_id=draft.occasion.referral_id,
         version=draft.occasion.version,
+        stage=draft.occasion.stage,
         refused_at=draft.occasion.now,
         notices=tuple(
             RefusedNotice(

@@ -20,12 +20,21 @@ from enum import StrEnum
 from services.notify.agencies import Directory
 from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Form
-from shared.contracts.codes import NoticeKind, RefusalReason, Role
+from shared.contracts.codes import NoticeKind, RefusalReason, Role, Stage
 
 RECEIVED = "received"
 """The series of what everybody hears of at once."""
 WITHDRAWAL = "withdrawal"
 """The series of the notice that comes after all others of its recipient."""
+
+
+def stage_of(series: str) -> Stage:
+    """The stage whose plan a notice belongs to: what deadlines asks of a leg."""
+    if series in (RECEIVED, Stage.ACCEPTED):
+        return Stage(series)
+    return Stage.WITHDRAWN if series == WITHDRAWAL else Stage.CONSULT_SHARED
+
+
 NO_DUTY = frozenset({NoticeKind.SUPERSESSION, NoticeKind.WITHDRAWAL, NoticeKind.RECALL})
 """What they say ends or takes back; none of them meets a duty, and no duty asks for one."""
 OF_NO_CLOCK = NO_DUTY | {NoticeKind.CONSULT_OUTCOME}

@@ -8,7 +8,7 @@ from enum import StrEnum
 from services.notify.outcomes import Obstacle
 from services.notify.routes import Matter, Refused
 from shared.contracts.codes import RefusalReason
-from shared.contracts.deadlines import BreachCorrected, ClockBreached
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 
 
 class TaskKind(StrEnum):
@@ -27,6 +27,7 @@ class TaskKind(StrEnum):
     CONTENT_SHREDDED = "content_shredded"
     HELD = "held"
     EXPIRING = "expiring"
+    APPROACHING = "approaching"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +173,31 @@ def directory_changed(
 
 
 def breached(data: ClockBreached) -> NewTask:
+    what = "the recipient is told" if data.role else "it is done"
     detail = (
-        f"The clock {data.policy} of child {data.child_id} for the role {data.role.value} ran out "
-        f"at {data.due_at:%Y-%m-%dT%H:%M:%SZ}. Make sure that the recipient is told now."
+        f"{_clock(data)} ran out at {data.due_at:%Y-%m-%dT%H:%M:%SZ}. Make sure that {what} now."
+        f"{_desks(data)}"
     )
     return NewTask(TaskKind.BREACHED, data.clock_id, data.referral_id, detail)
+
+
+def approaching(data: ClockApproaching) -> NewTask:
+    """One task per clock and warning."""
+    detail = (
+        f"{_clock(data)} runs out at {data.due_at:%Y-%m-%dT%H:%M:%SZ} and its duty is not met. "
+        f"There is still time.{_desks(data)}"
+    )
+    about = f"{data.clock_id} {data.before_minutes}"
+    return NewTask(TaskKind.APPROACHING, about, data.referral_id, detail)
+
+
+def _clock(data: ClockBreached | ClockApproaching) -> str:
+    whose = f"for the role {data.role.value}" if data.role else f"for {data.duty}"
+    return f"The clock {data.policy} of child {data.child_id} {whose}"
+
+
+def _desks(data: ClockBreached | ClockApproaching) -> str:
+    return f" For: {', '.join(data.tell)}." if data.tell else ""
 
 
 def breach_corrected_note(data: BreachCorrected) -> str:

@@ -14,7 +14,7 @@ from services.notify.areas import area_routers, chores
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
-from services.notify.consumer import FileBreach, NoteCorrection, PlanReferral
+from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection, PlanReferral
 from services.notify.controls.marking import marked
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
@@ -48,7 +48,7 @@ from services.notify.stages.planning import Stages
 from services.notify.substitution import Substitutes
 from services.notify.substitution_loop import substituting
 from shared.contracts.base import Source, Topic
-from shared.contracts.deadlines import BreachCorrected, ClockBreached
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import (
     ConsultShareRequested,
     ReferralAmended,
@@ -158,6 +158,7 @@ def make_handlers(
         ReferralDecided: PlanDecided(stages),
         ConsultShareRequested: PlanShared(stages),
         ReferralWithdrawn: PlanWithdrawn(stages),
+        ClockApproaching: FileApproaching(),
         ClockBreached: FileBreach(),
         BreachCorrected: NoteCorrection(),
         ShredOrdered: Shred(emitting.outbox),

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from shared.contracts.base import Instant, OpaqueId, ReferralData, Topic
 from shared.contracts.codes import Role
 
@@ -13,8 +15,10 @@ class _Clock(ReferralData):
     policy: str
     policy_version: str
     child_id: OpaqueId
-    role: Role
+    role: Role | None = Field(None, description="Null for a duty that is no recipient's leg.")
     due_at: Instant
+    duty: str | None = Field(None, description="What must have been done, by name.")
+    tell: tuple[str, ...] = Field((), description="The desks that must hear of it, by policy.")
 
 
 class ClockBreached(_Clock):
@@ -32,3 +36,12 @@ class BreachCorrected(_Clock):
 
     satisfied_at: Instant
     discovered_at: Instant
+
+
+class ClockApproaching(_Clock):
+    """A clock has not run out yet and its duty is not met. Emitted once per clock and warning."""
+
+    type: ClassVar[str] = "hartline.deadline.approaching.v1"
+
+    before_minutes: int = Field(ge=1, description="Which warning: so long before the due time.")
+    noticed_at: Instant

@@ -56,6 +56,7 @@ class NoticesRefused(ReferralData):
     type: ClassVar[str] = "hartline.notices.refused.v1"
 
     version: int = Field(ge=1)
+    stage: Stage = Field(Stage.RECEIVED, description="The stage of the plan that it belongs to.")
     refused_at: Instant
     notices: tuple[RefusedNotice, ...] = Field(min_length=1)
 
@@ -106,6 +107,7 @@ class NoticesRerouted(ReferralData):
     type: ClassVar[str] = "hartline.notices.rerouted.v1"
 
     version: int = Field(ge=1)
+    stage: Stage = Field(Stage.RECEIVED, description="The stage of the plan that it belongs to.")
     rules_version: str
     directory_version: int
     rerouted_at: Instant

@@ -1,7 +1,7 @@
 """Every event type by name. The one list from which parsing, examples and AsyncAPI follow."""
 
 from shared.contracts.base import Event, EventData, Source, Topic
-from shared.contracts.deadlines import BreachCorrected, ClockBreached
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.disclosures import (
     CallViewed,
     DisclosuresAttempted,
@@ -68,6 +68,7 @@ EVENTS: tuple[type[EventData], ...] = (
     NoticesAcknowledged,
     NoticesToldOrally,
     NoticesClosed,
+    ClockApproaching,
     ClockBreached,
     BreachCorrected,
     DisclosuresAttempted,

@@ -10,6 +10,8 @@ from tests.chaos.caller import Accepted
 from tests.chaos.ledgers import Announcement, Ledgers, Leg
 
 CLOCKED_ROLES = ("chief_states_attorney", "fbi", "local_law_enforcement", "mdt")
+CLOCKED_DUTIES = frozenset(f"tell_{role}" for role in CLOCKED_ROLES)
+"""The duties that every referral has. Acknowledgements have clocks of their own."""
 _STATES = {(0, 0): "satisfied", (1, 0): "satisfied_late", (1, 1): "breached_then_corrected"}
 """By how many breaches and corrections were announced, once everybody is told."""
 
@@ -26,8 +28,9 @@ def faults(
     answered = _first_answers(arrivals)
     wrong, known = [], set()
     for referral in accepted:
-        clocks = shown.get(referral.referral_id, ())
-        known |= {clock["clock_id"] for clock in clocks}
+        every = shown.get(referral.referral_id, ())
+        known |= {clock["clock_id"] for clock in every}
+        clocks = [clock for clock in every if clock["duty"] in CLOCKED_DUTIES]
         roles = sorted((clock["child_id"], clock["role"]) for clock in clocks)
         if roles != sorted((child, role) for child in referral.child_ids for role in CLOCKED_ROLES):
             wrong.append(f"{referral.number}: {len(clocks)} clocks")

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -91,7 +91,7 @@ async def read(superuser_dsn: str) -> Ledgers:
         [Outcome(*row) for row in outcomes],
         [row[0] for row in views],
         {(child_id, role): at for child_id, role, at in told},
-        [_announcement(event_id, json.loads(body)) for event_id, body in emitted],
+        [_announcement(*each) for each in _announced(emitted)],
         [row[0] for row in heard],
     )
 
@@ -101,6 +101,14 @@ def leaves(export: Path) -> list[dict[str, Any]]:
     with (export / "entries.ndjson").open() as lines:
         found = [json.loads(base64.b64decode(json.loads(line)["leaf"])) for line in lines]
     return [{"kind": leaf["kind"], **leaf.get("record", {})} for leaf in found]
+
+
+def _announced(emitted: Iterable[Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Breaches and corrections. A warning is neither."""
+    for event_id, body in emitted:
+        event = json.loads(body)
+        if event["type"] != "hartline.deadline.approaching.v1":
+            yield event_id, event
 
 
 def _announcement(event_id: str, event: dict[str, Any]) -> Announcement:

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import text
 
-from services.deadlines.facts import FactBearing
+from services.deadlines.reading import FactBearing
 from shared.contracts.codes import HtType
 from shared.runtime import logging
 from shared.runtime.db import Database, plain_dsn

@@ -8,15 +8,16 @@ from typing import Any
 from sqlalchemy import text
 
 from services.deadlines.consumer import KeepFacts
-from services.deadlines.facts import Fact, FactBearing, facts_of
+from services.deadlines.facts import Fact
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import OUTBOX
 from services.deadlines.notify_client import Watermark
 from services.deadlines.policy_files import load
 from services.deadlines.policy_register import open_book
+from services.deadlines.reading import FactBearing, facts_of
 from services.deadlines.sweeper import Sweeper, Swept
 from shared.contracts.base import Event, Source
-from shared.contracts.codes import Channel, HtType, NoticeKind, RefusalReason, Role, Trigger
+from shared.contracts.codes import Channel, HtType, NoticeKind, RefusalReason, Role, Stage, Trigger
 from shared.contracts.notices import (
     DeliveredNotice,
     NoticesDelivered,
@@ -106,13 +107,16 @@ def planned(
     child: str = CHILD,
     referral: str = REFERRAL,
     superseded: Iterable[str] = (),
+    stage: Stage = Stage.RECEIVED,
+    kind: NoticeKind = NoticeKind.ORIGINAL,
 ) -> NoticesPlanned:
-    """A plan for one role: originals to `names`, content-free supersessions to `superseded`."""
-    kinds = dict.fromkeys(names, NoticeKind.ORIGINAL)
+    """A plan for one role: notices to `names`, content-free supersessions to `superseded`."""
+    kinds = dict.fromkeys(names, kind)
     kinds |= dict.fromkeys(superseded, NoticeKind.SUPERSESSION)
     return NoticesPlanned(
         referral_id=referral,
         version=version,
+        stage=stage,
         rules_version="test",
         directory_version=1,
         planned_at=at,
@@ -137,11 +141,13 @@ def refused(
     role: Role = LE,
     child: str = CHILD,
     referral: str = REFERRAL,
+    stage: Stage = Stage.RECEIVED,
 ) -> NoticesRefused:
     """Refusals; None is a duty for which there is no agency."""
     return NoticesRefused(
         referral_id=referral,
         version=version,
+        stage=stage,
         refused_at=at,
         notices=tuple(
             RefusedNotice(

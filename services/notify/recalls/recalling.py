@@ -11,7 +11,7 @@ from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Heading, draft
 from services.notify.occasion import Occasion
-from services.notify.planning import Earlier, Plan
+from services.notify.planning import Earlier, Plan, stage_of
 from services.notify.recalls import rules, store
 from services.notify.recalls.rules import NothingToRecall, NotNow, OverAlready, Recall
 from services.notify.recalls.store import ClosingRow, RecallRow
@@ -175,6 +175,7 @@ def _left(wrong: Earlier, found: Recall, asked: str | None, occasion: Occasion) 
     return NoticesRerouted(
         referral_id=occasion.referral_id,
         version=occasion.version,
+        stage=stage_of(wrong.series),
         rules_version=occasion.rules_version,
         directory_version=occasion.directory_version,
         rerouted_at=occasion.now,

@@ -1,63 +1,19 @@
 """The HTTP API of deadlines: who may ask, and what is answered."""
 
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-
-import httpx
-import pytest
-
-from services.deadlines.api import routes
 from shared.contracts.codes import HtType
-from shared.runtime import keys
-from shared.runtime.auth import LocalIssuer, TokenVerifier
-from shared.runtime.http import create_app
-from tests.support.databases import FreshDatabase
+from tests.integration.deadlines.conftest import PATH, Desk
 from tests.support.deadlines import (
     CHILD,
     DUE,
     HOUR,
     RECEIVED,
     REFERRAL,
-    Service,
+    agency,
     delivered,
     opaque,
     planned,
     received,
-    service,
 )
-
-ISSUER = "https://issuer.test"
-PATH = f"/v1/referrals/{REFERRAL}/clocks"
-
-
-@dataclass
-class Desk:
-    """The API over a real database."""
-
-    deadlines: Service
-    client: httpx.AsyncClient
-    issuer: LocalIssuer
-
-    async def get(
-        self, path: str = PATH, scope: str = "clocks:read", agency: str | None = None
-    ) -> httpx.Response:
-        token = self.issuer.token("worker", [scope], agency=agency)
-        return await self.client.get(path, headers={"Authorization": f"Bearer {token}"})
-
-
-@pytest.fixture
-async def desk(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Desk]:
-    key, jwks = tmp_path / "issuer.jwk", tmp_path / "jwks.json"
-    keys.make("issuer", key)
-    jwks.write_text(json.dumps(keys.jwks(key)))
-    deadlines = await service(database.open("deadlines"))
-    app = create_app("deadlines under test", TokenVerifier(jwks, ISSUER))
-    app.include_router(routes(deadlines.db))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://deadlines.test") as client:
-        yield Desk(deadlines, client, LocalIssuer(key, ISSUER))
 
 
 async def test_it_shows_every_clock_with_its_policy_in_words(desk: Desk) -> None:
@@ -65,14 +21,18 @@ async def test_it_shows_every_clock_with_its_policy_in_words(desk: Desk) -> None
     answer = await desk.get()
     assert answer.status_code == 200
     clocks = {clock["role"]: clock for clock in answer.json()["clocks"]}
+    asked = clocks.pop(None)
+    assert (asked["duty"], asked["matter"]) == ("hear_of_acknowledgement", agency("A"))
     police = clocks.pop("local_law_enforcement")
     assert police | {"clock_id": "", "words": ""} == {
         "clock_id": "",
         "child_id": CHILD,
         "duty": "tell_local_law_enforcement",
+        "matter": "",
+        "answers": "careline",
         "role": "local_law_enforcement",
         "policy": "le12",
-        "policy_version": "2026-1",
+        "policy_version": "2026-2",
         "force": "law",
         "citation": "CGS 17a-101b(c), 17a-103(c)",
         "words": "",
@@ -83,6 +43,7 @@ async def test_it_shows_every_clock_with_its_policy_in_words(desk: Desk) -> None
         "satisfied_at": "2026-03-07T21:00:00Z",
         "breached_at": None,
         "breach_discovered_at": None,
+        "breach_reason": None,
         "corrected_at": None,
     }
     assert police["words"].startswith("Within 12 hours of receiving the report")
@@ -104,6 +65,7 @@ async def test_a_breach_and_its_correction_are_shown(desk: Desk) -> None:
     police = clocks["local_law_enforcement"]
     assert police["state"] == "breached_then_corrected"
     assert police["breached_at"] == "2026-03-08T08:00:00Z"
+    assert police["breach_reason"] == "delivery"
     assert police["breach_discovered_at"] == police["corrected_at"] == "2026-03-08T09:00:00Z"
     assert clocks["fbi"]["state"] == "breached"
 

@@ -36,6 +36,7 @@ class Death(BaseException):
     """What no code catches."""
 
 
+APPROACHING = "hartline.deadline.approaching.v1"
 BREACHED = "hartline.deadline.breached.v1"
 CORRECTED = "hartline.deadline.breach_corrected.v1"
 
@@ -56,7 +57,7 @@ async def test_breach_is_dated_at_the_due_time_not_now(deadlines: Service) -> No
     assert event["discovered_at"] == late.isoformat().replace("+00:00", "Z")
     assert (event["policy"], event["policy_version"], event["child_id"]) == (
         "le12",
-        "2026-1",
+        "2026-2",
         CHILD,
     )
     clock = await deadlines.clock_of()
@@ -65,8 +66,10 @@ async def test_breach_is_dated_at_the_due_time_not_now(deadlines: Service) -> No
 
 async def test_nothing_is_said_before_due(deadlines: Service) -> None:
     await deadlines.hear(received())
-    assert (await deadlines.sweep_at(DUE)).taken == 0
+    assert (await deadlines.sweep_at(DUE - 5 * HOUR)).taken == 0
     assert deadlines.notify.asked == 0
+    assert (await deadlines.sweep_at(DUE)).breached == 0
+    assert {event["type"] for event in await deadlines.emitted()} <= {APPROACHING}
     assert (await deadlines.sweep_at(DUE + SETTLE)).breached == 4
 
 
@@ -342,7 +345,7 @@ async def test_a_handler_gives_the_sweeper_back_what_it_kept_from_it(deadlines: 
     deadlines.clock.now = DUE + SECOND
     await deadlines.sweeper._take()
     await deadlines.hear(planned("A"))
-    assert (await deadlines.clock_of()).look_at == DUE + SETTLE
+    assert (await deadlines.clock_of()).look_at == DUE - 4 * HOUR
 
 
 async def test_the_sweeper_runs_when_the_next_clock_falls_due_and_ends_when_told(

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from services.notify import models
-from services.notify.consumer import FileBreach, NoteCorrection
+from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection
 from shared.contracts.codes import Role
-from shared.contracts.deadlines import BreachCorrected, ClockBreached
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.runtime.ids import new_id
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
@@ -68,3 +68,30 @@ async def test_a_corrected_breach_is_noted_in_its_task_once(planning: Planning) 
 async def test_a_correction_without_a_task_is_nothing(planning: Planning) -> None:
     await _correct(planning)
     assert await planning.rows(models.tasks) == []
+
+
+async def test_a_warning_is_a_task_of_its_own_and_names_the_desks(planning: Planning) -> None:
+    """Also for a duty that is no recipient's leg, which has no role."""
+    about = CLOCK | {"role": None, "duty": "hart_consult", "tell": ["hart_liaison"]}
+    for minutes in (240, 60, 60):
+        data = ClockApproaching.model_validate(
+            about | {"before_minutes": minutes, "noticed_at": DUE - timedelta(minutes=minutes)}
+        )
+        async with planning.db.transaction() as session:
+            await FileApproaching(lambda: DUE).apply(session, support.envelope(data), data, None)
+    found = await planning.rows(models.tasks)
+    assert {task["kind"] for task in found} == {"approaching"}
+    assert sorted(task["about"] for task in found) == [
+        f"{CLOCK['clock_id']} 240",
+        f"{CLOCK['clock_id']} 60",
+    ]
+    assert all("for hart_consult runs out at" in task["detail"] for task in found)
+    assert all(task["detail"].endswith("For: hart_liaison.") for task in found)
+
+
+async def test_a_breach_without_a_role_says_what_was_to_be_done(planning: Planning) -> None:
+    data = ClockBreached.model_validate(CLOCK | {"role": None, "duty": "enter_consult"})
+    async with planning.db.transaction() as session:
+        await FileBreach(lambda: LATER).apply(session, support.envelope(data), data, None)
+    (task,) = await planning.rows(models.tasks)
+    assert "for enter_consult ran out at" in task["detail"]

@@ -16,8 +16,8 @@ from shared.contracts.referrals import (
     ReferralReceived,
     ReferralWithdrawn,
 )
-from shared.messaging.handover import Handlers
 from shared.messaging.bus import Batch, Incoming
+from shared.messaging.handover import Handlers
 from shared.messaging.inbox import Inbox
 from shared.messaging.worker import Worker
 from tests.support.databases import FreshDatabase

@@ -146,6 +146,7 @@ def clock(role: str, state: str = "satisfied") -> dict[str, Any]:
         "clock_id": f"clock {role}",
         "child_id": "child",
         "role": role,
+        "duty": f"tell_{role}",
         "state": state,
         "due_at": DUE.isoformat(),
     }

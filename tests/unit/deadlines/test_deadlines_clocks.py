@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.deadlines.book import PolicyBook, UnknownPolicy
 from services.deadlines.clocks import Clock, wind
-from services.deadlines.facts import FactBearing, FactKind, facts_of
-from services.deadlines.policy import Policy, PolicyBook, UnknownPolicy
+from services.deadlines.facts import FactKind
+from services.deadlines.policy import Policy
 from services.deadlines.policy_files import load
+from services.deadlines.reading import FactBearing, facts_of
 from services.deadlines.sla import ClockState
 from shared.contracts.codes import HtType, Role, Trigger
 from tests.support.deadlines import (

@@ -9,6 +9,7 @@ from services.deadlines.policy_files import SHIPPED, load
 from shared.runtime.errors import Misconfigured
 
 LE12 = (SHIPPED / "le12.yaml").read_text()
+BY = next(line.strip() for line in LE12.splitlines() if "by: [" in line)
 
 
 def refusal(folder: Path, **files: str) -> str:
@@ -28,15 +29,23 @@ def line_of(words: str, content: str) -> int:
     [
         ("hours: 12", "hours: 12h", "a whole number of hours, like `hours: 12`"),
         ("hours: 12", "hours: 0", "a whole number of hours"),
-        ("hours: 12", "minutes: 12", "`length.minutes` is not known: known here are hours"),
-        ("[notice.delivered]", "[notice.opened]", "facts that count as told: notice.delivered"),
-        ("[notice.delivered]", "[]", "facts that count as told: notice.delivered"),
+        (
+            "hours: 12",
+            "minutes: 12",
+            "`length.minutes` is not known: known here are calendar, ",
+        ),
+        (
+            "by: [notice.delivered, ",
+            "by: [notice.opened, ",
+            "facts that count as told: notice.delivered",
+        ),
+        (BY, "by: []", "facts that count as told: notice.delivered"),
         ("role: local_law_enforcement", "role: police", "the leg: local_law_enforcement, "),
         ("every_agency_told", "any_agency_told", "every_agency_told"),
         ("referral.received", "referral.opened", "what starts it: referral.received"),
         ("citation: ", "citaton: ", "did you mean `citation`?"),
         ("triggers: [", "triggers: [fax, ", "a list of triggers: careline, ongoing_worker"),
-        ('"2026-1"', "2026", 'a quoted text, like "2026-1"'),
+        ('"2026-2"', "2026", 'a quoted text, like "2026-1"'),
         ("force: law", "force: custom", "`law` with a citation, or `policy`"),
         ("confidence: high", "confidence: sure", "how sure we are: high, medium, low, or ours"),
         ("policy: le12", "policy: LE 12", "a name in lower case"),
@@ -83,9 +92,9 @@ def test_policies_of_one_duty_may_not_overlap(tmp_path: Path) -> None:
 
 def test_policies_of_one_duty_may_follow_each_other(tmp_path: Path) -> None:
     (tmp_path / "old.yaml").write_text(f"{LE12}effective_to: 2026-12-31\n")
-    new = LE12.replace('"2026-1"', '"2027-1"') + "effective_from: 2027-01-01\n"
+    new = LE12.replace('"2026-2"', '"2027-1"') + "effective_from: 2027-01-01\n"
     (tmp_path / "new.yaml").write_text(new)
-    assert {policy.version for policy in load(tmp_path)} == {"2026-1", "2027-1"}
+    assert {policy.version for policy in load(tmp_path)} == {"2026-2", "2027-1"}
 
 
 def test_a_version_may_be_given_once(tmp_path: Path) -> None:
@@ -116,8 +125,8 @@ def test_the_command_shows_the_shipped_policies_in_words(
 ) -> None:
     assert main(["policies"]) == 0
     said = capsys.readouterr().out
-    assert "le12 2026-1: 12 h for tell_local_law_enforcement (CGS 17a-101b(c), 17a-103(c))." in said
-    assert "le12_labor 2026-1: 12 h" in said
+    assert "le12 2026-2: 12 h for tell_local_law_enforcement (CGS 17a-101b(c), 17a-103(c))." in said
+    assert "le12_labor 2026-2: 12 h" in said
 
 
 def test_the_command_refuses_with_code_2(

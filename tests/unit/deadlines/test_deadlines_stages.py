@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.deadlines.facts import FactKind, facts_of
+from services.deadlines.facts import FactKind
+from services.deadlines.reading import facts_of
 from shared.contracts.codes import NoticeKind, Role, Stage
 from shared.contracts.notices import LeftNotice, NoticesPlanned, NoticesRerouted, PlannedNotice
 

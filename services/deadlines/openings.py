@@ -1,0 +1,102 @@
+"""What starts a clock, and when. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.deadlines.facts import FactKind
+from services.deadlines.policy import Policy
+from services.deadlines.policy_parts import PER_CONSULT, Basis
+from services.deadlines.story import Story
+
+THE_CHILD = ""
+"""The matter of a clock that is about the child as such, and of no consult or recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time during which the acceptance held. `end` is null while it does."""
+
+    start: datetime
+    end: datetime | None
+
+    def holds(self, moment: datetime) -> bool:
+        return self.start <= moment and (self.end is None or moment < self.end)
+
+
+def matters(policy: Policy, child_id: str, story: Story) -> Sequence[str]:
+    """What the clocks of one child under a policy are of: the child, its consults, or those that
+    were told of it."""
+    (first, *_) = policy.basis
+    if first in PER_CONSULT:
+        return story.consults(PER_CONSULT[first], child_id)
+    if first is Basis.TOLD:
+        return sorted({each.agency_id for each in story.tellings(child_id)})
+    rule = policy.satisfied
+    if policy.applies.only_if_planned and (
+        rule.role is None or story.planned(rule.stage, child_id, rule.role) is None
+    ):
+        return ()
+    return () if beginning(policy, child_id, THE_CHILD, story) is None else (THE_CHILD,)
+
+
+def beginning(policy: Policy, child_id: str, matter: str, story: Story) -> datetime | None:
+    """When it began; of several facts that start it, by the earliest."""
+    times = (_time(basis, policy, child_id, matter, story) for basis in policy.basis)
+    return min((at for at in times if at is not None), default=None)
+
+
+def _time(
+    basis: Basis, policy: Policy, child_id: str, matter: str, story: Story
+) -> datetime | None:
+    match basis:
+        case Basis.RECEIVED:
+            return story.statements[child_id].received_at
+        case Basis.ACCEPTED:
+            return _accepted_at(policy, story)
+        case Basis.LEG_KNOWN:
+            return _leg_known_at(policy, child_id, story)
+        case Basis.IDENTIFIED:
+            return story.step(FactKind.IDENTIFIED, child_id, None)
+        case Basis.TOLD:
+            told = (each.at for each in story.tellings(child_id) if each.agency_id == matter)
+            return min(told, default=None)
+        case Basis.CONSULT_REQUESTED | Basis.CONSULT_COMPLETED:
+            return story.step(PER_CONSULT[basis], child_id, matter)
+
+
+def spells(decisions: Mapping[int, tuple[bool, datetime]]) -> list[Spell]:
+    """When the acceptance held: at any time the decision with the highest number made by then."""
+    found: list[Spell] = []
+    holding = 0
+    for number, (accepted, at) in sorted(decisions.items(), key=lambda each: (each[1][1], each[0])):
+        if number < holding:
+            continue
+        holding = number
+        running = bool(found) and found[-1].end is None
+        if accepted and not running:
+            found.append(Spell(at, None))
+        elif not accepted and running:
+            found[-1] = Spell(found[-1].start, at)
+    return [each for each in found if each.end != each.start]
+
+
+def _accepted_at(policy: Policy, story: Story) -> datetime | None:
+    """The first acceptance that was not reversed before the clock ran out, or the last one."""
+    held = spells(story.decisions)
+    for each in held:
+        if each.end is None or each.end > policy.length.end(each.start):
+            return each.start
+    return held[-1].start if held else None
+
+
+def _leg_known_at(policy: Policy, child_id: str, story: Story) -> datetime | None:
+    """Receipt, unless only a later version called for the recipient: then it was discovered when
+    that version was recorded."""
+    stage, role = policy.satisfied.stage, policy.satisfied.role
+    version = None if role is None else story.planned(stage, child_id, role)
+    if version is None:
+        return None
+    if version == 1:
+        return story.statements[child_id].received_at
+    return story.recorded.get(version) or story.plans[stage].get(version)

@@ -1,0 +1,149 @@
+"""The HTTP API of reports: what is due, what was missed, how duties are met, and a feed."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
+
+from services.deadlines import report_store, store
+from services.deadlines.api import Reader, known_referral, own_people_only
+from services.deadlines.clocks import Clock
+from services.deadlines.policy import Policy
+from services.deadlines.policy_parts import Desk
+from services.deadlines.renderings import (
+    calendar_feed,
+    compliance_csv,
+    compliance_svg,
+    history,
+)
+from services.deadlines.report_schemas import (
+    BreachesOut,
+    ComplianceOut,
+    DueClock,
+    DueOut,
+    HistoryLine,
+    HistoryOut,
+    line_out,
+)
+from services.deadlines.reports import Policies, compliance, known_policies
+from services.deadlines.schemas import clock_out
+from shared.contracts.codes import Role
+from shared.runtime.auth import Principal, require
+from shared.runtime.db import Database
+from shared.runtime.ids import utc_now
+from shared.runtime.problem import Problem
+
+Officer = Annotated[Principal, Depends(require("clocks:report"))]
+Now = Callable[[], datetime]
+MOST = 500
+_AFTER = r"^clk_[0-9a-f]{32}$"
+
+
+def report_routes(db: Database, now: Now = utc_now) -> APIRouter:
+    """For the department's own people only."""
+    router = APIRouter()
+    _add_work(router, db, now)
+    _add_reports(router, db)
+    return router
+
+
+def _add_work(router: APIRouter, db: Database, now: Now) -> None:
+    @router.get("/v1/referrals/{referral_id}/clocks/history")
+    async def lines(referral_id: str, reader: Reader) -> HistoryOut:
+        """What became of its clocks, in words, oldest first."""
+        own_people_only(reader)
+        async with db.transaction() as session:
+            clocks = await known_referral(session, referral_id)
+            policies = await known_policies(session)
+        found = sorted(line for each in clocks for line in history(each, _policy(policies, each)))
+        shown = [HistoryLine(at=at, text=text) for at, text in found]
+        return HistoryOut(referral_id=referral_id, lines=shown)
+
+    @router.get("/v1/clocks/due")
+    async def due(
+        reader: Reader,
+        hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24,
+        role: Role | None = None,
+        desk: Desk | None = None,
+    ) -> DueOut:
+        """Open clocks that fall due within so many hours, and what is overdue: that first."""
+        own_people_only(reader)
+        until = now() + timedelta(hours=hours)
+        clocks, policies = await _open(db, until, role, desk, MOST + 1)
+        shown = [_shown(each, policies, now()) for each in clocks[:MOST]]
+        return DueOut(until=until, clocks=shown, more=len(clocks) > MOST)
+
+    @router.get("/v1/clocks/due.ics")
+    async def feed(
+        reader: Reader,
+        hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24 * 7,
+        role: Role | None = None,
+        desk: Desk | None = None,
+    ) -> Response:
+        """The same as a calendar (RFC 5545). It names no child and no referral."""
+        own_people_only(reader)
+        until = now() + timedelta(hours=hours)
+        clocks, policies = await _open(db, until, role, desk, MOST)
+        return Response(calendar_feed(clocks, policies, now()), media_type="text/calendar")
+
+
+def _add_reports(router: APIRouter, db: Database) -> None:
+    @router.get("/v1/breaches")
+    async def breaches(
+        officer: Officer,
+        since: AwareDatetime,
+        until: AwareDatetime,
+        after: Annotated[str, Query(pattern=_AFTER)] = f"clk_{'0' * 32}",
+    ) -> BreachesOut:
+        """What was announced as breached with a due time in the period, and why."""
+        own_people_only(officer)
+        async with db.transaction() as session:
+            found = await report_store.breached_between(session, since, until, after, MOST)
+            policies = await known_policies(session)
+        shown = [_shown(each, policies, until) for each in found]
+        last = shown[-1].clock_id if len(found) == MOST else None
+        return BreachesOut(since=since, until=until, breaches=shown, next=last)
+
+    @router.get("/v1/compliance", response_model=None)
+    async def complied(
+        officer: Officer,
+        since: AwareDatetime,
+        until: AwareDatetime,
+        format: Annotated[str, Query(pattern="^(json|csv|svg)$")] = "json",
+    ) -> Response | ComplianceOut:
+        """Per policy, and per agency of it, of the clocks that fell due in the period."""
+        own_people_only(officer)
+        if until <= since:
+            raise Problem(422, "Unprocessable", "The period ends before it begins.")
+        lines = await compliance(db, since, until)
+        if format == "csv":
+            return Response(compliance_csv(lines), media_type="text/csv")
+        if format == "svg":
+            title = f"Duties that fell due {since:%Y-%m-%d} to {until:%Y-%m-%d}"
+            return Response(compliance_svg(lines, title), media_type="image/svg+xml")
+        return ComplianceOut(since=since, until=until, lines=[line_out(each) for each in lines])
+
+
+async def _open(
+    db: Database, until: datetime, role: Role | None, desk: Desk | None, limit: int
+) -> tuple[list[Clock], Policies]:
+    async with db.transaction() as session:
+        policies = {policy.key: policy for policy in await store.used_policies(session)}
+        wanted = [each for each in policies.values() if desk is None or each.answers is desk]
+        clocks = await report_store.open_until(session, until, wanted, role, limit)
+    return clocks, policies
+
+
+def _policy(policies: Policies, clock: Clock) -> Policy:
+    return policies[clock.policy, clock.policy_version]
+
+
+def _shown(clock: Clock, policies: Policies, now: datetime) -> DueClock:
+    answer = clock_out(clock, _policy(policies, clock))
+    return DueClock(
+        **answer.model_dump(),
+        referral_id=clock.referral_id,
+        overdue=clock.standing.due_at < now,
+    )

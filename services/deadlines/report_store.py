@@ -1,0 +1,96 @@
+"""What reports ask of clocks: all SQL of it. Nothing commits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+
+from services.deadlines import rows
+from services.deadlines.clocks import Clock
+from services.deadlines.policy import Policy
+from services.deadlines.sayings import BREACHED, CORRECTED
+from shared.contracts.codes import Role
+from shared.runtime.db import Session
+
+Keys = Sequence[tuple[str, str]]
+
+_SELECT = (
+    "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
+    "b.reason AS breach_reason, k.due_at AS correction_due_at, "
+    "k.discovered_at AS correction_discovered_at, k.satisfied_at AS correction_satisfied_at "
+    "FROM deadlines.clocks c "
+    f"LEFT JOIN deadlines.announcements b ON b.clock_id = c.clock_id AND b.kind = '{BREACHED}' "
+    f"LEFT JOIN deadlines.announcements k ON k.clock_id = c.clock_id AND k.kind = '{CORRECTED}' "
+)
+_OF_POLICIES = (
+    "AND (c.policy, c.policy_version) IN (SELECT policy, version FROM "
+    "unnest(CAST(:policies AS text[]), CAST(:versions AS text[])) AS p(policy, version)) "
+)
+
+
+async def open_until(
+    session: Session, until: datetime, policies: Sequence[Policy], role: Role | None, limit: int
+) -> list[Clock]:
+    """Open clocks that fall due by then, what is overdue first."""
+    found = await session.execute(
+        text(
+            f"{_SELECT} WHERE c.state = 'open' AND c.due_at <= :until "
+            "AND (CAST(:role AS text) IS NULL OR c.role = :role) "
+            f"{_OF_POLICIES} ORDER BY c.due_at, c.clock_id LIMIT :limit"
+        ),
+        {"until": until, "role": role, "limit": limit, **_keys(policies)},
+    )
+    return [rows.clock(row) for row in found]
+
+
+async def breached_between(
+    session: Session, since: datetime, until: datetime, after: str, limit: int
+) -> list[Clock]:
+    """Clocks announced as breached with a due time from `since` to before `until`, corrected ones
+    too, by clock id from behind `after`. Synthetic ones are left out."""
+    found = await session.execute(
+        text(
+            f"{_SELECT} WHERE b.due_at >= :since AND b.due_at < :until AND NOT c.synthetic "
+            "AND c.clock_id > :after ORDER BY c.clock_id LIMIT :limit"
+        ),
+        {"since": since, "until": until, "after": after, "limit": limit},
+    )
+    return [rows.clock(row) for row in found]
+
+
+async def referrals_due_between(
+    session: Session, since: datetime, until: datetime, after: str, limit: int
+) -> list[str]:
+    """Referrals with a clock that fell due then, by id from behind `after`."""
+    found = await session.execute(
+        text(
+            "SELECT DISTINCT referral_id FROM deadlines.clocks WHERE due_at >= :since "
+            "AND due_at < :until AND NOT synthetic AND referral_id > :after "
+            "ORDER BY referral_id LIMIT :limit"
+        ),
+        {"since": since, "until": until, "after": after, "limit": limit},
+    )
+    return list(found.scalars())
+
+
+async def referrals_with_facts(session: Session, after: str, limit: int) -> list[str]:
+    """Whatever facts speak of, by id from behind `after`: one step of the index for each."""
+    found = await session.execute(
+        text(
+            "WITH RECURSIVE r AS ((SELECT referral_id FROM deadlines.facts "
+            "WHERE referral_id > :after ORDER BY referral_id LIMIT 1) UNION ALL "
+            "SELECT (SELECT f.referral_id FROM deadlines.facts f "
+            "WHERE f.referral_id > r.referral_id ORDER BY f.referral_id LIMIT 1) "
+            "FROM r WHERE r.referral_id IS NOT NULL) "
+            "SELECT referral_id FROM r WHERE referral_id IS NOT NULL LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
+    )
+    return list(found.scalars())
+
+
+def _keys(policies: Sequence[Policy]) -> dict[str, list[str]]:
+    return {
+        "policies": [policy.policy for policy in policies],
+        "versions": [policy.version for policy in policies],
+    }

@@ -1,0 +1,68 @@
+"""What is said of clocks: the events of breaches, corrections and warnings. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from services.deadlines.clocks import Clock
+from services.deadlines.policy import Policy
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
+
+BREACHED = "breached"
+CORRECTED = "breach_corrected"
+_APPROACHING = "approaching "
+
+
+def approaching(minutes: int) -> str:
+    """The kind of an announcement that warns so long before the due time."""
+    return f"{_APPROACHING}{minutes}"
+
+
+def warning_of(kind: str) -> int | None:
+    """The minutes of a warning; None for what is none."""
+    return int(kind.removeprefix(_APPROACHING)) if kind.startswith(_APPROACHING) else None
+
+
+def breach_event(clock: Clock, policy: Policy) -> ClockBreached:
+    assert clock.breach is not None
+    return ClockBreached(
+        **_about(clock),
+        due_at=clock.breach.due_at,
+        tell=policy.told_of_breach,
+        discovered_at=clock.breach.discovered_at,
+    )
+
+
+def correction_event(clock: Clock, policy: Policy) -> BreachCorrected:
+    assert clock.correction is not None
+    assert clock.correction.satisfied_at is not None
+    return BreachCorrected(
+        **_about(clock),
+        due_at=clock.correction.due_at,
+        tell=policy.told_of_breach,
+        satisfied_at=clock.correction.satisfied_at,
+        discovered_at=clock.correction.discovered_at,
+    )
+
+
+def approaching_event(
+    clock: Clock, policy: Policy, minutes: int, now: datetime
+) -> ClockApproaching:
+    return ClockApproaching(
+        **_about(clock),
+        due_at=clock.standing.due_at,
+        tell=policy.warned.who if policy.warned else (),
+        before_minutes=minutes,
+        noticed_at=now,
+    )
+
+
+def _about(clock: Clock) -> dict[str, Any]:
+    return {
+        "referral_id": clock.referral_id,
+        "clock_id": clock.clock_id,
+        "policy": clock.policy,
+        "policy_version": clock.policy_version,
+        "child_id": clock.child_id,
+        "role": clock.role,
+        "duty": clock.duty,
+    }

@@ -1,0 +1,162 @@
+"""A referral's facts, looked up by what the fold asks. Pure; the same for every order (P6)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.deadlines.facts import Fact, FactKind, Statement
+from shared.contracts.codes import Role, Stage
+
+TELLING = frozenset(
+    {FactKind.DELIVERED, FactKind.PICKED_UP, FactKind.ACKNOWLEDGED, FactKind.TOLD_ORALLY}
+)
+"""The kinds of fact by which somebody can have been told."""
+
+LegKey = tuple[Stage, int, str, Role]
+"""Stage, version, child and role."""
+
+
+@dataclass(slots=True)
+class Leg:
+    """The recipients of one role in one plan."""
+
+    agencies: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    nobody_fits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """An agency was told of a child, by one notice."""
+
+    kind: FactKind
+    agency_id: str
+    role: Role | None
+    at: datetime
+    consult_outcome: bool
+    """By the outcome of a consult, which is no notice of the referral itself."""
+
+
+class Story:
+    """All facts of one referral. `facts` may come in any order and repeat themselves."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self._latest: dict[str, tuple[int, datetime, Statement]] = {}
+        self.recorded: dict[int, datetime] = {}
+        """When each version was recorded."""
+        self.plans: dict[Stage, dict[int, datetime]] = defaultdict(dict)
+        """When the recipients of each version were fixed, by stage."""
+        self.legs: dict[LegKey, Leg] = {}
+        self.decisions: dict[int, tuple[bool, datetime]] = {}
+        """By its number: whether it accepted, and since when."""
+        self.in_error_at: datetime | None = None
+        self.withdrawn_at: datetime | None = None
+        self.steps: dict[tuple[FactKind, str, str | None], datetime] = {}
+        """When a step was first taken: by kind, child, and consult."""
+        self._read(list(facts))
+
+    @property
+    def statements(self) -> Mapping[str, Statement]:
+        """The latest version's word on each child."""
+        return {child: statement for child, (_, _, statement) in self._latest.items()}
+
+    def tellings(self, child_id: str) -> Iterable[Telling]:
+        return self._told.get(child_id, ())
+
+    def planned(self, stage: Stage, child_id: str, role: Role) -> int | None:
+        """The first version whose plan had a leg of this role; None while none has."""
+        return self._first_planned.get((stage, child_id, role))
+
+    def consults(self, kind: FactKind, child_id: str) -> list[str]:
+        """The consults on a child of which this step is known."""
+        return sorted(m for k, child, m in self.steps if k is kind and child == child_id and m)
+
+    def step(self, kind: FactKind, child_id: str, consult: str | None) -> datetime | None:
+        return self.steps.get((kind, child_id, consult))
+
+    def _read(self, facts: list[Fact]) -> None:
+        for fact in facts:
+            match fact.kind:
+                case FactKind.STATED:
+                    self._state(fact)
+                case FactKind.ROUTED | FactKind.REFUSED:
+                    _earliest(self.plans[fact.stage or Stage.RECEIVED], fact.version, fact)
+                case FactKind.ACCEPTED | FactKind.NOT_ACCEPTED:
+                    accepted = fact.kind is FactKind.ACCEPTED
+                    self.decisions[fact.version] = (accepted, fact.occurred_at)
+                case FactKind.ENTERED_IN_ERROR:
+                    self.in_error_at = _earlier(self.in_error_at, fact)
+                case FactKind.WITHDRAWN:
+                    self.withdrawn_at = _earlier(self.withdrawn_at, fact)
+                case (
+                    FactKind.CONSULT_REQUESTED
+                    | FactKind.CONSULT_COMPLETED
+                    | FactKind.CONSULT_ENTERED
+                ):
+                    _earliest(self.steps, (fact.kind, fact.child_id or "", fact.matter), fact)
+                case FactKind.IDENTIFIED:
+                    _earliest(self.steps, (fact.kind, fact.child_id or "", None), fact)
+                case _:
+                    pass
+        self._read_notices(facts)
+
+    def _state(self, fact: Fact) -> None:
+        if fact.child_id is None or fact.statement is None:
+            return
+        _earliest(self.recorded, fact.version, fact)
+        word = (fact.version, fact.statement.received_at, fact.statement)
+        known = self._latest.get(fact.child_id)
+        if known is None or word[:2] > known[:2]:
+            self._latest[fact.child_id] = word
+
+    def _read_notices(self, facts: list[Fact]) -> None:
+        """Notices with nothing to tell, and whoever left a leg, are out of it, whenever that comes
+        to light."""
+        empty = {f.notice_id for f in facts if f.kind is FactKind.SUPERSESSION_PLANNED}
+        gone = empty | {f.notice_id for f in facts if f.kind is FactKind.LEFT}
+        shared = {
+            f.notice_id
+            for f in facts
+            if f.kind is FactKind.PLANNED and f.stage is Stage.CONSULT_SHARED
+        }
+        self._told: dict[str, list[Telling]] = defaultdict(list)
+        self._first_planned: dict[tuple[Stage, str, Role], int] = {}
+        for fact in facts:
+            if fact.child_id is None or fact.role is None or fact.notice_id in empty:
+                continue
+            if fact.kind in TELLING and fact.agency_id is not None:
+                self._told[fact.child_id].append(
+                    Telling(
+                        fact.kind,
+                        fact.agency_id,
+                        fact.role,
+                        fact.occurred_at,
+                        fact.notice_id in shared,
+                    )
+                )
+            elif fact.kind in (FactKind.PLANNED, FactKind.REFUSED):
+                self._lay(fact, fact.child_id, fact.role, out=fact.notice_id in gone)
+
+    def _lay(self, fact: Fact, child_id: str, role: Role, *, out: bool) -> None:
+        stage = fact.stage or Stage.RECEIVED
+        known = self._first_planned.get((stage, child_id, role), fact.version)
+        self._first_planned[stage, child_id, role] = min(fact.version, known)
+        leg = self.legs.setdefault((stage, fact.version, child_id, role), Leg())
+        if out:
+            return
+        if fact.agency_id is not None:
+            leg.agencies.add(fact.agency_id)
+        if fact.kind is FactKind.REFUSED:
+            leg.nobody_fits |= fact.agency_id is None
+            if fact.agency_id is not None:
+                leg.refused.add(fact.agency_id)
+
+
+def _earliest(times: dict[Any, datetime], key: object, fact: Fact) -> None:
+    times[key] = min(fact.occurred_at, times.get(key, fact.occurred_at))
+
+
+def _earlier(known: datetime | None, fact: Fact) -> datetime:
+    return fact.occurred_at if known is None else min(known, fact.occurred_at)

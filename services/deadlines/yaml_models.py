@@ -1,0 +1,174 @@
+"""YAML files that hold a model each: read, and refused with file, line and what is right."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+Place = tuple[str | int, ...]
+"""Where in a document: keys and list positions from its root."""
+
+M = TypeVar("M", bound=BaseModel)
+
+Change = Callable[[dict[Any, Any]], str | None]
+"""Changes a document before it is validated. What is wrong with it, if it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong in a file, and the mend."""
+
+    file: Path
+    line: int
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.mend}"
+
+
+def read_model(
+    file: Path, model: type[M], content: str | None = None, change: Change | None = None
+) -> M | list[Flaw]:
+    """One file, or all that is wrong with it. `content` stands in for what the file holds."""
+    try:
+        root = _parse(file.read_text(encoding="utf-8") if content is None else content)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return [Flaw(file, line, f"this is not YAML ({error.problem}): mend the line.")]
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return [Flaw(file, 1, "this is not text in UTF-8: save it as such.")]
+    (first, *_) = model.model_fields
+    if root is None:
+        return [Flaw(file, 1, f"a {first} is a mapping that begins with `{first}: name`.")]
+    lines = dict(_lines(root.node, ()))
+    flaws = [
+        Flaw(file, line, f"`{key}` is given twice: keep one.") for key, line in _twice(root.node)
+    ]
+    if change is not None and (mend := change(root.data)):
+        place = ("length", "calendar") if ("length", "calendar") in lines else ()
+        return [*flaws, Flaw(file, lines[place], mend)]
+    try:
+        found = model.model_validate(root.data)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        return flaws + [_flaw(file, detail, lines, model) for detail in details]
+    return flaws or found
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves days as they are written; the model reads them, and says what is wrong with them."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A document that is a mapping, as written and as read."""
+
+    node: yaml.MappingNode
+    data: dict[Any, Any]
+
+
+def _parse(content: str) -> _Root | None:
+    loader = _Loader(content)
+    try:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        return _Root(node, loader.construct_document(node))
+    finally:
+        loader.dispose()
+
+
+def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:
+    """The line, from 1, of everything in a document; of what has a key, the key's."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, key.value)
+            yield inner, key.start_mark.line + 1
+            yield from _lines(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*place, index), item.start_mark.line + 1
+            yield from _lines(item, (*place, index))
+    if not place:
+        yield place, node.start_mark.line + 1
+
+
+def _twice(node: yaml.Node) -> Iterator[tuple[str, int]]:
+    """Keys given twice, of which YAML would silently keep the last."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen = set()
+    for key, value in node.value:
+        if key.value in seen:
+            yield key.value, key.start_mark.line + 1
+        seen.add(key.value)
+        yield from _twice(value)
+
+
+def _flaw(
+    file: Path, detail: ErrorDetails, lines: Mapping[Place, int], root: type[BaseModel]
+) -> Flaw:
+    place = tuple(detail["loc"])
+    line = next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
+    return Flaw(file, line, _mend(detail, place, root))
+
+
+def _mend(detail: ErrorDetails, place: Place, root: type[BaseModel]) -> str:
+    if detail["type"] == "value_error":
+        return f"{detail['msg'].removeprefix('Value error, ')}."
+    name = ".".join(str(part) for part in place if isinstance(part, str))
+    if detail["type"] == "extra_forbidden":
+        return _unknown(name, place, root)
+    if not name:
+        return "every key is a word, and the first one is the name."
+    right = _description(place, root)
+    if detail["type"] == "missing":
+        return f"`{name}` is missing: write {right}."
+    return f"`{name}` is not right: write {right}."
+
+
+def _unknown(name: str, place: Place, root: type[BaseModel]) -> str:
+    fields = sorted(_model(place[:-1], root).model_fields)
+    close = get_close_matches(str(place[-1]), fields, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"known here are {', '.join(fields)}."
+    return f"`{name}` is not known: {hint}"
+
+
+def _description(place: Place, root: type[BaseModel]) -> str:
+    """What the innermost named field asks for."""
+    names = [part for part in place if isinstance(part, str)]
+    while names:
+        field = _model(tuple(names[:-1]), root).model_fields.get(names[-1])
+        if field is not None and field.description:
+            return field.description
+        names.pop()
+    return "what docs/architecture.md shows"
+
+
+def _model(place: Place, root: type[BaseModel]) -> type[BaseModel]:
+    """The model of the part at `place`, as far as there is one."""
+    model = root
+    for name in place:
+        field = model.model_fields.get(str(name))
+        inner = _inner(field.annotation) if field else None
+        if inner is None:
+            return model
+        model = inner
+    return model
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    choices = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    models = (one for one in choices if isinstance(one, type) and issubclass(one, BaseModel))
+    return next(models, None)
