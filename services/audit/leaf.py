@@ -45,6 +45,7 @@ class Kind(StrEnum):
     TOLD = "told"
     EXPORTED = "exported"
     AUDIT_READ = "audit_read"
+    CONTINUED = "continued"
 
 
 class Asked(StrEnum):
@@ -54,6 +55,7 @@ class Asked(StrEnum):
     PROOF = "proof"
     DISCLOSURE = "disclosure"
     EXPORT = "export"
+    EVIDENCE = "evidence"
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,14 @@ def read_submission(
         "about": about,
     }
     return _submission(event_id, 0, Kind.AUDIT_READ, context, record, salt)
+
+
+def continued_submission(
+    event_id: str, record: Mapping[str, Any], now: datetime, salt: bytes
+) -> Submission:
+    """The log goes on under a new origin: `record` commits to the last checkpoint of the old."""
+    context = {"event": {"id": event_id, "source": Source.AUDIT.value, "time": _instant(now)}}
+    return _submission(event_id, 0, Kind.CONTINUED, context, record, salt)
 
 
 def _about(data: EventData) -> dict[str, str]:

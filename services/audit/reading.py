@@ -6,7 +6,7 @@
 import secrets
 from dataclasses import dataclass
 
-from services.audit import store, tlog
+from services.audit import cosignature_store, store, tlog
 from services.audit.leaf import SALT_BYTES, Asked, read_submission
 from services.audit.proofs import format_proof
 from services.audit.store import Entry
@@ -39,8 +39,11 @@ async def entry(session: Session, index: int) -> Entry | None:
 
 
 async def proof(session: Session, index: int) -> str | None:
-    """A tlog-proof of an entry against the latest checkpoint."""
-    checkpoint = await store.latest_checkpoint(session)
+    """A tlog-proof of an entry against the newest checkpoint that a witness has cosigned, or, for
+    an entry that came after it, against the latest one."""
+    checkpoint = await cosignature_store.latest_cosigned(session)
+    if checkpoint is None or index >= checkpoint.size:
+        checkpoint = await store.latest_checkpoint(session)
     if checkpoint is None or index >= checkpoint.size:
         return None
     spans = tlog.inclusion_spans(index, checkpoint.size)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, SMALLI
 
 from services.audit.leaf import Submission
 from services.audit.models import checkpoints, entries
-from services.audit.tlog import Frontier, Node
+from services.audit.tlog import Frontier, Node, consistency_spans, hash_spans, nodes_of
 from shared.runtime.db import Session, wake_after_commit
 
 SEAL_WAKE = "seal"
@@ -155,6 +155,12 @@ async def hashes_of(session: Session, wanted: Iterable[Node]) -> dict[Node, byte
         )
         found.update({(row[0], row[1]): row[2] for row in rows})
     return found
+
+
+async def consistency(session: Session, old: int, new: int) -> list[bytes]:
+    """The RFC 6962 proof that the tree of `new` entries begins with that of `old`."""
+    spans = consistency_spans(old, new)
+    return hash_spans(spans, await hashes_of(session, nodes_of(spans)))
 
 
 async def latest_checkpoint(session: Session) -> StoredCheckpoint | None:

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from services.audit import store
+from services.audit import cosignature_store, store
 from services.audit.api import routes
 from services.audit.consumer import HANDLERS
 from services.audit.models import INBOX
+from services.audit.printing import Printing
 from services.audit.sealer import Sealer, Sealing
-from services.audit.settings import AuditSettings, load_signers, load_witnessed
+from services.audit.settings import (
+    AuditSettings,
+    load_signers,
+    load_witnessed,
+    load_witnesses,
+)
+from services.audit.witnessing import Witnesses
 from shared.contracts.base import Topic
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
@@ -70,7 +77,11 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
         if not alone:
             share_wakes(wakes, signals, NAME, (store.SEAL_WAKE, WORK_WAKE))
             signals.start()
-        yield _put_together(settings, db, bus, verifier, Sealer(db, dsn, sealing))
+        witnesses = Witnesses(db, settings.origin, sealing.signers, load_witnesses(settings))
+        printing = Printing(db, settings.print_to)
+        sealer = Sealer(db, dsn, sealing, witnesses=witnesses, printing=printing)
+        yield _put_together(settings, db, bus, verifier, sealer, witnesses)
+        await witnesses.close()
     finally:
         await signals.close()
         await bus.close()
@@ -84,13 +95,18 @@ def _sealing(settings: AuditSettings) -> Sealing:
 
 
 def _put_together(
-    settings: AuditSettings, db: Database, bus: Bus, verifier: TokenVerifier, sealer: Sealer
+    settings: AuditSettings,
+    db: Database,
+    bus: Bus,
+    verifier: TokenVerifier,
+    sealer: Sealer,
+    witnesses: Witnesses,
 ) -> App:
     dsn = settings.dsn.get_secret_value()
     topics = (Topic.DISCLOSURES,)
     messaging = Consuming(NAME, db, dsn, bus, INBOX, topics, HANDLERS, pace=PACE_SECONDS)
     readiness = Readiness(database=lambda: _answers(db), log=lambda: _sound(sealer))
-    ages = _ages(db, messaging)
+    ages = _ages(db, messaging, witnesses)
     development = settings.profile is Profile.DEVELOPMENT
     api = create_app("Hartline audit", verifier, readiness=readiness, development=development)
     api.include_router(routes(db))
@@ -104,10 +120,12 @@ def _put_together(
     return App(db, messaging, api, readiness, ages, sealer, roles, ops)
 
 
-def _ages(db: Database, messaging: Consuming) -> Ages:
+def _ages(db: Database, messaging: Consuming, witnesses: Witnesses) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
-            return await messaging.ages(session) | await store.ages(session)
+            silence = await cosignature_store.silence(session, witnesses.names)
+            waiting = await messaging.ages(session) | await store.ages(session)
+        return waiting | {"audit_uncosigned": silence}
 
     ages = Ages(NAME)
     ages.add(read)

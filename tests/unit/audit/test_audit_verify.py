@@ -519,7 +519,7 @@ def test_it_runs_years_later_with_nothing_else_of_ours(folder: Path, tmp_path: P
     (alone.parent / "__init__.py").touch()
     (alone / "__init__.py").touch()
     source = Path(verify.__file__).parent
-    for name in ("verify", "evidence", "walk", "note", "tlog"):
+    for name in verify.FILES:
         shutil.copy(source / f"{name}.py", alone)
     done = subprocess.run(
         [sys.executable, "-m", "services.audit.verify", str(folder)],

@@ -1,0 +1,217 @@
+"""What an export's entries are compared with: roots that trusted keys have signed.
+
+Of the export itself nothing is believed but what such a key has signed; the reader's own
+checkpoint is believed because the reader has kept it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.audit.cosignature import WitnessKey, cosigned, parse_witness_vkey
+from services.audit.note import (
+    MAX_NOTE_BYTES,
+    BadNote,
+    Checkpoint,
+    PublicKey,
+    UnknownSigner,
+    open_checkpoint,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+)
+from services.audit.turns import Turn, lost, turned
+
+CHECKPOINTS = "checkpoints"
+KEYS = "log.vkey"
+WITNESSES = "witnesses.vkey"
+
+
+class Unusable(Exception):
+    """What was handed in cannot be judged: a missing folder, a wrong key. Nobody is accused."""
+
+
+@dataclass
+class Findings:
+    """What is wrong, in words, and the first entry that is bad or unproven, as far as it shows.
+
+    `remarks` are no faults: what a reader should know all the same.
+    """
+
+    sentences: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    first_bad: int | None = None
+    latest: int | None = None
+
+    def add(self, sentence: str, first_bad: int | None = None, latest: int | None = None) -> None:
+        self.sentences.append(sentence)
+        if first_bad is not None and (self.first_bad is None or first_bad < self.first_bad):
+            self.first_bad = first_bad
+            self.latest = first_bad if latest is None else latest
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What the reader brings from elsewhere. Without keys the export's own are taken."""
+
+    held: bytes | None = None
+    keys: Sequence[PublicKey] = ()
+    witnesses: Sequence[WitnessKey] = ()
+
+
+@dataclass
+class Anchors:
+    """Signed roots by tree size, and the largest size that each witness has cosigned."""
+
+    turns: Sequence[Turn] = ()
+    roots: dict[int, bytes] = field(default_factory=dict)
+    origins: set[str] = field(default_factory=set)
+    witnessed: dict[WitnessKey, int] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def largest(self) -> int:
+        return max(self.roots, default=0)
+
+    @property
+    def origin(self) -> str:
+        """The one under which the log goes on today."""
+        ended = {turn.previous for turn in self.turns}
+        return min(self.origins - ended, default=min(self.origins, default=""))
+
+    def add(self, checkpoint: Checkpoint, findings: Findings) -> None:
+        turn = turned(checkpoint.origin, self.turns)
+        if turn is not None and checkpoint.size > turn.index:
+            self._of_what_was_lost(checkpoint, turn, findings)
+            return
+        if turn is None:
+            self.origins.add(checkpoint.origin)
+        known = self.roots.setdefault(checkpoint.size, checkpoint.root)
+        if known != checkpoint.root:
+            findings.add(
+                f"The log has forked: two different trees of {checkpoint.size} entries are signed.",
+                max((size for size in self.roots if size < checkpoint.size), default=0),
+            )
+
+    def _of_what_was_lost(self, checkpoint: Checkpoint, turn: Turn, findings: Findings) -> None:
+        sentence = lost(checkpoint, turn)
+        if sentence is not None:
+            findings.add(sentence, turn.index)
+            return
+        findings.remarks.append(
+            f"Entries {turn.index} to {checkpoint.size - 1} of {checkpoint.origin} were lost in a "
+            f"restore. Entry {turn.index} of this export says so and commits to the last "
+            f"checkpoint of {turn.committed.size} entries; the ones before it are all here."
+        )
+
+
+def read_keys(path: Path, given: Sequence[PublicKey], findings: Findings) -> tuple[PublicKey, ...]:
+    """The keys that the export names. Raises Unusable when there are none at all to go by."""
+    if not path.is_file():
+        if not given:
+            raise Unusable(f"The export names no key ({KEYS}): give the log's key with --key.")
+        return ()
+    try:
+        lines = read_small(path).decode().splitlines()
+        found = tuple(parse_vkey(line) for line in lines if line.strip())
+    except (BadNote, UnicodeDecodeError):
+        found = ()
+    if not found:
+        findings.add(f"The key in {KEYS} is damaged: it is no key.")
+    elif given and not set(given) & set(found):
+        findings.add(f"{KEYS} names another key than the one you trust.")
+    return found
+
+
+def read_witnesses(path: Path, findings: Findings) -> tuple[WitnessKey, ...]:
+    """The witnesses that the export names, if any."""
+    if not path.is_file():
+        return ()
+    try:
+        lines = read_small(path).decode().splitlines()
+        return tuple(parse_witness_vkey(line) for line in lines if line.strip())
+    except (BadNote, UnicodeDecodeError):
+        findings.add(f"A key in {WITNESSES} is damaged: it is no key of a witness.")
+        return ()
+
+
+def read_anchors(
+    folder: Path,
+    keys: Sequence[PublicKey],
+    witnesses: Sequence[WitnessKey],
+    turns: Sequence[Turn],
+    findings: Findings,
+) -> Anchors:
+    """Every checkpoint of the folder that one of `keys` has signed."""
+    anchors = Anchors(turns)
+    for path in sorted(folder.glob("*.note")) if folder.is_dir() else ():
+        name = f"{CHECKPOINTS}/{path.name}"
+        data = read_small(path)
+        try:
+            checkpoint = open_checkpoint(data, keys)
+            words = cosigned(parse_note(data), witnesses)
+        except BadNote as error:
+            findings.add(f"{name} cannot be believed: {error}.")
+            continue
+        if path.name != f"{checkpoint.size:020d}.note":
+            findings.add(f"{name} holds the checkpoint of {checkpoint.size} entries.")
+        anchors.add(checkpoint, findings)
+        anchors.count += 1
+        for word in words:
+            anchors.witnessed[word.key] = max(anchors.witnessed.get(word.key, 0), checkpoint.size)
+    if not anchors.roots:
+        findings.add("The export holds no checkpoint that can be believed.", 0)
+    if len(anchors.origins) > 1:
+        findings.add("The checkpoints name more than one log.")
+    return anchors
+
+
+def read_held(
+    trust: Trust, keys: Sequence[PublicKey], anchors: Anchors, findings: Findings
+) -> Checkpoint | None:
+    """The reader's own checkpoint. Without a trusted key it is believed as it is: the reader has
+    kept it, while the export's key came with the export."""
+    if trust.held is None:
+        return None
+    try:
+        held = open_checkpoint(trust.held, keys)
+    except UnknownSigner as error:
+        if trust.keys:
+            raise Unusable(f"The checkpoint you hold is of no use: {error}.") from None
+        findings.add(
+            f"The checkpoint you hold was signed by another key than this export: {error}. Either "
+            "the export was signed anew, or your checkpoint is of another log."
+        )
+        held = _believe(trust.held)
+    except BadNote as error:
+        raise Unusable(f"The checkpoint you hold is of no use: {error}.") from None
+    known = anchors.origins | {turn.previous for turn in anchors.turns}
+    if anchors.origins and held.origin not in known:
+        raise Unusable(
+            f"The checkpoint you hold is of the log {held.origin}, and the export is of "
+            f"{anchors.origin}: they cannot be compared."
+        )
+    return held
+
+
+def _believe(data: bytes) -> Checkpoint:
+    try:
+        return parse_checkpoint(parse_note(data).text)
+    except BadNote as error:
+        raise Unusable(f"The checkpoint you hold is of no use: {error}.") from None
+
+
+def judge_witnesses(trust: Trust, anchors: Anchors, findings: Findings) -> None:
+    """A witness whom the reader names must have vouched for something here."""
+    for key in trust.witnesses:
+        if key not in anchors.witnessed:
+            findings.add(
+                f"The witness {key.name} ({key.key_id.hex()}), whom you trust, has cosigned none of "
+                "these checkpoints."
+            )
+
+
+def read_small(path: Path) -> bytes:
+    """A small file, whole; of a larger one as much as shows that it is too large."""
+    with path.open("rb") as file:
+        return file.read(MAX_NOTE_BYTES + 1)
