@@ -13,7 +13,9 @@ from services.audit.note import (
     MAX_NOTE_BYTES,
     BadNote,
     Checkpoint,
+    Note,
     PublicKey,
+    Signature,
     UnknownSigner,
     open_checkpoint,
     parse_checkpoint,
@@ -135,35 +137,67 @@ def read_witnesses(path: Path, findings: Findings) -> tuple[WitnessKey, ...]:
         return ()
 
 
-def read_anchors(
-    folder: Path,
-    keys: Sequence[PublicKey],
-    witnesses: Sequence[WitnessKey],
-    turns: Sequence[Turn],
-    findings: Findings,
-) -> Anchors:
-    """Every checkpoint of the folder that one of `keys` has signed."""
+@dataclass(frozen=True)
+class Keys:
+    """Keys of logs and of witnesses: those that are believed, and all that the export names."""
+
+    trusted: Sequence[PublicKey]
+    exported: Sequence[PublicKey]
+    witnesses: Sequence[WitnessKey]
+
+    def strangers(self, note: Note) -> list[Signature]:
+        """Signatures of a note by nobody whom the reader or the export names."""
+        named = {(key.name, key.key_id) for key in (*self.trusted, *self.exported, *self.witnesses)}
+        return [each for each in note.signatures if (each.name, each.key_id) not in named]
+
+
+def read_anchors(folder: Path, keys: Keys, turns: Sequence[Turn], findings: Findings) -> Anchors:
+    """Every checkpoint of the folder that a trusted key has signed."""
     anchors = Anchors(turns)
+    passed_over: list[str] = []
     for path in sorted(folder.glob("*.note")) if folder.is_dir() else ():
         name = f"{CHECKPOINTS}/{path.name}"
-        data = read_small(path)
         try:
-            checkpoint = open_checkpoint(data, keys)
-            words = cosigned(parse_note(data), witnesses)
+            _read_anchor(path, name, keys, anchors, findings)
+        except UnknownSigner as error:
+            passed_over.append(f"{name} cannot be believed: {error}.")
         except BadNote as error:
             findings.add(f"{name} cannot be believed: {error}.")
-            continue
-        if path.name != f"{checkpoint.size:020d}.note":
-            findings.add(f"{name} holds the checkpoint of {checkpoint.size} entries.")
-        anchors.add(checkpoint, findings)
-        anchors.count += 1
-        for word in words:
-            anchors.witnessed[word.key] = max(anchors.witnessed.get(word.key, 0), checkpoint.size)
+    _pass_over(passed_over, anchors, findings)
     if not anchors.roots:
         findings.add("The export holds no checkpoint that can be believed.", 0)
     if len(anchors.origins) > 1:
         findings.add("The checkpoints name more than one log.")
     return anchors
+
+
+def _read_anchor(path: Path, name: str, keys: Keys, anchors: Anchors, findings: Findings) -> None:
+    """Raises UnknownSigner for one that only another key of the export has signed."""
+    data = read_small(path)
+    note = parse_note(data)
+    for line in keys.strangers(note):
+        findings.add(f"{name} bears a signature of {line.name}, whom nothing here names.")
+    checkpoint = open_checkpoint(data, keys.trusted)
+    words = cosigned(note, keys.witnesses)
+    if path.name != f"{checkpoint.size:020d}.note":
+        findings.add(f"{name} holds the checkpoint of {checkpoint.size} entries.")
+    anchors.add(checkpoint, findings)
+    anchors.count += 1
+    for word in words:
+        anchors.witnessed[word.key] = max(anchors.witnessed.get(word.key, 0), checkpoint.size)
+
+
+def _pass_over(sentences: Sequence[str], anchors: Anchors, findings: Findings) -> None:
+    """Checkpoints of other keys than those trusted: of earlier keys of the log, they accuse
+    nobody while there are others."""
+    if not anchors.roots:
+        for sentence in sentences:
+            findings.add(sentence)
+    elif sentences:
+        findings.remarks.append(
+            f"{len(sentences)} checkpoint(s) are signed by other keys of the export than those "
+            "you trust, and were not looked at."
+        )
 
 
 def read_held(
@@ -206,8 +240,8 @@ def judge_witnesses(trust: Trust, anchors: Anchors, findings: Findings) -> None:
     for key in trust.witnesses:
         if key not in anchors.witnessed:
             findings.add(
-                f"The witness {key.name} ({key.key_id.hex()}), whom you trust, has cosigned none of "
-                "these checkpoints."
+                f"The witness {key.name} ({key.key_id.hex()}), whom you trust, has cosigned none "
+                "of these checkpoints."
             )
 
 

@@ -9,7 +9,7 @@ from shared.runtime.db import Session
 
 
 async def add(session: Session, checkpoint: StoredCheckpoint, lines: dict[str, str]) -> None:
-    """Keep what witnesses, by name, said of a checkpoint."""
+    """Keep what witnesses, by their public keys, said of a checkpoint."""
     for witness, line in lines.items():
         await session.execute(
             text(
@@ -37,6 +37,20 @@ async def of(session: Session, size: int, root: bytes) -> list[str]:
     return [row.line for row in rows]
 
 
+async def all_lines(session: Session) -> dict[tuple[int, bytes], list[str]]:
+    """Every tree's lines, the newest of each witness, by size and root."""
+    rows = await session.execute(
+        text(
+            "SELECT DISTINCT ON (size, root, witness) size, root, line FROM audit.cosignatures "
+            "ORDER BY size, root, witness, id DESC"
+        )
+    )
+    found: dict[tuple[int, bytes], list[str]] = {}
+    for row in rows:
+        found.setdefault((row.size, row.root), []).append(row.line)
+    return found
+
+
 async def with_lines(session: Session, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
     """The checkpoint with every cosignature that we have of it below its signatures."""
     lines = await of(session, checkpoint.size, checkpoint.root)
@@ -59,6 +73,14 @@ async def latest_cosigned(session: Session) -> StoredCheckpoint | None:
     if row is None:
         return None
     return await with_lines(session, StoredCheckpoint(row.size, row.root, row.note, row.signed_at))
+
+
+async def witnesses_of(session: Session) -> list[str]:
+    """The public key of every witness that ever cosigned this log."""
+    rows = await session.execute(
+        text("SELECT DISTINCT witness FROM audit.cosignatures ORDER BY witness")
+    )
+    return [row.witness for row in rows]
 
 
 async def silence(session: Session, witnesses: Sequence[str]) -> float:

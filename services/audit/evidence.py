@@ -14,6 +14,7 @@ from services.audit.anchors import (
     WITNESSES,
     Anchors,
     Findings,
+    Keys,
     Trust,
     Unusable,
     judge_witnesses,
@@ -25,7 +26,7 @@ from services.audit.anchors import (
 from services.audit.cosignature import WitnessKey
 from services.audit.note import Checkpoint, PublicKey
 from services.audit.quick import Progress, flawless
-from services.audit.turns import read_turns
+from services.audit.turns import TURNS, read_turns
 from services.audit.walk import ENTRIES, LEAF_HASHES, Walked, walk
 
 
@@ -69,8 +70,11 @@ def examine(
     exported = read_keys(folder / KEYS, keys, findings)
     trusted = tuple(keys) or exported
     vouching = (*witnesses, *read_witnesses(folder / WITNESSES, findings))
-    turns = read_turns(folder, folder / ENTRIES)
-    anchors = read_anchors(folder / CHECKPOINTS, trusted, vouching, turns, findings)
+    turns, sound = read_turns(folder, folder / ENTRIES)
+    if not sound:
+        findings.add(f"{TURNS} is damaged: it names entries that are no turns of the log.")
+    named = Keys(trusted, exported, vouching)
+    anchors = read_anchors(folder / CHECKPOINTS, named, turns, findings)
     kept = read_held(trust, trusted, anchors, findings)
     if kept is not None:
         anchors.add(kept, findings)

@@ -14,6 +14,7 @@ from services.audit.anchors import (
     KEYS,
     WITNESSES,
     Findings,
+    Keys,
     Trust,
     Unusable,
     judge_witnesses,
@@ -47,7 +48,8 @@ def examine_excerpt(
     exported = read_keys(folder / KEYS, keys, findings)
     trusted = tuple(keys) or exported
     vouching = (*witnesses, *read_witnesses(folder / WITNESSES, findings))
-    anchors = read_anchors(folder / CHECKPOINTS, trusted, vouching, (), findings)
+    named = Keys(trusted, exported, vouching)
+    anchors = read_anchors(folder / CHECKPOINTS, named, (), findings)
     kept = read_held(trust, trusted, anchors, findings)
     if kept is not None and kept.size in anchors.roots:
         anchors.add(kept, findings)

@@ -97,7 +97,7 @@ cosignatures = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary, nullable=False),
-    Column("witness", Text, nullable=False),
+    Column("witness", Text, nullable=False, comment="Its public key, name+id+base64."),
     Column("line", Text, nullable=False, comment="The signature line, byte for byte."),
     Column("stored_at", TIME, nullable=False, server_default=func.clock_timestamp()),
     comment="Append-only: what witnesses said of our checkpoints.",
@@ -114,6 +114,14 @@ origins = Table(
     Column("committed", Text, nullable=False, comment="The last checkpoint of it, a signed note."),
     Column("started_at", TIME, nullable=False, server_default=func.clock_timestamp()),
     comment="Append-only: a log that went on under a new name after a restore.",
+)
+
+log_keys = Table(
+    "log_keys",
+    metadata,
+    Column("vkey", Text, primary_key=True, comment="A public key, name+id+base64."),
+    Column("first_used_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only: every key that has signed this log, for those who verify it later.",
 )
 
 reconciliations = Table(

@@ -1,4 +1,6 @@
-"""SQL of the origins under which the log has gone on. Nothing here commits."""
+"""SQL of the names and keys under which the log has gone on. Nothing here commits."""
+
+from collections.abc import Iterable
 
 from sqlalchemy import text
 
@@ -41,3 +43,22 @@ async def add(
             "committed": committed,
         },
     )
+
+
+async def keep_keys(session: Session, vkeys: Iterable[str]) -> None:
+    """Remember the public keys that sign from now on."""
+    await session.execute(
+        text(
+            "INSERT INTO audit.log_keys (vkey) SELECT unnest(CAST(:vkeys AS text[])) "
+            "ON CONFLICT DO NOTHING"
+        ),
+        {"vkeys": list(vkeys)},
+    )
+
+
+async def keys_of(session: Session) -> list[str]:
+    """Every public key that has ever signed this log, the oldest first."""
+    rows = await session.execute(
+        text("SELECT vkey FROM audit.log_keys ORDER BY first_used_at, vkey")
+    )
+    return [row.vkey for row in rows]

@@ -156,6 +156,8 @@ class Sealer:
                 self._refuse(f"the stored nodes do not give the root of {frontier.size} entries")
             grown = Checkpoint(self._sealing.origin, frontier.size, frontier.root())
             await self._check_growth(session, grown)
+            signers = self._sealing.signers
+            await origin_store.keep_keys(session, [each.public.vkey for each in signers])
         if self._witnesses is not None:
             await self._witnesses.ask(grown.size)
         self._heed_witnesses()

@@ -13,7 +13,8 @@ from typing import Any
 from services.audit.note import BadNote, Checkpoint, decode_base64, parse_checkpoint, parse_note
 
 TURNS = "turns.txt"
-MAX_LINE_BYTES = 1024 * 1024
+_MOST_TURNS_BYTES = 4096
+_MAX_LINE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -43,25 +44,29 @@ def lost(known: Checkpoint, turn: Turn) -> str | None:
     return None
 
 
-def read_turns(folder: Path, entries: Path) -> list[Turn]:
-    """The turns that the export names, from the entries that tell of them.
+def read_turns(folder: Path, entries: Path) -> tuple[list[Turn], bool]:
+    """The turns that the export names, from the entries that tell of them; whether all do.
 
     Nothing of it is believed before the entries are: a turn that is not in the log spoils a root.
     """
     path = folder / TURNS
     if not path.is_file():
-        return []
+        return [], True
     with path.open("rb") as file:
-        wanted = {int(line) for line in file.read(4096).split() if line.isdigit()}
-    found = (_turn(line, number) for number, line in _lines(entries, wanted))
-    return [turn for turn in found if turn is not None]
+        data = file.read(_MOST_TURNS_BYTES)
+    wanted = sorted({int(line) for line in data.split() if line.isdigit() and len(line) < 19})
+    found = (_turn(line, number) for number, line in _lines(entries, set(wanted)))
+    turns = [turn for turn in found if turn is not None]
+    return turns, b"".join(b"%d\n" % turn.index for turn in turns) == data
 
 
 def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
     last = max(wanted, default=-1)
     with path.open("rb") as file:
         for number in range(last + 1):
-            line = file.readline(MAX_LINE_BYTES)
+            line = file.readline(_MAX_LINE_BYTES)
+            if not line:
+                return
             if number in wanted:
                 yield number, line
 

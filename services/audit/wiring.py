@@ -123,7 +123,7 @@ def _put_together(
 def _ages(db: Database, messaging: Consuming, witnesses: Witnesses) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
-            silence = await cosignature_store.silence(session, witnesses.names)
+            silence = await cosignature_store.silence(session, witnesses.vkeys)
             waiting = await messaging.ages(session) | await store.ages(session)
         return waiting | {"audit_uncosigned": silence}
 

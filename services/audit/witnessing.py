@@ -91,8 +91,8 @@ class Witnesses:
         self.contradiction: str | None = None
 
     @property
-    def names(self) -> list[str]:
-        return [site.key.name for site in self._sites]
+    def vkeys(self) -> list[str]:
+        return [site.key.vkey for site in self._sites]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Hand over the newest checkpoint, once a second at most, until stopped."""
@@ -127,7 +127,7 @@ class Witnesses:
             match outcome:
                 case Vouched(line):
                     self._vouched[site] = self._known[site] = newest.size
-                    lines[site.key.name] = line
+                    lines[site.key.vkey] = line
                 case Knows(size):
                     await self._moved(site, size)
                 case Contradicts(kind, why):

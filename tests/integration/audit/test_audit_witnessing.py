@@ -50,7 +50,7 @@ def alarms(kind: str) -> float:
 
 async def silence(db: Database, witness: Running) -> float:
     async with db.transaction() as session:
-        return await cosignature_store.silence(session, [witness.site.key.name])
+        return await cosignature_store.silence(session, [witness.site.key.vkey])
 
 
 async def test_checkpoints_are_cosigned_as_they_grow_and_served_so(

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
-        sa.Column("witness", sa.Text(), nullable=False),
+        sa.Column("witness", sa.Text(), nullable=False, comment="Its public key, name+id+base64."),
         sa.Column("line", sa.Text(), nullable=False, comment="The signature line, byte for byte."),
         sa.Column("stored_at", _TIME, server_default=_NOW, nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -49,6 +49,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("origin"),
         schema="audit",
         comment="Append-only: a log that went on under a new name after a restore.",
+    )
+    op.create_table(
+        "log_keys",
+        sa.Column("vkey", sa.Text(), nullable=False, comment="A public key, name+id+base64."),
+        sa.Column("first_used_at", _TIME, server_default=_NOW, nullable=False),
+        sa.PrimaryKeyConstraint("vkey"),
+        schema="audit",
+        comment="Append-only: every key that has signed this log, for those who verify it later.",
     )
     op.create_table(
         "reconciliations",
@@ -92,7 +100,7 @@ def upgrade() -> None:
         schema="audit",
         postgresql_where=sa.text("settled_at IS NULL"),
     )
-    for table in ("cosignatures", "origins", "reconciliations"):
+    for table in ("cosignatures", "origins", "log_keys", "reconciliations"):
         append_only(op, "audit", table)
     op.execute("REVOKE DELETE ON audit.discrepancies FROM hartline_audit_app")
 
