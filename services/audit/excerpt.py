@@ -76,13 +76,15 @@ def _entries(
                 break
             try:
                 index, leaf = read_entry(line)
+            except Fault as fault:
+                findings.add(str(fault), fault.index if fault.index >= 0 else None)
+                break
+            try:
                 if found and index <= found[-1]:
                     raise Fault(index, f"Entry {index} stands a second time, or out of order.")
                 _proved(folder / PROOFS, index, leaf, keys, roots)
             except Fault as fault:
-                findings.add(str(fault), fault.index if fault.index >= 0 else None)
-                if fault.index < 0:
-                    break
+                findings.add(str(fault), fault.index)
             found.append(index)
     return found
 
