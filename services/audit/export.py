@@ -33,7 +33,7 @@ async def export(db: Database, directory: Path, keys: Sequence[PublicKey]) -> St
     there is no checkpoint yet.
     """
     partial = directory.with_name(f"{directory.name}.partial")
-    _check_new(directory, partial)
+    check_new(directory, partial)
     async with db.transaction() as session:
         latest = await store.latest_checkpoint(session)
         if latest is None:
@@ -66,7 +66,8 @@ def entry_line(entry: Entry) -> bytes:
     ).encode()
 
 
-def _check_new(*paths: Path) -> None:
+def check_new(*paths: Path) -> None:
+    """Raises Misconfigured when one of them exists."""
     for path in paths:
         if path.exists():
             raise Misconfigured(f"{path} exists: name a new folder.")

@@ -16,6 +16,7 @@ from services.audit import origin_store, store, tlog
 from services.audit.continuity import why_not
 from services.audit.note import Checkpoint, Signer, parse_checkpoint, parse_note, sign_note
 from services.audit.printing import Printing
+from services.audit.recovering import SEALERS
 from services.audit.witnessing import Witnesses
 from shared.messaging.leases import Leadership
 from shared.runtime import metrics
@@ -68,7 +69,7 @@ class Sealer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """The role `seal`. Ends with Forked when the tree contradicts what was signed."""
-        leadership = Leadership(self._dsn, "audit seal")
+        leadership = Leadership(self._dsn, SEALERS)
         try:
             while not stop.is_set():
                 if await leadership.contend():

@@ -37,6 +37,13 @@ class StoredCheckpoint:
     signed_at: datetime
 
 
+SUBMITTED = (
+    bindparam("event_ids", type_=ARRAY(TEXT)),
+    bindparam("positions", type_=ARRAY(INTEGER)),
+    bindparam("kinds", type_=ARRAY(TEXT)),
+    bindparam("disclosure_ids", type_=ARRAY(TEXT)),
+    bindparam("leaves", type_=ARRAY(BYTEA)),
+)
 _SUBMIT = text(
     "INSERT INTO audit.submissions (event_id, position, kind, disclosure_id, leaf) "
     "SELECT event_id, position, kind, disclosure_id, leaf "
@@ -45,28 +52,24 @@ _SUBMIT = text(
     "WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
     "WHERE e.event_id = new.event_id AND e.position = new.position) ORDER BY place "
     "ON CONFLICT DO NOTHING"
-).bindparams(
-    bindparam("event_ids", type_=ARRAY(TEXT)),
-    bindparam("positions", type_=ARRAY(INTEGER)),
-    bindparam("kinds", type_=ARRAY(TEXT)),
-    bindparam("disclosure_ids", type_=ARRAY(TEXT)),
-    bindparam("leaves", type_=ARRAY(BYTEA)),
-)
+).bindparams(*SUBMITTED)
 
 
 async def submit(session: Session, submissions: Sequence[Submission]) -> None:
     """Queue leaves for the log, in order, once each; wakes the sequencer after the commit."""
-    await session.execute(
-        _SUBMIT,
-        {
-            "event_ids": [each.event_id for each in submissions],
-            "positions": [each.position for each in submissions],
-            "kinds": [each.kind.value for each in submissions],
-            "disclosure_ids": [each.disclosure_id for each in submissions],
-            "leaves": [each.leaf for each in submissions],
-        },
-    )
+    await session.execute(_SUBMIT, columns(submissions))
     wake_after_commit(session, SEAL_WAKE)
+
+
+def columns(submissions: Sequence[Submission]) -> dict[str, list[Any]]:
+    """The values for SUBMITTED."""
+    return {
+        "event_ids": [each.event_id for each in submissions],
+        "positions": [each.position for each in submissions],
+        "kinds": [each.kind.value for each in submissions],
+        "disclosure_ids": [each.disclosure_id for each in submissions],
+        "leaves": [each.leaf for each in submissions],
+    }
 
 
 _LOCK_HEAD = text("SELECT size, peaks FROM audit.head FOR UPDATE")

@@ -1,0 +1,47 @@
+"""SQL of recovery and of evidence packages. Nothing here commits."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import BIGINT
+
+from services.audit.leaf import Submission
+from services.audit.store import SUBMITTED, Entry, columns
+from shared.runtime.db import Session
+
+_RESTORE = text(
+    "INSERT INTO audit.entries (index, kind, disclosure_id, event_id, position, leaf, leaf_hash, "
+    "submitted_at, sequenced_at) "
+    "SELECT :size + place - 1, kind, disclosure_id, event_id, position, leaf, "
+    "sha256('\\x00'::bytea || leaf), clock_timestamp(), clock_timestamp() "
+    "FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves) "
+    "WITH ORDINALITY AS new(event_id, position, kind, disclosure_id, leaf, place) "
+    "RETURNING index, leaf_hash"
+).bindparams(bindparam("size", type_=BIGINT), *SUBMITTED)
+
+
+async def restore_entries(
+    session: Session, size: int, submissions: Sequence[Submission]
+) -> list[bytes]:
+    """Append leaves at indexes `size`, `size` + 1, … past the queue: their hashes, by index.
+
+    Only for the holder of the head's lock.
+    """
+    rows = await session.execute(_RESTORE, {"size": size, **columns(submissions)})
+    return [leaf_hash for _, leaf_hash in sorted(tuple(row) for row in rows)]
+
+
+async def entries_naming(session: Session, subject: str, start: int, end: int) -> list[Entry]:
+    """Those of entries `start` to `end` - 1 whose leaf holds the id `subject`, in order."""
+    rows = await session.execute(
+        text(
+            "SELECT index, kind, leaf, leaf_hash, sequenced_at FROM audit.entries "
+            "WHERE index >= :start AND index < :end "
+            "AND position(convert_to(:quoted, 'UTF8') IN leaf) > 0 ORDER BY index"
+        ),
+        {"start": start, "end": end, "quoted": f'"{subject}"'},
+    )
+    return [
+        Entry(row["index"], row["kind"], row["leaf"], row["leaf_hash"], row["sequenced_at"])
+        for row in rows
+    ]
