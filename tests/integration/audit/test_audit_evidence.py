@@ -102,7 +102,7 @@ async def test_its_readme_says_what_a_clerk_must_do_and_names_nobody(
     assert "python3 -I verify.py" in readme
     assert KEYS[0].vkey in readme
     assert f"{ORIGIN}\n603\n" in readme
-    assert max(len(line) for line in readme.splitlines()[:70]) <= 100
+    assert max(len(line) for line in readme.partition("The log's keys")[0].splitlines()) <= 100
 
 
 async def test_that_it_was_made_is_an_entry_before_it_is_written(
