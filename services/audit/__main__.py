@@ -29,7 +29,7 @@ from shared.runtime.wakes import Wakes
 
 log = structlog.get_logger()
 
-ROLES = ("api", "consume", "work", "seal")
+ROLES = ("api", "consume", "work", "seal", "reconcile")
 
 
 def main(argv: list[str]) -> int:

@@ -55,6 +55,7 @@ entries = Table(
     UniqueConstraint("event_id", "position", name="uq_entries_source"),
     comment="Append-only (P7).",
 )
+Index("ix_entries_sequenced_at", entries.c.sequenced_at, postgresql_using="brin")
 Index(
     "ix_entries_disclosure",
     entries.c.disclosure_id,

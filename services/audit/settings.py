@@ -34,6 +34,18 @@ class AuditSettings(ServiceSettings):
         validation_alias="HARTLINE_AUDIT_WITNESSED",
         description="File with a checkpoint of this log kept elsewhere: never sign behind it.",
     )
+    intake_url: str | None = Field(
+        None,
+        validation_alias="HARTLINE_INTAKE_URL",
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Base URL of intake's internal API, to compare the record with it.",
+    )
+    notify_url: str | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_URL",
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Base URL of notify's internal API, to compare the record with it.",
+    )
     witnesses: Path | None = Field(
         None,
         validation_alias="HARTLINE_AUDIT_WITNESSES",

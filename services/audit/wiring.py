@@ -12,6 +12,7 @@ from services.audit.api import routes
 from services.audit.consumer import HANDLERS
 from services.audit.models import INBOX
 from services.audit.printing import Printing
+from services.audit.reconciling import Reconciler, pairs
 from services.audit.sealer import Sealer, Sealing
 from services.audit.settings import (
     AuditSettings,
@@ -26,8 +27,10 @@ from shared.messaging.buses import open_bus
 from shared.messaging.service import Consuming
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
+from shared.runtime.closed_windows import SCOPE
 from shared.runtime.db import Database, check_server
 from shared.runtime.http import create_app, serve
+from shared.runtime.internal_http import InternalClient, tokens
 from shared.runtime.lifecycle import Role
 from shared.runtime.migrate import check_head
 from shared.runtime.ops import Ages, Readiness, operations
@@ -65,6 +68,7 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
     Raises Misconfigured or UnsafeServer before anything runs.
     """
     sealing = _sealing(settings)
+    far = _compared_with(settings)
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     dsn = settings.dsn.get_secret_value()
     wakes = Wakes()
@@ -80,12 +84,26 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
         witnesses = Witnesses(db, settings.origin, sealing.signers, load_witnesses(settings))
         printing = Printing(db, settings.print_to)
         sealer = Sealer(db, dsn, sealing, witnesses=witnesses, printing=printing)
-        yield _put_together(settings, db, bus, verifier, sealer, witnesses)
+        reconciler = Reconciler(db, dsn, pairs(db, *far) if far else ())
+        yield _put_together(settings, db, bus, verifier, sealer, witnesses, reconciler)
         await witnesses.close()
     finally:
+        for client in far:
+            await client.close()
         await signals.close()
         await bus.close()
         await db.close()
+
+
+def _compared_with(settings: AuditSettings) -> tuple[InternalClient, ...]:
+    """Intake and notify; empty where their addresses are not set."""
+    if settings.intake_url is None or settings.notify_url is None:
+        return ()
+    bearer = tokens(settings, f"service:{NAME}", (SCOPE,))
+    return (
+        InternalClient("intake", settings.intake_url, bearer),
+        InternalClient("notify", settings.notify_url, bearer),
+    )
 
 
 def _sealing(settings: AuditSettings) -> Sealing:
@@ -101,12 +119,13 @@ def _put_together(
     verifier: TokenVerifier,
     sealer: Sealer,
     witnesses: Witnesses,
+    reconciler: Reconciler,
 ) -> App:
     dsn = settings.dsn.get_secret_value()
     topics = (Topic.DISCLOSURES,)
     messaging = Consuming(NAME, db, dsn, bus, INBOX, topics, HANDLERS, pace=PACE_SECONDS)
     readiness = Readiness(database=lambda: _answers(db), log=lambda: _sound(sealer))
-    ages = _ages(db, messaging, witnesses)
+    ages = _ages(db, messaging, witnesses, reconciler)
     development = settings.profile is Profile.DEVELOPMENT
     api = create_app("Hartline audit", verifier, readiness=readiness, development=development)
     api.include_router(routes(db))
@@ -115,17 +134,19 @@ def _put_together(
         "consume": messaging.consume,
         "work": messaging.work,
         "seal": sealer.run,
+        "reconcile": reconciler.run,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
     return App(db, messaging, api, readiness, ages, sealer, roles, ops)
 
 
-def _ages(db: Database, messaging: Consuming, witnesses: Witnesses) -> Ages:
+def _ages(db: Database, messaging: Consuming, witnesses: Witnesses, reconciler: Reconciler) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
             silence = await cosignature_store.silence(session, witnesses.vkeys)
             waiting = await messaging.ages(session) | await store.ages(session)
-        return waiting | {"audit_uncosigned": silence}
+        age = await reconciler.age()
+        return waiting | {"audit_uncosigned": silence, "audit_unreconciled": age}
 
     ages = Ages(NAME)
     ages.add(read)

@@ -7,7 +7,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import conflict_store, directory_store, store
+from services.notify import conflict_store, directory_store, store, window_store
 from services.notify.api import router
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
@@ -41,6 +41,7 @@ from shared.messaging.outbox import RELAY_WAKE
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
+from shared.runtime.closed_windows import window_routes
 from shared.runtime.db import Database, check_server
 from shared.runtime.errors import Misconfigured
 from shared.runtime.http import create_app, serve
@@ -178,6 +179,7 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(conflict_router(db, directories, substitutes))
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
+    api.include_router(window_routes(db, window_store.KINDS))
     postroom = Postroom(parts.sealer, parts.signer)
     open_sender = partial(AiohttpSender, allow_http=development)
     roles: dict[str, Role] = {

@@ -43,7 +43,8 @@ _LEVEL_ONE = (
 )
 _LEVEL = (
     "INSERT INTO audit.nodes SELECT {level} + 1, index >> 1, "
-    "sha256('\\x01'::bytea || hash || next) FROM (SELECT index, hash, lead(hash) OVER (ORDER BY index) AS next FROM audit.nodes "
+    "sha256('\\x01'::bytea || hash || next) FROM (SELECT index, hash, "
+    "lead(hash) OVER (ORDER BY index) AS next FROM audit.nodes "
     "WHERE level = {level}) AS pairs WHERE index % 2 = 0 AND next IS NOT NULL"
 )
 

@@ -100,6 +100,13 @@ def upgrade() -> None:
         schema="audit",
         postgresql_where=sa.text("settled_at IS NULL"),
     )
+    op.create_index(
+        "ix_entries_sequenced_at",
+        "entries",
+        ["sequenced_at"],
+        schema="audit",
+        postgresql_using="brin",
+    )
     for table in ("cosignatures", "origins", "log_keys", "reconciliations"):
         append_only(op, "audit", table)
     op.execute("REVOKE DELETE ON audit.discrepancies FROM hartline_audit_app")
