@@ -17,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from services.audit import cosignature_store, reading, recovering_store, store, tlog
+from services.audit.appending import Appending
 from services.audit.excerpt import ABOUT, PROOFS
 from services.audit.export import check_new, entry_line, write_checkpoint, write_keys
 from services.audit.leaf import Asked
@@ -37,16 +38,15 @@ _PAGE = 100_000
 async def pack(db: Database, subject: str, directory: Path, keys: Sequence[PublicKey]) -> int:
     """Write the package to a new folder; how many entries it holds.
 
-    That it was made is itself an entry, committed first. Raises Misconfigured when the folder
+    That it was made is itself an entry, in the log first. Raises Misconfigured when the folder
     exists, the subject is no id, or there is nothing about it under a checkpoint.
     """
     partial = directory.with_name(f"{directory.name}.partial")
     check_new(directory, partial)
     if not _SUBJECT.fullmatch(subject):
         raise Misconfigured("That is no id of a referral, call, child, notice or disclosure.")
-    async with db.transaction() as session:
-        who = Reader(f"os-user:{os.getuid()}", person=True)
-        await reading.record(session, who, Asked.EVIDENCE, subject)
+    who = Reader(f"os-user:{os.getuid()}", person=True)
+    await Appending(db).append(reading.read_of(who, Asked.EVIDENCE, subject))
     entries = await _about(db, subject)
     if not entries:
         raise Misconfigured(f"The log holds nothing about {subject} under a signed checkpoint.")

@@ -123,6 +123,8 @@ async def _append(session: Session, batch: Sequence[Submission]) -> None:
     """Straight into the tree, in this order, past the queue."""
     frontier = await store.lock_head(session)
     hashes = await recovering_store.restore_entries(session, frontier.size, batch)
+    if len(hashes) != len(batch):
+        raise Misconfigured("The export holds an event twice that the database holds once.")
     await store.add_nodes(session, frontier.extend(hashes))
     await store.move_head(session, frontier)
     for index, each in enumerate(batch, start=frontier.size - len(batch)):

@@ -1,4 +1,4 @@
-"""SQL of recovery and of evidence packages. Nothing here commits."""
+"""SQL of appending, recovery and evidence packages. Nothing here commits."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,13 @@ from shared.runtime.db import Session
 _RESTORE = text(
     "INSERT INTO audit.entries (index, kind, disclosure_id, event_id, position, leaf, leaf_hash, "
     "submitted_at, sequenced_at) "
-    "SELECT :size + place - 1, kind, disclosure_id, event_id, position, leaf, "
+    "SELECT :size + row_number() OVER (ORDER BY place) - 1, kind, disclosure_id, event_id, "
+    "position, leaf, "
     "sha256('\\x00'::bytea || leaf), clock_timestamp(), clock_timestamp() "
     "FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves) "
     "WITH ORDINALITY AS new(event_id, position, kind, disclosure_id, leaf, place) "
+    "WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
+    "WHERE e.event_id = new.event_id AND e.position = new.position) "
     "RETURNING index, leaf_hash"
 ).bindparams(bindparam("size", type_=BIGINT), *SUBMITTED)
 
@@ -25,7 +28,7 @@ async def restore_entries(
 ) -> list[bytes]:
     """Append leaves at indexes `size`, `size` + 1, … past the queue: their hashes, by index.
 
-    Only for the holder of the head's lock.
+    Those that are in the log already are left out. Only for the holder of the head's lock.
     """
     rows = await session.execute(_RESTORE, {"size": size, **columns(submissions)})
     return [leaf_hash for _, leaf_hash in sorted(tuple(row) for row in rows)]
