@@ -147,7 +147,8 @@ class Keys:
 
     def strangers(self, note: Note) -> list[Signature]:
         """Signatures of a note by nobody whom the reader or the export names."""
-        named = {(key.name, key.key_id) for key in (*self.trusted, *self.exported, *self.witnesses)}
+        named = {(key.name, key.key_id) for key in (*self.trusted, *self.exported)}
+        named |= {(key.name, key.key_id) for key in self.witnesses}
         return [each for each in note.signatures if (each.name, each.key_id) not in named]
 
 
@@ -233,16 +234,6 @@ def _believe(data: bytes) -> Checkpoint:
         return parse_checkpoint(parse_note(data).text)
     except BadNote as error:
         raise Unusable(f"The checkpoint you hold is of no use: {error}.") from None
-
-
-def judge_witnesses(trust: Trust, anchors: Anchors, findings: Findings) -> None:
-    """A witness whom the reader names must have vouched for something here."""
-    for key in trust.witnesses:
-        if key not in anchors.witnessed:
-            findings.add(
-                f"The witness {key.name} ({key.key_id.hex()}), whom you trust, has cosigned none "
-                "of these checkpoints."
-            )
 
 
 def read_small(path: Path) -> bytes:

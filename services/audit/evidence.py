@@ -17,7 +17,6 @@ from services.audit.anchors import (
     Keys,
     Trust,
     Unusable,
-    judge_witnesses,
     read_anchors,
     read_held,
     read_keys,
@@ -110,6 +109,16 @@ def report(
         proven=proven,
         whole=whole,
     )
+
+
+def judge_witnesses(trust: Trust, anchors: Anchors, findings: Findings) -> None:
+    """A witness whom the reader names must have vouched for something here."""
+    for key in trust.witnesses:
+        if key not in anchors.witnessed:
+            findings.add(
+                f"The witness {key.name} ({key.key_id.hex()}), whom you trust, has cosigned none "
+                "of these checkpoints."
+            )
 
 
 def _walked(folder: Path, anchors: Anchors, progress: Progress | None) -> Walked:

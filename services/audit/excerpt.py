@@ -17,14 +17,13 @@ from services.audit.anchors import (
     Keys,
     Trust,
     Unusable,
-    judge_witnesses,
     read_anchors,
     read_held,
     read_keys,
     read_witnesses,
 )
 from services.audit.cosignature import WitnessKey
-from services.audit.evidence import Report, report
+from services.audit.evidence import Report, judge_witnesses, report
 from services.audit.note import BadNote, Checkpoint, PublicKey
 from services.audit.proofs import MAX_PROOF_BYTES, verify_proof
 from services.audit.tlog import BadProof

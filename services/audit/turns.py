@@ -74,7 +74,9 @@ def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
 def _turn(line: bytes, index: int) -> Turn | None:
     try:
         leaf: Any = json.loads(decode_base64(json.loads(line)["leaf"]))
-        record = leaf["record"] if leaf["kind"] == "continued" else None
+        if leaf["kind"] != "continued":
+            return None
+        record = leaf["record"]
         committed = parse_checkpoint(parse_note(record["committed"].encode()).text)
         return Turn(index, str(record["previous"]), committed)
     except (BadNote, ValueError, KeyError, TypeError, AttributeError, RecursionError):
