@@ -68,26 +68,26 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
     Raises Misconfigured or UnsafeServer before anything runs.
     """
     sealing = _sealing(settings)
-    far = _compared_with(settings)
+    far, sites = _compared_with(settings), load_witnesses(settings)
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     dsn = settings.dsn.get_secret_value()
     wakes = Wakes()
     signals = Signals(dsn, f"hartline {NAME} signals")
     db = open_database(settings, wakes)
     bus = open_bus(settings, f"hartline {NAME}")
+    witnesses = Witnesses(db, settings.origin, sealing.signers, sites)
     try:
         await check_server(db)
         await check_head(db, NAME)
         if not alone:
             share_wakes(wakes, signals, NAME, (store.SEAL_WAKE, WORK_WAKE))
             signals.start()
-        witnesses = Witnesses(db, settings.origin, sealing.signers, load_witnesses(settings))
         printing = Printing(db, settings.print_to)
         sealer = Sealer(db, dsn, sealing, witnesses=witnesses, printing=printing)
         reconciler = Reconciler(db, dsn, pairs(db, *far) if far else ())
         yield _put_together(settings, db, bus, verifier, sealer, witnesses, reconciler)
-        await witnesses.close()
     finally:
+        await witnesses.close()
         for client in far:
             await client.close()
         await signals.close()

@@ -239,7 +239,7 @@ def lengthen_the_list(folder: Path) -> int | None:
     return None
 
 
-TAMPERINGS = [
+TAMPERINGS: list[Callable[[Path], int | None]] = [
     change_leaf,
     change_leaf_and_hash,
     change_leaf_and_every_hash,
