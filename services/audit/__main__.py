@@ -2,6 +2,8 @@
 
 python -m services.audit [ROLE …]      every role, or only those named
 python -m services.audit export DIR    write the log to a folder, for the offline verifier
+python -m services.audit evidence …    some entries with proofs, for a court: see --help
+python -m services.audit recover …     go on after a restore: see --help
 python -m services.audit key           print the log's public keys
 python -m services.audit parked …      see --help; also prune
 python -m services.audit.verify DIR    verify an exported folder, with nothing else of ours
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from services.audit import export
+from services.audit import commands, export
 from services.audit.models import INBOX
 from services.audit.sealer import Forked
 from services.audit.settings import AuditSettings, load_signers
@@ -27,7 +29,7 @@ from shared.runtime.wakes import Wakes
 
 log = structlog.get_logger()
 
-ROLES = ("api", "consume", "work", "seal")
+ROLES = ("api", "consume", "work", "seal", "reconcile")
 
 
 def main(argv: list[str]) -> int:
@@ -43,7 +45,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _main(argv: list[str]) -> int:
-    if argv and argv[0] in (*COMMANDS, "export", "key"):
+    if argv and argv[0] in (*COMMANDS, "export", "key", "recover", "evidence"):
         return await _command(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
@@ -76,6 +78,10 @@ async def _command(argv: list[str]) -> int:
     try:
         if argv[0] in COMMANDS:
             return await run_command(NAME, argv, db, MessagingTables(inbox=INBOX))
+        if argv[0] == "recover":
+            return await commands.recover(argv[1:], settings, db, keys)
+        if argv[0] == "evidence":
+            return await commands.evidence(argv[1:], db, keys)
         parser = argparse.ArgumentParser(prog=f"python -m services.{NAME} export")
         parser.add_argument("directory", type=Path, help="a new folder")
         directory = parser.parse_args(argv[1:]).directory

@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 
-from services.audit import reading, store
+from services.audit import cosignature_store, reading, store
+from services.audit.checkpoint_api import checkpoint_routes
 from services.audit.leaf import Asked
 from services.audit.note import encode_base64
 from services.audit.reading import Reader
@@ -28,13 +29,14 @@ def routes(db: Database) -> APIRouter:
         """The latest signed checkpoint, a C2SP note. It says nothing of anybody: no entry."""
         async with db.transaction() as session:
             latest = await store.latest_checkpoint(session)
-        if latest is None:
-            raise Problem(
-                503,
-                "Service Unavailable",
-                "Nothing has been signed yet.",
-                headers={"Retry-After": "1"},
-            )
+            if latest is None:
+                raise Problem(
+                    503,
+                    "Service Unavailable",
+                    "Nothing has been signed yet.",
+                    headers={"Retry-After": "1"},
+                )
+            latest = await cosignature_store.with_lines(session, latest)
         return PlainTextResponse(latest.note)
 
     @router.get("/entries/{index}")
@@ -78,6 +80,7 @@ def routes(db: Database) -> APIRouter:
         entries = [DisclosureEntry(index=index, kind=kind) for index, kind in found]
         return DisclosureBody(disclosure_id=disclosure_id, entries=entries)
 
+    router.include_router(checkpoint_routes(db))
     return router
 
 

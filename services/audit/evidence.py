@@ -5,43 +5,28 @@ roots are what the entries are compared with.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from services.audit.note import (
-    MAX_NOTE_BYTES,
-    BadNote,
-    Checkpoint,
-    PublicKey,
-    UnknownSigner,
-    open_checkpoint,
-    parse_checkpoint,
-    parse_note,
-    parse_vkey,
+from services.audit.anchors import (
+    CHECKPOINTS,
+    KEYS,
+    WITNESSES,
+    Anchors,
+    Findings,
+    Keys,
+    Trust,
+    Unusable,
+    read_anchors,
+    read_held,
+    read_keys,
+    read_witnesses,
 )
+from services.audit.cosignature import WitnessKey
+from services.audit.note import Checkpoint, PublicKey
+from services.audit.quick import Progress, flawless
+from services.audit.turns import TURNS, read_turns
 from services.audit.walk import ENTRIES, LEAF_HASHES, Walked, walk
-
-CHECKPOINTS = "checkpoints"
-KEYS = "log.vkey"
-
-
-class Unusable(Exception):
-    """What was handed in cannot be judged: a missing folder, a wrong key. Nobody is accused."""
-
-
-@dataclass
-class Findings:
-    """What is wrong, in words, and the first entry that is bad or unproven, as far as it shows."""
-
-    sentences: list[str] = field(default_factory=list)
-    first_bad: int | None = None
-    latest: int | None = None
-
-    def add(self, sentence: str, first_bad: int | None = None, latest: int | None = None) -> None:
-        self.sentences.append(sentence)
-        if first_bad is not None and (self.first_bad is None or first_bad < self.first_bad):
-            self.first_bad = first_bad
-            self.latest = first_bad if latest is None else latest
 
 
 @dataclass(frozen=True)
@@ -58,34 +43,21 @@ class Report:
     keys_given: bool
     held: Checkpoint | None
     sentences: tuple[str, ...]
+    remarks: tuple[str, ...]
+    witnessed: tuple[tuple[WitnessKey, int], ...]
     first_bad: int | None
     latest: int | None
     proven: int
+    whole: bool = True
 
 
-@dataclass
-class _Anchors:
-    """Signed roots by tree size."""
-
-    roots: dict[int, bytes] = field(default_factory=dict)
-    origins: set[str] = field(default_factory=set)
-    count: int = 0
-
-    @property
-    def largest(self) -> int:
-        return max(self.roots, default=0)
-
-    def add(self, checkpoint: Checkpoint, findings: Findings) -> None:
-        known = self.roots.setdefault(checkpoint.size, checkpoint.root)
-        self.origins.add(checkpoint.origin)
-        if known != checkpoint.root:
-            findings.add(
-                f"The log has forked: two different trees of {checkpoint.size} entries are signed.",
-                max((size for size in self.roots if size < checkpoint.size), default=0),
-            )
-
-
-def examine(folder: Path, held: bytes | None = None, keys: Sequence[PublicKey] = ()) -> Report:
+def examine(
+    folder: Path,
+    held: bytes | None = None,
+    keys: Sequence[PublicKey] = (),
+    witnesses: Sequence[WitnessKey] = (),
+    progress: Progress | None = None,
+) -> Report:
     """Judge `folder`. `held`: a checkpoint kept elsewhere; `keys`: trusted keys of the log.
 
     Without `keys` the export's own are taken, which proves no more than that it agrees with
@@ -93,106 +65,70 @@ def examine(folder: Path, held: bytes | None = None, keys: Sequence[PublicKey] =
     """
     if not (folder / ENTRIES).is_file():
         raise Unusable(f"{folder} holds no {ENTRIES}: it is not an export of the audit log.")
-    findings = Findings()
-    exported = _exported_keys(folder / KEYS, keys, findings)
+    trust, findings = Trust(held, keys, witnesses), Findings()
+    exported = read_keys(folder / KEYS, keys, findings)
     trusted = tuple(keys) or exported
-    anchors = _anchors(folder / CHECKPOINTS, trusted, findings)
-    kept = _held(held, trusted, bool(keys), anchors, findings)
-    if len(anchors.origins) > 1:
-        findings.add("The checkpoints name more than one log.")
-    walked = walk(folder, anchors.roots)
+    vouching = (*witnesses, *read_witnesses(folder / WITNESSES, findings))
+    turns, sound = read_turns(folder, folder / ENTRIES)
+    if not sound:
+        findings.add(f"{TURNS} is damaged: it names entries that are no turns of the log.")
+    named = Keys(trusted, exported, vouching)
+    anchors = read_anchors(folder / CHECKPOINTS, named, turns, findings)
+    kept = read_held(trust, trusted, anchors, findings)
+    if kept is not None:
+        anchors.add(kept, findings)
+    judge_witnesses(trust, anchors, findings)
+    walked = _walked(folder, anchors, progress)
     _judge(walked, anchors, findings)
+    return report(trust, trusted, anchors, findings, kept, walked.count, walked.proven)
+
+
+def report(
+    trust: Trust,
+    keys: Sequence[PublicKey],
+    anchors: Anchors,
+    findings: Findings,
+    held: Checkpoint | None,
+    entries: int,
+    proven: int,
+    *,
+    whole: bool = True,
+) -> Report:
     return Report(
-        origin=min(anchors.origins, default=""),
-        entries=walked.count,
+        origin=anchors.origin,
+        entries=entries,
         checkpoints=anchors.count,
-        keys=trusted,
-        keys_given=bool(keys),
-        held=kept,
+        keys=tuple(keys),
+        keys_given=bool(trust.keys),
+        held=held,
         sentences=tuple(findings.sentences),
+        remarks=tuple(findings.remarks),
+        witnessed=tuple(anchors.witnessed.items()),
         first_bad=findings.first_bad,
         latest=findings.latest,
-        proven=walked.proven,
+        proven=proven,
+        whole=whole,
     )
 
 
-def _exported_keys(
-    path: Path, given: Sequence[PublicKey], findings: Findings
-) -> tuple[PublicKey, ...]:
-    if not path.is_file():
-        if not given:
-            raise Unusable(f"The export names no key ({KEYS}): give the log's key with --key.")
-        return ()
-    try:
-        lines = _read(path).decode().splitlines()
-        found = tuple(parse_vkey(line) for line in lines if line.strip())
-    except (BadNote, UnicodeDecodeError):
-        found = ()
-    if not found:
-        findings.add(f"The key in {KEYS} is damaged: it is no key.")
-    elif given and not set(given) & set(found):
-        findings.add(f"{KEYS} names another key than the one you trust.")
-    return found
+def judge_witnesses(trust: Trust, anchors: Anchors, findings: Findings) -> None:
+    """A witness whom the reader names must have vouched for something here."""
+    for key in trust.witnesses:
+        if key not in anchors.witnessed:
+            findings.add(
+                f"The witness {key.name} ({key.key_id.hex()}), whom you trust, has cosigned none "
+                "of these checkpoints."
+            )
 
 
-def _anchors(folder: Path, keys: Sequence[PublicKey], findings: Findings) -> _Anchors:
-    anchors = _Anchors()
-    for path in sorted(folder.glob("*.note")) if folder.is_dir() else ():
-        name = f"{CHECKPOINTS}/{path.name}"
-        try:
-            checkpoint = open_checkpoint(_read(path), keys)
-        except BadNote as error:
-            findings.add(f"{name} cannot be believed: {error}.")
-            continue
-        if path.name != f"{checkpoint.size:020d}.note":
-            findings.add(f"{name} holds the checkpoint of {checkpoint.size} entries.")
-        anchors.add(checkpoint, findings)
-        anchors.count += 1
-    if not anchors.roots:
-        findings.add("The export holds no checkpoint that can be believed.", 0)
-    return anchors
+def _walked(folder: Path, anchors: Anchors, progress: Progress | None) -> Walked:
+    """The quick look when all is well; otherwise the walk that names what is wrong."""
+    if flawless(folder / ENTRIES, folder / LEAF_HASHES, anchors.roots, progress):
+        return Walked(anchors.largest, anchors.largest, None, None)
+    return walk(folder, anchors.roots)
 
 
-def _held(
-    data: bytes | None,
-    keys: Sequence[PublicKey],
-    keys_given: bool,
-    anchors: _Anchors,
-    findings: Findings,
-) -> Checkpoint | None:
-    """The reader's own checkpoint. Without a trusted key it is believed as it is: the reader has
-    kept it, while the export's key came with the export."""
-    if data is None:
-        return None
-    try:
-        held = open_checkpoint(data, keys)
-    except UnknownSigner as error:
-        if keys_given:
-            raise Unusable(f"The checkpoint you hold is of no use: {error}.") from None
-        findings.add(
-            f"The checkpoint you hold was signed by another key than this export: {error}. Either "
-            "the export was signed anew, or your checkpoint is of another log."
-        )
-        held = _believe(data)
-    except BadNote as error:
-        raise Unusable(f"The checkpoint you hold is of no use: {error}.") from None
-    if anchors.origins and held.origin not in anchors.origins:
-        raise Unusable(
-            f"The checkpoint you hold is of the log {held.origin}, and the export is of "
-            f"{min(anchors.origins)}: they cannot be compared."
-        )
-    anchors.add(held, findings)
-    return held
-
-
-def _believe(data: bytes) -> Checkpoint:
-    try:
-        return parse_checkpoint(parse_note(data).text)
-    except BadNote as error:
-        raise Unusable(f"The checkpoint you hold is of no use: {error}.") from None
-
-
-def _judge(walked: Walked, anchors: _Anchors, findings: Findings) -> None:
+def _judge(walked: Walked, anchors: Anchors, findings: Findings) -> None:
     count, signed = walked.count, anchors.largest
     if walked.fault is not None:
         findings.add(str(walked.fault), walked.fault.index, walked.fault.latest)
@@ -213,9 +149,3 @@ def _judge(walked: Walked, anchors: _Anchors, findings: Findings) -> None:
             f"{LEAF_HASHES} is damaged at entry {walked.list_differs}; the entries themselves "
             "were compared with the signed roots."
         )
-
-
-def _read(path: Path) -> bytes:
-    """A small file, whole; of a larger one as much as shows that it is too large."""
-    with path.open("rb") as file:
-        return file.read(MAX_NOTE_BYTES + 1)

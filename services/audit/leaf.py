@@ -50,6 +50,7 @@ class Kind(StrEnum):
     SHREDDED = "shredded"
     DECIDED = "decided"
     """A person decided something here: to withhold, to lift, to hold, to destroy."""
+    CONTINUED = "continued"
 
 
 class Asked(StrEnum):
@@ -63,6 +64,7 @@ class Asked(StrEnum):
     LETTER = "letter"
     SEARCH = "search"
     DUE = "due"
+    EVIDENCE = "evidence"
 
 
 class Decided(StrEnum):
@@ -148,6 +150,14 @@ def decision_submission(
 
 def _own(event_id: str, now: datetime) -> dict[str, Any]:
     return {"event": {"id": event_id, "source": Source.AUDIT.value, "time": _instant(now)}}
+
+
+def continued_submission(
+    event_id: str, record: Mapping[str, Any], now: datetime, salt: bytes
+) -> Submission:
+    """The log goes on under a new origin: `record` commits to the last checkpoint of the old."""
+    context = {"event": {"id": event_id, "source": Source.AUDIT.value, "time": _instant(now)}}
+    return _submission(event_id, 0, Kind.CONTINUED, context, record, salt)
 
 
 def _about(data: EventData) -> dict[str, str]:

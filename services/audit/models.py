@@ -63,6 +63,7 @@ entries = Table(
     UniqueConstraint("event_id", "position", name="uq_entries_source"),
     comment="Append-only (P7).",
 )
+Index("ix_entries_sequenced_at", entries.c.sequenced_at, postgresql_using="brin")
 Index(
     "ix_entries_disclosure",
     entries.c.disclosure_id,
@@ -106,3 +107,64 @@ checkpoints = Table(
     comment="Append-only (P7).",
 )
 Index("ix_checkpoints_signed_at", checkpoints.c.signed_at)
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("witness", Text, nullable=False, comment="Its public key, name+id+base64."),
+    Column("line", Text, nullable=False, comment="The signature line, byte for byte."),
+    Column("stored_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only: what witnesses said of our checkpoints.",
+)
+Index("ix_cosignatures_size", cosignatures.c.size)
+Index("ix_cosignatures_witness", cosignatures.c.witness, cosignatures.c.size)
+
+origins = Table(
+    "origins",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("from_index", BigInteger, nullable=False, comment="The entry that says so."),
+    Column("previous", Text, nullable=False, comment="The origin it goes on from."),
+    Column("committed", Text, nullable=False, comment="The last checkpoint of it, a signed note."),
+    Column("started_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only: a log that went on under a new name after a restore.",
+)
+
+log_keys = Table(
+    "log_keys",
+    metadata,
+    Column("vkey", Text, primary_key=True, comment="A public key, name+id+base64."),
+    Column("first_used_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only: every key that has signed this log, for those who verify it later.",
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("window_from", TIME, nullable=False),
+    Column("window_to", TIME, nullable=False),
+    Column("compared", BigInteger, nullable=False, comment="Ids that were compared, both ways."),
+    Column("missing", BigInteger, nullable=False),
+    Column("finished_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    comment="Append-only: windows of time that were compared whole.",
+)
+Index("ix_reconciliations_window_to", reconciliations.c.window_to)
+
+discrepancies = Table(
+    "discrepancies",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True, comment="The id that one side lacks."),
+    Column("found_at", TIME, nullable=False, server_default=func.clock_timestamp()),
+    Column("settled_at", TIME, comment="When both sides had it; null while one lacks it."),
+    comment="What one side of a comparison has and the other lacks.",
+)
+Index(
+    "ix_discrepancies_open",
+    discrepancies.c.found_at,
+    postgresql_where=discrepancies.c.settled_at.is_(None),
+)

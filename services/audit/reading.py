@@ -6,8 +6,8 @@
 import secrets
 from dataclasses import dataclass
 
-from services.audit import store, tlog
-from services.audit.leaf import SALT_BYTES, Asked, read_submission
+from services.audit import cosignature_store, store, tlog
+from services.audit.leaf import SALT_BYTES, Asked, Submission, read_submission
 from services.audit.proofs import format_proof
 from services.audit.store import Entry
 from shared.runtime.db import Session
@@ -23,11 +23,14 @@ class Reader:
 
 
 async def record(session: Session, reader: Reader, asked: Asked, about: str) -> None:
+    await store.submit(session, [read_of(reader, asked, about)])
+
+
+def read_of(reader: Reader, asked: Asked, about: str) -> Submission:
     salt = secrets.token_bytes(SALT_BYTES)
-    read = read_submission(
+    return read_submission(
         new_event_id(), reader.subject, reader.person, asked, about, utc_now(), salt
     )
-    await store.submit(session, [read])
 
 
 async def entry(session: Session, index: int) -> Entry | None:
@@ -39,8 +42,11 @@ async def entry(session: Session, index: int) -> Entry | None:
 
 
 async def proof(session: Session, index: int) -> str | None:
-    """A tlog-proof of an entry against the latest checkpoint."""
-    checkpoint = await store.latest_checkpoint(session)
+    """A tlog-proof of an entry against the newest checkpoint that a witness has cosigned, or, for
+    an entry that came after it, against the latest one."""
+    checkpoint = await cosignature_store.latest_cosigned(session)
+    if checkpoint is None or index >= checkpoint.size:
+        checkpoint = await store.latest_checkpoint(session)
     if checkpoint is None or index >= checkpoint.size:
         return None
     spans = tlog.inclusion_spans(index, checkpoint.size)

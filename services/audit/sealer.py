@@ -12,8 +12,12 @@ from typing import NoReturn
 
 import structlog
 
-from services.audit import store, tlog
+from services.audit import origin_store, store, tlog
+from services.audit.continuity import why_not
 from services.audit.note import Checkpoint, Signer, parse_checkpoint, parse_note, sign_note
+from services.audit.printing import Printing
+from services.audit.recovering import SEALERS
+from services.audit.witnessing import Witnesses
 from shared.messaging.leases import Leadership
 from shared.runtime import metrics
 from shared.runtime.db import Database, Session
@@ -45,8 +49,19 @@ class Sealing:
 class Sealer:
     """Sequences and signs. `sequence_once` and `sign_once` are each one unit of work."""
 
-    def __init__(self, db: Database, dsn: str, sealing: Sealing) -> None:
+    def __init__(
+        self,
+        db: Database,
+        dsn: str,
+        sealing: Sealing,
+        *,
+        witnesses: Witnesses | None = None,
+        printing: Printing | None = None,
+    ) -> None:
+        """`witnesses` and `printing` are served while this one leads."""
         self._db = db
+        self._beside = [each for each in (witnesses, printing) if each is not None]
+        self._witnesses = witnesses
         self._dsn = dsn
         self._sealing = sealing
         self._signed: Checkpoint | None = None
@@ -54,7 +69,7 @@ class Sealer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """The role `seal`. Ends with Forked when the tree contradicts what was signed."""
-        leadership = Leadership(self._dsn, "audit seal")
+        leadership = Leadership(self._dsn, SEALERS)
         try:
             while not stop.is_set():
                 if await leadership.contend():
@@ -67,10 +82,17 @@ class Sealer:
     async def _lead(self, leadership: Leadership, stop: asyncio.Event) -> None:
         await self.check()
         await self.sign_once()
-        while leadership.leading and not stop.is_set():
-            await self.drain()
-            await sleep_unless(stop, _PACE_SECONDS)
-            await self._wait(stop)
+        beside = [asyncio.create_task(each.run(stop)) for each in self._beside]
+        try:
+            while leadership.leading and not stop.is_set():
+                await self.drain()
+                await sleep_unless(stop, _PACE_SECONDS)
+                await self._wait(stop)
+                _raise_what_failed(beside)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until woken, stopped, or the poll that is the guarantee."""
@@ -109,6 +131,7 @@ class Sealer:
 
         Raises Forked instead of contradicting what was signed before.
         """
+        self._heed_witnesses()
         async with self._db.transaction() as session:
             frontier = await store.lock_head(session)
             grown = Checkpoint(self._sealing.origin, frontier.size, frontier.root())
@@ -134,7 +157,16 @@ class Sealer:
                 self._refuse(f"the stored nodes do not give the root of {frontier.size} entries")
             grown = Checkpoint(self._sealing.origin, frontier.size, frontier.root())
             await self._check_growth(session, grown)
+            signers = self._sealing.signers
+            await origin_store.keep_keys(session, [each.public.vkey for each in signers])
+        if self._witnesses is not None:
+            await self._witnesses.ask(grown.size)
+        self._heed_witnesses()
         self.forked = None
+
+    def _heed_witnesses(self) -> None:
+        if self._witnesses is not None and self._witnesses.contradiction is not None:
+            self._refuse(self._witnesses.contradiction)
 
     async def _check_growth(self, session: Session, grown: Checkpoint) -> list[Checkpoint]:
         """Prove the growth from every head we know, as a stranger would; those that we signed."""
@@ -142,23 +174,14 @@ class Sealer:
         signed = [self._signed] if self._signed else []
         if stored is not None:
             signed.append(parse_checkpoint(parse_note(stored.note.encode()).text))
+        origins = await origin_store.all_of(session)
+        if grown.origin in {each.previous for each in origins}:
+            self._refuse("this log goes on under a newer origin")
         for known in (*signed, *self._sealing.witnessed):
-            await self._prove(session, known, grown)
-        return signed
-
-    async def _prove(self, session: Session, known: Checkpoint, grown: Checkpoint) -> None:
-        if known.origin != grown.origin:
-            self._refuse("a checkpoint of another origin was signed here")
-        if known.size > grown.size:
-            self._refuse(f"{known.size} entries were signed, and there are {grown.size} now")
-        try:
-            spans = tlog.consistency_spans(known.size, grown.size)
-            nodes = await store.hashes_of(session, tlog.nodes_of(spans))
-            proof = tlog.hash_spans(spans, nodes)
-            tlog.verify_consistency(known.size, grown.size, known.root, grown.root, proof)
-        except (tlog.BadProof, KeyError) as error:
-            missing = isinstance(error, KeyError)
-            self._refuse("a node of the tree is missing" if missing else str(error))
+            reason = await why_not(session, known, grown, origins)
+            if reason is not None:
+                self._refuse(reason)
+        return [known for known in signed if known.origin == grown.origin]
 
     def _refuse(self, reason: str) -> NoReturn:
         self.forked = (
@@ -168,6 +191,13 @@ class Sealer:
         metrics.AUDIT_FORKS.inc()
         log.error("audit_forked", reason=reason)
         raise Forked(self.forked)
+
+
+def _raise_what_failed(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """What runs beside the sequencer ends only by failing: then the role starts again."""
+    for task in tasks:
+        if task.done():
+            task.result()
 
 
 async def _root_at(session: Session, size: int) -> bytes | None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from services.audit.cosignature import parse_witness_vkey
 from services.audit.note import BadNote, Checkpoint, PublicKey, Signer, open_checkpoint
+from services.audit.witnessing import WitnessAt
 from shared.runtime import keys
 from shared.runtime.errors import Misconfigured
 from shared.runtime.settings import ServiceSettings
@@ -49,6 +51,16 @@ class AuditSettings(ServiceSettings):
         validation_alias="HARTLINE_AUDIT_WITNESSED",
         description="File with a checkpoint of this log kept elsewhere: never sign behind it.",
     )
+    witnesses: Path | None = Field(
+        None,
+        validation_alias="HARTLINE_AUDIT_WITNESSES",
+        description="File with the witnesses: on each line a URL and a public key.",
+    )
+    print_to: Path | None = Field(
+        None,
+        validation_alias="HARTLINE_AUDIT_PRINT",
+        description="File to which the newest checkpoint is appended every hour.",
+    )
 
 
 def load_signers(settings: AuditSettings) -> tuple[Signer, ...]:
@@ -73,3 +85,28 @@ def load_witnessed(settings: AuditSettings, trusted: tuple[PublicKey, ...]) -> l
         raise Misconfigured(
             f"HARTLINE_AUDIT_WITNESSED: {settings.witnessed} is no checkpoint of this log: {error}."
         ) from None
+
+
+def load_witnesses(settings: AuditSettings) -> list[WitnessAt]:
+    """The witnesses of HARTLINE_AUDIT_WITNESSES, if any. Raises Misconfigured when unusable."""
+    if settings.witnesses is None:
+        return []
+    try:
+        lines = settings.witnesses.read_text(encoding="utf-8").splitlines()
+        return [_witness(line) for line in lines if line.strip() and not line.startswith("#")]
+    except OSError as error:
+        raise Misconfigured(
+            f"HARTLINE_AUDIT_WITNESSES: {settings.witnesses} cannot be read ({error.strerror})."
+        ) from None
+    except ValueError as error:
+        raise Misconfigured(
+            f"HARTLINE_AUDIT_WITNESSES: {settings.witnesses} must hold on each line a URL and a "
+            f"witness's public key: {error}."
+        ) from None
+
+
+def _witness(line: str) -> WitnessAt:
+    url, _, vkey = line.strip().partition(" ")
+    if not url.startswith(("https://", "http://")):
+        raise BadNote("a line does not begin with a URL")
+    return WitnessAt(url, parse_witness_vkey(vkey))

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, SMALLI
 
 from services.audit.leaf import Submission
 from services.audit.models import checkpoints, entries
-from services.audit.tlog import Frontier, Node
+from services.audit.tlog import Frontier, Node, consistency_spans, hash_spans, nodes_of
 from shared.runtime.db import Session, wake_after_commit
 
 SEAL_WAKE = "seal"
@@ -37,6 +37,14 @@ class StoredCheckpoint:
     signed_at: datetime
 
 
+SUBMITTED = (
+    bindparam("event_ids", type_=ARRAY(TEXT)),
+    bindparam("positions", type_=ARRAY(INTEGER)),
+    bindparam("kinds", type_=ARRAY(TEXT)),
+    bindparam("disclosure_ids", type_=ARRAY(TEXT)),
+    bindparam("leaves", type_=ARRAY(BYTEA)),
+    bindparam("traces", type_=ARRAY(TEXT)),
+)
 _SUBMIT = text(
     "INSERT INTO audit.submissions (event_id, position, kind, disclosure_id, leaf, traces) "
     "SELECT event_id, position, kind, disclosure_id, leaf, CAST(traces AS bigint[]) "
@@ -45,30 +53,25 @@ _SUBMIT = text(
     "WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
     "WHERE e.event_id = new.event_id AND e.position = new.position) ORDER BY place "
     "ON CONFLICT DO NOTHING"
-).bindparams(
-    bindparam("event_ids", type_=ARRAY(TEXT)),
-    bindparam("positions", type_=ARRAY(INTEGER)),
-    bindparam("kinds", type_=ARRAY(TEXT)),
-    bindparam("disclosure_ids", type_=ARRAY(TEXT)),
-    bindparam("leaves", type_=ARRAY(BYTEA)),
-    bindparam("traces", type_=ARRAY(TEXT)),
-)
+).bindparams(*SUBMITTED)
 
 
 async def submit(session: Session, submissions: Sequence[Submission]) -> None:
     """Queue leaves for the log, in order, once each; wakes the sequencer after the commit."""
-    await session.execute(
-        _SUBMIT,
-        {
-            "event_ids": [each.event_id for each in submissions],
-            "positions": [each.position for each in submissions],
-            "kinds": [each.kind.value for each in submissions],
-            "disclosure_ids": [each.disclosure_id for each in submissions],
-            "leaves": [each.leaf for each in submissions],
-            "traces": [f"{{{','.join(map(str, each.traces))}}}" for each in submissions],
-        },
-    )
+    await session.execute(_SUBMIT, columns(submissions))
     wake_after_commit(session, SEAL_WAKE)
+
+
+def columns(submissions: Sequence[Submission]) -> dict[str, list[Any]]:
+    """The values for SUBMITTED."""
+    return {
+        "event_ids": [each.event_id for each in submissions],
+        "positions": [each.position for each in submissions],
+        "kinds": [each.kind.value for each in submissions],
+        "disclosure_ids": [each.disclosure_id for each in submissions],
+        "leaves": [each.leaf for each in submissions],
+        "traces": [f"{{{','.join(map(str, each.traces))}}}" for each in submissions],
+    }
 
 
 _LOCK_HEAD = text("SELECT size, peaks FROM audit.head FOR UPDATE")
@@ -160,6 +163,12 @@ async def hashes_of(session: Session, wanted: Iterable[Node]) -> dict[Node, byte
         )
         found.update({(row[0], row[1]): row[2] for row in rows})
     return found
+
+
+async def consistency(session: Session, old: int, new: int) -> list[bytes]:
+    """The RFC 6962 proof that the tree of `new` entries begins with that of `old`."""
+    spans = consistency_spans(old, new)
+    return hash_spans(spans, await hashes_of(session, nodes_of(spans)))
 
 
 async def latest_checkpoint(session: Session) -> StoredCheckpoint | None:

@@ -177,6 +177,22 @@ def _entry_hash(line: bytes, index: int) -> bytes:
     return _explained(line, index)
 
 
+def read_entry(line: bytes) -> tuple[int, bytes]:
+    """Index and leaf of a line that stands alone. Raises Fault, whose index is -1 when none can
+    be read."""
+    entry = _object(line, -1)
+    index = entry.get("index")
+    if type(index) is not int or index < 0:
+        raise Fault(-1, "A line of the entries has no index.")
+    try:
+        leaf = decode_base64(str(entry.get("leaf")))
+    except BadNote:
+        raise Fault(index, f"Entry {index} is damaged: its leaf is not base64.") from None
+    if entry.get("leaf_hash") != leaf_hash(leaf).hex():
+        raise Fault(index, f"Entry {index} was changed: its leaf does not have its hash.")
+    return index, leaf
+
+
 def _explained(line: bytes, index: int) -> bytes:
     """The slow way, for a line that is not as we write it: what is wrong with it, if anything."""
     if len(line) > MAX_LINE_BYTES:
@@ -204,7 +220,8 @@ def _object(line: bytes, index: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         entry = None
     if not isinstance(entry, dict):
-        raise Fault(index, f"Entry {index} is damaged: line {index + 1} cannot be read.")
+        which = f"Entry {index} is damaged: line {index + 1}" if index >= 0 else "A line"
+        raise Fault(index, f"{which} cannot be read.")
     return entry
 
 

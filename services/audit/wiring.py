@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
-from services.audit import store
+from services.audit import cosignature_store, store
 from services.audit.accounting import store as accounting_store
 from services.audit.accounting.api import AccountingDesk, accounting_routes, withholding_routes
 from services.audit.accounting.asking import Accountant
@@ -23,18 +23,27 @@ from services.audit.accounting.neighbours import (
 from services.audit.api import routes
 from services.audit.consumer import HANDLERS
 from services.audit.models import INBOX
+from services.audit.printing import Printing
+from services.audit.reconciling import Reconciler, pairs
 from services.audit.retention import store as retention_store
 from services.audit.retention.api import hold_routes, shredding_routes
 from services.audit.retention.desk import SHRED_WAKE, RetentionDesk
 from services.audit.retention.ordering import ordering
 from services.audit.sealer import Sealer, Sealing
-from services.audit.settings import AuditSettings, load_signers, load_witnessed
+from services.audit.settings import (
+    AuditSettings,
+    load_signers,
+    load_witnessed,
+    load_witnesses,
+)
+from services.audit.witnessing import Witnesses
 from shared.contracts.base import Topic
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
 from shared.messaging.service import Consuming
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
+from shared.runtime.closed_windows import SCOPE
 from shared.runtime.db import Database, check_server
 from shared.runtime.http import create_app, serve
 from shared.runtime.ids import utc_now
@@ -57,17 +66,34 @@ class _Neighbours:
 
     intake: InternalClient
     notify: InternalClient
+    compared: tuple[InternalClient, InternalClient]
+    """The same two, for reconciliation alone."""
 
     @classmethod
     def of(cls, settings: AuditSettings) -> "_Neighbours":
+        comparing = tokens(settings, f"service:{NAME}", (SCOPE,))
         return cls(
             InternalClient("intake", settings.intake_url, tokens(settings, NAME, INTAKE_SCOPES)),
             InternalClient("notify", settings.notify_url, tokens(settings, NAME, NOTIFY_SCOPES)),
+            (
+                InternalClient("intake", settings.intake_url, comparing),
+                InternalClient("notify", settings.notify_url, comparing),
+            ),
         )
 
     async def close(self) -> None:
-        await self.intake.close()
-        await self.notify.close()
+        for client in (self.intake, self.notify, *self.compared):
+            await client.close()
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the roles and routes stand on."""
+
+    sealer: Sealer
+    witnesses: Witnesses
+    reconciler: Reconciler
+    neighbours: _Neighbours
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,7 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
     Raises Misconfigured or UnsafeServer before anything runs.
     """
     sealing = _sealing(settings)
+    sites = load_witnesses(settings)
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     dsn = settings.dsn.get_secret_value()
     neighbours = _Neighbours.of(settings)
@@ -102,15 +129,20 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
     signals = Signals(dsn, f"hartline {NAME} signals")
     db = open_database(settings, wakes)
     bus = open_bus(settings, f"hartline {NAME}")
+    witnesses = Witnesses(db, settings.origin, sealing.signers, sites)
     try:
         await check_server(db)
         await check_head(db, NAME)
         if not alone:
             share_wakes(wakes, signals, NAME, (store.SEAL_WAKE, SHRED_WAKE, WORK_WAKE))
             signals.start()
-        sealer = Sealer(db, dsn, sealing)
-        yield _put_together(settings, db, bus, verifier, sealer, neighbours)
+        printing = Printing(db, settings.print_to)
+        sealer = Sealer(db, dsn, sealing, witnesses=witnesses, printing=printing)
+        reconciler = Reconciler(db, dsn, pairs(db, *neighbours.compared))
+        parts = _Parts(sealer, witnesses, reconciler, neighbours)
+        yield _put_together(settings, db, bus, verifier, parts)
     finally:
+        await witnesses.close()
         await neighbours.close()
         await signals.close()
         await bus.close()
@@ -128,17 +160,16 @@ def _put_together(
     db: Database,
     bus: Bus,
     verifier: TokenVerifier,
-    sealer: Sealer,
-    neighbours: _Neighbours,
+    parts: _Parts,
 ) -> App:
     dsn = settings.dsn.get_secret_value()
     topics = (Topic.DISCLOSURES,)
     messaging = Consuming(NAME, db, dsn, bus, INBOX, topics, HANDLERS, pace=PACE_SECONDS)
-    readiness = Readiness(database=lambda: _answers(db), log=lambda: _sound(sealer))
-    ages = _ages(db, messaging)
+    readiness = Readiness(database=lambda: _answers(db), log=lambda: _sound(parts.sealer))
+    ages = _ages(db, messaging, parts)
     development = settings.profile is Profile.DEVELOPMENT
     api = create_app("Hartline audit", verifier, readiness=readiness, development=development)
-    people, names = HttpPeople(neighbours.intake), HttpNames(neighbours.notify)
+    people, names = HttpPeople(parts.neighbours.intake), HttpNames(parts.neighbours.notify)
     for router in area_routes(db, people, names, settings.retention_years):
         api.include_router(router)
     api.include_router(routes(db))
@@ -146,10 +177,11 @@ def _put_together(
         "api": serve(api, settings.host, settings.port),
         "consume": messaging.consume,
         "work": ordering(db, people, messaging.work),
-        "seal": sealer.run,
+        "seal": parts.sealer.run,
+        "reconcile": parts.reconciler.run,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
-    return App(db, messaging, api, readiness, ages, sealer, roles, ops)
+    return App(db, messaging, api, readiness, ages, parts.sealer, roles, ops)
 
 
 def area_routes(
@@ -166,12 +198,15 @@ def area_routes(
     )
 
 
-def _ages(db: Database, messaging: Consuming) -> Ages:
+def _ages(db: Database, messaging: Consuming, parts: _Parts) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
+            silence = await cosignature_store.silence(session, parts.witnesses.vkeys)
             ages = await messaging.ages(session) | await store.ages(session)
             ages |= await accounting_store.ages(session)
-            return ages | await retention_store.ages(session)
+            ages |= await retention_store.ages(session)
+        age = await parts.reconciler.age()
+        return ages | {"audit_uncosigned": silence, "audit_unreconciled": age}
 
     ages = Ages(NAME)
     ages.add(read)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
+from services.intake import window_store
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.areas import make_areas
@@ -35,6 +36,7 @@ from shared.messaging.buses import open_bus
 from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Emitting
 from shared.runtime.auth import TokenVerifier
+from shared.runtime.closed_windows import window_routes
 from shared.runtime.db import Database, check_server
 from shared.runtime.guard import Limits
 from shared.runtime.http import create_app, serve
@@ -172,7 +174,7 @@ def _put_together(
         limits=LIMITS,
         development=development,
     )
-    for router in all_routes(desk):
+    for router in (*all_routes(desk), window_routes(db, window_store.KINDS)):
         api.include_router(router)
     api.openapi = document  # type: ignore[method-assign]
     api.add_middleware(Announcing, more=_SANDBOX if settings.sandbox else {})

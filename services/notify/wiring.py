@@ -7,7 +7,14 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import areas, conflict_store, directory_store, shredding_store, store
+from services.notify import (
+    areas,
+    conflict_store,
+    directory_store,
+    shredding_store,
+    store,
+    window_store,
+)
 from services.notify.api import router
 from services.notify.areas import PROPOSABLES as PROPOSABLES
 from services.notify.areas import area_routers, chores
@@ -64,6 +71,7 @@ from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
+from shared.runtime.closed_windows import window_routes
 from shared.runtime.db import Database, check_server
 from shared.runtime.errors import Misconfigured
 from shared.runtime.http import create_app, serve
@@ -209,6 +217,7 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(conflict_router(db, directories, substitutes))
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
+    api.include_router(window_routes(db, window_store.KINDS))
     recalling = Recalling(directories, rulebook, parts.clerk, emitting.outbox)
     api.include_router(recall_router(db, recalling))
     api.include_router(names_router(db))

@@ -73,6 +73,12 @@ EVENTS: dict[str, frozenset[str]] = {
         # services/audit
         "audit_forked": "reason",
         "shredding_not_ordered": "shredding_id error",
+        "audit_witness_contradicts": "witness kind",
+        "audit_witness_silent": "witness reason",
+        "audit_checkpoint": "origin size root signature",
+        "audit_checkpoint_not_printed": "error",
+        "audit_reconciled": "compared missing",
+        "audit_not_reconciled": "error",
         # services/deadlines
         "clocks_breached": "count",
         "clocks_not_swept": "error where",

@@ -128,6 +128,19 @@ AUDIT_FORKS = Counter(
     "hartline_audit_forks_total",
     "Times that the log refused to sign because its tree contradicts a tree that was signed.",
 )
+AUDIT_COSIGNATURES = Counter(
+    "hartline_audit_cosignatures_total", "Checkpoints that a witness has cosigned."
+)
+AUDIT_WITNESS_ALARMS = Counter(
+    "hartline_audit_witness_alarms_total",
+    "Times that a witness knew more of the log than is there (rollback), or otherwise (fork).",
+    ["kind"],
+)
+AUDIT_DISCREPANCIES = Gauge(
+    "hartline_audit_discrepancies",
+    "What one side of a reconciliation has and the other lacks; ordinary is 0.",
+    ["kind"],
+)
 
 # Deadlines
 

@@ -67,6 +67,8 @@ def test_every_age_has_a_rule() -> None:
         "tally",
         "audit_unsequenced",
         "audit_unsigned",
+        "audit_uncosigned",
+        "audit_unreconciled",
     }
 
 

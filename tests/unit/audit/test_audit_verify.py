@@ -16,19 +16,20 @@ from hypothesis import strategies as st
 
 from services.audit import verify
 from services.audit.evidence import examine
-from services.audit.walk import MAX_LINE_BYTES
-from tests.support.audit import (
-    MemoryLog,
-    leaf,
-    line,
-    log_of,
-    signer,
-    write_entries,
-    write_hashes,
+from tests.support.audit import MemoryLog, leaf, line, log_of, signer
+from tests.support.tampering import (
+    BETWEEN,
+    LOG,
+    OLD,
+    SIZE,
+    TAMPERINGS,
+    change_leaf,
+    fork_signed_by_the_log,
+    lines_of,
+    put,
+    sign_anew,
 )
 
-SIZE, OLD = 40, 16
-LOG = log_of(SIZE, [8, OLD, 33, SIZE])
 VKEY = signer(1).public.vkey
 
 
@@ -55,18 +56,6 @@ def judge(folder: Path, held: Path, capsys: pytest.CaptureFixture[str]) -> Calla
         return code, capsys.readouterr().out
 
     return run
-
-
-def lines_of(folder: Path) -> list[bytes]:
-    return (folder / "entries.ndjson").read_bytes().splitlines(keepends=True)
-
-
-def put(folder: Path, lines: list[bytes]) -> None:
-    (folder / "entries.ndjson").write_bytes(b"".join(lines))
-
-
-def note(folder: Path, size: int) -> Path:
-    return folder / "checkpoints" / f"{size:020d}.note"
 
 
 # Good ones
@@ -120,250 +109,6 @@ def test_an_export_formatted_by_another_tool_is_still_good(
 ) -> None:
     put(folder, [json.dumps(json.loads(each)).encode() + b"\n" for each in lines_of(folder)])
     assert judge()[0] == 0
-
-
-# Tampering: each with the index that must be named
-
-
-def change_leaf(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[20] = line(20, leaf(20, "changed"), hashed=leaf(20))
-    put(folder, lines)
-    return 20
-
-
-def change_leaf_and_hash(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[21] = line(21, leaf(21, "changed"))
-    put(folder, lines)
-    return 21
-
-
-def change_leaf_and_every_hash(folder: Path) -> int:
-    """Consistent everywhere but under the signatures: entries 16 to 32 lie between two of them."""
-    leaves = [*LOG.leaves[:20], leaf(20, "changed"), *LOG.leaves[21:]]
-    write_entries(folder, leaves)
-    write_hashes(folder, leaves)
-    return 16
-
-
-def change_only_the_hash(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[22] = line(22, leaf(22), hashed=leaf(22, "changed"))
-    put(folder, lines)
-    return 22
-
-
-def remove(folder: Path) -> int:
-    put(folder, [each for number, each in enumerate(lines_of(folder)) if number != 12])
-    return 12
-
-
-def remove_and_renumber(folder: Path) -> int:
-    write_entries(folder, [each for number, each in enumerate(LOG.leaves) if number != 12])
-    return 12
-
-
-def remove_the_first(folder: Path) -> int:
-    put(folder, lines_of(folder)[1:])
-    return 0
-
-
-def swap(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[5], lines[9] = lines[9], lines[5]
-    put(folder, lines)
-    return 5
-
-
-def swap_and_renumber(folder: Path) -> int:
-    leaves = list(LOG.leaves)
-    leaves[5], leaves[9] = leaves[9], leaves[5]
-    write_entries(folder, leaves)
-    return 5
-
-
-def truncate(folder: Path) -> int:
-    put(folder, lines_of(folder)[:30])
-    return 30
-
-
-def truncate_with_its_checkpoints(folder: Path) -> int:
-    """A rollback to before the checkpoint held: the export alone is flawless."""
-    shutil.rmtree(folder)
-    MemoryLog(LOG.leaves[:8], [8]).write(folder)
-    return 8
-
-
-def truncate_everything(folder: Path) -> int:
-    put(folder, [])
-    return 0
-
-
-def cut_the_last_line(folder: Path) -> int:
-    data = (folder / "entries.ndjson").read_bytes()
-    (folder / "entries.ndjson").write_bytes(data[:-30])
-    return SIZE - 1
-
-
-def duplicate(folder: Path) -> int:
-    lines = lines_of(folder)
-    put(folder, [*lines[:11], lines[10], *lines[11:]])
-    return 11
-
-
-def duplicate_and_renumber(folder: Path) -> int:
-    write_entries(folder, [*LOG.leaves[:11], LOG.leaves[10], *LOG.leaves[11:]])
-    return 11
-
-
-def append(folder: Path) -> int:
-    put(folder, [*lines_of(folder), line(SIZE, leaf(SIZE, "forged"))])
-    return SIZE
-
-
-def fork_signed_by_the_log(folder: Path) -> int:
-    """The log itself signs another history, from entry 10 on, and hides the old checkpoints."""
-    shutil.rmtree(folder)
-    leaves = [*LOG.leaves[:10], *(leaf(index, "fork") for index in range(10, 60))]
-    MemoryLog(leaves, [8, 60]).write(folder)
-    return 8
-
-
-def sign_anew(folder: Path) -> int:
-    """Somebody else's key, over a changed history, with the key file changed to match."""
-    shutil.rmtree(folder)
-    leaves = [*LOG.leaves[:10], *(leaf(index, "forged") for index in range(10, 40))]
-    MemoryLog(leaves, [40], (signer(6),)).write(folder)
-    return 0
-
-
-def garble_a_line(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[3] = b"\x00\xff garbage\n"
-    put(folder, lines)
-    return 3
-
-
-def nest_deeply(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[4] = b"[" * 100_000 + b"\n"
-    put(folder, lines)
-    return 4
-
-
-def grow_a_line(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[6] = b'{"index":6,"leaf":"' + b"A" * (2 * MAX_LINE_BYTES) + b'"}\n'
-    put(folder, lines)
-    return 6
-
-
-def spoil_the_base64(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[7] = lines[7].replace(b'"leaf":"', b'"leaf":"*')
-    put(folder, lines)
-    return 7
-
-
-def name_the_index_twice(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[2] = lines[2].replace(b"{", b'{"index":2,', 1)
-    put(folder, lines)
-    return 2
-
-
-def number_by_truth(folder: Path) -> int:
-    lines = lines_of(folder)
-    lines[1] = lines[1].replace(b'"index":1', b'"index":true')
-    put(folder, lines)
-    return 1
-
-
-def drop_the_newest_checkpoint(folder: Path) -> int:
-    note(folder, SIZE).unlink()
-    return 33
-
-
-def swap_two_checkpoints(folder: Path) -> int | None:
-    a, b = note(folder, 33).read_bytes(), note(folder, SIZE).read_bytes()
-    note(folder, 33).write_bytes(b)
-    note(folder, SIZE).write_bytes(a)
-    return None
-
-
-def spoil_the_newest_signature(folder: Path) -> int:
-    path = note(folder, SIZE)
-    path.write_text(path.read_text().replace(f"\n{SIZE}\n", f"\n{SIZE - 1}\n"))
-    return 33
-
-
-def sign_the_newest_anew(folder: Path) -> int:
-    other = MemoryLog(LOG.leaves, [SIZE], (signer(5),))
-    note(folder, SIZE).write_text(other.note(SIZE))
-    return 33
-
-
-def spoil_the_list(folder: Path) -> int | None:
-    data = bytearray((folder / "leaf_hashes.bin").read_bytes())
-    data[32 * 17] ^= 1
-    (folder / "leaf_hashes.bin").write_bytes(data)
-    return None
-
-
-def shorten_the_list(folder: Path) -> int | None:
-    data = (folder / "leaf_hashes.bin").read_bytes()
-    (folder / "leaf_hashes.bin").write_bytes(data[:-1])
-    return None
-
-
-def lengthen_the_list(folder: Path) -> int | None:
-    data = (folder / "leaf_hashes.bin").read_bytes()
-    (folder / "leaf_hashes.bin").write_bytes(data + b"x")
-    return None
-
-
-TAMPERINGS = [
-    change_leaf,
-    change_leaf_and_hash,
-    change_leaf_and_every_hash,
-    change_only_the_hash,
-    remove,
-    remove_and_renumber,
-    remove_the_first,
-    swap,
-    swap_and_renumber,
-    truncate,
-    truncate_with_its_checkpoints,
-    truncate_everything,
-    cut_the_last_line,
-    duplicate,
-    duplicate_and_renumber,
-    append,
-    fork_signed_by_the_log,
-    sign_anew,
-    garble_a_line,
-    nest_deeply,
-    grow_a_line,
-    spoil_the_base64,
-    name_the_index_twice,
-    number_by_truth,
-    drop_the_newest_checkpoint,
-    swap_two_checkpoints,
-    spoil_the_newest_signature,
-    sign_the_newest_anew,
-    spoil_the_list,
-    shorten_the_list,
-    lengthen_the_list,
-]
-
-
-BETWEEN: dict[Callable[[Path], int | None], int] = {
-    change_leaf_and_every_hash: 32,
-    fork_signed_by_the_log: 15,
-    sign_anew: 15,
-}
-"""Where everything but the signatures was rewritten: the latest that the first bad one can be."""
 
 
 @pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda each: each.__name__)
@@ -519,7 +264,7 @@ def test_it_runs_years_later_with_nothing_else_of_ours(folder: Path, tmp_path: P
     (alone.parent / "__init__.py").touch()
     (alone / "__init__.py").touch()
     source = Path(verify.__file__).parent
-    for name in ("verify", "evidence", "walk", "note", "tlog"):
+    for name in verify.FILES:
         shutil.copy(source / f"{name}.py", alone)
     done = subprocess.run(
         [sys.executable, "-m", "services.audit.verify", str(folder)],

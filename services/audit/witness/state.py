@@ -1,0 +1,101 @@
+"""What a witness remembers: the last checkpoint that it cosigned of each log, in a folder.
+
+last/<hash of the origin>.note    written before the cosignature is given away
+evidence/<hash of the note>.note  what a log signed that does not continue its past; keep these
+
+One process at a time holds the folder. Losing it makes the witness forget, so that it would cosign
+another history: copy it, and never restore an older copy.
+"""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from services.audit.note import MAX_NOTE_BYTES, BadNote, Checkpoint, PublicKey, open_checkpoint
+from services.audit.witness.rules import Keys
+
+_MOST_EVIDENCE = 1000
+
+
+class Damaged(Exception):
+    """The folder cannot be used. Its text says why and what to do."""
+
+
+class State:
+    """The folder of one witness."""
+
+    def __init__(self, folder: Path, keys: Keys) -> None:
+        """Raises Damaged when another process holds it or what it remembers cannot be read."""
+        self._last_folder = folder / "last"
+        self._evidence = folder / "evidence"
+        for each in (self._last_folder, self._evidence):
+            each.mkdir(parents=True, exist_ok=True)
+        self._lock = _hold(folder / "lock")
+        try:
+            read = ((origin, self._read(origin, trusted)) for origin, trusted in keys.items())
+            self.last = {origin: found for origin, found in read if found is not None}
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _read(self, origin: str, trusted: Sequence[PublicKey]) -> Checkpoint | None:
+        path = self._path(origin)
+        if not path.exists():
+            return None
+        try:
+            checkpoint = open_checkpoint(path.read_bytes()[: MAX_NOTE_BYTES + 1], trusted)
+        except BadNote as error:
+            raise Damaged(
+                f"{path} is not what this witness wrote: {error}. Bring back the newest copy of "
+                "the folder; without it this witness must be given up and another key made."
+            ) from None
+        if checkpoint.origin != origin:
+            raise Damaged(f"{path} holds the checkpoint of another log.")
+        return checkpoint
+
+    def _path(self, origin: str) -> Path:
+        return self._last_folder / f"{sha256(origin.encode()).hexdigest()[:32]}.note"
+
+    def remember(self, checkpoint: Checkpoint, note: str) -> None:
+        """Durable when this returns; only then may the cosignature leave."""
+        _replace(self._path(checkpoint.origin), note.encode())
+        self.last[checkpoint.origin] = checkpoint
+
+    def keep_evidence(self, note: str) -> Path | None:
+        """Keep what a log signed and this witness did not; None when too much is kept already."""
+        if sum(1 for _ in self._evidence.iterdir()) >= _MOST_EVIDENCE:
+            return None
+        path = self._evidence / f"{sha256(note.encode()).hexdigest()[:32]}.note"
+        _replace(path, note.encode())
+        return path
+
+    def close(self) -> None:
+        self._lock.close()
+
+
+def _hold(path: Path) -> IO[str]:
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise Damaged(f"{path.parent} is in use by another witness process.") from None
+    return file
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The whole content or the old one, also after a loss of power."""
+    new = path.with_suffix(".new")
+    with new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

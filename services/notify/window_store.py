@@ -1,0 +1,53 @@
+"""SQL of what notify answers when the record is compared with it. Ids only."""
+
+from sqlalchemy import text
+
+from shared.runtime.closed_windows import Listed
+
+_OF_WINDOW = "at >= :start AND at < :end AND id > :after ORDER BY id LIMIT :limit"
+_OF_IDS = "id = ANY(CAST(:ids AS text[]))"
+
+
+def _listed(source: str) -> Listed:
+    """From a query that yields `id` and `at`."""
+    return Listed(
+        text(f"SELECT id FROM ({source}) AS listed WHERE {_OF_WINDOW}"),
+        text(f"SELECT id FROM ({source}) AS listed WHERE {_OF_IDS}"),
+    )
+
+
+KINDS = {
+    "attempts": _listed("SELECT disclosure_id AS id, attempted_at AS at FROM notify.disclosures"),
+    "outcomes": Listed(
+        text(
+            "SELECT id FROM (SELECT disclosure_id || ' ' || outcome AS id, occurred_at AS at "
+            f"FROM notify.disclosure_outcomes) AS listed WHERE {_OF_WINDOW}"
+        ),
+        text(
+            "SELECT w.id FROM unnest(CAST(:ids AS text[])) AS w(id) WHERE EXISTS (SELECT 1 "
+            "FROM notify.disclosure_outcomes AS o WHERE o.disclosure_id = split_part(w.id, ' ', 1) "
+            "AND o.outcome = split_part(w.id, ' ', 2))"
+        ),
+    ),
+    "plans": Listed(
+        text(
+            "SELECT id FROM (SELECT referral_id || ' ' || version AS id, planned_at AS at "
+            f"FROM notify.plans) AS listed WHERE {_OF_WINDOW}"
+        ),
+        text(
+            "SELECT w.id FROM unnest(CAST(:ids AS text[])) AS w(id) WHERE EXISTS (SELECT 1 "
+            "FROM notify.plans AS p WHERE p.referral_id = split_part(w.id, ' ', 1) "
+            "AND p.version = CAST(split_part(w.id, ' ', 2) AS integer))"
+        ),
+    ),
+    "deliveries": _listed(
+        "SELECT notice_id AS id, delivered_at AS at FROM notify.deliveries "
+        "WHERE delivered_at IS NOT NULL"
+    ),
+    "receipts": _listed(
+        "SELECT d.notice_id AS id, min(o.occurred_at) AS at FROM notify.disclosure_outcomes AS o "
+        "JOIN notify.disclosures AS d USING (disclosure_id) "
+        "WHERE o.http_status BETWEEN 200 AND 299 GROUP BY d.notice_id"
+    ),
+}
+"""`receipts`: notices that a receiver's server has taken; `deliveries`: those we call delivered."""
