@@ -102,13 +102,19 @@ def plan_version(
     touched = [each for leg in _touched(route, earlier) for each in earlier[leg]]
     return Plan(
         notices=(*made, *(each for each in supersessions if isinstance(each, NewNotice))),
-        ended=tuple(each for each in touched if each.state in _WAITING),
+        ended=tuple(each for each in touched if _is_untold(each)),
         last_tries=tuple(each for each in touched if each.state is DeliveryState.ATTEMPTING),
         refused=route.refused,
         withheld=tuple(each for each in supersessions if isinstance(each, Refused)),
         suppressed=route.suppressed,
         stand_ins=route.stand_ins,
     )
+
+
+def _is_untold(each: Earlier) -> bool:
+    """It waits; or a pointer to it arrived and nobody has opened it, so that nobody need."""
+    unread = each.state is DeliveryState.DELIVERED and not each.may_hold
+    return each.state in _WAITING or unread
 
 
 _WAITING = (DeliveryState.PENDING, DeliveryState.BLOCKED)

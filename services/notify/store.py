@@ -8,6 +8,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.drafting import Draft, Occasion
 from services.notify.facts import Asserted
+from services.notify.held import with_content
 from services.notify.planning import DeliveryState, Earlier
 from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
@@ -75,6 +76,7 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
             "SELECT n.notice_id, n.referral_id, n.child_id, n.agency_id, n.role, n.version, "
             "n.kind, d.state, "
             f"EXISTS (SELECT FROM {models.disclosures.fullname} a WHERE a.notice_id = n.notice_id "
+            f"AND {with_content('a')} "
             "AND (SELECT count(*) FILTER (WHERE o.outcome = 'failed') = 0 "
             "OR count(*) FILTER (WHERE o.outcome <> 'failed') > 0 "
             f"FROM {models.disclosure_outcomes.fullname} o "

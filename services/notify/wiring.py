@@ -19,6 +19,7 @@ from services.notify.directory_api import directory_router
 from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
+from services.notify.mailer import Relay, Senders, SmtpSender
 from services.notify.models import INBOX, OUTBOX
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
@@ -26,7 +27,7 @@ from services.notify.proposal_api import proposal_router
 from services.notify.proposals import Proposables, ProposalKind
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
-from services.notify.sender import AiohttpSender
+from services.notify.sender import AiohttpSender, Sender
 from services.notify.settings import NotifySettings
 from services.notify.signing import Signer
 from services.notify.substitution import Substitutes
@@ -82,6 +83,7 @@ class _Parts:
     signer: Signer
     verifier: TokenVerifier
     intake: InternalClient
+    relay: Relay | None
 
 
 def open_database(settings: NotifySettings, wakes: Wakes) -> Database:
@@ -142,7 +144,16 @@ def _read_parts(settings: NotifySettings) -> _Parts:
         signer=Signer.load(settings.keys),
         verifier=TokenVerifier(settings.jwks, settings.issuer),
         intake=InternalClient("intake", settings.intake_url, tokens(settings, NAME, SCOPES)),
+        relay=_relay(settings),
     )
+
+
+def _relay(settings: NotifySettings) -> Relay | None:
+    if settings.mail is None:
+        return None
+    if settings.mail_from is None:
+        raise Misconfigured("HARTLINE_NOTIFY_MAIL needs HARTLINE_NOTIFY_MAIL_FROM.")
+    return Relay.parse(settings.mail, settings.mail_from, settings.mail_password, settings.mail_ca)
 
 
 async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
@@ -179,7 +190,7 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
     postroom = Postroom(parts.sealer, parts.signer)
-    open_sender = partial(AiohttpSender, allow_http=development)
+    open_sender = partial(_senders, development, parts.relay)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
@@ -189,6 +200,10 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
     return App(db, emitting, consuming, api, readiness, ages, roles, ops)
+
+
+def _senders(development: bool, relay: Relay | None) -> Sender:
+    return Senders(AiohttpSender(allow_http=development), SmtpSender(relay))
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:

@@ -1,6 +1,6 @@
 """Migrations of the schema `notify`."""
 
-from services.notify.models import metadata
+from services.notify.tables import metadata
 from shared.runtime.migrate import run
 
 run(metadata)
