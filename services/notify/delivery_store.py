@@ -7,6 +7,7 @@ and notice (an attempt's end lets go a later version), agencies by id, the outbo
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import text
@@ -41,6 +42,7 @@ _READ = (
     f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
     "WHERE n.notice_id = ANY(:ids) ORDER BY n.agency_id"
 )
+_READ_ONE = text(_READ)
 _READ_SHARED = text(f"{_READ} FOR SHARE OF a")
 _READ_ALONE = text(f"{_READ} FOR NO KEY UPDATE OF a")
 _RECORD = text(
@@ -71,6 +73,7 @@ class Claim:
 
 
 _NOTHING = Claim((), 0)
+_NOT_DUE = SimpleNamespace(retry=False, probe=False)
 
 
 async def claim(
@@ -120,6 +123,12 @@ async def claim(
     )
     attempts = tuple(_attempt(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
     return Claim(attempts, len(due) - len(held))
+
+
+async def as_attempt(session: Session, notice_id: str) -> Attempt | None:
+    """A notice with all that writing it takes, though nothing is claimed or sent."""
+    row = (await session.execute(_READ_ONE, {"ids": [notice_id]})).first()
+    return None if row is None else _attempt(_NOT_DUE, row, "")
 
 
 async def _read(session: Session, due: Sequence[Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _TAKE_PLANS = text(
     f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
     "AND p.version > n.version) ORDER BY n.referral_id "
     "ON CONFLICT DO NOTHING RETURNING referral_id, "
-    "(SELECT json_agg(json_build_array(c.agency_id, c.child_id)) "
+    "(SELECT json_agg(json_build_array(c.agency_id, c.child_id, c.ground = 'not_ours')) "
     f"FROM {models.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
     "AND c.lifted_at IS NULL) AS conflicts"
 )

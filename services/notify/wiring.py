@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI
@@ -19,8 +20,14 @@ from services.notify.directory_api import directory_router
 from services.notify.directory_changes import DIRECTORY_CHANGES
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES, HttpIntake, Intake
+from services.notify.mailbox import sweep_store
+from services.notify.mailbox.answering import Answers
+from services.notify.mailbox.api import Mailboxes, mailbox_router
+from services.notify.mailbox.opening import Desk
+from services.notify.mailbox.sweep import Patience, reminding
 from services.notify.mailer import Relay, Senders, SmtpSender
 from services.notify.models import INBOX, OUTBOX
+from services.notify.oral.api import oral_router
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
@@ -190,16 +197,28 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api.include_router(directory_router(db, samples=development))
     api.include_router(proposal_router(db, PROPOSABLES))
     postroom = Postroom(parts.sealer, parts.signer)
+    desk = Desk(db, emitting.outbox, postroom)
+    answers = Answers(parts.sealer, emitting.outbox, substitutes)
+    api.include_router(mailbox_router(Mailboxes(db, parts.sealer, desk, answers)))
+    api.include_router(oral_router(db, parts.sealer, emitting.outbox))
     open_sender = partial(_senders, development, parts.relay)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
-        "work": substituting(db, substitutes, work_role(db, consuming)),
+        "work": reminding(
+            db, _patience(settings), substituting(db, substitutes, work_role(db, consuming))
+        ),
         "deliver": deliver_role(db, dsn, emitting.outbox, postroom, open_sender),
         "relay": emitting.relay,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
     return App(db, emitting, consuming, api, readiness, ages, roles, ops)
+
+
+def _patience(settings: NotifySettings) -> Patience:
+    return Patience(
+        timedelta(hours=settings.unread_hours), timedelta(hours=settings.unacknowledged_hours)
+    )
 
 
 def _senders(development: bool, relay: Relay | None) -> Sender:
@@ -211,6 +230,7 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
         async with db.transaction() as session:
             waiting = await emitting.ages(session) | await consuming.ages(session)
             waiting |= await store.ages(session)
+            waiting |= await sweep_store.ages(session)
             return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)

@@ -51,6 +51,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
         "substitutes_not_planned": "error",
+        "mailboxes_not_swept": "error",
         "directory_turned": "version",
         "directory_not_turned": "error",
         "claim_failed": "error where",

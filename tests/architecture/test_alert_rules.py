@@ -49,6 +49,8 @@ def test_every_age_has_a_rule() -> None:
         "delivery",
         "attempt",
         "task",
+        "unread",
+        "unacknowledged",
         "substitution",
         "triage",
         "case_flag",
