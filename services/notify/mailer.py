@@ -14,17 +14,16 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
 
 from services.notify import pointers
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.sender import Letter, Sender
 from shared.runtime import keys
 from shared.runtime.errors import Misconfigured
-
-if TYPE_CHECKING:
-    import aiosmtplib
 
 MAILTO = "mailto:"
 _PORT = 587
@@ -113,8 +112,6 @@ class _Trip:
     answer: int | None = None
 
     async def make(self) -> None:
-        import aiosmtplib
-
         client = aiosmtplib.SMTP(
             hostname=self.relay.host,
             port=self.relay.port,
@@ -131,12 +128,12 @@ class _Trip:
         finally:
             client.close()
 
-    async def _sign_in(self, client: "aiosmtplib.SMTP") -> None:
+    async def _sign_in(self, client: aiosmtplib.SMTP) -> None:
         if self.relay.username is not None and self.relay.password is not None:
             password = keys.read_private(self.relay.password).strip()
             await client.login(self.relay.username, password)
 
-    async def _hand_in(self, client: "aiosmtplib.SMTP") -> None:
+    async def _hand_in(self, client: aiosmtplib.SMTP) -> None:
         to = self.letter.url.removeprefix(MAILTO)
         await client.mail(self.relay.sender)
         await client.rcpt(to)

@@ -58,7 +58,7 @@ class Certificate:
 
 
 @dataclass
-class MailServer(AsyncMessage):  # type: ignore[misc]
+class MailServer(AsyncMessage):
     """What it got, and how it behaves: `refuse_rcpt` and `refuse_data` are answers of SMTP."""
 
     port: int = 0

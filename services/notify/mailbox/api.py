@@ -59,13 +59,14 @@ class Mailboxes:
 def mailbox_router(mailboxes: Mailboxes) -> APIRouter:
     """Every route of the mailbox."""
     routes = APIRouter()
-    _add_reading(routes, mailboxes)
+    _add_lists(routes, mailboxes)
+    _add_opening(routes, mailboxes)
     _add_answers(routes, mailboxes)
     _add_secrets(routes, mailboxes)
     return routes
 
 
-def _add_reading(routes: APIRouter, mailboxes: Mailboxes) -> None:
+def _add_lists(routes: APIRouter, mailboxes: Mailboxes) -> None:
     db = mailboxes.db
 
     @routes.get("/v1/mailbox/notices")
@@ -79,6 +80,21 @@ def _add_reading(routes: APIRouter, mailboxes: Mailboxes) -> None:
             found, cursor, more = await store.page(session, agency_id, after, limit, now)
         return MailboxOut(notices=[_listed(each) for each in found], cursor=cursor, more=more)
 
+    @routes.get(f"{_NOTICE}/history")
+    async def versions(notice_id: str, lister: Lister) -> HistoryOut:
+        """Every version that this recipient has of the same child, and which fields changed."""
+        agency_id, now = _agency(lister), utc_now()
+        must_be("ntc", notice_id)
+        async with db.transaction() as session:
+            item = await store.find(session, agency_id, notice_id, now)
+            if item is None:
+                raise not_found()
+            found = await store.versions(session, agency_id, item, now)
+            changed = await history.changes_of(session, mailboxes.sealer, found)
+        return HistoryOut(versions=[_version(each, changed) for each in found])
+
+
+def _add_opening(routes: APIRouter, mailboxes: Mailboxes) -> None:
     @routes.post(f"{_NOTICE}/opening")
     async def opening(
         notice_id: str, body: OpeningIn, person: Opener, accept: Annotated[str, Header()] = "*/*"
@@ -96,19 +112,6 @@ def _add_reading(routes: APIRouter, mailboxes: Mailboxes) -> None:
         if form is None:
             raise not_found()
         return Response(form, media_type=_PDF if printed else "application/json")
-
-    @routes.get(f"{_NOTICE}/history")
-    async def versions(notice_id: str, lister: Lister) -> HistoryOut:
-        """Every version that this recipient has of the same child, and which fields changed."""
-        agency_id, now = _agency(lister), utc_now()
-        must_be("ntc", notice_id)
-        async with db.transaction() as session:
-            item = await store.find(session, agency_id, notice_id, now)
-            if item is None:
-                raise not_found()
-            found = await store.versions(session, agency_id, item, now)
-            changed = await history.changes_of(session, mailboxes.sealer, found)
-        return HistoryOut(versions=[_version(each, changed) for each in found])
 
 
 def _add_answers(routes: APIRouter, mailboxes: Mailboxes) -> None:

@@ -59,7 +59,7 @@ async def test_p5_a_pointer_by_mail_is_one_text_without_id_town_or_name(
     assert mail.sessions_in_clear == 0
     assert message["To"] == DESK
     assert message["Subject"] == pointers.SUBJECT
-    assert message.get_payload().replace("\r\n", "\n") == pointers.TEXT
+    assert str(message.get_payload()).replace("\r\n", "\n") == pointers.TEXT
     row = await mailed.delivery(notice)
     whole = message.as_string()
     for secret in (notice, row.referral_id, row.child_id, row.agency_id, "HL-TEST", "Test Child"):

@@ -3,16 +3,21 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from standardwebhooks import Webhook
 
-from services.notify import pointers
+from services.notify import delivery_store, models, pointers
+from services.notify.due_store import Slots
 from services.notify.webhook_secrets import new_secret, seal_secret
+from shared.contracts.base import Source
 from shared.contracts.codes import Channel
 from shared.contracts.disclosures import DisclosuresAttempted
 from shared.contracts.notices import NoticesDelivered
+from shared.messaging.outbox import Outbox
 from shared.runtime.ids import utc_now
 from tests.support.deliveries import World, eventually
 from tests.support.receiver import Receiver, answer
+from tests.support.statements import recorded
 
 
 async def told(world: World, notice: str) -> None:
@@ -26,9 +31,12 @@ async def test_p5_a_pickup_webhook_is_the_same_bytes_for_everybody_and_names_not
     one = await world.agency(receiver.url, channel="pickup", encryption_key=None)
     other = await world.agency(receiver.url, channel="pickup")
     notices = [await world.notice(one), await world.notice(one), await world.notice(other)]
+
+    async def all_delivered() -> bool:
+        return await world.states() == {"delivered": 3}
+
     async with world.delivering():
-        for notice in notices:
-            await eventually(lambda notice=notice: _is(world, notice, "delivered"))
+        await eventually(all_delivered)
     bodies = {request.body for request in receiver.requests}
     assert bodies == {pointers.WEBHOOK}
     assert len(pointers.WEBHOOK) == pointers.PADDED_TO
@@ -138,6 +146,31 @@ async def test_a_secret_moved_to_another_agency_does_not_open_and_nothing_is_sen
     async with world.delivering():
         await eventually(ended)
     assert receiver.requests == []
+
+
+@pytest.mark.parametrize("others", [[], ["pickup", "email"]])
+async def test_other_channels_add_no_round_trip_to_a_claim(
+    world: World, monkeypatch: pytest.MonkeyPatch, others: list[str]
+) -> None:
+    """Due, notices, record, events: whatever the channels are."""
+    for channel in ["encrypted", "encrypted", *others]:
+        agency = await world.agency("http://127.0.0.1:9", channel=channel, email="a@b.example")
+        await world.notice(agency)
+    now = utc_now()
+    statements = recorded(monkeypatch)
+    async with world.db.transaction() as session:
+        claimed = await delivery_store.claim(
+            session,
+            Outbox(models.OUTBOX, Source.NOTIFY),
+            owner=1,
+            slots=Slots(8, 8),
+            busy={},
+            batch=16,
+            now=now,
+            deadline=now + timedelta(seconds=10),
+        )
+    assert len(claimed.attempts) == 2 + len(others)
+    assert len(statements) == 4
 
 
 def _at(headers: dict[str, str]) -> datetime:

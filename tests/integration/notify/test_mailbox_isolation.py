@@ -1,11 +1,15 @@
 """P10 over every route of the mailbox: nobody reaches another's notice, or learns that it is."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from shared.runtime.ids import new_id
+from services.notify import conflict_store
+from services.notify.conflict_store import Conflict
+from shared.runtime.ids import new_id, utc_now
+from tests.support.deliveries import eventually
 from tests.support.mailboxes import OPEN, RECEIVED, Post
 from tests.support.planning import FBI, MDT, POLICE, Child
 
@@ -72,9 +76,7 @@ async def test_p10_every_route_answers_every_strange_id_with_the_same_bytes(post
         for what, id_ in ids.items()
     ]
     answers.append(("nowhere", await post.ask("GET", "/v1/nothing", FBI)))
-    assert {
-        (what, answer.status_code) for what, answer in answers if answer.status_code != 404
-    } == (set())
+    assert [what for what, answer in answers if answer.status_code != 404] == []
     assert len({answer.content for _, answer in answers}) == 1
     heads = [{k: v for k, v in answer.headers.items() if k != "date"} for _, answer in answers]
     assert all(head == heads[0] for head in heads)
@@ -139,3 +141,26 @@ async def test_p10_every_route_needs_a_token_with_its_scope_and_an_agency(
         assert (answer.status_code == 403) is (scope != needed)
         nobody: Any = await post.ask(method, where, None, body, scopes=needed)
         assert nobody.status_code == 403
+
+
+async def test_p3_an_opening_that_waits_for_an_assertion_under_way_is_bound_by_it(
+    post: Post,
+) -> None:
+    """The opening has looked before the assertion commits, and would record after it."""
+    data = await post.referral()
+    notice = await post.notice(FBI, data.referral_id)
+    async with post.planning.db.transaction() as session:
+        await conflict_store.hold_agencies(session, [FBI])
+        conflict = Conflict(
+            new_id("ast"), data.referral_id, None, (FBI,), "other", "person-a", utc_now()
+        )
+        await conflict_store.insert(session, conflict)
+        opening = asyncio.create_task(post.open(notice, FBI))
+        await eventually(lambda: _somebody_waits(post))
+        assert not opening.done()
+    assert (await opening).status_code == 404
+    assert await post.rows("SELECT FROM notify.openings") == []
+
+
+async def _somebody_waits(post: Post) -> bool:
+    return bool(await post.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
