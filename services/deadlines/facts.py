@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-from shared.contracts.codes import HtType, NoticeKind, Role, Trigger
+from shared.contracts.codes import Channel, HtType, NoticeKind, Role, Trigger
 from shared.contracts.notices import (
     DeliveredNotice,
     LeftNotice,
@@ -31,6 +31,9 @@ FactBearing = (
     | NoticesRerouted
 )
 """The events that carry facts."""
+
+
+_POINTERS = (Channel.PICKUP, Channel.EMAIL)
 
 
 class FactKind(StrEnum):
@@ -130,8 +133,11 @@ def _refused(event_id: str, data: NoticesRefused) -> Iterator[Fact]:
 
 
 def _delivered(event_id: str, data: NoticesDelivered) -> Iterator[Fact]:
+    """A pointer that arrived tells nothing of a child, so it is no fact of a duty."""
     kind = FactKind.DELIVERED
     for place, leg in enumerate(data.notices):
+        if leg.channel in _POINTERS:
+            continue
         yield _of_leg(event_id, place, kind, data.referral_id, leg.delivered_at, leg.version, leg)
 
 
