@@ -32,6 +32,7 @@ FIELDS: Mapping[type[Part], tuple[str, ...]] = {
         "fields",
         "commitment",
         "attempted_at",
+        "actor",
     ),
     Outcome: ("disclosure_id", "notice_id", "child_id", "occurred_at", "http_status"),
     RefusedDisclosure: (

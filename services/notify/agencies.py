@@ -10,7 +10,7 @@ from typing import TypeVar
 from services.notify.authority import refusal
 from services.notify.jurisdiction import Beat
 from services.notify.synthetic import RECIPIENTS
-from shared.contracts.codes import RefusalReason
+from shared.contracts.codes import Channel, RefusalReason
 
 
 class Kind(StrEnum):
@@ -71,7 +71,9 @@ class Agency:
     authority_to: date | None = None
     """The last day in force, of the authority or of the MOU; None: no end on file."""
     encrypted_channel: bool = False
-    """Has both an endpoint and an encryption key."""
+    """Is told by it, and has both an endpoint and an encryption key."""
+    other_channel: Channel | None = None
+    """Is told by this one instead, and all that it needs is on file."""
     sample: bool = False
     code: str | None = None
     """What people and files call it, for good: `ansonia_police`, `csp_troop_k`."""
@@ -84,8 +86,8 @@ class Agency:
 
     def refusal(self, today: date) -> RefusalReason | None:
         """Why nothing may be sent to it today, or None when it may be told (P3)."""
-        channel = self.encrypted_channel
-        return refusal(self.authority, self.authority_from, self.authority_to, channel, today)
+        reachable = self.encrypted_channel or self.other_channel is not None
+        return refusal(self.authority, self.authority_from, self.authority_to, reachable, today)
 
     @property
     def polices_as_trooper(self) -> bool:

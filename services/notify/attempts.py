@@ -8,7 +8,7 @@ from typing import assert_never
 from services.notify.outcomes import Answered, NotSent, Outcome, Unknown
 from services.notify.planning import DeliveryState
 from services.notify.retry import Delivered, RetryAt, Superseded, Verdict, after_attempt
-from shared.contracts.codes import Role
+from shared.contracts.codes import Channel, Role
 from shared.runtime.sealing import WrappedKey
 
 DELIVER_WAKE = "deliver"
@@ -63,6 +63,10 @@ class Attempt:
     """What its kind is about, when that is personal: an incident, a consult's outcome."""
     before: SealedCopy | None = None
     """The copy that a correction takes the place of."""
+    channel: Channel = Channel.ENCRYPTED
+    email: str | None = None
+    secrets: tuple[bytes, ...] = ()
+    """Sealed `whsec_` secrets to sign with as well, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Ended:
     at: datetime
     verdict: Verdict | None = None
     strained: bool = False
+    channel: Channel = Channel.ENCRYPTED
 
     @property
     def fact(self) -> str:
@@ -117,6 +122,8 @@ class Standing:
     delivered_at: datetime | None
     ended_at: datetime | None
     withdrawn: bool = False
+    delivered_by: Channel = Channel.ENCRYPTED
+    """By which channel the first 2xx came, where that is news."""
 
     def is_open(self, disclosure_id: str) -> bool:
         """Whether that very attempt is the one under way."""
@@ -135,7 +142,7 @@ def settle(standing: Standing, ended: Ended, now: datetime, luck: float) -> Stan
     (P8); but a late 2xx counts from its own time (P6) and needs no further attempt.
     """
     if ended.accepted and standing.delivered_at is None:
-        standing = replace(standing, delivered_at=ended.at)
+        standing = replace(standing, delivered_at=ended.at, delivered_by=ended.channel)
     if standing.is_open(ended.disclosure_id):
         return _close(standing, ended, now, luck)
     if ended.accepted and standing.state not in (DeliveryState.ATTEMPTING, DeliveryState.CLOSED):

@@ -17,13 +17,13 @@ def refusal(
     authority: str | None,
     in_force_from: date | None,
     in_force_to: date | None,
-    encrypted_channel: bool,
+    reachable: bool,
     on: date,
 ) -> RefusalReason | None:
     """Why nothing may be sent on that day, or None when it may.
 
     `in_force_to` is the last day in force; None: no end on file. An authority without a first
-    day is not an authority on file. `encrypted_channel`: it has an endpoint and a key.
+    day is not an authority on file. `reachable`: its record holds what its channel needs.
     """
     if not authority or in_force_from is None:
         return RefusalReason.NO_AUTHORITY_ON_FILE
@@ -31,4 +31,4 @@ def refusal(
         return RefusalReason.AUTHORITY_NOT_YET_IN_FORCE
     if in_force_to is not None and on > in_force_to:
         return RefusalReason.AUTHORITY_EXPIRED
-    return None if encrypted_channel else RefusalReason.NO_ENCRYPTION_KEY
+    return None if reachable else RefusalReason.NO_ENCRYPTION_KEY

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.notify.attempts import Attempt, SealedCopy
-from shared.contracts.codes import Role
+from shared.contracts.codes import Channel, Role
 from shared.runtime.sealing import WrappedKey
 
 
@@ -37,6 +37,9 @@ def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
         recalls=notice.recalls,
         part=_copy(notice, notice.version, notice.part, notice.part_sealed),
         before=_before(notice),
+        channel=Channel(notice.channel),
+        email=notice.email,
+        secrets=tuple(notice.secrets),
     )
 
 

@@ -168,12 +168,12 @@ async def sealed_parts(session: Session, referral_id: str, version: int) -> list
 async def in_force(session: Session, referral_id: str) -> frozenset[Asserted]:
     rows = await session.execute(
         text(
-            f"SELECT agency_id, child_id FROM {_CONFLICTS} "
+            f"SELECT agency_id, child_id, ground = 'not_ours' AS alone FROM {_CONFLICTS} "
             "WHERE referral_id = :referral_id AND lifted_at IS NULL"
         ),
         {"referral_id": referral_id},
     )
-    return frozenset(Asserted(row.agency_id, row.child_id) for row in rows)
+    return frozenset(Asserted(row.agency_id, row.child_id, row.alone) for row in rows)
 
 
 _READ = (

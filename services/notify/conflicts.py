@@ -64,7 +64,7 @@ def conflicts_of(
     child: ChildFacts, asserted: Iterable[Asserted], directory: Directory
 ) -> Conflicts:
     """Everybody who may learn nothing of this child."""
-    mine = [each.agency_id for each in asserted if each.child_id in (None, child.child_id)]
+    mine = [each for each in asserted if each.child_id in (None, child.child_id)]
     if not mine and not child.implicated:
         return _NONE
     grounds: dict[str, Ground] = {}
@@ -76,12 +76,13 @@ def conflicts_of(
         elif each.kind in _MEANS:
             unnamed = True
             grounds |= _everyone(each.kind, child, directory)
-    for agency_id in mine:
-        agency = directory.get(agency_id)
-        grounds[agency_id] = Ground.ASSERTED
+    for one in (each for each in mine if not each.alone):
+        agency = directory.get(one.agency_id)
+        grounds[one.agency_id] = Ground.ASSERTED
         if agency is not None:
             grounds = _organisation(agency, directory, Ground.ASSERTED) | grounds
-    return Conflicts(grounds, _codes(grounds, directory), unnamed)
+    alone = {each.agency_id: Ground.ASSERTED for each in mine if each.alone}
+    return Conflicts(alone | grounds, _codes(grounds, directory), unnamed)
 
 
 def bound_by(agency_id: str, directory: Directory) -> list[str]:

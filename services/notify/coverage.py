@@ -19,7 +19,7 @@ _WHY = {
     RefusalReason.NO_AUTHORITY_ON_FILE: "no authority on file",
     RefusalReason.AUTHORITY_NOT_YET_IN_FORCE: "its authority is not yet in force",
     RefusalReason.AUTHORITY_EXPIRED: "its authority or agreement has expired",
-    RefusalReason.NO_ENCRYPTION_KEY: "no endpoint with an encryption key",
+    RefusalReason.NO_ENCRYPTION_KEY: "its record lacks what its channel needs",
     RefusalReason.NO_AGENCY_FOR_ROLE: "nobody on file",
 }
 

@@ -253,6 +253,7 @@ def _ended(attempt: Attempt, outcome: Outcome) -> Ended:
         at=utc_now(),
         verdict=verdict(outcome, attempt.probe),
         strained=attempt.strained,
+        channel=attempt.channel,
     )
 
 

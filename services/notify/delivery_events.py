@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.notify.attempts import Ended, Standing
+from services.notify.channels import POINTERS
 from services.notify.planning import OF_NO_CLOCK, DeliveryState, stage_of
 from shared.contracts.base import EventData
 from shared.contracts.codes import Channel, RefusalReason
@@ -40,7 +41,10 @@ _FACTS: dict[
 
 
 def attempted(notices: Iterable[Any], ids: dict[str, str], now: datetime) -> list[EventData]:
-    """One event per referral. `notices` are rows of that table, `ids` their disclosures'."""
+    """One event per referral. `notices` are rows of that table, `ids` their disclosures'.
+
+    A pointer discloses no field of what waits.
+    """
     by_referral = defaultdict(list)
     for row in notices:
         by_referral[row.referral_id].append(
@@ -51,13 +55,13 @@ def attempted(notices: Iterable[Any], ids: dict[str, str], now: datetime) -> lis
                 agency_id=row.agency_id,
                 role=row.role,
                 version=row.version,
-                channel=Channel.ENCRYPTED,
+                channel=Channel(row.channel),
                 authority=row.authority,
                 purpose=row.purpose,
                 rule=row.rule,
                 rules_version=row.rules_version,
                 directory_version=row.directory_version,
-                fields=tuple(row.fields),
+                fields=() if row.channel in POINTERS else tuple(row.fields),
                 commitment=row.commitment,
                 attempted_at=now,
             )
@@ -140,7 +144,7 @@ def delivered(before: Iterable[Standing], after: dict[str, Standing]) -> list[Ev
                     agency_id=now.agency_id,
                     role=now.role,
                     version=now.version,
-                    channel=Channel.ENCRYPTED,
+                    channel=now.delivered_by,
                     delivered_at=now.delivered_at,
                 )
             )

@@ -7,19 +7,20 @@ and notice (an attempt's end lets go a later version), agencies by id, the outbo
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import delivery_events, models, tasks
+from services.notify import delivery_events, models
 from services.notify.attempts import Attempt
 from services.notify.authority import refusal, today
 from services.notify.breaker_store import hold_others
+from services.notify.channels import is_complete
 from services.notify.claimed import attempt_of
 from services.notify.due_store import Slots, lock_due
-from services.notify.routes import Refused
-from services.notify.task_store import file_tasks
-from shared.contracts.codes import RefusalReason, Role
+from services.notify.refusing_store import ask_people, refuse, suppress
+from shared.contracts.codes import Channel, RefusalReason
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
@@ -33,6 +34,8 @@ _READ = (
     "k.kek_version, k.wrapped, a.name AS agency_name, a.authority_from, "
     "CASE WHEN NOT a.closed THEN a.authority END AS on_file, "
     "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
+    "a.channel, a.email, CASE WHEN a.webhook_secret_ends > statement_timestamp() "
+    "THEN a.webhook_secrets ELSE a.webhook_secrets[1:1] END AS secrets, "
     "a.allowed_networks, a.hold_until, a.halted, a.consecutive_failures "
     f"FROM {models.notices.fullname} n "
     f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
@@ -45,11 +48,13 @@ _READ = (
     f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
     "WHERE n.notice_id = ANY(:ids) ORDER BY n.agency_id"
 )
+_READ_ONE = text(_READ)
 _READ_SHARED = text(f"{_READ} FOR SHARE OF a")
 _READ_ALONE = text(f"{_READ} FOR NO KEY UPDATE OF a")
 _RECORD = text(
     "WITH claimed AS (SELECT * FROM unnest(CAST(:notices AS text[]), "
-    "CAST(:disclosures AS text[])) AS c(notice_id, disclosure_id)), "
+    "CAST(:disclosures AS text[]), CAST(:channels AS text[])) "
+    "AS c(notice_id, disclosure_id, channel)), "
     f"taken AS (UPDATE {_DELIVERIES} d SET state = 'attempting', "
     "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
     "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
@@ -57,14 +62,11 @@ _RECORD = text(
     f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k "
     "WHERE k.referral_id = d.referral_id AND k.agency_id = d.agency_id "
     "AND (k.child_id IS NULL OR k.child_id = d.child_id) AND k.lifted_at IS NULL) "
-    "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id) "
+    "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id, c.channel) "
     f"INSERT INTO {models.disclosures.fullname} "
-    "(disclosure_id, notice_id, agency_id, attempted_at) "
-    "SELECT open_disclosure_id, notice_id, agency_id, :now FROM taken RETURNING notice_id"
-)
-_END = text(
-    f"UPDATE {_DELIVERIES} SET state = 'refused', next_attempt_at = NULL, ended_at = :now "
-    "WHERE notice_id = ANY(:ids)"
+    "(disclosure_id, notice_id, agency_id, attempted_at, channel) "
+    "SELECT open_disclosure_id, notice_id, agency_id, :now, channel FROM taken "
+    "RETURNING notice_id"
 )
 
 
@@ -77,6 +79,7 @@ class Claim:
 
 
 _NOTHING = Claim((), 0)
+_NOT_DUE = SimpleNamespace(retry=False, probe=False)
 
 
 async def claim(
@@ -98,20 +101,25 @@ async def claim(
     3. Record each attempt and the event that says so, or refuse it, with an event and a task. In
        the same statement conflicts are asked for: whoever asserts one holds the agency's row until
        it is committed, so none is committed between the lock and this. They end in silence.
+       Whom only a person can call is no attempt but a task.
     """
     due = await lock_due(session, slots, busy, batch, now)
     if not due:
         return _NOTHING
     notices = await _read(session, due)
     held, refused, lawful = _sort(due, notices, now)
+    if calls := [row for row in lawful if notices[row.notice_id].channel == Channel.ORAL]:
+        lawful = [row for row in lawful if notices[row.notice_id].channel != Channel.ORAL]
+        await ask_people(session, [notices[row.notice_id] for row in calls], now)
     ids = {row.notice_id: new_id("dsc") for row in lawful}
     if refused:
         pairs = [(notices[row.notice_id], reason) for row, reason in refused]
-        await _refuse(session, pairs, now)
+        await refuse(session, pairs, now)
     if lawful:
-        taken = await _record(session, ids, owner, now, deadline)
+        channels = [notices[id_].channel for id_ in ids]
+        taken = await _record(session, ids, channels, owner, now, deadline)
         if len(taken) < len(lawful):
-            await _suppress(session, [notices[id_] for id_ in ids if id_ not in taken], now)
+            await suppress(session, [notices[id_] for id_ in ids if id_ not in taken], now)
             lawful = [row for row in lawful if row.notice_id in taken]
         await hold_others(session, [row.agency_id for row in lawful if row.probe], deadline)
     await outbox.emit(
@@ -122,6 +130,12 @@ async def claim(
     )
     attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
     return Claim(attempts, len(due) - len(held))
+
+
+async def as_attempt(session: Session, notice_id: str) -> Attempt | None:
+    """A notice with all that writing it takes, though nothing is claimed or sent."""
+    row = (await session.execute(_READ_ONE, {"ids": [notice_id]})).first()
+    return None if row is None else attempt_of(_NOT_DUE, row, "")
 
 
 async def _read(session: Session, due: Sequence[Any]) -> dict[str, Any]:
@@ -151,7 +165,9 @@ def _sort(
             agency.on_file,
             agency.authority_from,
             agency.authority_to,
-            agency.endpoint is not None and agency.encryption_key is not None,
+            is_complete(
+                Channel(agency.channel), agency.endpoint, agency.encryption_key, agency.email
+            ),
             today(now),
         )
         if reason is not None:
@@ -164,7 +180,12 @@ def _sort(
 
 
 async def _record(
-    session: Session, ids: Mapping[str, str], owner: int, now: datetime, deadline: datetime
+    session: Session,
+    ids: Mapping[str, str],
+    channels: Sequence[str],
+    owner: int,
+    now: datetime,
+    deadline: datetime,
 ) -> frozenset[str]:
     """The record that P2 wants before the first byte, and the lease, in one statement.
 
@@ -175,39 +196,10 @@ async def _record(
         {
             "notices": list(ids),
             "disclosures": list(ids.values()),
+            "channels": channels,
             "owner": owner,
             "now": now,
             "deadline": deadline,
         },
     )
     return frozenset(taken)
-
-
-async def _suppress(session: Session, notices: Sequence[Any], now: datetime) -> None:
-    """No event: one with this reason would betray somebody (P5). The task is for staff alone."""
-    await session.execute(_END, {"ids": [notice.notice_id for notice in notices], "now": now})
-    filed = [tasks.conflict(notice.referral_id, notice.agency_id) for notice in notices]
-    await file_tasks(session, filed, now)
-
-
-async def _refuse(
-    session: Session, refused: Sequence[tuple[Any, RefusalReason]], now: datetime
-) -> None:
-    await session.execute(_END, {"ids": [notice.notice_id for notice, _ in refused], "now": now})
-    filed = [
-        tasks.refused(
-            notice.referral_id,
-            notice.notice_id,
-            notice.version,
-            Refused(
-                notice.child_id,
-                notice.agency_id,
-                Role(notice.role),
-                notice.rule,
-                notice.because,
-                reason,
-            ),
-        )
-        for notice, reason in refused
-    ]
-    await file_tasks(session, filed, now)

@@ -10,8 +10,8 @@ from joserfc.jwk import ECKey
 from services.notify.entries import AgencyEntry
 from services.notify.history import changed_fields
 
-WATCHED = ("endpoint", "encryption_key", "authority", "authority_from", "authority_to", "mou",
-           "mou_to", "contact")  # fmt: skip
+WATCHED = ("channel", "email", "endpoint", "encryption_key", "authority", "authority_from",
+           "authority_to", "mou", "mou_to", "contact")  # fmt: skip
 """Whoever takes these over takes the notices over, so the old contact is told."""
 _MARKED = (*WATCHED, "kind", "profile", "affiliations", "allowed_networks", "closed", "sample")
 """What decides whether it is told, what it sees, and where its notices may go."""

@@ -7,10 +7,12 @@ from typing import Any
 
 from services.notify import directory_store
 from services.notify.agencies import Agency, Directory, Kind
+from services.notify.channels import beside_encrypted, is_complete
 from services.notify.entries import AgencyEntry
 from services.notify.history import in_force
 from services.notify.jurisdiction import beats
 from services.notify.towns import dcf_offices, judicial_districts
+from shared.contracts.codes import Channel
 from shared.runtime.db import Session
 from shared.runtime.errors import Retryable
 
@@ -85,6 +87,8 @@ def _directory(version: int, agencies: Any) -> Directory:
 
 def _agency(row: Any) -> Agency:
     ends = [day for day in (row.authority_to, row.mou_to) if day is not None]
+    channel = Channel(row.channel)
+    complete = is_complete(channel, row.endpoint, row.encryption_key, row.email)
     return Agency(
         agency_id=row.agency_id,
         kind=Kind(row.kind),
@@ -95,7 +99,8 @@ def _agency(row: Any) -> Agency:
         authority=row.authority,
         authority_from=row.authority_from,
         authority_to=min(ends, default=None),
-        encrypted_channel=row.endpoint is not None and row.encryption_key is not None,
+        encrypted_channel=channel is Channel.ENCRYPTED and complete,
+        other_channel=beside_encrypted(channel, row.endpoint, row.email),
         sample=row.sample,
         code=row.code,
         beats=beats(row.beats),

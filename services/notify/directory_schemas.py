@@ -51,6 +51,8 @@ class AgencyOut(BaseModel):
     authority_to: date | None
     mou: str | None
     mou_to: date | None
+    channel: str
+    email: str | None
     endpoint: str | None
     key_thumbprint: str | None
     allowed_networks: list[str]

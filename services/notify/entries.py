@@ -1,14 +1,9 @@
 """An entry of the directory as people write it: in a file, in a proposal, in the history."""
 
-import json
 from datetime import date
-from functools import cache, lru_cache
-from ipaddress import ip_network
+from functools import cache
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,12 +13,22 @@ from pydantic import (
     model_validator,
 )
 
+from services.notify.addresses import (
+    NEEDS,
+    DirectoryChannel,
+    Email,
+    Endpoint,
+    Network,
+    PublicKey,
+)
 from services.notify.agencies import POLICE, Agency, Kind
+from services.notify.channels import beside_encrypted, is_complete
 from services.notify.jurisdiction import Beat, beats
 from services.notify.rule import Selector
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import every_office, judicial_districts
 from shared.contracts.base import OpaqueId
+from shared.contracts.codes import Channel
 from shared.runtime.errors import Wrong
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
@@ -69,44 +74,9 @@ def _office(name: str) -> str:
     return name
 
 
-def _network(value: str) -> str:
-    try:
-        return str(ip_network(value))
-    except ValueError:
-        raise Wrong("must be a network such as 192.0.2.0/24") from None
-
-
-def checked_endpoint(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        right = parts.scheme in ("http", "https") and parts.hostname and not parts.username
-    except ValueError:
-        right = False
-    if not right:
-        raise Wrong("must be an http or https URL without a user name")
-    return url
-
-
-def checked_key(jwk: dict[str, Any]) -> dict[str, Any]:
-    if wrong := _what_is_wrong(json.dumps(jwk, sort_keys=True)):
-        raise Wrong(wrong)
-    return jwk
-
-
-@lru_cache(maxsize=2048)
-def _what_is_wrong(jwk: str) -> str | None:
-    """Remembered, for the whole history is read again and again."""
-    try:
-        key = ECKey.import_key(json.loads(jwk))
-    except (JoseError, ValueError, KeyError, TypeError):
-        return "must be a JWK on P-256"
-    if key.is_private or key.curve_name != "P-256":
-        return "must be the public half of a JWK on P-256"
-    return None
-
-
 class AgencyEntry(BaseModel):
-    """All that is on file about an agency. Without authority, endpoint or key it is refused."""
+    """All that is on file about an agency. Without authority, or without what its channel needs,
+    it is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -129,9 +99,13 @@ class AgencyEntry(BaseModel):
     mou: Words | None = None
     """The agreement the authority rests on, if any; when that ends, so does the authority."""
     mou_to: date | None = None
-    endpoint: Annotated[str, AfterValidator(checked_endpoint)] | None = None
-    encryption_key: Annotated[dict[str, Any], AfterValidator(checked_key)] | None = None
-    allowed_networks: list[Annotated[str, AfterValidator(_network)]] = []
+    channel: DirectoryChannel = Channel.ENCRYPTED
+    """How it is told. Encrypted needs an endpoint and a key, pickup an endpoint, email an email."""
+    email: Email | None = None
+    """A desk's, for pointers without content; nobody's own."""
+    endpoint: Endpoint | None = None
+    encryption_key: PublicKey | None = None
+    allowed_networks: list[Network] = []
     contact: Words | None = None
     """Whom to call there: a desk and its number, of old when something has changed."""
     successor: Code | None = None
@@ -179,7 +153,8 @@ class AgencyEntry(BaseModel):
             authority=None if self.closed else self.authority,
             authority_from=self.authority_from,
             authority_to=min(ends, default=None),
-            encrypted_channel=self.endpoint is not None and self.encryption_key is not None,
+            encrypted_channel=self.channel is Channel.ENCRYPTED and self._is_complete(),
+            other_channel=beside_encrypted(self.channel, self.endpoint, self.email),
             sample=self.sample,
             code=self.code,
             beats=beats(self.beats),
@@ -187,9 +162,18 @@ class AgencyEntry(BaseModel):
             affiliations=frozenset(self.affiliations),
         )
 
+    def _is_complete(self) -> bool:
+        return is_complete(self.channel, self.endpoint, self.encryption_key, self.email)
+
 
 class NewEntry(AgencyEntry):
     """An entry on its way in: it must suit the rules of today, as old ones need not."""
+
+    @model_validator(mode="after")
+    def _channel_has_what_it_needs(self) -> "NewEntry":
+        if self.channel is not Channel.ENCRYPTED and not self.closed and not self._is_complete():
+            raise Wrong(f"the channel {self.channel.value} needs {NEEDS[self.channel]}")
+        return self
 
     @model_validator(mode="after")
     def _profile_is_what_the_rules_send(self) -> "NewEntry":

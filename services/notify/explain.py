@@ -43,7 +43,7 @@ REASONS = {
     "no_authority_on_file": "no authority on file permits telling it what this rule sends",
     "authority_not_yet_in_force": "its authority is not yet in force",
     "authority_expired": "its authority has expired",
-    "no_encryption_key": "it has no encrypted channel on file",
+    "no_encryption_key": "its record lacks what its channel needs (an endpoint and key)",
     "no_agency_for_role": "nobody on file fits the role",
 }
 

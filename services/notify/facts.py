@@ -126,6 +126,8 @@ class Asserted:
 
     agency_id: str
     child_id: str | None = None
+    alone: bool = False
+    """It said itself that the matter is not its own: nobody else of its kind is meant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.held import with_content
 from services.notify.legs import LegStatus
 from shared.runtime.db import Session
 
@@ -10,15 +11,15 @@ _NOTICES = models.notices.fullname
 _DELIVERIES = models.deliveries.fullname
 _CONFLICTS = models.conflicts.fullname
 
-_MAY_HOLD = (
+MAY_HOLD = (
     f"EXISTS (SELECT FROM {models.disclosures.fullname} s WHERE s.notice_id = n.notice_id "
-    f"AND NOT EXISTS (SELECT FROM {models.disclosure_outcomes.fullname} o "
+    f"AND {with_content('s')} AND NOT EXISTS (SELECT FROM {models.disclosure_outcomes.fullname} o "
     "WHERE o.disclosure_id = s.disclosure_id AND o.outcome = 'failed')) "
     f"OR EXISTS (SELECT FROM {models.disclosures.fullname} s "
     f"JOIN {models.disclosure_outcomes.fullname} o USING (disclosure_id) "
-    "WHERE s.notice_id = n.notice_id AND o.outcome <> 'failed')"
+    f"WHERE s.notice_id = n.notice_id AND {with_content('s')} AND o.outcome <> 'failed')"
 )
-_IN_CONFLICT = (
+IN_CONFLICT = (
     f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = n.referral_id "
     "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
     "AND k.lifted_at IS NULL)"
@@ -31,7 +32,7 @@ _LEGS = text(
     "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
     "n.version, n.kind, d.state, NULL AS reason, d.attempts, n.planned_at, d.delivered_at, "
     "n.authority, n.rule, n.rules_version, n.directory_version, n.profile, n.fields, "
-    f"{_ROLES} AS also, {_MAY_HOLD} AS may_hold, {_IN_CONFLICT} AS in_conflict "
+    f"{_ROLES} AS also, {MAY_HOLD} AS may_hold, {IN_CONFLICT} AS in_conflict "
     f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
     f"JOIN {models.agencies.fullname} a ON a.agency_id = n.agency_id "
     "WHERE n.referral_id = :referral_id "

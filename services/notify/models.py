@@ -82,6 +82,16 @@ agencies = Table(
     Column("contact", Text, comment="A desk and its number."),
     Column("successor", Text, comment="Of a closed agency: the code of who does its work now."),
     Column("closed", Boolean, nullable=False, server_default=text("false")),
+    Column("channel", Text, nullable=False, server_default=text("'encrypted'")),
+    Column("email", Text, comment="A desk's, for pointers without content."),
+    Column(
+        "webhook_secrets",
+        ARRAY(LargeBinary),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Sealed whsec_ secrets, where it asks for v1: the newest, and the one before it.",
+    ),
+    Column("webhook_secret_ends", TIME, comment="Until when the one before it signs too."),
 )
 Index(
     "uq_agencies_code",
@@ -206,6 +216,7 @@ Index(
     notices.c.revision,
     unique=True,
 )
+Index("ix_notices_agency", notices.c.agency_id, notices.c.planned_at, notices.c.notice_id)
 
 plans = Table(
     "plans",
@@ -273,6 +284,19 @@ deliveries = Table(
     Column("lease_owner", Integer),
     Column("delivered_at", TIME, comment="The first 2xx, however late it came to light."),
     Column("ended_at", TIME, comment="When it came to need no further attempt."),
+    Column("unread_since", TIME, comment="A pointer arrived, and nobody has opened it since."),
+    Column("opened_at", TIME, comment="First opened in the mailbox, or told by word of mouth."),
+    Column("acknowledged_at", TIME, comment="When its recipient first said that it has it."),
+)
+Index(
+    "ix_deliveries_unread",
+    deliveries.c.unread_since,
+    postgresql_where=text("state = 'delivered' AND unread_since IS NOT NULL"),
+)
+Index(
+    "ix_deliveries_unacknowledged",
+    deliveries.c.opened_at,
+    postgresql_where=text("opened_at IS NOT NULL AND acknowledged_at IS NULL"),
 )
 Index(
     "ix_deliveries_first_tries",
@@ -306,6 +330,13 @@ disclosures = Table(
     Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), nullable=False),
     Column("agency_id", Text, nullable=False),
     Column("attempted_at", TIME, nullable=False),
+    Column(
+        "channel",
+        Text,
+        nullable=False,
+        server_default=text("'encrypted'"),
+        comment="By pickup and email nothing of a child leaves.",
+    ),
     comment="Append-only (P2): committed before the first byte of an attempt leaves.",
 )
 Index("ix_disclosures_notice", disclosures.c.notice_id)

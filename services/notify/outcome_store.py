@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from services.notify import breaker_store, delivery_events, models, tasks
 from services.notify.attempts import Ended, Standing, adds_something, settle
+from services.notify.channels import POINTERS
 from services.notify.outcomes import NotSent, Unknown
 from services.notify.planning import DeliveryState
 from services.notify.release_store import unblock
@@ -50,11 +51,12 @@ _MOVE = text(
     "delivered_at = m.delivered_at, ended_at = m.ended_at, "
     "open_disclosure_id = m.open_disclosure_id, "
     "attempt_deadline = CASE WHEN m.state = 'attempting' THEN d.attempt_deadline END, "
-    "lease_owner = CASE WHEN m.state = 'attempting' THEN d.lease_owner END "
+    "lease_owner = CASE WHEN m.state = 'attempting' THEN d.lease_owner END, "
+    "unread_since = CASE WHEN d.opened_at IS NULL THEN coalesce(m.unread, d.unread_since) END "
     "FROM unnest(CAST(:ids AS text[]), CAST(:states AS text[]), "
     "CAST(:nexts AS timestamptz[]), CAST(:delivered AS timestamptz[]), "
-    "CAST(:ended AS timestamptz[]), CAST(:open AS text[])) "
-    "AS m(notice_id, state, next_attempt_at, delivered_at, ended_at, open_disclosure_id) "
+    "CAST(:ended AS timestamptz[]), CAST(:open AS text[]), CAST(:unread AS timestamptz[])) "
+    "AS m(notice_id, state, next_attempt_at, delivered_at, ended_at, open_disclosure_id, unread) "
     "WHERE d.notice_id = m.notice_id"
 )
 
@@ -178,6 +180,7 @@ async def _move(session: Session, moved: Sequence[Standing]) -> None:
             "delivered": [each.delivered_at for each in moved],
             "ended": [each.ended_at for each in moved],
             "open": [each.open_disclosure_id for each in moved],
+            "unread": [m.delivered_at if m.delivered_by in POINTERS else None for m in moved],
         },
     )
 

@@ -15,13 +15,15 @@ class Obstacle(StrEnum):
     """Our own sealed copy does not open."""
     BAD_KEY = "bad_key"
     """The agency's record holds a key that cannot be encrypted to."""
+    NO_MAIL = "no_mail"
+    """It is told by mail, and we have no relay to hand mail in at."""
     INTERRUPTED = "interrupted"
     """We stopped, or were too late, before we connected."""
 
     @property
     def needs_person(self) -> bool:
         """Trying again mends nothing until somebody corrects a record."""
-        return self in (Obstacle.EGRESS_REFUSED, Obstacle.UNSEALABLE, Obstacle.BAD_KEY)
+        return self not in (Obstacle.UNREACHABLE, Obstacle.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A status came back. `retry_after` in seconds, when the agency asked for it."""
+    """A status came back, of HTTP or, by mail, of SMTP: 2xx says yes in both. `retry_after` in
+    seconds, when the agency asked for it."""
 
     status: int
     retry_after: float | None = None

@@ -141,7 +141,7 @@ def plan_version(
     touched = [each for leg in _touched(route, earlier) for each in earlier[leg]]
     return Plan(
         notices=(*made, *(each for each in supersessions if isinstance(each, NewNotice))),
-        ended=tuple(each for each in touched if each.state in WAITING),
+        ended=tuple(each for each in touched if is_untold(each)),
         last_tries=tuple(each for each in touched if each.state is DeliveryState.ATTEMPTING),
         refused=route.refused,
         withheld=tuple(each for each in supersessions if isinstance(each, Refused)),
@@ -156,6 +156,12 @@ WAITING = (DeliveryState.PENDING, DeliveryState.BLOCKED)
 def age(each: Earlier) -> tuple[int, int]:
     """By which one of a series is earlier than another."""
     return each.version, each.revision
+
+
+def is_untold(each: Earlier) -> bool:
+    """It waits; or a pointer to it arrived and nobody has opened it, so that nobody need."""
+    unread = each.state is DeliveryState.DELIVERED and not each.may_hold
+    return each.state in WAITING or unread
 
 
 def _by_leg(history: Iterable[Earlier]) -> dict[Leg, list[Earlier]]:

@@ -1,16 +1,25 @@
-"""From an attempt to a letter: open the copy, write the form, encrypt, sign. About 150 µs."""
+"""From an attempt to a letter: open the copy, write the form, encrypt, sign. About 150 µs.
 
+The channel decides what is written. A pointer opens no copy: it holds nothing.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import assert_never
 
 from joserfc.errors import JoseError
 
-from services.notify import envelope
+from services.notify import envelope, pointers
 from services.notify.attempts import Attempt, SealedCopy
 from services.notify.copies import open_copy
 from services.notify.forms.changes import changes
 from services.notify.outcomes import Obstacle
 from services.notify.sender import Letter
 from services.notify.signing import Signer
+from services.notify.webhook_secrets import open_secret
+from shared.contracts.codes import Channel
+from shared.runtime.ids import new_id
 from shared.runtime.sealing import Sealer, Unsealable
 
 _FORMS = {"dcf_823": "DCF-823"}
@@ -31,16 +40,37 @@ class Postroom:
     def __init__(self, sealer: Sealer, signer: Signer) -> None:
         self._sealer = sealer
         self._signer = signer
+        self._secret = lru_cache(maxsize=1024)(self._open_secret)
 
     def letter(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
         """The letter of one attempt. `deadline` on the event loop's clock.
 
-        Its webhook-id is the notice's id, so a receiver knows a retry. Raises CannotPrepare.
+        An encrypted one's webhook-id is the notice's id, so a receiver knows a retry; a pointer's
+        is of no meaning. Raises CannotPrepare.
         """
-        notice = self._notice(attempt)
+        match attempt.channel:
+            case Channel.ENCRYPTED:
+                return self._encrypted(attempt, now, deadline)
+            case Channel.PICKUP:
+                body = pointers.WEBHOOK
+                signed = self._signed(attempt, new_id("ptr"), now, body)
+                headers = {"Content-Type": pointers.CONTENT_TYPE, **signed}
+                return _letter(attempt, attempt.endpoint, headers, body, deadline)
+            case Channel.EMAIL:
+                return _letter(attempt, f"mailto:{attempt.email}", {}, pointers.MAIL, deadline)
+            case Channel.MAILBOX | Channel.ORAL:
+                raise CannotPrepare(Obstacle.UNSEALABLE)
+            case _:
+                assert_never(attempt.channel)
+
+    def form(self, attempt: Attempt) -> bytes:
+        """The notice as its recipient reads it: the form as JSON. Raises CannotPrepare."""
+        return envelope.plaintext(self._notice(attempt))
+
+    def _encrypted(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
         try:
             body = envelope.encrypt(
-                envelope.plaintext(notice),
+                self.form(attempt),
                 attempt.agency_id,
                 attempt.public_key,
                 attempt.notice_id,
@@ -48,17 +78,27 @@ class Postroom:
             )
         except (JoseError, ValueError, KeyError):
             raise CannotPrepare(Obstacle.BAD_KEY) from None
-        return Letter(
-            agency_id=attempt.agency_id,
-            url=attempt.endpoint,
-            allowed_networks=attempt.allowed_networks,
-            headers={
-                "Content-Type": envelope.CONTENT_TYPE,
-                **self._signer.headers(attempt.notice_id, now, body),
-            },
-            body=body,
-            deadline=deadline,
-        )
+        signed = self._signed(attempt, attempt.notice_id, now, body)
+        headers = {"Content-Type": envelope.CONTENT_TYPE, **signed}
+        return _letter(attempt, attempt.endpoint, headers, body, deadline)
+
+    def _signed(
+        self, attempt: Attempt, webhook_id: str, now: datetime, body: bytes
+    ) -> dict[str, str]:
+        if not attempt.secrets:
+            return self._signer.headers(webhook_id, now, body)
+        newest, before = self._secrets(attempt.agency_id, attempt.secrets)
+        return self._signer.headers(webhook_id, now, body, newest, before=before)
+
+    def _secrets(self, agency_id: str, stored: Sequence[bytes]) -> tuple[str, str | None]:
+        try:
+            opened = [self._secret(agency_id, each) for each in stored]
+        except Unsealable:
+            raise CannotPrepare(Obstacle.UNSEALABLE) from None
+        return opened[0], opened[1] if opened[1:] else None
+
+    def _open_secret(self, agency_id: str, stored: bytes) -> str:
+        return open_secret(self._sealer, agency_id, stored)
 
     def _notice(self, attempt: Attempt) -> envelope.Notice:
         child = self._child(attempt)
@@ -108,3 +148,16 @@ class Postroom:
             )
         except Unsealable:
             raise CannotPrepare(Obstacle.UNSEALABLE) from None
+
+
+def _letter(
+    attempt: Attempt, url: str, headers: dict[str, str], body: bytes, deadline: float
+) -> Letter:
+    return Letter(
+        agency_id=attempt.agency_id,
+        url=url,
+        allowed_networks=attempt.allowed_networks,
+        headers=headers,
+        body=body,
+        deadline=deadline,
+    )

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.attempts import DELIVER_WAKE
+from services.notify.held import with_content
 from services.notify.planning import WITHDRAWAL
 from shared.runtime.db import Session, wake_after_commit
 
@@ -41,9 +42,9 @@ _END_NEEDLESS = text(
     f"AND EXISTS (SELECT FROM {_DELIVERIES} e WHERE e.notice_id = ANY(:ids) "
     f"AND {_SAME_LEG.format(o='e')}) "
     f"AND NOT EXISTS (SELECT FROM {models.disclosures.fullname} a "
-    f"JOIN {_DELIVERIES} h USING (notice_id) WHERE {_SAME_LEG.format(o='h')} "
-    f"AND (h.series = b.series OR b.series = '{WITHDRAWAL}') AND NOT EXISTS ("
-    f"SELECT FROM {models.disclosure_outcomes.fullname} f "
+    f"JOIN {_DELIVERIES} h USING (notice_id) WHERE {with_content('a')} "
+    f"AND {_SAME_LEG.format(o='h')} AND (h.series = b.series OR b.series = '{WITHDRAWAL}') "
+    f"AND NOT EXISTS (SELECT FROM {models.disclosure_outcomes.fullname} f "
     "WHERE f.disclosure_id = a.disclosure_id AND f.outcome = 'failed'))"
 )
 

@@ -55,3 +55,37 @@ class NotifySettings(ServiceSettings):
     audit_url: str | None = Field(
         None, validation_alias="HARTLINE_AUDIT_URL", pattern=r"^https?://[^\s/?#]+$"
     )
+
+    mail: str | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_MAIL",
+        description="Relay for pointers by mail: smtp://[user@]host[:587]; STARTTLS always.",
+    )
+    mail_from: str | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_MAIL_FROM",
+        description="Address that pointers come from; needed by HARTLINE_NOTIFY_MAIL.",
+    )
+    mail_password: Path | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_MAIL_PASSWORD_FILE",
+        description="File that holds the relay's password.",
+    )
+    mail_ca: Path | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_MAIL_CA",
+        description="PEM file of the CA that signed the relay's certificate, if a private one.",
+    )
+    unread_hours: float = Field(
+        2.0,
+        gt=0,
+        validation_alias="HARTLINE_NOTIFY_UNREAD_HOURS",
+        description="After how many hours an unread mailbox becomes a task.",
+    )
+    unacknowledged_hours: float = Field(
+        24.0,
+        gt=0,
+        validation_alias="HARTLINE_NOTIFY_UNACKNOWLEDGED_HOURS",
+        description="After how many hours a notice that was opened and not acknowledged becomes a "
+        "task.",
+    )

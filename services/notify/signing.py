@@ -53,18 +53,26 @@ class Signer:
         return False
 
     def headers(
-        self, webhook_id: str, at: datetime, body: bytes, secret: str | None = None
+        self,
+        webhook_id: str,
+        at: datetime,
+        body: bytes,
+        secret: str | None = None,
+        *,
+        before: str | None = None,
     ) -> dict[str, str]:
         """The three headers of one attempt. `webhook_id` is stable over retries; `at` is not.
 
-        With `secret` (`whsec_…`) a `v1` signature stands beside `v1a`.
+        With `secret` (`whsec_…`) a `v1` signature stands beside `v1a`; with `before`, the secret
+        before it in a rotation, another.
         """
         timestamp = str(int(at.timestamp()))
         content = b".".join((webhook_id.encode(), timestamp.encode(), body))
         signatures = [f"v1a,{_base64(key.sign(content))}" for key in self._keys]
-        if secret is not None:
-            mac = hmac.digest(_unnamed("whsec_", secret), content, hashlib.sha256)
-            signatures.append(f"v1,{_base64(mac)}")
+        for each in (secret, before):
+            if each is not None:
+                mac = hmac.digest(_unnamed("whsec_", each), content, hashlib.sha256)
+                signatures.append(f"v1,{_base64(mac)}")
         return {
             "webhook-id": webhook_id,
             "webhook-timestamp": timestamp,

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.drafting import Draft
 from services.notify.facts import Asserted
+from services.notify.held import with_content
 from services.notify.occasion import Occasion
 from services.notify.planning import DeliveryState, Earlier
 from services.notify.routes import Leg
@@ -32,7 +33,7 @@ _TAKE_PLANS = text(
     f"AND NOT EXISTS (SELECT FROM {models.withdrawals.fullname} w "
     "WHERE w.referral_id = n.referral_id) ORDER BY n.referral_id "
     "ON CONFLICT DO NOTHING RETURNING referral_id, "
-    "(SELECT json_agg(json_build_array(c.agency_id, c.child_id)) "
+    "(SELECT json_agg(json_build_array(c.agency_id, c.child_id, c.ground = 'not_ours')) "
     f"FROM {models.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
     "AND c.lifted_at IS NULL) AS conflicts"
 )
@@ -81,6 +82,7 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
             f"NOT EXISTS (SELECT FROM {models.recalls.fullname} r "
             "WHERE r.notice_id = n.notice_id) AND EXISTS ("
             f"SELECT FROM {models.disclosures.fullname} a WHERE a.notice_id = n.notice_id "
+            f"AND {with_content('a')} "
             "AND (SELECT count(*) FILTER (WHERE o.outcome = 'failed') = 0 "
             "OR count(*) FILTER (WHERE o.outcome <> 'failed') > 0 "
             f"FROM {models.disclosure_outcomes.fullname} o "

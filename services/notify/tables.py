@@ -3,7 +3,9 @@
 from services.notify import models
 from services.notify.controls import tables as controls
 from services.notify.enrolment import tables as enrolment
+from services.notify.mailbox import tables as mailbox
 from services.notify.models import metadata
 from services.notify.oncall import tables as oncall
+from services.notify.oral import tables as oral
 
-__all__ = ["controls", "enrolment", "metadata", "models", "oncall"]
+__all__ = ["controls", "enrolment", "mailbox", "metadata", "models", "oncall", "oral"]

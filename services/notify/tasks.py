@@ -28,6 +28,11 @@ class TaskKind(StrEnum):
     HELD = "held"
     EXPIRING = "expiring"
     APPROACHING = "approaching"
+    TO_BE_CALLED = "to_be_called"
+    TOLD_UNLAWFULLY = "told_unlawfully"
+    UNREAD = "unread"
+    UNACKNOWLEDGED = "unacknowledged"
+    NOT_OURS = "not_ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ _MEND = {
     RefusalReason.NO_AUTHORITY_ON_FILE: "no authority on file permits telling it",
     RefusalReason.AUTHORITY_NOT_YET_IN_FORCE: "its authority is not yet in force",
     RefusalReason.AUTHORITY_EXPIRED: "its authority has expired",
-    RefusalReason.NO_ENCRYPTION_KEY: "no encrypted channel (endpoint and key) is on file",
+    RefusalReason.NO_ENCRYPTION_KEY: "its record lacks what its channel needs, "
+    "for the encrypted one an endpoint and a key",
     RefusalReason.NO_AGENCY_FOR_ROLE: "no agency on file fits the role",
 }
 
@@ -64,6 +70,8 @@ _OBSTACLES = {
     Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "
     "does not list. Mend the endpoint or the networks in the directory",
     Obstacle.BAD_KEY: "the key on its record is no public P-256 key. Mend it in the directory",
+    Obstacle.NO_MAIL: "it is told by mail and no relay is configured. Set HARTLINE_NOTIFY_MAIL "
+    "and HARTLINE_NOTIFY_MAIL_FROM (docs/settings.md)",
     Obstacle.UNSEALABLE: "our own sealed copy does not open. Look for the key files of notify "
     "(docs/keys.md); a restored database needs the keys of its time",
 }

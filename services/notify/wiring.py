@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI
@@ -28,10 +29,17 @@ from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
 from services.notify.drafting import Clerk
 from services.notify.intake_client import SCOPES
+from services.notify.mailbox import sweep_store
+from services.notify.mailbox.answering import Answers
+from services.notify.mailbox.api import Mailboxes, mailbox_router
+from services.notify.mailbox.opening import Desk
+from services.notify.mailbox.sweep import Patience, reminding
+from services.notify.mailer import Relay, Senders, SmtpSender
 from services.notify.models import INBOX, OUTBOX
 from services.notify.names_api import names_router
 from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
+from services.notify.oral.api import oral_router
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
@@ -40,7 +48,7 @@ from services.notify.recalls.recalling import Recalling
 from services.notify.releasing import releasing
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
-from services.notify.sender import AiohttpSender
+from services.notify.sender import AiohttpSender, Sender
 from services.notify.settings import NotifySettings
 from services.notify.shredding import Shred, shredding
 from services.notify.signing import Signer
@@ -113,6 +121,7 @@ class _Parts:
     signer: Signer
     verifier: TokenVerifier
     intake: InternalClient
+    relay: Relay | None
 
 
 def open_database(settings: NotifySettings, wakes: Wakes) -> Database:
@@ -181,7 +190,16 @@ def _read_parts(settings: NotifySettings) -> _Parts:
         signer=Signer.load(settings.keys),
         verifier=TokenVerifier(settings.jwks, settings.issuer),
         intake=InternalClient("intake", settings.intake_url, tokens(settings, NAME, SCOPES)),
+        relay=_relay(settings),
     )
+
+
+def _relay(settings: NotifySettings) -> Relay | None:
+    if settings.mail is None:
+        return None
+    if settings.mail_from is None:
+        raise Misconfigured("HARTLINE_NOTIFY_MAIL needs HARTLINE_NOTIFY_MAIL_FROM.")
+    return Relay.parse(settings.mail, settings.mail_from, settings.mail_password, settings.mail_ca)
 
 
 async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
@@ -221,17 +239,18 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     recalling = Recalling(directories, rulebook, parts.clerk, emitting.outbox)
     api.include_router(recall_router(db, recalling))
     api.include_router(names_router(db))
+    desk = Desk(db, emitting.outbox, Postroom(parts.sealer, parts.signer))
+    answers = Answers(parts.sealer, emitting.outbox, substitutes)
+    api.include_router(mailbox_router(Mailboxes(db, parts.sealer, desk, answers)))
+    api.include_router(oral_router(db, parts.sealer, emitting.outbox))
     for area in area_routers(db, parts.signer, development=development):
         api.include_router(area)
     oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores(db))
+    work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
-        "work": shredding(
-            db,
-            emitting.outbox,
-            substituting(db, substitutes, releasing(db, work_role(db, consuming))),
-        ),
+        "work": shredding(db, emitting.outbox, reminding(db, _patience(settings), work)),
         "deliver": _deliver(settings, db, emitting.outbox, parts),
         "page": oncall.page,
         "relay": emitting.relay,
@@ -245,10 +264,20 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
 def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Parts) -> Role:
     own = base_url(settings.ops_port) if own_recipient(settings) else None
     development = settings.profile is Profile.DEVELOPMENT
-    open_sender = partial(AiohttpSender, allow_http=development, own=own)
+    open_sender = partial(_senders, development, own, parts.relay)
     postroom, dsn = Postroom(parts.sealer, parts.signer), settings.dsn.get_secret_value()
     deliver = deliver_role(db, dsn, outbox, postroom, open_sender)
     return marked(db, settings.marker, deliver)
+
+
+def _patience(settings: NotifySettings) -> Patience:
+    return Patience(
+        timedelta(hours=settings.unread_hours), timedelta(hours=settings.unacknowledged_hours)
+    )
+
+
+def _senders(development: bool, own: str | None, relay: Relay | None) -> Sender:
+    return Senders(AiohttpSender(allow_http=development, own=own), SmtpSender(relay))
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
@@ -258,6 +287,7 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
             waiting |= await store.ages(session)
             waiting |= await shredding_store.ages(session)
             waiting |= await areas.ages(session)
+            waiting |= await sweep_store.ages(session)
             return waiting | await conflict_store.ages(session)
 
     ages = Ages(NAME)

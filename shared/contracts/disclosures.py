@@ -33,6 +33,9 @@ class Attempt(Part):
     fields: tuple[str, ...] = Field(description="Names of the fields disclosed, never values.")
     commitment: Hex256 = Field(description="HMAC-SHA256 over the content, under notify's key.")
     attempted_at: Instant
+    actor: str | None = Field(
+        None, description="Of a notice opened in the mailbox: token subject of the person."
+    )
 
 
 class DisclosuresAttempted(ReferralData):

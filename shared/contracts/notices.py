@@ -68,7 +68,8 @@ class DeliveredNotice(_Leg):
 
 
 class NoticesDelivered(ReferralData):
-    """Recipients that answered 2xx to an encrypted notice."""
+    """Recipients that answered 2xx: to an encrypted notice, or to a pointer, which tells nothing of
+    a child and meets no duty."""
 
     topic: ClassVar[Topic] = Topic.NOTICES
     type: ClassVar[str] = "hartline.notices.delivered.v1"

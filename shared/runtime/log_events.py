@@ -55,6 +55,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "notice_recalled": "notice",
         "notice_closed": "notice",
         "shredding_not_finished": "error",
+        "mailboxes_not_swept": "error",
         "directory_turned": "version",
         "directory_not_turned": "error",
         "claim_failed": "error where",

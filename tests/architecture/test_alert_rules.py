@@ -52,6 +52,8 @@ def test_every_age_has_a_rule() -> None:
         "task_unpaged",
         "held",
         "redrive",
+        "unread",
+        "unacknowledged",
         "substitution",
         "shredding",
         "shredding_order",

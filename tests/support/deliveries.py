@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,6 +17,7 @@ from services.notify import models
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.copies import seal_copy
 from services.notify.deliver import DEFAULT_LIMITS, Limits, deliver_role
+from services.notify.mailer import Relay, Senders, SmtpSender
 from services.notify.postroom import Postroom
 from services.notify.sender import AiohttpSender, Sender
 from services.notify.signing import Signer
@@ -44,6 +44,7 @@ class World:
     sealer: Sealer = field(default_factory=lambda: Sealer(Keyring({1: secrets.token_bytes(32)})))
     signer: Signer = field(default_factory=lambda: Signer([Ed25519PrivateKey.generate()]))
     referral_id: str = field(default_factory=lambda: new_id("ref"))
+    relay: Relay | None = None
 
     @classmethod
     def of(cls, database: FreshDatabase) -> "World":
@@ -179,11 +180,14 @@ class World:
             self.database.dsns["notify"].app,
             Outbox(models.OUTBOX, Source.NOTIFY),
             Postroom(self.sealer, self.signer),
-            open_sender or partial(AiohttpSender, allow_http=True),
+            open_sender or self.senders,
             limits,
         )
         stop = asyncio.Event()
         return Running(asyncio.ensure_future(role(stop)), stop, self.db)
+
+    def senders(self) -> Sender:
+        return Senders(AiohttpSender(allow_http=True), SmtpSender(self.relay))
 
     # What is on record
 

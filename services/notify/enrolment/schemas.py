@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+from services.notify.addresses import checked_endpoint, checked_key
 from services.notify.enrolment.steps import Enrolment
-from services.notify.entries import checked_endpoint, checked_key
 from shared.contracts.base import OpaqueId
 
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from services.notify.entries import Words, checked_endpoint
+from services.notify.addresses import checked_endpoint
+from services.notify.entries import Words
 from services.notify.oncall.roster import (
     Channel,
     ChannelKind,

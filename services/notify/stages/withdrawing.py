@@ -19,6 +19,7 @@ from services.notify.planning import (
     NewNotice,
     Plan,
     age,
+    is_untold,
 )
 from services.notify.routes import Leg, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, WithdrawalCause
@@ -47,7 +48,7 @@ def plan_withdrawal(
     ]
     return Plan(
         notices=tuple(each for each in told if isinstance(each, NewNotice)),
-        ended=tuple(each for each in cancelled if each.state in WAITING),
+        ended=tuple(each for each in cancelled if is_untold(each)),
         last_tries=tuple(each for each in cancelled if each.state is DeliveryState.ATTEMPTING),
         refused=(),
         withheld=tuple(each for each in told if isinstance(each, Refused)),
@@ -71,7 +72,9 @@ def _concerns(cause: WithdrawalCause, mine: Iterable[Earlier]) -> bool:
     told = [each for each in mine if each.kind not in NO_DUTY]
     if any(each.may_hold for each in told):
         return True
-    return cause is not WithdrawalCause.ENTERED_IN_ERROR and any(_is_open(each) for each in told)
+    return cause is not WithdrawalCause.ENTERED_IN_ERROR and any(
+        _is_open(each) or is_untold(each) for each in told
+    )
 
 
 def _is_open(each: Earlier) -> bool:

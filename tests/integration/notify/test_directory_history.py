@@ -57,9 +57,11 @@ async def as_of(
     return None if found is None else found.directory()
 
 
-def test_every_field_of_an_entry_is_a_column_and_the_breaker_is_none() -> None:
+def test_every_field_of_an_entry_is_a_column_and_breaker_and_secrets_are_none() -> None:
     breaker = {"hold_until", "consecutive_failures", "halted"}
-    assert {column.name for column in models.agencies.c} - breaker == set(AgencyEntry.model_fields)
+    secrets = {"webhook_secrets", "webhook_secret_ends"}
+    columns = {column.name for column in models.agencies.c}
+    assert columns - breaker - secrets == set(AgencyEntry.model_fields)
 
 
 async def test_as_of_a_day_the_directory_answers_what_was_in_force(planning: Planning) -> None:
@@ -189,7 +191,7 @@ async def test_what_the_migration_makes_of_a_row_reads_as_an_entry(planning: Pla
         rows = await session.execute(
             text(
                 "SELECT agency_id, to_jsonb(a) - ARRAY['hold_until', 'consecutive_failures', "
-                "'halted'] AS fields FROM notify.agencies a"
+                "'halted', 'webhook_secrets', 'webhook_secret_ends'] AS fields FROM notify.agencies a"
             )
         )
         terms = await directory_store.terms(session)

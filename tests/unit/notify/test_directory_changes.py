@@ -121,6 +121,7 @@ def test_the_difference_is_in_words_and_marks_what_must_not_change_unseen() -> N
         "    ! endpoint: https://example.test/hook -> https://new.example.test",
         "      name: Example 1 -> Renamed",
         "+ new_one New (fbi)",
+        "    ! channel: encrypted",
         "    ! encryption_key: key cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
         "    ! profile: law_enforcement",
     ]

@@ -1,7 +1,7 @@
 """Controls, the on-call roster and its pages, synthetic referrals, enrolment. Expands: code of
 before runs on it.
 
-Revises: 0005
+Revises: 0007
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from shared.runtime.append_only import append_only
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,31 @@
+"""How an agency is told, and what each way needs on file. Pure."""
+
+from collections.abc import Mapping
+
+from shared.contracts.codes import Channel
+
+POINTERS = frozenset({Channel.PICKUP, Channel.EMAIL})
+"""Say that something waits in the mailbox, and nothing else: no content leaves by these."""
+
+
+def is_complete(
+    channel: Channel, endpoint: str | None, key: Mapping[str, object] | None, email: str | None
+) -> bool:
+    """Whether the record holds what the channel needs. Nobody's record is told by the mailbox
+    alone: nothing would tell them to look."""
+    match channel:
+        case Channel.ENCRYPTED:
+            return endpoint is not None and key is not None
+        case Channel.PICKUP:
+            return endpoint is not None
+        case Channel.EMAIL:
+            return email is not None
+        case Channel.ORAL:
+            return True
+        case Channel.MAILBOX:
+            return False
+
+
+def beside_encrypted(channel: Channel, endpoint: str | None, email: str | None) -> Channel | None:
+    """The channel, if it is another than the encrypted one and can be used."""
+    return channel if is_complete(channel, endpoint, None, email) else None

@@ -1,0 +1,29 @@
+"""Tasks about mailboxes. Pure."""
+
+from services.notify.tasks import NewTask, TaskKind
+
+
+def not_ours(referral_id: str, notice_id: str, agency_id: str, reason: str) -> NewTask:
+    detail = (
+        f"Agency {agency_id} says that notice {notice_id} is not its own ({reason}). It gets "
+        "nothing further of this child, others were told in its place (GET /v1/referrals/…/routing "
+        "names them), and the clock runs. Find out whose matter it is: mend the directory or have "
+        "the referral amended, and see whether what it has read must be recalled."
+    )
+    return NewTask(TaskKind.NOT_OURS, notice_id, referral_id, detail)
+
+
+def unread(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
+    detail = (
+        f"Agency {agency_id} was told that a notice waits and has not opened {notice_id}. A "
+        "pointer meets no duty and the clocks run. Call the agency."
+    )
+    return NewTask(TaskKind.UNREAD, notice_id, referral_id, detail)
+
+
+def unacknowledged(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
+    detail = (
+        f"Agency {agency_id} has read or heard notice {notice_id} and has not said who received "
+        "it. Call the agency and ask for its case number."
+    )
+    return NewTask(TaskKind.UNACKNOWLEDGED, notice_id, referral_id, detail)

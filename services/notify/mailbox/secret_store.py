@@ -1,0 +1,34 @@
+"""All SQL of `whsec_` secrets. Nothing here commits."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from services.notify import models
+from shared.runtime.db import Session
+
+_ROTATE = text(
+    f"UPDATE {models.agencies.fullname} SET "
+    "webhook_secrets = CAST(:sealed AS bytea) || webhook_secrets[1:1], "
+    "webhook_secret_ends = CASE WHEN cardinality(webhook_secrets) > 0 "
+    "THEN CAST(:ends AS timestamptz) END "
+    "WHERE agency_id = :agency_id AND NOT closed RETURNING agency_id, webhook_secret_ends"
+)
+_STOP = text(
+    f"UPDATE {models.agencies.fullname} SET webhook_secrets = '{{}}', webhook_secret_ends = NULL "
+    "WHERE agency_id = :agency_id RETURNING agency_id"
+)
+
+
+async def rotate(
+    session: Session, agency_id: str, sealed: bytes, ends: datetime
+) -> tuple[datetime | None] | None:
+    """Put a new one first. Until when the one before it signs too; None: no such agency."""
+    values = {"agency_id": agency_id, "sealed": sealed, "ends": ends}
+    row = (await session.execute(_ROTATE, values)).first()
+    return None if row is None else (row.webhook_secret_ends,)
+
+
+async def stop(session: Session, agency_id: str) -> bool:
+    """No `v1` any more. Whether there is such an agency."""
+    return bool(await session.scalars(_STOP, {"agency_id": agency_id}))

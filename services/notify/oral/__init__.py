@@ -1,0 +1,1 @@
+"""Telling a recipient by word of mouth, and recording it."""
