@@ -191,7 +191,8 @@ async def test_what_the_migration_makes_of_a_row_reads_as_an_entry(planning: Pla
         rows = await session.execute(
             text(
                 "SELECT agency_id, to_jsonb(a) - ARRAY['hold_until', 'consecutive_failures', "
-                "'halted', 'webhook_secrets', 'webhook_secret_ends'] AS fields FROM notify.agencies a"
+                "'halted', 'webhook_secrets', 'webhook_secret_ends'] AS fields "
+                "FROM notify.agencies a"
             )
         )
         terms = await directory_store.terms(session)
