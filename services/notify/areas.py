@@ -5,6 +5,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
+from services.notify import conflict_store, shredding_store
 from services.notify.controls import hold_store, redrive_store
 from services.notify.controls.api import halt_router
 from services.notify.controls.halting import RELEASES
@@ -15,6 +16,7 @@ from services.notify.enrolment.api import enrolment_router
 from services.notify.enrolment.challenge import Challenger
 from services.notify.enrolment.enrolling import Enrolling
 from services.notify.enrolment.expiring import EVERY_SECONDS, tell_expiring
+from services.notify.mailbox import sweep_store
 from services.notify.oncall import page_store
 from services.notify.oncall.api import oncall_router
 from services.notify.oncall.page_role import Chore
@@ -50,6 +52,19 @@ def chores(db: Database) -> Mapping[str, tuple[float, Chore]]:
     }
 
 
+_AGES = (
+    hold_store.ages,
+    page_store.ages,
+    redrive_store.ages,
+    sweep_store.ages,
+    shredding_store.ages,
+    conflict_store.ages,
+)
+
+
 async def ages(session: Session) -> dict[str, float]:
-    waiting = await hold_store.ages(session) | await page_store.ages(session)
-    return waiting | await redrive_store.ages(session)
+    """The oldest of everything that waits in an area (P9)."""
+    waiting: dict[str, float] = {}
+    for ages_of in _AGES:
+        waiting |= await ages_of(session)
+    return waiting

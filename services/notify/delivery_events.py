@@ -7,7 +7,8 @@ from typing import Any
 
 from services.notify.attempts import Ended, Standing
 from services.notify.channels import POINTERS
-from services.notify.planning import OF_NO_CLOCK, DeliveryState, stage_of
+from services.notify.planning import OF_NO_CLOCK, DeliveryState
+from services.notify.series import stage_of
 from shared.contracts.base import EventData
 from shared.contracts.codes import Channel, RefusalReason
 from shared.contracts.disclosures import (

@@ -20,19 +20,12 @@ from enum import StrEnum
 from services.notify.agencies import Directory
 from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Form
-from shared.contracts.codes import NoticeKind, RefusalReason, Role, Stage
+from shared.contracts.codes import NoticeKind, RefusalReason, Role
 
 RECEIVED = "received"
 """The series of what everybody hears of at once."""
 WITHDRAWAL = "withdrawal"
 """The series of the notice that comes after all others of its recipient."""
-
-
-def stage_of(series: str) -> Stage:
-    """The stage whose plan a notice belongs to: what deadlines asks of a leg."""
-    if series in (RECEIVED, Stage.ACCEPTED):
-        return Stage(series)
-    return Stage.WITHDRAWN if series == WITHDRAWAL else Stage.CONSULT_SHARED
 
 
 NO_DUTY = frozenset({NoticeKind.SUPERSESSION, NoticeKind.WITHDRAWAL, NoticeKind.RECALL})

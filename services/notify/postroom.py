@@ -26,6 +26,10 @@ _FORMS = {"dcf_823": "DCF-823"}
 """What is printed at the head of a form; all others are kinds of the DCF-737."""
 
 
+def printed_form(form: str) -> str:
+    return _FORMS.get(form, envelope.FORM)
+
+
 class CannotPrepare(Exception):
     """There is no letter to send, so nothing is sent."""
 
@@ -116,7 +120,7 @@ class Postroom:
             purpose=attempt.purpose,
             child_id=attempt.child_id,
             child=child,
-            form=_FORMS.get(attempt.form, envelope.FORM),
+            form=printed_form(attempt.form),
             revision=attempt.revision,
             agency_name=attempt.agency_name,
             about=self._about(attempt, child),

@@ -1,18 +1,15 @@
 """What the notify service is made of."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.notify import (
     areas,
-    conflict_store,
     directory_store,
-    shredding_store,
     store,
     window_store,
 )
@@ -22,24 +19,20 @@ from services.notify.areas import area_routers, chores
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
 from services.notify.conflict_api import conflict_router
-from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection, PlanReferral
 from services.notify.controls.marking import marked
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
 from services.notify.directory_api import directory_router
 from services.notify.drafting import Clerk
+from services.notify.handlers import make_handlers
 from services.notify.intake_client import SCOPES
-from services.notify.mailbox import sweep_store
-from services.notify.mailbox.answering import Answers
-from services.notify.mailbox.api import Mailboxes, mailbox_router
-from services.notify.mailbox.opening import Desk
-from services.notify.mailbox.sweep import Patience, reminding
-from services.notify.mailer import Relay, Senders, SmtpSender
+from services.notify.mailbox.sweep import reminding
+from services.notify.mailbox.wiring import mailbox_routers, patience_of, relay_of, senders
+from services.notify.mailer import Relay
 from services.notify.models import INBOX, OUTBOX
 from services.notify.names_api import names_router
 from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
-from services.notify.oral.api import oral_router
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
@@ -48,33 +41,15 @@ from services.notify.recalls.recalling import Recalling
 from services.notify.releasing import releasing
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import load_rulebook
-from services.notify.sender import AiohttpSender, Sender
 from services.notify.settings import NotifySettings
-from services.notify.shredding import Shred, shredding
+from services.notify.shredding import shredding
 from services.notify.signing import Signer
-from services.notify.stages.handlers import (
-    PlanAmended,
-    PlanDecided,
-    PlanShared,
-    PlanWithdrawn,
-)
-from services.notify.stages.intake_client import HttpStageIntake, StageIntake
-from services.notify.stages.planning import Stages
+from services.notify.stages.intake_client import HttpStageIntake
 from services.notify.substitution import Substitutes
 from services.notify.substitution_loop import substituting
 from shared.contracts.base import Source, Topic
-from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
-from shared.contracts.referrals import (
-    ConsultShareRequested,
-    ReferralAmended,
-    ReferralDecided,
-    ReferralReceived,
-    ReferralWithdrawn,
-)
-from shared.contracts.shredding import ShredOrdered
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
-from shared.messaging.handover import Handlers
 from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
@@ -161,27 +136,6 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
         await db.close()
 
 
-def make_handlers(
-    settings: NotifySettings, db: Database, emitting: Emitting, intake: StageIntake, clerk: Clerk
-) -> Handlers:
-    """One handler per event type that notify acts on."""
-    rulebook, outbox = load_rulebook(), emitting.outbox
-    directories = Directories(samples=settings.profile is Profile.DEVELOPMENT)
-    planning = PlanReferral(intake, rulebook, directories, clerk, outbox)
-    stages = Stages(db, intake, rulebook, directories, clerk, outbox)
-    return {
-        ReferralReceived: planning,
-        ReferralAmended: PlanAmended(planning, stages),
-        ReferralDecided: PlanDecided(stages),
-        ConsultShareRequested: PlanShared(stages),
-        ReferralWithdrawn: PlanWithdrawn(stages),
-        ClockApproaching: FileApproaching(),
-        ClockBreached: FileBreach(),
-        BreachCorrected: NoteCorrection(),
-        ShredOrdered: Shred(emitting.outbox),
-    }
-
-
 def _read_parts(settings: NotifySettings) -> _Parts:
     sealer = Sealer(Keyring.load(settings.keys))
     return _Parts(
@@ -190,16 +144,8 @@ def _read_parts(settings: NotifySettings) -> _Parts:
         signer=Signer.load(settings.keys),
         verifier=TokenVerifier(settings.jwks, settings.issuer),
         intake=InternalClient("intake", settings.intake_url, tokens(settings, NAME, SCOPES)),
-        relay=_relay(settings),
+        relay=relay_of(settings),
     )
-
-
-def _relay(settings: NotifySettings) -> Relay | None:
-    if settings.mail is None:
-        return None
-    if settings.mail_from is None:
-        raise Misconfigured("HARTLINE_NOTIFY_MAIL needs HARTLINE_NOTIFY_MAIL_FROM.")
-    return Relay.parse(settings.mail, settings.mail_from, settings.mail_password, settings.mail_ca)
 
 
 async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
@@ -219,7 +165,9 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     dsn = settings.dsn.get_secret_value()
     development = settings.profile is Profile.DEVELOPMENT
     emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY, pace=PACE_SECONDS)
-    handlers = make_handlers(settings, db, emitting, HttpStageIntake(parts.intake), parts.clerk)
+    directories, rulebook = Directories(samples=development), load_rulebook()
+    intake = HttpStageIntake(parts.intake)
+    handlers = make_handlers(db, emitting.outbox, intake, directories, parts.clerk)
     topics = (Topic.REFERRALS, Topic.DEADLINES)
     consuming = Consuming(NAME, db, dsn, bus, INBOX, topics, handlers)
     readiness = Readiness(directory=lambda: _has_directory(db))
@@ -227,30 +175,15 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api = create_app(
         "Hartline notify", parts.verifier, readiness=readiness, development=development
     )
-    directories = Directories(samples=development)
-    rulebook = load_rulebook()
     substitutes = Substitutes(directories, rulebook, parts.clerk, emitting.outbox)
-    api.include_router(router(db))
-    api.include_router(routing_router(db, directories, rulebook))
-    api.include_router(conflict_router(db, directories, substitutes))
-    api.include_router(directory_router(db, samples=development))
-    api.include_router(proposal_router(db, PROPOSABLES))
-    api.include_router(window_routes(db, window_store.KINDS))
-    recalling = Recalling(directories, rulebook, parts.clerk, emitting.outbox)
-    api.include_router(recall_router(db, recalling))
-    api.include_router(names_router(db))
-    desk = Desk(db, emitting.outbox, Postroom(parts.sealer, parts.signer))
-    answers = Answers(parts.sealer, emitting.outbox, substitutes)
-    api.include_router(mailbox_router(Mailboxes(db, parts.sealer, desk, answers)))
-    api.include_router(oral_router(db, parts.sealer, emitting.outbox))
-    for area in area_routers(db, parts.signer, development=development):
-        api.include_router(area)
+    for each in _routers(db, emitting.outbox, parts, directories, substitutes, development):
+        api.include_router(each)
     oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores(db))
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
-        "work": shredding(db, emitting.outbox, reminding(db, _patience(settings), work)),
+        "work": shredding(db, emitting.outbox, reminding(db, patience_of(settings), work)),
         "deliver": _deliver(settings, db, emitting.outbox, parts),
         "page": oncall.page,
         "relay": emitting.relay,
@@ -261,34 +194,44 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     return App(db, emitting, consuming, api, readiness, ages, roles, ops, oncall)
 
 
-def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Parts) -> Role:
-    own = base_url(settings.ops_port) if own_recipient(settings) else None
-    development = settings.profile is Profile.DEVELOPMENT
-    open_sender = partial(_senders, development, own, parts.relay)
-    postroom, dsn = Postroom(parts.sealer, parts.signer), settings.dsn.get_secret_value()
-    deliver = deliver_role(db, dsn, outbox, postroom, open_sender)
-    return marked(db, settings.marker, deliver)
-
-
-def _patience(settings: NotifySettings) -> Patience:
-    return Patience(
-        timedelta(hours=settings.unread_hours), timedelta(hours=settings.unacknowledged_hours)
+def _routers(
+    db: Database,
+    outbox: Outbox,
+    parts: _Parts,
+    directories: Directories,
+    substitutes: Substitutes,
+    development: bool,
+) -> Sequence[APIRouter]:
+    rulebook = load_rulebook()
+    postroom = Postroom(parts.sealer, parts.signer)
+    return (
+        router(db),
+        routing_router(db, directories, rulebook),
+        conflict_router(db, directories, substitutes),
+        directory_router(db, samples=development),
+        proposal_router(db, PROPOSABLES),
+        window_routes(db, window_store.KINDS),
+        recall_router(db, Recalling(directories, rulebook, parts.clerk, outbox)),
+        names_router(db),
+        mailbox_routers(db, outbox, parts.sealer, postroom, substitutes),
+        *area_routers(db, parts.signer, development=development),
     )
 
 
-def _senders(development: bool, own: str | None, relay: Relay | None) -> Sender:
-    return Senders(AiohttpSender(allow_http=development, own=own), SmtpSender(relay))
+def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Parts) -> Role:
+    own = base_url(settings.ops_port) if own_recipient(settings) else None
+    development = settings.profile is Profile.DEVELOPMENT
+    open_sender = partial(senders, development, parts.relay, own)
+    postroom, dsn = Postroom(parts.sealer, parts.signer), settings.dsn.get_secret_value()
+    deliver = deliver_role(db, dsn, outbox, postroom, open_sender)
+    return marked(db, settings.marker, deliver)
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
             waiting = await emitting.ages(session) | await consuming.ages(session)
-            waiting |= await store.ages(session)
-            waiting |= await shredding_store.ages(session)
-            waiting |= await areas.ages(session)
-            waiting |= await sweep_store.ages(session)
-            return waiting | await conflict_store.ages(session)
+            return waiting | await store.ages(session) | await areas.ages(session)
 
     ages = Ages(NAME)
     ages.add(read)

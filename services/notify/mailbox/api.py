@@ -10,7 +10,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from services.notify.api import must_be, must_be_a_person
-from services.notify.envelope import FORM
 from services.notify.mailbox import history, secret_store, store
 from services.notify.mailbox.answering import Answers, Speaker
 from services.notify.mailbox.opening import Desk, Reader
@@ -28,6 +27,7 @@ from services.notify.mailbox.schemas import (
     VersionOut,
 )
 from services.notify.mailbox.shelf import Item
+from services.notify.postroom import printed_form
 from services.notify.webhook_secrets import new_secret, seal_secret
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
@@ -182,7 +182,7 @@ def _listed(item: Item) -> ListedOut:
     return ListedOut(
         notice_id=item.notice_id,
         kind=item.kind,
-        form=FORM,
+        form=printed_form(item.form),
         version=item.version,
         received_at=item.planned_at,
         unread=not item.held,

@@ -33,8 +33,12 @@ async def changes_of(
     """
     read = [each for each in items if each.held]
     copies = await _copies(session, sealer, read)
-    whole = [each.notice_id for each in read if each.notice_id in copies]
-    return {after: changes(copies[before], copies[after]) for before, after in pairwise(whole)}
+    whole = [each for each in read if each.notice_id in copies]
+    return {
+        after.notice_id: changes(copies[before.notice_id], copies[after.notice_id])
+        for series in {each.series for each in whole}
+        for before, after in pairwise([each for each in whole if each.series == series])
+    }
 
 
 async def _copies(session: Session, sealer: Sealer, items: Sequence[Item]) -> Copies:

@@ -20,6 +20,8 @@ class Item:
     child_id: str
     version: int
     kind: str
+    form: str
+    series: str
     planned_at: datetime
     state: str
     held: bool

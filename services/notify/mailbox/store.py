@@ -25,14 +25,15 @@ _AT_ONCE = 500
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 _ITEM = (
-    "n.notice_id, n.referral_id, n.child_id, n.version, n.kind, n.planned_at, d.state, "
+    "n.notice_id, n.referral_id, n.child_id, n.version, n.kind, n.form, n.series, "
+    "n.planned_at, d.state, "
     f"({MAY_HOLD}) AS held, {IN_CONFLICT} AS in_conflict, d.acknowledged_at "
     f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id)"
 )
 _ONE = text(f"SELECT {_ITEM} WHERE n.notice_id = :notice_id AND n.agency_id = :agency_id")
 _VERSIONS = text(
     f"SELECT {_ITEM} WHERE n.referral_id = :referral_id AND n.child_id = :child_id "
-    "AND n.agency_id = :agency_id ORDER BY n.version, n.planned_at, n.notice_id"
+    "AND n.agency_id = :agency_id ORDER BY n.version, n.revision, n.planned_at, n.notice_id"
 )
 _AGENCY = (
     "SELECT CASE WHEN NOT closed THEN authority END AS authority, authority_from, "

@@ -11,12 +11,13 @@ from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Heading, draft
 from services.notify.occasion import Occasion
-from services.notify.planning import Earlier, Plan, stage_of
+from services.notify.planning import Earlier, Plan
 from services.notify.recalls import rules, store
 from services.notify.recalls.rules import NothingToRecall, NotNow, OverAlready, Recall
 from services.notify.recalls.store import ClosingRow, RecallRow
 from services.notify.routes import Route
 from services.notify.rule import Rulebook
+from services.notify.series import stage_of
 from services.notify.stages import store as stage_store
 from services.notify.stages.reading import latest_route
 from services.notify.stages.store import Headed

@@ -1,0 +1,47 @@
+"""Which handler acts on which event."""
+
+from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection, PlanReferral
+from services.notify.directory import Directories
+from services.notify.drafting import Clerk
+from services.notify.rulebook import load_rulebook
+from services.notify.shredding import Shred
+from services.notify.stages.handlers import (
+    PlanAmended,
+    PlanDecided,
+    PlanShared,
+    PlanWithdrawn,
+)
+from services.notify.stages.intake_client import StageIntake
+from services.notify.stages.planning import Stages
+from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
+from shared.contracts.referrals import (
+    ConsultShareRequested,
+    ReferralAmended,
+    ReferralDecided,
+    ReferralReceived,
+    ReferralWithdrawn,
+)
+from shared.contracts.shredding import ShredOrdered
+from shared.messaging.handover import Handlers
+from shared.messaging.outbox import Outbox
+from shared.runtime.db import Database
+
+
+def make_handlers(
+    db: Database, outbox: Outbox, intake: StageIntake, directories: Directories, clerk: Clerk
+) -> Handlers:
+    """One handler per event type that notify acts on."""
+    rulebook = load_rulebook()
+    planning = PlanReferral(intake, rulebook, directories, clerk, outbox)
+    stages = Stages(db, intake, rulebook, directories, clerk, outbox)
+    return {
+        ReferralReceived: planning,
+        ReferralAmended: PlanAmended(planning, stages),
+        ReferralDecided: PlanDecided(stages),
+        ConsultShareRequested: PlanShared(stages),
+        ReferralWithdrawn: PlanWithdrawn(stages),
+        ClockApproaching: FileApproaching(),
+        ClockBreached: FileBreach(),
+        BreachCorrected: NoteCorrection(),
+        ShredOrdered: Shred(outbox),
+    }

@@ -1,0 +1,50 @@
+"""What the channels beside the encrypted one are made of, and the mailbox."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from services.notify.mailbox.answering import Answers
+from services.notify.mailbox.api import Mailboxes, mailbox_router
+from services.notify.mailbox.opening import Desk
+from services.notify.mailbox.sweep import Patience
+from services.notify.mailer import Relay, Senders, SmtpSender
+from services.notify.oral.api import oral_router
+from services.notify.postroom import Postroom
+from services.notify.sender import AiohttpSender, Sender
+from services.notify.settings import NotifySettings
+from services.notify.substitution import Substitutes
+from shared.messaging.outbox import Outbox
+from shared.runtime.db import Database
+from shared.runtime.errors import Misconfigured
+from shared.runtime.sealing import Sealer
+
+
+def mailbox_routers(
+    db: Database, outbox: Outbox, sealer: Sealer, postroom: Postroom, substitutes: Substitutes
+) -> APIRouter:
+    """Every route of the mailbox and of word of mouth."""
+    desk = Desk(db, outbox, postroom)
+    answers = Answers(sealer, outbox, substitutes)
+    routes = APIRouter()
+    routes.include_router(mailbox_router(Mailboxes(db, sealer, desk, answers)))
+    routes.include_router(oral_router(db, sealer, outbox))
+    return routes
+
+
+def relay_of(settings: NotifySettings) -> Relay | None:
+    if settings.mail is None:
+        return None
+    if settings.mail_from is None:
+        raise Misconfigured("HARTLINE_NOTIFY_MAIL needs HARTLINE_NOTIFY_MAIL_FROM.")
+    return Relay.parse(settings.mail, settings.mail_from, settings.mail_password, settings.mail_ca)
+
+
+def patience_of(settings: NotifySettings) -> Patience:
+    return Patience(
+        timedelta(hours=settings.unread_hours), timedelta(hours=settings.unacknowledged_hours)
+    )
+
+
+def senders(development: bool, relay: Relay | None, own: str | None) -> Sender:
+    return Senders(AiohttpSender(allow_http=development, own=own), SmtpSender(relay))
