@@ -45,9 +45,11 @@ KINDS = {
         "WHERE delivered_at IS NOT NULL"
     ),
     "receipts": _listed(
-        "SELECT d.notice_id AS id, min(o.occurred_at) AS at FROM notify.disclosure_outcomes AS o "
-        "JOIN notify.disclosures AS d USING (disclosure_id) "
-        "WHERE o.http_status BETWEEN 200 AND 299 GROUP BY d.notice_id"
+        "SELECT id, min(at) AS at FROM (SELECT d.notice_id AS id, o.occurred_at AS at "
+        "FROM notify.disclosure_outcomes AS o JOIN notify.disclosures AS d USING (disclosure_id) "
+        "WHERE o.http_status BETWEEN 200 AND 299 "
+        "UNION ALL SELECT notice_id, told_at FROM notify.tellings) AS taken GROUP BY id"
     ),
 }
-"""`receipts`: notices that a receiver's server has taken; `deliveries`: those we call delivered."""
+"""`receipts`: notices that a receiver's server has taken, or that were told by telephone;
+`deliveries`: those we call delivered."""
