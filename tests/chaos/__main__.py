@@ -33,6 +33,7 @@ from tests.chaos.report import Findings
 from tests.chaos.twins import add_twins
 from tests.support import machines
 from tests.support.databases import in_memory
+from tests.support.reconciled import reconciled
 
 _QUIET_WITHIN = 150.0
 _SCOPES = (
@@ -169,6 +170,7 @@ async def _reckon(run: Run, early: bytes) -> Findings:
     written = await ledgers.read(run.machine.postgres.superuser_dsn("hartline"))
     log, judged = ledgers.leaves(run.export), examine(run.export, early)
     shown = await _clocks(run)
+    missing, compared = await reconciled(run.machine)
     accepted, arrivals = run.caller.accepted, run.agencies.arrivals
     if run.args.keep:
         kept = [asdict(arrival) for arrival in arrivals]
@@ -190,6 +192,7 @@ async def _reckon(run: Run, early: bytes) -> Findings:
         "unknown without a cause": record.baseless(arrivals, written, run.diary),
         "clocks and breaches": clocks.faults(accepted, shown, written, arrivals),
         "log not as signed": judged.sentences,
+        "missing by reconciliation": missing,
     }
     breaches = [each for each in written.announcements if not each.corrects]
     facts: dict[str, object] = {
@@ -201,6 +204,7 @@ async def _reckon(run: Run, early: bytes) -> Findings:
         "attempts on record": len(written.attempts),
         "of them unknown": sum(each.kind == "unknown" for each in written.outcomes),
         "entries in the log": judged.entries,
+        "compared by reconciliation": compared,
         "clocks": sum(map(len, shown.values())),
         "breached, once each": len({each.clock_id for each in breaches}),
         "of them corrected, once each": len(written.announcements) - len(breaches),
