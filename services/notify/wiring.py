@@ -1,45 +1,37 @@
 """What the notify service is made of."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from services.notify import (
     areas,
     directory_store,
     store,
-    window_store,
 )
-from services.notify.api import router
 from services.notify.areas import PROPOSABLES as PROPOSABLES
-from services.notify.areas import area_routers, chores
+from services.notify.areas import chores
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.commitment import Committer
-from services.notify.conflict_api import conflict_router
 from services.notify.controls.marking import marked
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
-from services.notify.directory_api import directory_router
 from services.notify.drafting import Clerk
 from services.notify.handlers import make_handlers
 from services.notify.intake_client import SCOPES
 from services.notify.mailbox.sweep import reminding
-from services.notify.mailbox.wiring import mailbox_routers, patience_of, relay_of, senders
+from services.notify.mailbox.wiring import patience_of, relay_of, senders
 from services.notify.mailer import Relay
 from services.notify.models import INBOX, OUTBOX
-from services.notify.names_api import names_router
 from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
-from services.notify.proposal_api import proposal_router
-from services.notify.recalls.api import recall_router
-from services.notify.recalls.recalling import Recalling
 from services.notify.releasing import releasing
-from services.notify.routing_api import routing_router
+from services.notify.routers import Routed, all_routers
 from services.notify.rulebook import load_rulebook
 from services.notify.settings import NotifySettings
 from services.notify.shredding import shredding
@@ -54,7 +46,6 @@ from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
-from shared.runtime.closed_windows import window_routes
 from shared.runtime.db import Database, check_server
 from shared.runtime.errors import Misconfigured
 from shared.runtime.http import create_app, serve
@@ -176,7 +167,8 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
         "Hartline notify", parts.verifier, readiness=readiness, development=development
     )
     substitutes = Substitutes(directories, rulebook, parts.clerk, emitting.outbox)
-    for each in _routers(db, emitting.outbox, parts, directories, substitutes, development):
+    routed = Routed(parts.sealer, parts.clerk, parts.signer, directories, substitutes)
+    for each in all_routers(db, emitting.outbox, routed, development=development):
         api.include_router(each)
     oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores(db))
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
@@ -192,30 +184,6 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     inner.router.routes.extend(oncall.routes)
     ops = serve(inner, settings.host, settings.ops_port)
     return App(db, emitting, consuming, api, readiness, ages, roles, ops, oncall)
-
-
-def _routers(
-    db: Database,
-    outbox: Outbox,
-    parts: _Parts,
-    directories: Directories,
-    substitutes: Substitutes,
-    development: bool,
-) -> Sequence[APIRouter]:
-    rulebook = load_rulebook()
-    postroom = Postroom(parts.sealer, parts.signer)
-    return (
-        router(db),
-        routing_router(db, directories, rulebook),
-        conflict_router(db, directories, substitutes),
-        directory_router(db, samples=development),
-        proposal_router(db, PROPOSABLES),
-        window_routes(db, window_store.KINDS),
-        recall_router(db, Recalling(directories, rulebook, parts.clerk, outbox)),
-        names_router(db),
-        mailbox_routers(db, outbox, parts.sealer, postroom, substitutes),
-        *area_routers(db, parts.signer, development=development),
-    )
 
 
 def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Parts) -> Role:

@@ -43,7 +43,7 @@ async def as_superuser(database: FreshDatabase, *statements: str) -> None:
     try:
         async with superuser.transaction() as session:
             await session.execute(text("SET LOCAL session_replication_role = replica"))
-            for table in ("entries", "nodes", "checkpoints"):
+            for table in ("entries", "traces", "nodes", "checkpoints"):
                 await session.execute(
                     text(f"ALTER TABLE audit.{table} DISABLE TRIGGER {table}_append_only")
                 )

@@ -85,7 +85,7 @@ def _folder(path: Path) -> Path:
 
 async def _restore_the_empty_log(database: FreshDatabase) -> None:
     """The backup was made before anything happened: the inbox is empty again, too."""
-    tables = ("entries", "nodes", "checkpoints")
+    tables = ("entries", "traces", "nodes", "checkpoints")
     await as_superuser(
         database,
         "ALTER TABLE audit.cosignatures DISABLE TRIGGER cosignatures_append_only",

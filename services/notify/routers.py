@@ -1,0 +1,59 @@
+"""Every router of the service."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from services.notify import window_store
+from services.notify.api import router
+from services.notify.areas import PROPOSABLES, area_routers
+from services.notify.conflict_api import conflict_router
+from services.notify.directory import Directories
+from services.notify.directory_api import directory_router
+from services.notify.drafting import Clerk
+from services.notify.mailbox.wiring import mailbox_routers
+from services.notify.names_api import names_router
+from services.notify.postroom import Postroom
+from services.notify.proposal_api import proposal_router
+from services.notify.recalls.api import recall_router
+from services.notify.recalls.recalling import Recalling
+from services.notify.routing_api import routing_router
+from services.notify.rulebook import load_rulebook
+from services.notify.signing import Signer
+from services.notify.substitution import Substitutes
+from shared.messaging.outbox import Outbox
+from shared.runtime.closed_windows import window_routes
+from shared.runtime.db import Database
+from shared.runtime.sealing import Sealer
+
+
+@dataclass(frozen=True)
+class Routed:
+    """What the routes stand on."""
+
+    sealer: Sealer
+    clerk: Clerk
+    signer: Signer
+    directories: Directories
+    substitutes: Substitutes
+
+
+def all_routers(
+    db: Database, outbox: Outbox, parts: Routed, *, development: bool
+) -> Sequence[APIRouter]:
+    """`development`: samples may be proposed, and endpoints without TLS enrolled."""
+    rulebook, directories = load_rulebook(), parts.directories
+    postroom = Postroom(parts.sealer, parts.signer)
+    return (
+        router(db),
+        routing_router(db, directories, rulebook),
+        conflict_router(db, directories, parts.substitutes),
+        directory_router(db, samples=development),
+        proposal_router(db, PROPOSABLES),
+        window_routes(db, window_store.KINDS),
+        recall_router(db, Recalling(directories, rulebook, parts.clerk, outbox)),
+        names_router(db),
+        mailbox_routers(db, outbox, parts.sealer, postroom, parts.substitutes),
+        *area_routers(db, parts.signer, development=development),
+    )
