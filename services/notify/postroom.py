@@ -150,8 +150,8 @@ class Postroom:
             return open_copy(
                 self._sealer, copy.key, attempt.child_id, copy.version, copy.profile, copy.sealed
             )
-        except Unsealable:
-            raise CannotPrepare(Obstacle.UNSEALABLE) from None
+        except Unsealable as error:
+            raise CannotPrepare(Obstacle.UNSEALABLE) from error
 
 
 def _letter(

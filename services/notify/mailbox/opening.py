@@ -12,9 +12,10 @@ from services.notify.attempts import Attempt
 from services.notify.forms.typesetting import render
 from services.notify.mailbox import events, store
 from services.notify.mailbox.tables import openings
-from services.notify.postroom import Postroom
+from services.notify.postroom import CannotPrepare, Postroom
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
+from shared.runtime.errors import Gone
 from shared.runtime.ids import new_id
 
 _DELIVERIES = models.deliveries.fullname
@@ -77,15 +78,15 @@ class Desk:
         1. Look, and write the form: a notice is frozen, so what is written stays right.
         2. Lock, look again, record. A conflict asserted in between has won.
 
-        Raises CannotPrepare when our own copy does not open, and Unprintable: then nothing is
-        recorded.
+        Raises Gone when the child's content was destroyed, CannotPrepare when our own copy does not
+        open, and Unprintable: then nothing is recorded.
         """
         async with self._db.transaction() as session:
             found = await store.find(session, reader.agency_id, notice_id, now)
             attempt = found and await delivery_store.as_attempt(session, notice_id)
         if not attempt:
             return None
-        form = self._postroom.form(attempt)
+        form = self._form(attempt)
         if printed:
             form = await asyncio.to_thread(render, form)
         async with self._db.transaction() as session:
@@ -93,6 +94,14 @@ class Desk:
                 return None
             await self._record(session, attempt, reader, now)
         return form
+
+    def _form(self, attempt: Attempt) -> bytes:
+        try:
+            return self._postroom.form(attempt)
+        except CannotPrepare as error:
+            if isinstance(error.__cause__, Gone):
+                raise error.__cause__ from None
+            raise
 
     async def _record(
         self, session: Session, attempt: Attempt, reader: Reader, now: datetime

@@ -86,6 +86,23 @@ async def test_opening_answers_with_the_form_and_is_a_disclosure_by_a_person(pos
     assert item["unread"] is False
 
 
+async def test_c29_what_was_destroyed_since_is_gone_for_its_holder_too_and_no_reading(
+    post: Post,
+) -> None:
+    child = Child()
+    data = await post.referral(child)
+    notice = await post.notice(POLICE, data.referral_id)
+    assert (await post.open(notice, POLICE)).status_code == 200
+    await post.rows(
+        "UPDATE notify.child_keys SET wrapped = '', kek_version = 0, shredded_at = now() "
+        "WHERE child_id = :child RETURNING child_id",
+        child=child.child_id,
+    )
+    answer = await post.open(notice, POLICE)
+    assert (answer.status_code, answer.json()["title"]) == (410, "Gone")
+    assert len(await post.rows("SELECT FROM notify.openings")) == 1
+
+
 async def test_p2_the_reading_is_committed_before_its_first_byte(post: Post) -> None:
     notice = await _new(post)
     app, seen = post.client._transport.app, []  # type: ignore[attr-defined]
