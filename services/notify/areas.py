@@ -22,6 +22,7 @@ from services.notify.oncall.api import oncall_router
 from services.notify.oncall.page_role import Chore
 from services.notify.oncall.rostering import ROSTERS
 from services.notify.proposals import Proposables, ProposalKind
+from services.notify.rulemaking.proposing import RULES
 from services.notify.signing import Signer
 from shared.runtime.db import Database, Session
 
@@ -30,6 +31,7 @@ PROPOSABLES: Proposables = {
     ProposalKind.REDRIVE: REDRIVES,
     ProposalKind.RELEASE: RELEASES,
     ProposalKind.ROSTER: ROSTERS,
+    ProposalKind.RULES: RULES,
 }
 
 

@@ -19,6 +19,7 @@ from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, plan_version
 from services.notify.rule import Rulebook
 from services.notify.rulebook import further_profiles, profiles
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.tasks import TaskKind
 from shared.contracts.base import Event
 from shared.contracts.codes import Stage
@@ -26,7 +27,7 @@ from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockB
 from shared.contracts.referrals import ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
-from shared.runtime.errors import Gone, Permanent
+from shared.runtime.errors import Gone, Permanent, Retryable
 from shared.runtime.ids import utc_now
 from shared.runtime.sealing import WrappedKey
 
@@ -44,14 +45,14 @@ class PlanReferral:
     def __init__(
         self,
         intake: Intake,
-        rulebook: Rulebook,
+        rulebooks: Rulebooks,
         directories: Directories,
         clerk: Clerk,
         outbox: Outbox,
         clock: Clock = utc_now,
     ) -> None:
         self._intake = intake
-        self._rulebook = rulebook
+        self._rulebooks = rulebooks
         self._directories = directories
         self._clerk = clerk
         self._outbox = outbox
@@ -66,10 +67,11 @@ class PlanReferral:
             return None
 
     async def _fetch(self, data: ReferralVersion) -> Projection:
-        wanted = profiles(self._rulebook, data.trigger)
+        book = self._rulebooks.latest
+        wanted = profiles(book, data.trigger)
         projection = await self._intake.project(data.referral_id, data.version, wanted)
         facts = [child.routing for child in projection.children]
-        if further := further_profiles(self._rulebook, data.trigger, Stage.RECEIVED, facts):
+        if further := further_profiles(book, data.trigger, Stage.RECEIVED, facts):
             more = await self._intake.project(data.referral_id, data.version, further)
             projection = projection.with_copies_of(more)
         announced = {
@@ -98,9 +100,10 @@ class PlanReferral:
         """
         now = self._clock()
         directory = await self._directories.current(session)
+        book = await self._rulebooks.current(session)
         occasions = {
             data.referral_id: Occasion(
-                data.referral_id, data.version, self._rulebook.version, directory.version, now
+                data.referral_id, data.version, book.version, directory.version, now
             )
             for _, data, _ in batch
         }
@@ -117,27 +120,9 @@ class PlanReferral:
         for each in projections:
             before = [one for one in history if one.referral_id == each.referral_id]
             occasion = occasions[each.referral_id]
-            drafts.append(self._draft(each, before, directory, occasion, taken[each.referral_id]))
+            conflicts = taken[each.referral_id]
+            drafts.append(_draft(each, before, directory, book, occasion, conflicts))
         await self._carry_out(session, drafts, projections, known, now)
-
-    def _draft(
-        self,
-        projection: Projection,
-        history: Sequence[Earlier],
-        directory: Directory,
-        occasion: Occasion,
-        conflicts: frozenset[Asserted],
-    ) -> Draft:
-        allowed = directory.samples if projection.synthetic else directory
-        facts = ReferralFacts(
-            projection.trigger,
-            projection.received_at,
-            tuple(child.routing for child in projection.children),
-            conflicts=conflicts,
-        )
-        routed = route(facts, allowed, self._rulebook, occasion.now)
-        plan = plan_version(routed, history, allowed, today(occasion.now))
-        return draft(plan, routed, occasion)
 
     async def _carry_out(
         self,
@@ -147,11 +132,34 @@ class PlanReferral:
         known: Mapping[str, WrappedKey],
         now: datetime,
     ) -> None:
-        rows = [
-            self._clerk.rows(each, projection, known)
-            for each, projection in zip(drafts, projections, strict=True)
-        ]
+        try:
+            rows = [
+                self._clerk.rows(each, projection, known)
+                for each, projection in zip(drafts, projections, strict=True)
+            ]
+        except KeyError:
+            raise Retryable("other rules came into force since it was prepared") from None
         await carry_out(session, self._outbox, drafts, rows, now)
+
+
+def _draft(
+    projection: Projection,
+    history: Sequence[Earlier],
+    directory: Directory,
+    book: Rulebook,
+    occasion: Occasion,
+    conflicts: frozenset[Asserted],
+) -> Draft:
+    allowed = directory.samples if projection.synthetic else directory
+    facts = ReferralFacts(
+        projection.trigger,
+        projection.received_at,
+        tuple(child.routing for child in projection.children),
+        conflicts=conflicts,
+    )
+    routed = route(facts, allowed, book, occasion.now)
+    plan = plan_version(routed, history, allowed, today(occasion.now))
+    return draft(plan, routed, occasion)
 
 
 class FileBreach:

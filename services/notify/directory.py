@@ -41,9 +41,12 @@ class Directories:
             raise Retryable("the directory holds no agency yet")
         if self._latest is None or self._latest.version != version:
             rows = await directory_store.rows_in_force(session)
-            read = _directory(version, (_agency(row) for row in rows))
-            self._latest = read if self._samples else read.without_samples()
+            self._latest = self.allowed(_directory(version, (_agency(row) for row in rows)))
         return self._latest
+
+    def allowed(self, directory: Directory) -> Directory:
+        """Without samples, where none may be routed to."""
+        return directory if self._samples else directory.without_samples()
 
 
 @dataclass(frozen=True, slots=True)

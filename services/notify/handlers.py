@@ -3,7 +3,7 @@
 from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection, PlanReferral
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
-from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.shredding import Shred
 from services.notify.stages.handlers import (
     PlanAmended,
@@ -28,12 +28,16 @@ from shared.runtime.db import Database
 
 
 def make_handlers(
-    db: Database, outbox: Outbox, intake: StageIntake, directories: Directories, clerk: Clerk
+    db: Database,
+    outbox: Outbox,
+    intake: StageIntake,
+    directories: Directories,
+    rulebooks: Rulebooks,
+    clerk: Clerk,
 ) -> Handlers:
     """One handler per event type that notify acts on."""
-    rulebook = load_rulebook()
-    planning = PlanReferral(intake, rulebook, directories, clerk, outbox)
-    stages = Stages(db, intake, rulebook, directories, clerk, outbox)
+    planning = PlanReferral(intake, rulebooks, directories, clerk, outbox)
+    stages = Stages(db, intake, rulebooks, directories, clerk, outbox)
     return {
         ReferralReceived: planning,
         ReferralAmended: PlanAmended(planning, stages),

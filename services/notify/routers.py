@@ -19,7 +19,8 @@ from services.notify.proposal_api import proposal_router
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
 from services.notify.routing_api import routing_router
-from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.api import rules_router
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.signing import Signer
 from services.notify.substitution import Substitutes
 from shared.messaging.outbox import Outbox
@@ -36,6 +37,7 @@ class Routed:
     clerk: Clerk
     signer: Signer
     directories: Directories
+    rulebooks: Rulebooks
     substitutes: Substitutes
 
 
@@ -43,16 +45,17 @@ def all_routers(
     db: Database, outbox: Outbox, parts: Routed, *, development: bool
 ) -> Sequence[APIRouter]:
     """`development`: samples may be proposed, and endpoints without TLS enrolled."""
-    rulebook, directories = load_rulebook(), parts.directories
+    rulebooks, directories = parts.rulebooks, parts.directories
     postroom = Postroom(parts.sealer, parts.signer)
     return (
         router(db),
-        routing_router(db, directories, rulebook),
+        routing_router(db, directories, rulebooks),
+        rules_router(db, parts.clerk, directories, rulebooks),
         conflict_router(db, directories, parts.substitutes),
         directory_router(db, samples=development),
         proposal_router(db, PROPOSABLES),
         window_routes(db, window_store.KINDS),
-        recall_router(db, Recalling(directories, rulebook, parts.clerk, outbox)),
+        recall_router(db, Recalling(directories, rulebooks, parts.clerk, outbox)),
         names_router(db),
         mailbox_routers(db, outbox, parts.sealer, postroom, parts.substitutes),
         *area_routers(db, parts.signer, development=development),

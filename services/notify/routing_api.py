@@ -1,19 +1,23 @@
 """The HTTP API of routing: why was it told, and who would be told if …"""
 
+from datetime import date, datetime, time
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 
 from services.notify import leg_store
 from services.notify.agencies import Directory
 from services.notify.api import must_be, refuse_agencies
-from services.notify.directory import Directories
+from services.notify.authority import today
+from services.notify.directory import Directories, directory_as_of
 from services.notify.explain import explain, fate_of, questions, words
 from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
 from services.notify.legs import LegStatus
 from services.notify.routes import Route
 from services.notify.rule import Rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.schemas import ExplainedOut, LegOut, RoutingOut, WhatIfIn, WhatIfOut
 from shared.contracts.codes import Stage
 from shared.runtime.auth import Principal, require
@@ -24,7 +28,7 @@ from shared.runtime.problem import not_found
 Explainer = Annotated[Principal, Depends(require("routing:explain"))]
 
 
-def routing_router(db: Database, directories: Directories, rulebook: Rulebook) -> APIRouter:
+def routing_router(db: Database, directories: Directories, rulebooks: Rulebooks) -> APIRouter:
     """Every route about routing. No agency may call one."""
     routes = APIRouter()
 
@@ -37,24 +41,30 @@ def routing_router(db: Database, directories: Directories, rulebook: Rulebook) -
             found = await leg_store.legs_of(session, referral_id, None)
         if not found:
             raise not_found()
-        citations = {rule.id: rule.citation for rule in rulebook.rules}
+        citations = {rule.id: rule.citation for rule in rulebooks.latest.rules}
         legs = [leg_out(leg, citations.get(leg.rule)) for leg in found]
         return RoutingOut(referral_id=referral_id, legs=legs)
 
     @routes.post("/v1/routing/what-if")
     async def what_if(body: WhatIfIn, reader: Explainer) -> WhatIfOut:
-        """Who would be told by today's rules and directory. Nothing is stored."""
+        """Who would be told by the rules and the directory of today, or of the day `as_of`. Nothing
+        is stored."""
         refuse_agencies(reader)
         async with db.transaction() as session:
-            directory = await directories.current(session)
-        return answer(body, directory, rulebook)
+            book = await rulebooks.current(session)
+            if body.as_of is None:
+                return answer(body, await directories.current(session), book)
+            found = await directory_as_of(session, today(utc_now()), day=body.as_of)
+        if found is None:
+            raise not_found()
+        return answer(body, directories.allowed(found.directory()), rulebooks.on(body.as_of))
 
     return routes
 
 
 def answer(body: WhatIfIn, directory: Directory, rulebook: Rulebook) -> WhatIfOut:
     """A hypothetical referral through every stage."""
-    now = utc_now()
+    now = utc_now() if body.as_of is None else _noon(body.as_of)
     children = tuple(
         facts.of(f"child_{number}") for number, facts in enumerate(body.children, start=1)
     )
@@ -98,3 +108,8 @@ def leg_out(leg: LegStatus, citation: str | None) -> LegOut:
         directory_version=leg.directory_version,
         sentence=words(leg),
     )
+
+
+def _noon(day: date) -> datetime:
+    """A moment of that day in Connecticut, whatever the clocks do in its night."""
+    return datetime.combine(day, time(12), ZoneInfo("America/New_York"))

@@ -109,13 +109,24 @@ class _File(_Strict):
 
 
 def load_rulebook(path: Path = DCF_737) -> Rulebook:
-    """Raises Misconfigured with a sentence that names the file and what is wrong in it."""
+    """Raises Misconfigured with a sentence that names file and line, and what is wrong there."""
     try:
-        parsed = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
         raise Misconfigured(f"{path} cannot be read: {type(error).__name__}.") from None
+    return read_rulebook(text, str(path))
+
+
+def read_rulebook(text: str, name: str) -> Rulebook:
+    """The same of a file's text; `name` is what errors call it."""
+    try:
+        parsed = _File.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f" (line {mark.line + 1})"
+        raise Misconfigured(f"{name} cannot be read: {type(error).__name__}{line}.") from None
     except ValidationError as error:
-        raise Misconfigured(f"{path}: {_first(error)}.") from None
+        raise Misconfigured(f"{name}{_line(text, error)}: {_first(error)}.") from None
     return Rulebook(
         parsed.version,
         tuple(Rule(**_fields(rule)) for rule in parsed.rules),
@@ -164,3 +175,19 @@ def _fields(each: _Rule | _Substitute) -> dict[str, Any]:
 def _first(error: ValidationError) -> str:
     detail = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(str(part) for part in detail['loc']) or 'file'}: {detail['msg']}"
+
+
+def _line(text: str, error: ValidationError) -> str:
+    """Where in the file the first flaw is, as far as it has a place."""
+    node = yaml.compose(text)
+    for step in error.errors(include_input=False, include_url=False)[0]["loc"]:
+        if isinstance(node, yaml.MappingNode):
+            inner = next((value for key, value in node.value if key.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            inner = node.value[step]
+        else:
+            inner = None
+        if inner is None:
+            break
+        node = inner
+    return "" if node is None else f", line {node.start_mark.line + 1}"

@@ -1,6 +1,6 @@
 """What the HTTP API answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -208,6 +208,8 @@ class WhatIfIn(_Body):
     children: tuple[FactsIn, ...] = Field(min_length=1, max_length=20)
     conflicts: tuple[OpaqueId, ...] = Field((), max_length=20)
     """Agencies of which a conflict is asserted."""
+    as_of: date | None = None
+    """By the rules and the directory of that day in Connecticut; of today when it is left out."""
 
 
 class WhatIfOut(_Answer):

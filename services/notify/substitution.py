@@ -16,7 +16,7 @@ from services.notify.fanout import route
 from services.notify.occasion import Occasion, delivery_row
 from services.notify.planning import RECEIVED, Earlier, NewNotice, notice_for
 from services.notify.routes import Leg, Route
-from services.notify.rule import Rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.codes import NoticeKind, Role, Trigger
 from shared.contracts.notices import LeftNotice, NoticesRerouted, PlannedNotice
 from shared.messaging.outbox import Outbox
@@ -36,10 +36,10 @@ class Substitutes:
     """Holds legs and fills them. Its caller commits."""
 
     def __init__(
-        self, directories: Directories, rulebook: Rulebook, clerk: Clerk, outbox: Outbox
+        self, directories: Directories, rulebooks: Rulebooks, clerk: Clerk, outbox: Outbox
     ) -> None:
         self._directories = directories
-        self._rulebook = rulebook
+        self._rulebooks = rulebooks
         self._clerk = clerk
         self._outbox = outbox
 
@@ -72,8 +72,9 @@ class Substitutes:
         `history`: every notice of the referral, locked.
         """
         directory = await self._directories.current(session)
+        book = await self._rulebooks.current(session)
         gaps = await conflict_store.take_gaps(
-            session, referral_id, self._rulebook.version, directory.version, now
+            session, referral_id, book.version, directory.version, now
         )
         if not gaps:
             return
@@ -87,9 +88,9 @@ class Substitutes:
             tuple(self._facts(part, version).of(part.child_id) for part in _facts_of(parts, gaps)),
             conflicts=conflicts,
         )
-        routed = route(facts, allowed, self._rulebook, now)
+        routed = route(facts, allowed, book, now)
         found = _find(routed, history, version, parts)
-        occasion = Occasion(referral_id, version, self._rulebook.version, directory.version, now)
+        occasion = Occasion(referral_id, version, book.version, directory.version, now)
         await plan_store.insert_plans(session, [self._rows(found, occasion, gaps[0], parts)])
         await self._outbox.emit(session, now, _event(found, gaps, occasion))
         wake_after_commit(session, DELIVER_WAKE)

@@ -7,5 +7,6 @@ from services.notify.mailbox import tables as mailbox
 from services.notify.models import metadata
 from services.notify.oncall import tables as oncall
 from services.notify.oral import tables as oral
+from services.notify.rulemaking import tables as rulemaking
 
-__all__ = ["controls", "enrolment", "mailbox", "metadata", "models", "oncall", "oral"]
+__all__ = ["controls", "enrolment", "mailbox", "metadata", "models", "oncall", "oral", "rulemaking"]

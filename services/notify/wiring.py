@@ -33,6 +33,7 @@ from services.notify.postroom import Postroom
 from services.notify.releasing import releasing
 from services.notify.routers import Routed, all_routers
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.settings import NotifySettings
 from services.notify.shredding import shredding
 from services.notify.signing import Signer
@@ -156,9 +157,9 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     dsn = settings.dsn.get_secret_value()
     development = settings.profile is Profile.DEVELOPMENT
     emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY, pace=PACE_SECONDS)
-    directories, rulebook = Directories(samples=development), load_rulebook()
+    directories, rulebooks = Directories(samples=development), Rulebooks(load_rulebook())
     intake = HttpStageIntake(parts.intake)
-    handlers = make_handlers(db, emitting.outbox, intake, directories, parts.clerk)
+    handlers = make_handlers(db, emitting.outbox, intake, directories, rulebooks, parts.clerk)
     topics = (Topic.REFERRALS, Topic.DEADLINES)
     consuming = Consuming(NAME, db, dsn, bus, INBOX, topics, handlers)
     readiness = Readiness(directory=lambda: _has_directory(db))
@@ -166,8 +167,8 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     api = create_app(
         "Hartline notify", parts.verifier, readiness=readiness, development=development
     )
-    substitutes = Substitutes(directories, rulebook, parts.clerk, emitting.outbox)
-    routed = Routed(parts.sealer, parts.clerk, parts.signer, directories, substitutes)
+    substitutes = Substitutes(directories, rulebooks, parts.clerk, emitting.outbox)
+    routed = Routed(parts.sealer, parts.clerk, parts.signer, directories, rulebooks, substitutes)
     for each in all_routers(db, emitting.outbox, routed, development=development):
         api.include_router(each)
     oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores(db))

@@ -31,6 +31,7 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/notify/controls/redrive_api.py:_add_steps": "its body is the routes",
     "services/notify/enrolment/api.py:_add_staff_routes": "its body is the routes",
     "services/notify/oncall/api.py:oncall_router": "its body is the routes",
+    "services/notify/rulemaking/api.py:rules_router": "its body is the routes",
     "services/notify/conflict_api.py:conflict_router": "its body is the routes",
     "services/notify/directory_api.py:directory_router": "its body is the routes",
     "services/notify/proposal_api.py:proposal_router": "its body is the routes",

@@ -21,6 +21,7 @@ from services.notify.models import OUTBOX
 from services.notify.oral.api import oral_router
 from services.notify.postroom import Postroom
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.signing import Signer
 from services.notify.substitution import Substitutes
 from shared.contracts.base import EventData, Source
@@ -148,7 +149,7 @@ async def posting(
     jwks.write_text(json.dumps(keys.jwks(key)))
     app = create_app("notify under test", TokenVerifier(jwks, ISSUER))
     planning, outbox = Planning(db), Outbox(OUTBOX, Source.NOTIFY)
-    substitutes = Substitutes(planning.directories, load_rulebook(), CLERK, outbox)
+    substitutes = Substitutes(planning.directories, Rulebooks(load_rulebook()), CLERK, outbox)
     desk = Desk(db, outbox, Postroom(SEALER, Signer([Ed25519PrivateKey.generate()])))
     api = mailbox_router(Mailboxes(db, SEALER, desk, Answers(SEALER, outbox, substitutes)))
     app.include_router(api)

@@ -16,6 +16,7 @@ from services.notify.drafting import Clerk
 from services.notify.intake_client import Projection
 from services.notify.models import OUTBOX
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.seeding import seed_samples
 from shared.contracts.base import Event, EventData, Source
 from shared.contracts.codes import HtType, Trigger
@@ -135,12 +136,18 @@ class Planning:
     directories: Directories = field(default_factory=lambda: Directories(samples=True))
     now: datetime = NOW
     clerk: Clerk = field(default_factory=lambda: CLERK)
+    rulebooks: Rulebooks = field(default_factory=lambda: Rulebooks(load_rulebook()))
 
     @property
     def handler(self) -> PlanReferral:
         outbox = Outbox(OUTBOX, Source.NOTIFY)
         return PlanReferral(
-            self.intake, load_rulebook(), self.directories, self.clerk, outbox, lambda: self.now
+            self.intake,
+            self.rulebooks,
+            self.directories,
+            self.clerk,
+            outbox,
+            lambda: self.now,
         )
 
     def announce(

@@ -11,6 +11,7 @@ from services.notify import models
 from services.notify.intake_client import Projection
 from services.notify.models import OUTBOX
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.stages.handlers import PlanAmended, PlanDecided, PlanShared, PlanWithdrawn
 from services.notify.stages.intake_client import IncidentOfChild, Incidents, Outcome
 from services.notify.stages.planning import Stages
@@ -86,7 +87,7 @@ class Staging(Planning):
         return Stages(
             self.db,
             self.intake,
-            load_rulebook(),
+            Rulebooks(load_rulebook()),
             self.directories,
             self.clerk,
             Outbox(OUTBOX, Source.NOTIFY),

@@ -16,7 +16,7 @@ from services.notify.recalls import rules, store
 from services.notify.recalls.rules import NothingToRecall, NotNow, OverAlready, Recall
 from services.notify.recalls.store import ClosingRow, RecallRow
 from services.notify.routes import Route
-from services.notify.rule import Rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.series import stage_of
 from services.notify.stages import store as stage_store
 from services.notify.stages.reading import latest_route
@@ -50,10 +50,10 @@ class Recalling:
     """Takes back what went to the wrong recipient, and ends what need not arrive."""
 
     def __init__(
-        self, directories: Directories, rulebook: Rulebook, clerk: Clerk, outbox: Outbox
+        self, directories: Directories, rulebooks: Rulebooks, clerk: Clerk, outbox: Outbox
     ) -> None:
         self._directories = directories
-        self._rulebook = rulebook
+        self._rulebooks = rulebooks
         self._clerk = clerk
         self._outbox = outbox
 
@@ -76,9 +76,10 @@ class Recalling:
         headed = await stage_store.headed(session, referral_id)
         assert headed is not None
         directory = await self._directories.current(session)
+        book = await self._rulebooks.current(session)
         allowed = directory.samples if headed.synthetic else directory
         route = await latest_route(
-            session, referral_id, headed, allowed, self._rulebook, self._clerk, order.now
+            session, referral_id, headed, allowed, book, self._clerk, order.now
         )
         wrong = next(each for each in history if each.notice_id == order.notice_id)
         found = rules.recall(wrong, history, route, allowed, today(order.now))
@@ -87,7 +88,7 @@ class Recalling:
         occasion = Occasion(
             referral_id,
             wrong.version,
-            self._rulebook.version,
+            book.version,
             directory.version,
             order.now,
             series=rules.series(wrong.notice_id),

@@ -155,15 +155,16 @@ class PlanWithdrawn:
     ) -> None:
         stages = self._stages
         directory = await stages.directories.current(session)
+        book = await stages.rulebooks.current(session)
         allowed = directory.samples if headed.synthetic else directory
         route = await latest_route(
-            session, data.referral_id, headed, allowed, stages.rulebook, stages.clerk, now
+            session, data.referral_id, headed, allowed, book, stages.clerk, now
         )
         plan = plan_withdrawal(data.cause, history, route, allowed, today(now))
         occasion = Occasion(
             data.referral_id,
             version,
-            stages.rulebook.version,
+            book.version,
             directory.version,
             now,
             Stage.WITHDRAWN,

@@ -18,6 +18,7 @@ from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, plan_version
 from services.notify.routes import Leg
 from services.notify.rule import Rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.stages import fetching, store
 from services.notify.stages.intake_client import StageIntake
 from services.notify.stages.reversing import (
@@ -55,7 +56,7 @@ class Stages:
         self,
         db: Database,
         intake: StageIntake,
-        rulebook: Rulebook,
+        rulebooks: Rulebooks,
         directories: Directories,
         clerk: Clerk,
         outbox: Outbox,
@@ -63,7 +64,7 @@ class Stages:
     ) -> None:
         self._db = db
         self._intake = intake
-        self.rulebook = rulebook
+        self.rulebooks = rulebooks
         self.directories = directories
         self.clerk = clerk
         self.outbox = outbox
@@ -75,15 +76,14 @@ class Stages:
             return await store.standing(session, referral_id)
 
     async def fetch(self, wishes: Sequence[Wish]) -> Material:
-        return {
-            wish.key: await fetching.fetch(self._intake, self.rulebook, wish) for wish in wishes
-        }
+        book = self.rulebooks.latest
+        return {wish.key: await fetching.fetch(self._intake, book, wish) for wish in wishes}
 
     async def note(self, session: Session, wish: Wish) -> None:
         """Only that it was decided: nobody is told, and no earlier decision counts after it."""
         directory = await self.directories.current(session)
-        rules, now = self.rulebook.version, self.clock()
-        await store.take(session, wish, rules, directory.version, now)
+        book, now = await self.rulebooks.current(session), self.clock()
+        await store.take(session, wish, book.version, directory.version, now)
 
     async def plan(
         self,
@@ -102,7 +102,8 @@ class Stages:
         """
         now = self.clock()
         directory = await self.directories.current(session)
-        if not await store.take(session, wish, self.rulebook.version, directory.version, now):
+        book = await self.rulebooks.current(session)
+        if not await store.take(session, wish, book.version, directory.version, now):
             return
         ground = _Ground(
             wish=wish,
@@ -112,7 +113,7 @@ class Stages:
             occasion=Occasion(
                 wish.referral_id,
                 wish.version,
-                self.rulebook.version,
+                book.version,
                 directory.version,
                 now,
                 wish.stage,
@@ -120,11 +121,13 @@ class Stages:
                 wish.revision,
             ),
         )
-        drafted = self._draft(ground, directory, told)
+        drafted = self._draft(ground, directory, book, told)
         rows = await self._rows(session, drafted, projection)
         await carry_out(session, self.outbox, [drafted], [rows], now)
 
-    def _draft(self, ground: _Ground, directory: Directory, told: frozenset[Leg]) -> Draft:
+    def _draft(
+        self, ground: _Ground, directory: Directory, book: Rulebook, told: frozenset[Leg]
+    ) -> Draft:
         wish, projection = ground.wish, ground.projection
         allowed = directory.samples if projection.synthetic else directory
         facts = ReferralFacts(
@@ -135,7 +138,7 @@ class Stages:
             ground.conflicts,
         )
         now = ground.occasion.now
-        routed = route(facts, allowed, self.rulebook, now)
+        routed = route(facts, allowed, book, now)
         # Of the towns a person was asked when the version itself was planned.
         routed = replace(routed, unresolved=(), unnamed=())
         if not wish.accepted:

@@ -16,6 +16,7 @@ from services.notify.forms import schemas
 from services.notify.recalls.recalling import Order, Recalling
 from services.notify.releasing import release_once
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.codes import WithdrawalCause
 from shared.contracts.notices import NoticesWithdrawn
 from shared.runtime.ids import utc_now
@@ -183,7 +184,7 @@ async def test_c15_a_recall_arrives_and_holds_nothing_but_what_it_asks_back(life
         (wrong,) = [f["notice_id"] for f in life.forms(POLICE)]
         recalling = Recalling(
             life.staging.directories,
-            load_rulebook(),
+            Rulebooks(load_rulebook()),
             life.staging.clerk,
             life.staging.stages.outbox,
         )

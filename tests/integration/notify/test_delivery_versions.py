@@ -23,6 +23,7 @@ from services.notify.outcome_store import record
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.recorder import Recorder
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.base import Event, Source
 from shared.contracts.codes import HtType, Trigger
 from shared.contracts.disclosures import DisclosuresCompleted, DisclosuresUnknown
@@ -42,7 +43,7 @@ class Planning:
         self.child_id = new_id("chd")
         self._planner = PlanReferral(
             self,
-            load_rulebook(),
+            Rulebooks(load_rulebook()),
             Directories(samples=True),
             Clerk(world.sealer, Committer(b"k" * 32)),
             Outbox(models.OUTBOX, Source.NOTIFY),

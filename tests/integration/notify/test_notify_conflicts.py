@@ -19,6 +19,7 @@ from services.notify.conflict_store import Conflict
 from services.notify.directory import Directories
 from services.notify.routers import Routed, all_routers
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.signing import Signer
 from services.notify.substitution import Substitutes
 from services.notify.substitution_loop import fill_once
@@ -52,7 +53,7 @@ STAFF = (
     "proposals:read proposals:decide controls:halt controls:lift controls:read controls:redrive "
     "enrolment:confirm enrolment:manage enrolment:read enrolment:submit internal:agency-names "
     "mailbox:acknowledge mailbox:list mailbox:open mailbox:secret notices:close notices:recall "
-    f"notices:tell oncall:propose oncall:read {SCOPE}"
+    f"notices:tell oncall:propose oncall:read rules:propose {SCOPE}"
 )
 GROUND = {"ground": "officer_implicated"}
 
@@ -97,7 +98,8 @@ def make_app(database: Any, verifier: TokenVerifier, substitutes: Substitutes) -
     app = create_app("notify under test", verifier)
     outbox = Outbox(models.OUTBOX, Source.NOTIFY)
     signer = Signer([Ed25519PrivateKey.generate()])
-    parts = Routed(SEALER, CLERK, signer, Directories(samples=True), substitutes)
+    rulebooks = Rulebooks(load_rulebook())
+    parts = Routed(SEALER, CLERK, signer, Directories(samples=True), rulebooks, substitutes)
     for each in all_routers(database, outbox, parts, development=True):
         app.include_router(each)
     return app
@@ -112,7 +114,7 @@ async def desk(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Desk]:
     keys.make("issuer", key)
     jwks.write_text(json.dumps(keys.jwks(key)))
     outbox = Outbox(models.OUTBOX, Source.NOTIFY)
-    substitutes = Substitutes(Directories(samples=True), load_rulebook(), CLERK, outbox)
+    substitutes = Substitutes(Directories(samples=True), Rulebooks(load_rulebook()), CLERK, outbox)
     app = make_app(db, TokenVerifier(jwks, ISSUER), substitutes)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://notify.test") as client:

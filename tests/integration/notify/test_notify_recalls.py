@@ -14,6 +14,7 @@ from services.notify.models import OUTBOX
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.base import Source
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesClosed, NoticesRerouted
@@ -68,7 +69,7 @@ async def desk(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Desk]:
     jwks.write_text(json.dumps(keys.jwks(issuer)))
     app = create_app("notify under test", TokenVerifier(jwks, ISSUER))
     outbox = Outbox(OUTBOX, Source.NOTIFY)
-    recalling = Recalling(staging.directories, load_rulebook(), staging.clerk, outbox)
+    recalling = Recalling(staging.directories, Rulebooks(load_rulebook()), staging.clerk, outbox)
     app.include_router(recall_router(staging.db, recalling))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://notify.test") as client:

@@ -1,6 +1,6 @@
 """Channels, the mailbox and word of mouth. Expands: code of before runs on it.
 
-Revises: 0005
+Revises: 0006
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from shared.runtime.append_only import append_only
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
