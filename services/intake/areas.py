@@ -47,6 +47,7 @@ class Areas:
     """What the areas give the service: routes, what the sweeper does for them, and ages."""
 
     routers: tuple[APIRouter, ...]
+    recusals: Recusals
     cases: CaseSweep
     chores: Mapping[str, Chore]
 
@@ -84,6 +85,7 @@ def make_areas(
             placements_api.routes(placements),
             shredding_api.routes(Shredding(db, outbox)),
         ),
+        recusals,
         cases,
         {"cases": partial(_sweep, db, cases)},
     )

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from sqlalchemy import text
 
 from services.intake import window_store
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.areas import make_areas
+from services.intake.hart.door import keeping_out
 from services.intake.keyed import Keyed
 from services.intake.life import Parts, life_ages, life_routes, make_life
 from services.intake.models import OUTBOX
@@ -127,15 +128,19 @@ def make_desk(
 
 
 def all_routes(desk: Desk) -> Sequence[APIRouter]:
-    """The routes of every area. Raises Misconfigured for a table that does not fit."""
+    """The routes of every area, behind one door. Raises Misconfigured for a table that does not
+    fit."""
     listed = frozenset().union(*load_profiles().values())
-    return (
+    door = APIRouter(dependencies=[Depends(keeping_out(desk.db, desk.areas.recusals))])
+    for each in (
         routes(desk),
         niem.routes(desk.viewing, load_table(listed)),
         *life_routes(desk.life),
         *desk.areas.routers,
         statistics_api.routes(desk.statistics),
-    )
+    ):
+        door.include_router(each)
+    return (door,)
 
 
 def make_statistics(db: Database, outbox: Outbox, keyed: Keyed) -> StatisticsDesk:

@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet
 
 from shared.runtime import keys
 from shared.runtime.errors import Misconfigured
-from shared.runtime.problem import Problem
+from shared.runtime.problem import Problem, not_found
 
 _ALGORITHMS = ["ES256"]
 _TYPES = ("at+jwt", "application/at+jwt")
@@ -213,9 +213,17 @@ def require(scope: str, *others: str) -> Callable[[Request], Awaitable[Principal
                 f"The token must carry the scope {' or '.join(wanted)}.",
                 headers={"WWW-Authenticate": challenge},
             )
+        if getattr(request.state, "hidden", False):
+            raise not_found()
         return principal
 
     return dependency
+
+
+def hide(request: Request) -> None:
+    """For a caller with the right scope there is nothing here: the one 404, as for any unknown id.
+    To be called before the route's own `require`, which refuses what lacks the scope as ever."""
+    request.state.hidden = True
 
 
 def _unauthorized(challenge: str) -> Problem:

@@ -1,8 +1,14 @@
 """Who has a conflict is kept out of everything of a referral, until two people lift it (C17)."""
 
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
 import httpx
 
-from tests.support.hart import Kept, Office
+from services import intake
+from tests.support.hart import HART_SCOPES, Kept, Office
+from tests.support.intake import SCOPES
 
 
 async def bar(office: Office, kept: Kept, person: str = "worker") -> str:
@@ -89,3 +95,59 @@ async def test_the_queue_of_triage_says_what_the_careline_decided(office: Office
     made = await office.post("careline", path, body, scopes=["decisions:write"])
     assert made.status_code == 201, made.text
     assert await decision() == "accepted"
+
+
+async def test_c17_p10_on_every_route_that_names_it_the_recused_find_what_is_not_there(
+    office: Office,
+) -> None:
+    """Decisions, links, the views and form DCF-823 included; without the scope as ever."""
+    assert office.app is not None
+    kept = await office.receive()
+    every = {*SCOPES, *HART_SCOPES, *_scopes()}
+    accepted = {"outcome": "accepted", "reasons": ["meets_definition"], "follows": 0}
+    path = f"/v1/referrals/{kept.referral_id}/decisions"
+    decided = await office.post("liaison", path, accepted, scopes=every)
+    (incident,) = decided.json()["critical_incidents"]
+    await bar(office, kept)
+    asked = [
+        (method, route)
+        for route, methods in office.app.openapi()["paths"].items()
+        for method in methods
+        if not {"{referral_id}", "{incident_id}"}.isdisjoint(re.findall(r"\{\w+\}", route))
+    ]
+    assert len(asked) > 12
+    nothing = (await office.get("worker", "/v1/nothing")).content
+    for method, route in asked:
+        here = {"referral_id": kept.referral_id, "incident_id": incident["incident_id"]}
+        found = await _ask(office, "worker", method, route, here, every)
+        assert (found.status_code, found.content) == (404, nothing), (method, route)
+        lacking = await _ask(office, "worker", method, route, here, ["nothing:at-all"])
+        assert lacking.status_code == 403, (method, route)
+        if route != "/v1/referrals/{referral_id}":  # Its maker's alone, and that is a machine.
+            liaison = await _ask(office, "liaison", method, route, here, every)
+            assert liaison.status_code != 404, (method, route)
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+async def _ask(
+    office: Office,
+    person: str,
+    method: str,
+    route: str,
+    here: dict[str, str],
+    scopes: Iterable[str],
+) -> httpx.Response:
+    path = route.format(**here, version=1, number=1)
+    headers = office.made.bearer(person, scopes, person=True)
+    headers |= {"Idempotency-Key": f"asked-{person}-{method}-{route}", "If-Match": '"1"'}
+    if method == "patch":
+        headers["Content-Type"] = "application/merge-patch+json"
+    return await office.client.request(method, path, content=b"{}", headers=_JSON | headers)
+
+
+def _scopes() -> set[str]:
+    folder = Path(intake.__file__).parent
+    sources = "".join(file.read_text(encoding="utf-8") for file in folder.rglob("*.py"))
+    return set(re.findall(r'require\("([a-z:_-]+)"', sources))

@@ -34,7 +34,9 @@ async def _by_call(client: httpx.AsyncClient, synthetic: bool) -> httpx.Response
 
 
 async def _by_allegation(client: httpx.AsyncClient, synthetic: bool) -> httpx.Response:
-    origin = await post(client, referral(trigger="ongoing_worker", synthetic=True), f"origin-{synthetic}")
+    origin = await post(
+        client, referral(trigger="ongoing_worker", synthetic=True), f"origin-{synthetic}"
+    )
     path = f"/v1/referrals/{origin.json()['referral_id']}/allegations"
     return await send(client, path, referral(synthetic=synthetic), "new")
 
