@@ -6,20 +6,18 @@ among the people named is the reporter, and a suspected person who is a minor vi
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
+from services.intake.address_words import pattern, without
 from services.intake.codes import town_of
 from services.intake.documents import Document
 from services.intake.people import SuspectedPerson
 from services.intake.towns import towns_in
 
 WITHHELD = "[withheld]"
-_SHORTEST = 4
-"""A part of an address with fewer characters is too common to be looked for."""
-
 Fields = Mapping[str, Any]
 
 
@@ -32,7 +30,7 @@ class Shown(Document):
 def mask(document: Fields) -> dict[str, Any]:
     """The document without what no copy may show."""
     shown = _minors_apart(_reporter_unnamed(document))
-    return _address_withheld(shown) if document.get("address_confidential") else shown
+    return _address_withheld(shown) if _protected(document) else shown
 
 
 def _reporter_unnamed(document: Fields) -> dict[str, Any]:
@@ -84,7 +82,7 @@ def _address_withheld(document: Fields) -> dict[str, Any]:
     kept["incident_places"] = [
         place for place in document.get("incident_places", []) if not real & _towns(place)
     ]
-    shown: dict[str, Any] = _without(kept, _pattern(document))
+    shown: dict[str, Any] = without(kept, _pattern(document), WITHHELD)
     if substitute := document.get("substitute_address"):
         shown["residence_address"] = substitute
     return shown
@@ -107,30 +105,13 @@ def _towns(place: Fields) -> set[str | None]:
 
 
 def _pattern(document: Fields) -> re.Pattern[str] | None:
-    """Finds the real town, the address, its parts and its ZIP code, however spaced and cased."""
-    forms = sorted(_secrets(document), key=len, reverse=True)
-    if not forms:
-        return None
-    spaced = (r"\W+".join(map(re.escape, re.findall(r"\w+", form))) for form in forms)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)", re.IGNORECASE)
+    return pattern(document.get("residence_town"), document.get("residence_address") or "")
 
 
-def _secrets(document: Fields) -> Iterator[str]:
-    address = document.get("residence_address") or ""
-    yield from _real_towns(document) | towns_in(address)
-    yield from re.findall(r"(?<!\w)\d{5}(?!\w)", address)
-    for part in re.split(r"[,;\n]", address):
-        if len(part.strip()) >= _SHORTEST and re.search(r"\w", part):
-            yield part.strip()
+def without_address(document: Fields, told: Any) -> Any:
+    """What is told beside the document (form DCF-823, a consult's outcome), masked as it is."""
+    return without(told, _pattern(document), WITHHELD) if _protected(document) else told
 
 
-def _without(value: Any, secret: re.Pattern[str] | None) -> Any:
-    if secret is None:
-        return value
-    if isinstance(value, str):
-        return secret.sub(WITHHELD, value)
-    if isinstance(value, list):
-        return [_without(each, secret) for each in value]
-    if isinstance(value, dict):
-        return {name: _without(each, secret) for name, each in value.items()}
-    return value
+def _protected(document: Fields) -> bool:
+    return bool(document.get("address_confidential"))

@@ -87,7 +87,7 @@ class Viewing:
         if found is None:
             return None
         version, sealed = found
-        opened = self._vault.open(_readable(sealed), version.version)
+        opened = self._vault.open(readable(sealed), version.version)
         children, fields = self._project(opened, question)
         view = self._view(question, version, children, fields)
         if await store.insert_view(session, view):
@@ -151,7 +151,7 @@ def viewed(view: View) -> ReferralViewed:
     )
 
 
-def _readable(sealed: Sequence[StoredChild]) -> Sequence[StoredChild]:
+def readable(sealed: Sequence[StoredChild]) -> Sequence[StoredChild]:
     """The children whose content there still is. Raises Gone when there is none."""
     kept = [child for child in sealed if not child.key.shredded]
     if not kept:

@@ -15,11 +15,13 @@ from services.intake.decisions.records import StoredIncident
 from services.intake.digests import Digests
 from services.intake.hart.consults import Step
 from services.intake.hart.histories import Held, Histories
+from services.intake.masks import without_address
 from services.intake.records import View
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
 from services.intake.telling import store
-from services.intake.viewing import viewed
+from services.intake.vault import Vault
+from services.intake.viewing import readable, viewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
@@ -63,6 +65,7 @@ class Telling:
         self._db = db
         self._outbox = outbox
         self._sealer = sealer
+        self._vault = Vault(sealer)
         self._histories = histories
         self._digests = digests
 
@@ -81,7 +84,12 @@ class Telling:
             if made is None:
                 return None
             found = await store.incidents_as_of(session, referral_id, decision)
-            told = [self._incident(each) for each in found]
+            documents = await self._documents(session, referral_id)
+            told = [
+                self._incident(each, documents[each.known.child_id])
+                for each in found
+                if each.known.child_id in documents
+            ]
             fields = {f"critical_incident.{name}" for each in told for name in each["incident"]}
             shown = _Shown(
                 referral_id,
@@ -100,7 +108,8 @@ class Telling:
             held = await self._histories.hold(session, consult_id, asker.principal.subject)
             if held is None or held.consult.completed_at is None:
                 return None
-            told = self._consult(held)
+            documents = await self._documents(session, held.row.referral_id)
+            told = without_address(documents[held.row.child_id], self._consult(held))
             shown = _Shown(
                 held.row.referral_id,
                 held.child.version,
@@ -117,8 +126,16 @@ class Telling:
         failpoint("intake.after_view_commit")
         return _json(shown.content)
 
-    def _incident(self, stored: StoredIncident) -> dict[str, Any]:
-        content = sealed.open_incident(self._sealer, stored)
+    async def _documents(self, session: Session, referral_id: str) -> dict[str, dict[str, Any]]:
+        """The current document of each child that was not shredded, for its masks. Raises Gone
+        when all were."""
+        found = await referral_store.read_version(session, referral_id)
+        assert found is not None
+        version, children = found
+        return dict(self._vault.open(readable(children), version.version))
+
+    def _incident(self, stored: StoredIncident, document: Mapping[str, Any]) -> dict[str, Any]:
+        content = without_address(document, sealed.open_incident(self._sealer, stored))
         told = {name: content[name] for name in INCIDENT if content.get(name) is not None}
         known = stored.known
         named = {"incident_id": known.incident_id, "standing": known.standing.value}
