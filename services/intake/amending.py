@@ -20,8 +20,9 @@ from services.intake.receiving import KeyReused
 from services.intake.records import Claim, StoredChild, Version
 from services.intake.referrals import Amended, Stale, Unchanged, backdated, identified
 from services.intake.retrying import until_known
+from services.intake.schemas import AmendedReferral
 from services.intake.strict_json import canonical
-from services.intake.vault import Vault
+from services.intake.vault import Vault, readable
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
 from shared.runtime.db import Database, Session
@@ -113,7 +114,7 @@ class Amending:
             return NotTheirs()
         found = await store.read_version(session, change.referral_id)
         assert found is not None
-        version, children = found
+        version, children = found[0], readable(found[1])
         if version.change_id == change.change_id:
             return Current(version)
         claim = self._claim(change)
@@ -187,7 +188,7 @@ class Amending:
             received_at=referral.received_at,
             recorded_at=change.now,
             recorded_by=change.caller,
-            child_ids=[child.child_id for child in referral.children if child.child_id],
+            child_ids=_with_the_destroyed(before, children, referral),
             backdated=backdated(referral.received_at, change.now, before.received_at),
         )
         keys = {child.child_id: child.key for child in children}
@@ -202,3 +203,13 @@ class Amending:
             await self._added(session, version, new)
         await self._outbox.emit(session, change.now, announcement(version, referral))
         return version
+
+
+def _with_the_destroyed(
+    before: Version, children: Sequence[StoredChild], referral: AmendedReferral
+) -> list[str]:
+    """The children that a version names, and those whose content was destroyed since: nobody can
+    amend them, and they stay of the referral."""
+    there = {child.child_id for child in children}
+    gone = [child_id for child_id in before.child_ids if child_id not in there]
+    return [*(child.child_id for child in referral.children if child.child_id), *gone]

@@ -16,8 +16,8 @@ def announcement(version: Version, referral: AmendedReferral) -> ReferralReceive
         received_at=version.received_at,
         recorded_at=version.recorded_at,
         children=tuple(
-            ReferralChild(child_id=child_id, ht_type=child.ht_type)
-            for child_id, child in zip(version.child_ids, referral.children, strict=True)
+            ReferralChild(child_id=child.child_id or "", ht_type=child.ht_type)
+            for child in referral.children
         ),
         synthetic=version.synthetic,
     )

@@ -30,7 +30,8 @@ async def hold(session: Session, referral_id: str, child_id: str) -> ChildRow | 
 
 
 async def first_child(session: Session, referral_id: str) -> str | None:
-    """The id of the child named first in a referral; None if there is no such referral."""
+    """The id of the child named first in a referral, of those whose content there still is; None if
+    there is no such referral or nothing left of it."""
     child_id: str | None = await session.scalar(_FIRST, {"referral_id": referral_id})
     return child_id
 
@@ -46,7 +47,10 @@ FOR NO KEY UPDATE OF k
 
 _FIRST = text(
     """
-SELECT v.child_ids[1] FROM intake.referral_versions AS v
-WHERE v.referral_id = CAST(:referral_id AS text) AND v.version = 1
+SELECT child.child_id FROM intake.referral_versions AS v
+CROSS JOIN unnest(v.child_ids) WITH ORDINALITY AS child(child_id, position)
+JOIN intake.child_keys AS k USING (child_id)
+WHERE v.referral_id = CAST(:referral_id AS text) AND v.version = 1 AND k.wrapped <> ''
+ORDER BY child.position LIMIT 1
 """
 )

@@ -6,6 +6,7 @@ from typing import Any
 from services.intake import documents
 from services.intake.records import SealedChild, StoredChild
 from services.intake.schemas import AmendedReferral
+from shared.runtime.errors import Gone
 from shared.runtime.sealing import Sealer, WrappedKey
 
 
@@ -43,3 +44,11 @@ class Vault:
     def _open(self, child: StoredChild, version: int) -> dict[str, Any]:
         row = documents.row(child.child_id, version)
         return documents.read(self.sealer.open(child.key, documents.TABLE, row, child.sealed))
+
+
+def readable(sealed: Sequence[StoredChild]) -> Sequence[StoredChild]:
+    """The children whose content there still is. Raises Gone when there is none."""
+    kept = [child for child in sealed if not child.key.shredded]
+    if not kept:
+        raise Gone("every child of it was shredded")
+    return kept

@@ -13,15 +13,14 @@ from services.intake import store
 from services.intake.answers import instant
 from services.intake.digests import Digests
 from services.intake.projections import Profiles, facts, project
-from services.intake.records import StoredChild, Version, View
+from services.intake.records import Version, View
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
-from services.intake.vault import Vault
+from services.intake.vault import Vault, readable
 from shared.contracts.disclosures import ReferralViewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
-from shared.runtime.errors import Gone
 from shared.runtime.failpoints import failpoint
 
 log = structlog.get_logger()
@@ -149,14 +148,6 @@ def viewed(view: View) -> ReferralViewed:
         commitment=view.commitment,
         viewed_at=view.viewed_at,
     )
-
-
-def readable(sealed: Sequence[StoredChild]) -> Sequence[StoredChild]:
-    """The children whose content there still is. Raises Gone when there is none."""
-    kept = [child for child in sealed if not child.key.shredded]
-    if not kept:
-        raise Gone("every child of it was shredded")
-    return kept
 
 
 def _answer(version: Version, children: Sequence[dict[str, Any]]) -> str:

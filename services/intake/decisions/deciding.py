@@ -21,6 +21,7 @@ from services.intake.decisions.schemas import Incident, NewDecision
 from services.intake.once import Answer, Asked, Once
 from services.intake.receiving import KeyReused, StillOpen
 from services.intake.records import StoredChild, Version
+from services.intake.vault import readable
 from shared.contracts.codes import Acceptance
 from shared.contracts.referrals import ReferralDecided
 from shared.messaging.outbox import Outbox
@@ -68,7 +69,7 @@ class Deciding:
             return NotTheirs()
         found = await referral_store.read_version(session, referral_id)
         assert found is not None
-        version, children = found
+        version, children = found[0], readable(found[1])
         rules.check(wanted, version.child_ids, asked.now)
         file = await store.read_file(session, referral_id)
         refused = rules.permitted(wanted, len(file.decisions), file.withdrawal is not None)
@@ -113,7 +114,11 @@ class Deciding:
         about = f"decision/{decision.decision}"
         explained = sealed.explain(self._sealer, children, about, wanted.explanation)
         await store.insert_explanations(session, explained)
-        incidents = await store.read_incidents(session, decision.referral_id)
+        incidents = [
+            each
+            for each in await store.read_incidents(session, decision.referral_id)
+            if not each.key.shredded
+        ]
         made = _Made(decision, children, {each.known.incident_id: each for each in incidents})
         known = [each.known for each in incidents]
         for step in rules.steps(wanted, [child.child_id for child in children], known):

@@ -15,6 +15,7 @@ from services.intake.digests import Digests
 from services.intake.records import StoredChild, Version, View
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
+from services.intake.vault import readable
 from services.intake.viewing import viewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
@@ -60,7 +61,7 @@ class ReadingFiles:
         found = await referral_store.read_version(session, question.referral_id)
         if found is None:
             return NotTheirs()
-        version, children = found
+        version, children = found[0], readable(found[1])
         explained = await store.read_explanations(session, question.referral_id)
         incidents = await store.read_incidents(session, question.referral_id)
         shown = [self._child(child, explained, incidents) for child in children]
@@ -101,7 +102,7 @@ def _view(
         disclosure_id=question.disclosure_id,
         referral_id=version.referral_id,
         version=version.version,
-        child_ids=version.child_ids,
+        child_ids=[child["child_id"] for child in shown],
         actor=question.reader.subject,
         actor_kind="person",
         authority=question.authority,

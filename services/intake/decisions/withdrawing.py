@@ -63,7 +63,8 @@ class Withdrawing:
         await store.insert_withdrawal(session, withdrawal)
         if wanted.cause is WithdrawalCause.ENTERED_IN_ERROR:
             await standing_store.exclude(session, referral_id, standing_store.ENTERED_IN_ERROR)
-        explained = sealed.explain(self._sealer, children, "withdrawal", wanted.explanation)
+        left = [child for child in children if not child.key.shredded]
+        explained = sealed.explain(self._sealer, left, "withdrawal", wanted.explanation)
         await store.insert_explanations(session, explained)
         event = ReferralWithdrawn(
             referral_id=referral_id,

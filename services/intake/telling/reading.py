@@ -20,8 +20,8 @@ from services.intake.records import View
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
 from services.intake.telling import store
-from services.intake.vault import Vault
-from services.intake.viewing import readable, viewed
+from services.intake.vault import Vault, readable
+from services.intake.viewing import viewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session

@@ -13,6 +13,7 @@ from shared.contracts.shredding import ContentShredded, ShredOrdered
 from shared.runtime.db import Database
 from shared.runtime.ids import new_event_id, new_id
 from shared.runtime.sealing import Keyring, Sealer, Shredded, WrappedKey
+from tests.support.calls import send
 from tests.support.intake import Keys, app_on, child, client_of, events_of, patch, post, project
 from tests.support.intake import referral as a_referral
 
@@ -105,6 +106,46 @@ async def test_c29_a_sibling_stays_readable_and_the_destroyed_child_is_named_as_
     assert [each["child_id"] for each in shown["children"]] == [second]
     assert shown["shredded"] == [first]
     assert "Test Child One" not in str(shown)
+
+
+async def test_c29_p8_the_siblings_referral_goes_on_as_if_it_were_its_own(
+    desk: Desk, client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    """Amended, decided, read, recused in, withdrawn; what was destroyed is in none of it."""
+    children = [child(name="Test Child One"), child(name="Test Child Two")]
+    kept = await create(client, children=children)
+    path, (first, second) = f"/v1/referrals/{kept['referral_id']}", ids(kept)
+    why = {"purpose": "Supervision", "authority": "CGS 17a-28(g)"}
+    async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as worker:
+        accept = {"outcome": "accepted", "reasons": ["meets_definition"], "follows": 0}
+        assert (await send(worker, f"{path}/decisions", accept, "one")).status_code == 201
+        await shred(client, first, audit)
+        amended = await patch(
+            client,
+            kept["referral_id"],
+            {"children": [children[1] | {"child_id": second, "age_years": 13}]},
+        )
+        assert amended.status_code == 200, amended.text
+        shown = (await project(client, kept["referral_id"], 2)).json()
+        assert [each["child_id"] for each in shown["children"]] == [second]
+        assert shown["shredded"] == [first]
+        decline = {"outcome": "not_accepted", "reasons": ["no_specific_incident"], "follows": 1}
+        explained = decline | {"explanation": "An example explanation."}
+        answer = await send(worker, f"{path}/decisions", explained, "two")
+        assert answer.status_code == 201, answer.text
+        reading = await send(worker, f"{path}/decisions/readings", why, "three")
+        assert [each["child_id"] for each in reading.json()["children"]] == [second]
+        internal = f"/internal{path}/decisions/2/critical-incidents"
+        told = (await client.post(internal, json=why)).json()
+        assert [each["child_id"] for each in told["children"]] == [second]
+        assert "Test Child One" not in reading.text + amended.text + answer.text
+        error = {"cause": "mistaken_report", "explanation": "An example explanation."}
+        withdrawn = await send(worker, f"{path}/withdrawal", error, "four")
+        assert withdrawn.status_code == 201, withdrawn.text
+    bar = {"referral_id": kept["referral_id"], "person": "worker", "ground": "relative"}
+    headers = intake_keys.bearer("lead", ["recusals:assert"], person=True)
+    headers["Idempotency-Key"] = "five"
+    assert (await client.post("/v1/recusals", json=bar, headers=headers)).status_code == 201
 
 
 async def test_c29_it_is_ordered_once_told_to_every_holder_and_confirmed_once(
