@@ -13,9 +13,11 @@ from services.audit.note import encode_base64
 from shared.contracts.base import Name, OpaqueId
 from shared.runtime.errors import Wrong
 
+_SECTION = r"§? ?[0-9][0-9a-z-]{0,12}(\([0-9a-zA-Z]{1,4}\)){0,4}"
 _CITATION = re.compile(
-    r"(CGS|PA|Practice Book|Court order|[1-9][0-9]? (USC|CFR)) "
-    r"[0-9A-Za-z][0-9A-Za-z .,;()§/-]{0,80}",
+    rf"(CGS|PA|Practice Book|[1-9][0-9]? (USC|CFR)) {_SECTION}((, | and |; ){_SECTION}){{0,4}}"
+    # A docket number, which has a digit: words could be somebody's name.
+    r"|Court order (?=[A-Z-]*[0-9])[A-Z0-9]{1,12}(-[A-Z0-9]{1,12}){0,4}",
     re.ASCII,
 )
 
@@ -27,6 +29,15 @@ def _citation(value: str) -> str:
 
 
 Citation = Annotated[str, Field(max_length=100), AfterValidator(_citation)]
+
+
+def _bounded(value: datetime) -> datetime:
+    if not 1970 < value.year < 9000:
+        raise Wrong("must be a date that a calendar has: of the years 1971 to 8999")
+    return value
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_bounded)]
 
 
 class _Body(BaseModel):
@@ -103,7 +114,7 @@ class WithholdingIn(_Body):
         [], max_length=200
     )
     agency_id: OpaqueId | None = None
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class WithholdingOut(BaseModel):
@@ -134,8 +145,8 @@ class SearchIn(_Body):
     agency_id: OpaqueId | None = None
     actor: Name | None = None
     authority: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    since: AwareDatetime | None = None
-    before: AwareDatetime | None = None
+    since: Moment | None = None
+    before: Moment | None = None
     after: int = Field(-1, ge=-1, le=2**62, description="Cursor: the `next` of the last answer.")
     limit: int = Field(100, ge=1, le=500)
 

@@ -72,9 +72,8 @@ class Withholding:
         return self.lifted_at is None and self.expired(now)
 
     def covers(self, row: Row) -> bool:
-        if self.disclosure_ids:
-            return row.id in self.disclosure_ids
-        return not row.child_ids or self.child_id in row.child_ids
+        """Of the accounting of the person it is about: under whichever id a row knows them."""
+        return not self.disclosure_ids or row.id in self.disclosure_ids
 
 
 @dataclass(frozen=True, slots=True)

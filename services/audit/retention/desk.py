@@ -82,7 +82,7 @@ class RetentionDesk:
             approved = approve(asked, by, now)
             if not isinstance(approved, Shredding):
                 return approved
-            if found := await self._obstacle(session, asked.ground, subjects, now, asked.asked_at):
+            if found := await self._obstacle(session, asked.ground, subjects, now, approving=True):
                 return found
             await store.keep_decision(session, approved)
             await decide(session, by, Decided.SHREDDING_APPROVED, shredding_id, child_id, now)
@@ -112,7 +112,7 @@ class RetentionDesk:
         async with self.db.transaction() as session:
             for each in sorted(subjects.child_ids):
                 await store.one_at_a_time(session, each)
-            if await store.under_destruction(session, [child_id]):
+            if await store.under_destruction(session, subjects.child_ids):
                 return UnderDestruction()
             await store.place(session, new)
             await decide(session, by, Decided.HELD, new.hold_id, child_id, now)
@@ -142,12 +142,14 @@ class RetentionDesk:
         ground: Ground,
         subjects: Subjects,
         now: datetime,
-        asked_at: datetime | None = None,
+        *,
+        approving: bool = False,
     ) -> Obstacle | None:
-        """Of this person. The request itself, and reading about it, keep nothing alive."""
+        """Of this person. On approval the request itself, and reading about it, keep nothing alive; a
+        disclosure since does."""
         held = await store.held(session, subjects.child_ids)
-        if asked_at is not None:
-            return obstacle(Ground.SEALED, None, held, self.years, now)
         traces = [trace(Facet.SUBJECT, each) for each in subjects.every]
-        last = await store.last_entry(session, traces)
+        last = await store.last_entry(session, traces, disclosures=approving)
+        if approving and last is None:
+            return obstacle(Ground.SEALED, None, held, self.years, now)
         return obstacle(ground, last, held, self.years, now)

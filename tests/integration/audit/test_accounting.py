@@ -294,6 +294,7 @@ async def test_a_withholding_is_refused_with_a_pointer_and_no_value(
     for body, pointer in (
         ({"citation": "because Example Person says so"}, "#/citation"),
         ({"until": "2027-01-01T00:00:00Z"}, "#/until"),
+        ({"until": "9999-12-31T23:59:59-14:00"}, "#/until"),
         ({"ground": "law_enforcement_request"}, "#/until"),
         ({"ground": "example"}, "#/ground"),
     ):

@@ -190,3 +190,34 @@ async def test_p10_only_people_with_the_scope_decide(desk: Desk) -> None:
             assert answer.status_code == 403, path
     assert (await desk.post(f"children/chd_{0:032x}/shreddings", **WHY)).status_code == 404
     assert (await desk.post("shreddings/Example/approval")).status_code == 404
+
+
+async def test_c29_a_hold_on_another_id_of_the_person_finds_the_destruction_under_way(
+    desk: Desk,
+) -> None:
+    other = new_id("chd")
+    desk.people.known.clear()
+    desk.people.person(desk.child, other, referral_id=desk.ref)
+    approved = await desk.post(f"shreddings/{await desk.asked()}/approval", by="officer-2")
+    assert approved.status_code == 200
+    held = await desk.post(f"children/{other}/holds", citation="Court order 9")
+    assert held.status_code == 409, "it would promise what is no longer so"
+
+
+async def test_c29_a_disclosure_since_the_request_keeps_the_content(desk: Desk) -> None:
+    await desk.log.happened(attempted(desk.ref, desk.child))
+    long_ago, desk.now = desk.now, desk.now + timedelta(days=366 * 6)
+    shredding = await desk.asked(ground="retention", citation="CGS 4-193")
+    desk.now = long_ago + timedelta(days=1)
+    await desk.log.happened(attempted(desk.ref, desk.child))
+    approved = await desk.post(f"shreddings/{shredding}/approval", by="officer-2")
+    assert approved.status_code == 409
+
+
+@pytest.mark.parametrize(
+    "citation", ["Court order Jane Canary", "CGS Jane Canary", "Court order ABC", "PA of Ansonia"]
+)
+async def test_p5_a_citation_has_no_room_for_anybodys_name(desk: Desk, citation: str) -> None:
+    answer = await desk.post(f"children/{desk.child}/holds", citation=citation)
+    assert answer.status_code == 422
+    assert "Canary" not in answer.text
