@@ -145,7 +145,7 @@ class RetentionDesk:
         *,
         approving: bool = False,
     ) -> Obstacle | None:
-        """Of this person. On approval the request itself, and reading about it, keep nothing alive; a
+        """Of this person. On approval the request itself, and reading of it, keep nothing alive; a
         disclosure since does."""
         held = await store.held(session, subjects.child_ids)
         traces = [trace(Facet.SUBJECT, each) for each in subjects.every]
