@@ -85,6 +85,12 @@ class Database:
         for name in session.info.pop(_WAKES, ()):
             self.wakes.wake(name)
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Session]:
+        """For statements that write nothing and need not see one moment: each stands alone."""
+        async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
+            yield Session(connection)
+
     async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
         """One statement as a transaction of its own: one round trip instead of three."""
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
