@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from services.intake.contradictions import GRACE
+from services.intake.projections import paths
 from services.intake.referrals import Unfit, check_moment, merge_patch
 from services.intake.schemas import NewReferral
 from services.intake.strict_json import Flaw, Rejected
@@ -21,6 +22,9 @@ Draft = dict[str, Any]
 _OWN = ("received_at", "synthetic")
 _HOPELESS = re.compile(r"extra_forbidden|(string_)?too_long|\w+_type")
 """Errors that no further typing mends; all others are of what is not typed yet."""
+
+
+_FIELDS = frozenset(paths(NewReferral))
 
 
 class Standing(StrEnum):
@@ -76,7 +80,7 @@ def partial(value: object) -> Draft:
     if not isinstance(value, dict):
         raise Rejected(Flaw((), "must be a JSON object: what is known of the referral so far"))
     given: Draft = {name: item for name, item in _known(value).items() if item is not None}
-    if flaws := list(_own_flaws(given)):
+    if flaws := [*_own_flaws(given), *_nested_flaws(given, (), "")]:
         raise Rejected(*flaws)
     try:
         NewReferral.model_validate_json(json.dumps(given))
@@ -103,14 +107,27 @@ def partial_patch(patch: object) -> object:
 
 
 def fields(draft: Draft) -> list[str]:
-    """The names of what it holds, by path and never by value."""
-    return sorted(set(_paths(draft, "")))
+    """The names of what it holds, by path and never by value: only those that the form has (P5)."""
+    return sorted(_FIELDS.intersection(_paths(draft, "")))
 
 
 def _own_flaws(given: Draft) -> Iterator[Flaw]:
     for name in _OWN:
         if name in given:
             yield Flaw((name,), "is the call's own: it was settled when the call was opened")
+
+
+def _nested_flaws(value: Any, place: tuple[str | int, ...], path: str) -> Iterator[Flaw]:
+    """An object where the form has a single value: its keys would be taken for names of fields."""
+    if isinstance(value, dict):
+        if path in _FIELDS:
+            yield Flaw(place, "must be a single value, or a list of them")
+            return
+        for name, item in value.items():
+            yield from _nested_flaws(item, (*place, name), f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nested_flaws(item, (*place, index), path)
 
 
 def _known(value: Any) -> Any:

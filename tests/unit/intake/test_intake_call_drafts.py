@@ -120,3 +120,16 @@ def test_any_json_is_kept_or_refused_and_what_is_kept_can_be_kept_again(value: o
     except (Unfit, Rejected):
         return
     assert drafts.partial(kept) == kept
+
+
+@pytest.mark.parametrize("field", ["date_of_birth", "sex", "missing_since", "ht_type"])
+def test_p5_an_object_where_a_value_belongs_is_refused_and_its_keys_are_no_names(
+    field: str,
+) -> None:
+    typed = {"children": [{field: {"Jane Canary 860": 1}}]}
+    with pytest.raises(Rejected) as refused:
+        drafts.partial(typed)
+    (flaw,) = refused.value.flaws
+    assert flaw.path == ("children", 0, field)
+    assert "Canary" not in str(flaw)
+    assert not any("Canary" in name for name in drafts.fields(typed))
