@@ -159,10 +159,7 @@ def signatures() -> list[dict[str, Any]]:
                 "webhook-id": headers["webhook-id"],
                 "webhook-timestamp": headers["webhook-timestamp"],
                 "body": body.decode(),
-                "v1a": {
-                    whpk: signature
-                    for whpk, signature in zip(BOTH.public_keys, (old, new), strict=True)
-                },
+                "v1a": dict(zip(BOTH.public_keys, (old, new), strict=True)),
                 "v1": {NEW_SECRET: mac},
             }
         )

@@ -124,7 +124,7 @@ def verifies(sender, signature, content):
 
 
 def decrypt(keys, body):
-    """(protected header, plaintext) of a compact JWE: ECDH-ES on P-256 and A256GCM, nothing else."""
+    """(protected header, plaintext) of a compact JWE: ECDH-ES on P-256, A256GCM, nothing else."""
     try:
         protected, wrapped, iv, ciphertext, tag = body.split(b".")
         header = json.loads(unbase64url(protected))

@@ -4,9 +4,9 @@ notify sends to it through a line that may tamper, lose, or replay."""
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,10 +243,8 @@ async def test_v1_is_enough_where_the_town_has_a_shared_secret(partner: PartnerR
 
 async def test_too_much_and_the_wrong_method_are_refused(partner: PartnerReceiver) -> None:
     big = Request("/hook", {"content-type": CONTENT_TYPE}, b"x" * (5 * 1024 * 1024))
-    try:
+    with suppress(ConnectionError):  # It may hang up on what it will not read.
         assert await partner.forward(big) == 413
-    except ConnectionError:
-        pass  # It may hang up on what it will not read.
     reader, writer = await asyncio.open_connection("127.0.0.1", partner.port)
     writer.write(b"GET /hook HTTP/1.1\r\nHost: town\r\nConnection: close\r\n\r\n")
     assert int((await reader.readline()).split()[1]) in (405, 501)
