@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -17,6 +17,7 @@ from services.notify.postroom import CannotPrepare, Postroom
 from services.notify.recorder import Recorder
 from services.notify.retry import verdict
 from services.notify.sender import Sender
+from services.notify.transport_store import with_transports
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, unavailable
@@ -145,6 +146,8 @@ class Engine:
                     deadline=now + timedelta(seconds=self._limits.deadline),
                 )
                 if claim.attempts:
+                    attempts = await with_transports(session, claim.attempts, now)
+                    claim = replace(claim, attempts=attempts)
                     failpoint("notify.deliver.before_claim_commit")
         except Exception:
             for attempt in claim.attempts if claim else ():
@@ -180,6 +183,8 @@ class Engine:
         except Exception as error:
             log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
             return NotSent(Obstacle.UNSEALABLE)
+        if attempt.transport is not None:
+            letter = replace(letter, transport=attempt.transport)
         try:
             outcome = await self._sender.post(letter)
         except Exception as error:

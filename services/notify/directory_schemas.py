@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from services.notify.difference import thumbprint
 from services.notify.entries import AgencyEntry
 from services.notify.proposals import Proposal
+from services.notify.transport import Transport
 
 _MOST_CHANGES = 500
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
@@ -54,6 +55,7 @@ class AgencyOut(BaseModel):
     endpoint: str | None
     key_thumbprint: str | None
     allowed_networks: list[str]
+    transport: Transport | None
     contact: str | None
     successor: str | None
     sample: bool

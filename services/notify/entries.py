@@ -23,6 +23,7 @@ from services.notify.jurisdiction import Beat, beats
 from services.notify.rule import Selector
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import every_office, judicial_districts
+from services.notify.transport import Transport
 from shared.contracts.base import OpaqueId
 from shared.runtime.errors import Wrong
 
@@ -136,6 +137,8 @@ class AgencyEntry(BaseModel):
     """Whom to call there: a desk and its number, of old when something has changed."""
     successor: Code | None = None
     """Of a closed agency: who does its work now."""
+    transport: Transport | None = None
+    """The TLS of its endpoint, where the system's authorities alone do not do."""
     closed: bool = False
     sample: bool = False
 
