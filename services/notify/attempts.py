@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
+from services.notify.endpoint_tls import Transport
 from services.notify.outcomes import Answered, NotSent, Outcome, Unknown
 from services.notify.planning import DeliveryState
 from services.notify.retry import Delivered, RetryAt, Superseded, Verdict, after_attempt
-from services.notify.transport import Transport
 from shared.contracts.codes import Role
 from shared.runtime.sealing import WrappedKey
 

@@ -12,12 +12,12 @@ from services.notify import delivery_store
 from services.notify.attempts import DELIVER_WAKE, Attempt, Ended
 from services.notify.delivery_store import Claim
 from services.notify.due_store import Slots
+from services.notify.endpoint_tls_store import with_transports
 from services.notify.outcomes import NotSent, Obstacle, Outcome, Unknown
 from services.notify.postroom import CannotPrepare, Postroom
 from services.notify.recorder import Recorder
 from services.notify.retry import verdict
 from services.notify.sender import Sender
-from services.notify.transport_store import with_transports
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, unavailable

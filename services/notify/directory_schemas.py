@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from services.notify.difference import thumbprint
+from services.notify.endpoint_tls import Transport
 from services.notify.entries import AgencyEntry
 from services.notify.proposals import Proposal
-from services.notify.transport import Transport
 
 _MOST_CHANGES = 500
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]

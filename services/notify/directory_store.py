@@ -137,7 +137,7 @@ async def _put(session: Session, entries: Sequence[AgencyEntry]) -> None:
                 func.row(*(new[name] for name in names))
             ),
         ),
-        # `transport` is read from the terms: transport_store.
+        # `transport` is read from the terms: endpoint_tls_store.
         [entry.model_dump(exclude={"transport"}) for entry in entries],
     )
 

@@ -19,11 +19,11 @@ from pydantic import (
 )
 
 from services.notify.agencies import POLICE, Agency, Kind
+from services.notify.endpoint_tls import Transport
 from services.notify.jurisdiction import Beat, beats
 from services.notify.rule import Selector
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import every_office, judicial_districts
-from services.notify.transport import Transport
 from shared.contracts.base import OpaqueId
 from shared.runtime.errors import Wrong
 

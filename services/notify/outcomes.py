@@ -23,10 +23,7 @@ class Obstacle(StrEnum):
     @property
     def needs_person(self) -> bool:
         """Trying again mends nothing until somebody corrects a record."""
-        return self in _OF_A_RECORD
-
-
-_OF_A_RECORD = frozenset(Obstacle) - {Obstacle.UNREACHABLE, Obstacle.INTERRUPTED}
+        return self not in (Obstacle.UNREACHABLE, Obstacle.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,13 @@ from typing import Protocol, Self
 import aiohttp
 
 from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.endpoint_tls import (
+    Transport,
+    UnusableTransport,
+    client_changed_at,
+    context_for,
+)
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.transport import Transport, UnusableTransport, client_changed_at, context_for
 
 _MOST_DISCARDED = 64 * 1024
 _LONGEST_DISCARDING = 1.0
@@ -88,13 +93,13 @@ class AiohttpSender:
 
     allow_http: bool = False
     tls: ssl.SSLContext | None = None
-    keys: Path | None = field(default=None, kw_only=True)
-    """notify's keys: `clients/NAME.pem` are our certificates for agencies that ask for one."""
     _resolver: Resolver = field(default_factory=Resolver, init=False)
     _sessions: dict[tuple[object, ...], aiohttp.ClientSession] = field(
         default_factory=dict, init=False
     )
     _under_way: set[asyncio.Timeout] = field(default_factory=set, init=False)
+    keys: Path | None = field(default=None, kw_only=True)
+    """notify's keys: `clients/NAME.pem` are our certificates for agencies that ask for one."""
 
     async def post(self, letter: Letter) -> Outcome:
         trip = _Trip()

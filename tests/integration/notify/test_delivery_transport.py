@@ -9,9 +9,9 @@ import pytest
 from services.notify import directory_store
 from services.notify.authority import today
 from services.notify.deliver import Limits
+from services.notify.endpoint_tls import Transport
 from services.notify.entries import AgencyEntry
 from services.notify.sender import AiohttpSender
-from services.notify.transport import Transport
 from shared.runtime.ids import new_id, utc_now
 from tests.support.certificates import Authority, TlsTown, server_context, town
 from tests.support.deliveries import AUTHORITY, KEY, World, eventually

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.attempts import Attempt
 from services.notify.authority import today
-from services.notify.transport import Transport
+from services.notify.endpoint_tls import Transport
 from shared.runtime.db import Session
 
 # Of two terms of a field the later day's counts, of the same day the later recorded one's.

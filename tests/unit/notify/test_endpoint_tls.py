@@ -18,10 +18,10 @@ from services.notify.agencies import Kind
 from services.notify.difference import lines
 from services.notify.directory_changes import body, draft, read_body
 from services.notify.directory_schemas import AgencyOut
+from services.notify.endpoint_tls import Transport, context_for, pin_of
 from services.notify.entries import AgencyEntry
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.sender import AiohttpSender, Letter
-from services.notify.transport import Transport, context_for, pin_of
 from tests.support.certificates import Authority, TlsTown, server_context, town
 
 UNREACHABLE = NotSent(Obstacle.UNREACHABLE)
