@@ -19,6 +19,9 @@ _PIN = "sha256/"
 _MOST_AUTHORITIES = 20
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
 class UnusableTransport(Exception):
     """What a record names cannot be used: a person must mend it, or put our file in its place."""
 
@@ -54,17 +57,12 @@ class Transport(BaseModel):
     pins: tuple[Annotated[str, AfterValidator(_pin)], ...] = ()
     """Of the public keys that its certificate may hold (RFC 7469's form); two while one changes.
     Besides the authorities, never instead of them."""
-    client_certificate: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None
+    client_certificate: Name | None = None
     """NAME of ours that it wants to see: `clients/NAME.pem` among notify's keys."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _left_out_is_none(cls, given: object) -> object:
-        return {"client_certificate": None, **given} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _says_something(self) -> "Transport":
-        if self == Transport.model_construct(authorities=None, pins=(), client_certificate=None):
+        if self.authorities is None and not self.pins and self.client_certificate is None:
             raise Wrong("must say something, or be null")
         return self
 

@@ -141,10 +141,10 @@ async def _post(port: int, headers: Mapping[str, str], body: bytes) -> tuple[int
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
         writer.write(f"POST /hook HTTP/1.1\r\n{head}\r\n".encode() + body)
         await writer.drain()
-        head, _, said = (await reader.read()).partition(b"\r\n\r\n")
-        if not head:
+        answered, _, said = (await reader.read()).partition(b"\r\n\r\n")
+        if not answered:
             raise ConnectionError("it hung up")
-        return int(head.split()[1]), said
+        return int(answered.split()[1]), said
     finally:
         writer.close()
 
