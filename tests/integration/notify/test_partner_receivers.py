@@ -92,13 +92,14 @@ async def test_what_was_tampered_with_is_refused_and_the_next_try_is_kept(
 
 def _tampered(part: str, request: Request) -> dict[str, Any]:
     body, signature = request.body, request.headers["webhook-signature"]
-    return {
+    changes: dict[str, dict[str, Any]] = {
         "body": {"body": body[:-1] + (b"A" if body[-1:] != b"A" else b"B")},
         "signature": {"webhook_signature": signature[:-6] + "AAAA=="},
         "time": {"webhook_timestamp": str(int(request.headers["webhook-timestamp"]) + 1)},
         "id": {"webhook_id": new_id("ntc")},
         "content type": {"content_type": "text/plain"},
-    }[part]
+    }
+    return changes[part]
 
 
 async def test_a_replay_is_one_copy_at_once_and_none_when_it_is_old(
