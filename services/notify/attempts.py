@@ -1,10 +1,11 @@
 """An attempt from its claim to its end, and what its end makes of the delivery. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
+from services.notify.endpoint_tls import Transport
 from services.notify.outcomes import Answered, NotSent, Outcome, Unknown
 from services.notify.planning import DeliveryState
 from services.notify.retry import Delivered, RetryAt, Superseded, Verdict, after_attempt
@@ -48,6 +49,7 @@ class Attempt:
     purpose: str
     copy: SealedCopy | None
     endpoint: str
+    transport: Transport | None = field(default=None, kw_only=True)
     public_key: Mapping[str, object]
     allowed_networks: tuple[str, ...]
     retry: bool

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -12,6 +12,7 @@ from services.notify import delivery_store
 from services.notify.attempts import DELIVER_WAKE, Attempt, Ended
 from services.notify.delivery_store import Claim
 from services.notify.due_store import Slots
+from services.notify.endpoint_tls_store import with_transports
 from services.notify.outcomes import NotSent, Obstacle, Outcome, Unknown
 from services.notify.postroom import CannotPrepare, Postroom
 from services.notify.recorder import Recorder
@@ -145,6 +146,8 @@ class Engine:
                     deadline=now + timedelta(seconds=self._limits.deadline),
                 )
                 if claim.attempts:
+                    attempts = await with_transports(session, claim.attempts, now)
+                    claim = replace(claim, attempts=attempts)
                     failpoint("notify.deliver.before_claim_commit")
         except Exception:
             for attempt in claim.attempts if claim else ():
@@ -180,6 +183,8 @@ class Engine:
         except Exception as error:
             log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
             return NotSent(Obstacle.UNSEALABLE)
+        if attempt.transport is not None:
+            letter = replace(letter, transport=attempt.transport)
         try:
             outcome = await self._sender.post(letter)
         except Exception as error:

@@ -31,7 +31,9 @@ class EntryChange:
     @property
     def watched(self) -> list[str]:
         """What of it the old contact must be told; nobody, of a new agency."""
-        return [] if self.before is None else [name for name in WATCHED if name in self.fields]
+        if self.before is None:
+            return []
+        return [name for name in (*WATCHED, "transport") if name in self.fields]
 
 
 def real_changes(changes: Iterable[EntryChange]) -> list[EntryChange]:
@@ -69,7 +71,7 @@ _NOTHING = "none"
 
 
 def _mark(name: str) -> str:
-    return "!" if name in _MARKED else " "
+    return "!" if name in (*_MARKED, "transport") else " "
 
 
 def _shown(value: Any) -> str:

@@ -71,7 +71,7 @@ def _value(name: str, cell: str) -> Any:
         return _YES[cell.casefold()]
     if not cell:
         return None
-    return json.loads(cell) if name == "encryption_key" else cell
+    return json.loads(cell) if name in ("encryption_key", "transport") else cell
 
 
 def _cell(value: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from services.notify.difference import thumbprint
+from services.notify.endpoint_tls import Transport
 from services.notify.entries import AgencyEntry
 from services.notify.proposals import Proposal
 
@@ -56,6 +57,7 @@ class AgencyOut(BaseModel):
     endpoint: str | None
     key_thumbprint: str | None
     allowed_networks: list[str]
+    transport: Transport | None
     contact: str | None
     successor: str | None
     sample: bool

@@ -140,7 +140,7 @@ async def _settle(session: Session, agency_ids: Collection[str], today: date) ->
 
 async def _put(session: Session, entries: Sequence[AgencyEntry]) -> None:
     statement = insert(models.agencies)
-    names = [name for name in AgencyEntry.model_fields if name != "agency_id"]
+    names = [name for name in AgencyEntry.model_fields if name not in ("agency_id", "transport")]
     columns, new = models.agencies.c, statement.excluded
     await session.execute(
         statement.on_conflict_do_update(
@@ -150,7 +150,8 @@ async def _put(session: Session, entries: Sequence[AgencyEntry]) -> None:
                 func.row(*(new[name] for name in names))
             ),
         ),
-        [entry.model_dump() for entry in entries],
+        # `transport` is read from the terms: endpoint_tls_store.
+        [entry.model_dump(exclude={"transport"}) for entry in entries],
     )
 
 

@@ -5,6 +5,7 @@ is about to be connected to, whichever way it was come by.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,8 +31,33 @@ _NEVER = tuple(
         "2001:db8::/32",
         "2002::/16",
         "3fff::/20",
+        # A public address that leads to the host's own cloud.
+        "168.63.129.16/32",
     )
 )
+_NOT_EVEN_LISTED = tuple(
+    ip_network(text)
+    for text in (
+        # Nobody, everybody, the link, many at once, and the clouds' metadata services.
+        "0.0.0.0/8",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "169.254.0.0/16",
+        "192.0.0.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "fd00:ec2::/32",
+        "fd20:ce::/32",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+_PLAIN = re.compile(r"[!-\[\]-~]+")
+"""Printable ASCII but for the backslash, which some take for a slash."""
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_LONGEST_NAME = 253
 _RESOLVER_THREADS = 32
 
 
@@ -43,8 +69,11 @@ def check_endpoint(url: str, *, allow_http: bool) -> None:
     """Raises EgressRefused unless the URL is one that may be sent to at all.
 
     https only, unless `allow_http` (a development profile); no credentials in it; the scheme's
-    own port or one above 1023. What its host leads to is the socket's matter.
+    own port or one above 1023; a host that reads as what it is. What it leads to is the socket's
+    matter.
     """
+    if not _PLAIN.fullmatch(url):
+        raise EgressRefused("not plain ASCII: an international name is written as xn--…")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -58,19 +87,43 @@ def check_endpoint(url: str, *, allow_http: bool) -> None:
         raise EgressRefused("no host")
     if port is not None and port < 1024 and port != {"https": 443, "http": 80}[parts.scheme]:
         raise EgressRefused("a port of another service")
+    _check_host(parts.hostname)
+
+
+def _check_host(host: str) -> None:
+    """A name of DNS, or an address in its usual form: no octal, decimal or shortened one."""
+    if ":" in host:
+        if "%" in host:
+            raise EgressRefused("an address with a zone")
+        return
+    labels = host.removesuffix(".").split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        if not _is_usual_ipv4(host):
+            raise EgressRefused("an address in an unusual form")
+    elif len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise EgressRefused("not a host name")
+
+
+def _is_usual_ipv4(host: str) -> bool:
+    try:
+        return str(IPv4Address(host)) == host
+    except ValueError:
+        return False
 
 
 def guarded_sockets(
     allowed_networks: Sequence[str], on_refusal: Callable[[], None] = lambda: None
 ) -> SocketFactory:
     """A socket factory that raises EgressRefused for an address which is neither public nor in
-    one of the networks (CIDR) that the agency's record lists."""
+    one of the networks (CIDR) that the agency's record lists. No list opens the link, multicast
+    or a cloud's metadata."""
     allowed = tuple(ip_network(each, strict=False) for each in allowed_networks)
 
     def make(address: AddrInfo) -> socket.socket:
         family, kind, protocol, _, sockaddr = address
         target = _address(str(sockaddr[0]))
-        if not (is_public(target) or any(target in network for network in allowed)):
+        listed = any(target in network for network in allowed) and not _is_never(target)
+        if not (listed or is_public(target)):
             on_refusal()
             raise EgressRefused("the address is neither public nor allowed for this agency")
         return socket.socket(family, kind, protocol)
@@ -87,6 +140,15 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     if address in _NAT64:
         return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
     return address in _GLOBAL_UNICAST
+
+
+def _is_never(address: IPv4Address | IPv6Address) -> bool:
+    """Whether it, or an IPv4 address that it stands for, is one that no list opens."""
+    inner: IPv4Address | None = None
+    if isinstance(address, IPv6Address):
+        nat64 = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+        inner = nat64 or address.sixtofour
+    return any(each in network for network in _NOT_EVEN_LISTED for each in (address, inner) if each)
 
 
 def _address(host: str) -> IPv4Address | IPv6Address:

@@ -23,6 +23,7 @@ from services.notify.addresses import (
 )
 from services.notify.agencies import POLICE, Agency, Kind
 from services.notify.channels import beside_encrypted, is_complete
+from services.notify.endpoint_tls import Transport
 from services.notify.jurisdiction import Beat, beats
 from services.notify.rule import Selector
 from services.notify.rulebook import load_rulebook
@@ -110,6 +111,8 @@ class AgencyEntry(BaseModel):
     """Whom to call there: a desk and its number, of old when something has changed."""
     successor: Code | None = None
     """Of a closed agency: who does its work now."""
+    transport: Transport | None = None
+    """The TLS of its endpoint, where the system's authorities alone do not do."""
     closed: bool = False
     sample: bool = False
 

@@ -11,6 +11,8 @@ class Obstacle(StrEnum):
     """No connection came about: name, route, refusal, TLS, or time."""
     EGRESS_REFUSED = "egress_refused"
     """The endpoint is none that may be sent to, or leads where this agency's record forbids."""
+    BAD_TRANSPORT = "bad_transport"
+    """The authorities, pins or certificate of ours that its record names cannot be used."""
     UNSEALABLE = "unsealable"
     """Our own sealed copy does not open."""
     BAD_KEY = "bad_key"

@@ -8,12 +8,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Protocol, Self
 
 import aiohttp
 
 from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.endpoint_tls import (
+    Transport,
+    UnusableTransport,
+    client_changed_at,
+    context_for,
+)
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 
 _MOST_DISCARDED = 64 * 1024
@@ -34,6 +42,8 @@ class Letter:
     headers: Mapping[str, str]
     body: bytes
     deadline: float
+    transport: Transport | None = None
+    """What its agency's record asks of TLS."""
 
 
 class Sender(Protocol):
@@ -60,7 +70,7 @@ class _Trip:
     """What is known of one post so far."""
 
     writing: bool = False
-    refused: bool = False
+    obstacle: Obstacle = Obstacle.UNREACHABLE
     answer: Answered | None = None
 
     def outcome(self) -> Outcome:
@@ -68,7 +78,7 @@ class _Trip:
             return self.answer
         if self.writing:
             return Unknown()
-        return NotSent(Obstacle.EGRESS_REFUSED if self.refused else Obstacle.UNREACHABLE)
+        return NotSent(self.obstacle)
 
 
 _TRIP: ContextVar[_Trip] = ContextVar("trip")
@@ -86,10 +96,12 @@ class AiohttpSender:
     tls: ssl.SSLContext | None = None
     own: str | None = None
     _resolver: Resolver = field(default_factory=Resolver, init=False)
-    _sessions: dict[tuple[str, tuple[str, ...]], aiohttp.ClientSession] = field(
+    _sessions: dict[tuple[object, ...], aiohttp.ClientSession] = field(
         default_factory=dict, init=False
     )
     _under_way: set[asyncio.Timeout] = field(default_factory=set, init=False)
+    keys: Path | None = field(default=None, kw_only=True)
+    """notify's keys: `clients/NAME.pem` are our certificates for agencies that ask for one."""
 
     async def post(self, letter: Letter) -> Outcome:
         trip = _Trip()
@@ -100,7 +112,9 @@ class AiohttpSender:
             async with limit:
                 await self._post(letter, trip)
         except (EgressRefused, aiohttp.InvalidURL):
-            trip.refused = True
+            trip.obstacle = Obstacle.EGRESS_REFUSED
+        except UnusableTransport:
+            trip.obstacle = Obstacle.BAD_TRANSPORT
         except Exception:  # noqa: S110 - whatever it was, the trip knows how far it came
             pass
         finally:
@@ -130,17 +144,23 @@ class AiohttpSender:
                 limit.reschedule(now)
 
     def _session(self, letter: Letter) -> aiohttp.ClientSession:
-        key = (letter.agency_id, letter.allowed_networks)
+        transport = letter.transport
+        renewed = transport and client_changed_at(transport, self.keys)
+        key = (letter.agency_id, letter.allowed_networks, transport, renewed)
         session = self._sessions.get(key)
         if session is None:
-            session = self._sessions[key] = self._new_session(letter.allowed_networks)
+            tls = context_for(transport, self.keys) if transport else self.tls
+            session = self._new_session(letter.allowed_networks, tls)
+            self._sessions[key] = session
         return session
 
-    def _new_session(self, allowed_networks: tuple[str, ...]) -> aiohttp.ClientSession:
+    def _new_session(
+        self, allowed_networks: tuple[str, ...], tls: ssl.SSLContext | None
+    ) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                ssl=self.tls or True,
+                ssl=tls or _of_all(),
                 resolver=self._resolver,
                 ttl_dns_cache=_NAMES_KEPT_SECONDS,
                 keepalive_timeout=_KEEP_ALIVE_SECONDS,
@@ -186,8 +206,14 @@ def _tracing() -> aiohttp.TraceConfig:
     return config
 
 
+@cache
+def _of_all() -> ssl.SSLContext:
+    """Of every agency whose record asks for nothing else."""
+    return context_for(None, None)
+
+
 def _note_refusal() -> None:
-    _TRIP.get().refused = True
+    _TRIP.get().obstacle = Obstacle.EGRESS_REFUSED
 
 
 async def _discard(response: aiohttp.ClientResponse) -> None:

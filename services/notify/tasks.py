@@ -67,6 +67,8 @@ def refused(referral_id: str, notice_id: str, version: int, leg: Refused) -> New
 
 
 _OBSTACLES = {
+    Obstacle.BAD_TRANSPORT: "the client certificate that its record names cannot be used. Put the "
+    "PEM file among the keys of notify (docs/keys.md), or mend `transport` in the directory",
     Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "
     "does not list. Mend the endpoint or the networks in the directory",
     Obstacle.BAD_KEY: "the key on its record is no public P-256 key. Mend it in the directory",

@@ -190,7 +190,7 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
 def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Parts) -> Role:
     own = base_url(settings.ops_port) if own_recipient(settings) else None
     development = settings.profile is Profile.DEVELOPMENT
-    open_sender = partial(senders, development, parts.relay, own)
+    open_sender = partial(senders, development, parts.relay, own, settings.keys)
     postroom, dsn = Postroom(parts.sealer, parts.signer), settings.dsn.get_secret_value()
     deliver = deliver_role(db, dsn, outbox, postroom, open_sender)
     return marked(db, settings.marker, deliver)

@@ -43,6 +43,7 @@ def test_no_file_names_a_package_registry() -> None:
         for path in FILES
         if path.is_file()
         and path.name != "test_repository.py"
+        and path.parent.name != "vectors"  # ciphertext in base64 spells anything
         and REGISTRIES.search(path.read_text(errors="ignore"))
     ]
     assert naming == []

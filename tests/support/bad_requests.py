@@ -42,7 +42,7 @@ def only_v1(notice_id: str, at: datetime, body: bytes, secret: str) -> dict[str,
     return headers | {"webhook-signature": headers["webhook-signature"].split()[-1]}
 
 
-def _header(form: Form, agency: str, at: datetime) -> dict[str, object]:
+def header_of(notice_id: str, agency: str, at: datetime) -> dict[str, object]:
     return {
         "alg": "ECDH-ES",
         "enc": "A256GCM",
@@ -50,7 +50,7 @@ def _header(form: Form, agency: str, at: datetime) -> dict[str, object]:
         "kid": jwk(OLD_KEY)["kid"],
         "aud": agency,
         "iat": int(at.timestamp()),
-        "jti": form["notice_id"],
+        "jti": notice_id,
     }
 
 
@@ -74,7 +74,9 @@ def _vector(
 
 def _of_the_signature(form: Form, agency: str, at: datetime) -> Iterator[dict[str, Any]]:
     id_ = form["notice_id"]
-    body = sealed(_header(form, agency, at), _plain(form), "signature", OLD_KEY.public_key())
+    body = sealed(
+        header_of(form["notice_id"], agency, at), _plain(form), "signature", OLD_KEY.public_key()
+    )
     good = _SIGNER.headers(id_, at, body)
     signature = good["webhook-signature"]
     changed = body[:-9] + (b"A" if body[-9:-8] != b"A" else b"B") + body[-8:]
@@ -115,7 +117,11 @@ def _of_the_signature(form: Form, agency: str, at: datetime) -> Iterator[dict[st
 
 def _of_the_envelope(form: Form, agency: str, at: datetime) -> Iterator[dict[str, Any]]:
     """Signed well, and not to be opened."""
-    header, plain, key = _header(form, agency, at), _plain(form), OLD_KEY.public_key()
+    header, plain, key = (
+        header_of(form["notice_id"], agency, at),
+        _plain(form),
+        OLD_KEY.public_key(),
+    )
     good = sealed(header, plain, "envelope", key)
     protected, _, iv, ciphertext, tag = good.decode().split(".")
     p384 = jwk(fixed_ec("p384", ec.SECP384R1()), kid=False)
@@ -152,7 +158,7 @@ def _of_the_envelope(form: Form, agency: str, at: datetime) -> Iterator[dict[str
 
 def _of_the_content(form: Form, agency: str, at: datetime) -> Iterator[dict[str, Any]]:
     """Opens, and is not what it should be."""
-    header = _header(form, agency, at)
+    header = header_of(form["notice_id"], agency, at)
     old = int((at - timedelta(hours=1)).timestamp())
     cases: dict[str, tuple[str, dict[str, object], bytes]] = {
         "for another agency": ("audience", {"aud": "agy_" + "9" * 32}, _plain(form)),

@@ -117,7 +117,12 @@ class PartnerReceiver:
         headers = request.headers | {
             name.replace("_", "-"): str(value) for name, value in changes.items()
         }
-        return await _post(self.port, headers, body if isinstance(body, bytes) else b"")
+        return (await _post(self.port, headers, body if isinstance(body, bytes) else b""))[0]
+
+    async def ask(self, request: Request) -> tuple[int, bytes]:
+        """Its status and its answer, without spaces."""
+        status, said = await _post(self.port, request.headers, request.body)
+        return status, said.replace(b" ", b"")
 
     def through(self, **changes: str | bytes) -> Behaviour:
         """What a line to it does that alters requests so."""
@@ -129,16 +134,17 @@ class PartnerReceiver:
         return behave
 
 
-async def _post(port: int, headers: Mapping[str, str], body: bytes) -> int:
+async def _post(port: int, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         sent = {"host": "town", **headers, "content-length": str(len(body)), "connection": "close"}
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
         writer.write(f"POST /hook HTTP/1.1\r\n{head}\r\n".encode() + body)
         await writer.drain()
-        if not (line := await reader.readline()):
+        answered, _, said = (await reader.read()).partition(b"\r\n\r\n")
+        if not answered:
             raise ConnectionError("it hung up")
-        return int(line.split()[1])
+        return int(answered.split()[1]), said
     finally:
         writer.close()
 

@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey
 from services.notify import envelope
 from services.notify.signing import Signer, secret_key
 from tests.support import bad_requests
+from tests.support.bad_requests import header_of
 from tests.support.fixed_keys import (
     NEW_KEY,
     NEW_SECRET,
@@ -30,6 +31,7 @@ from tests.support.fixed_keys import (
     fixed_bytes,
     fixed_ec,
     jwk,
+    sealed,
 )
 from tests.support.forms import EXAMPLES, PARTNERS, Form, example
 
@@ -107,6 +109,11 @@ def _kinds() -> Iterator[dict[str, Any]]:
         plaintext, body = body_of(form, name)
         headers = BOTH.headers(form["notice_id"], AT, body)
         yield request(name, "as it is sent", headers, body, sha256(plaintext).hexdigest())
+    plaintext = json.dumps({"kind": "challenge", "challenge": "c" * 43}).encode()
+    body = sealed(header_of("chl_" + "1" * 32, AGENCY, AT), plaintext, "chl", OLD_KEY.public_key())
+    why = 'answer {"challenge": …} with the value of the plaintext\'s member, and store nothing'
+    headers = BOTH.headers("chl_" + "1" * 32, AT, body)
+    yield request("a challenge", why, headers, body, sha256(plaintext).hexdigest())
     form = {**example(), "kind": "of_a_later_year"}
     plaintext, body = body_of(form, "later")
     headers = BOTH.headers(form["notice_id"], AT, body)
@@ -186,6 +193,7 @@ def standings() -> list[dict[str, Any]]:
     original, correction = example(), example("dcf-737.correction")
     recall, withdrawal = example("dcf-737.recall"), example("dcf-737.withdrawal")
     consult, related = example("dcf-737.consult_outcome"), example("dcf-737.related_notice")
+    incident = example("dcf-823.original")
     sibling = _as(original, "b", child={"child_id": "chd_" + "b" * 32})
     both = (original, sibling)
     away = {**example("dcf-737.supersession"), "version": 4, "supersedes": 3}
@@ -213,9 +221,25 @@ def standings() -> list[dict[str, Any]]:
             (*both, {**_without_child(withdrawal), "version": 2}),
             ("withdrawn", "withdrawn", "message"),
         ),
-        "withdrawn, and later versions stand": (
+        "withdrawn, and a correction comes late": (
             (original, {**withdrawal, "version": 2}, _as(correction, "5", version=5)),
-            ("replaced", "message", "current"),
+            ("replaced", "message", "withdrawn"),
+        ),
+        "of one version the highest revision": (
+            (incident, _as(incident, "r", kind="correction", revision=2)),
+            ("replaced", "current"),
+        ),
+        "a later version without a revision": (
+            (_as(incident, "r", revision=2), _as(incident, "s", kind="correction", version=9)),
+            ("replaced", "current"),
+        ),
+        "consults are things of their own": (
+            (consult, _as(consult, "k", version=9, consult={"consult_id": "another"})),
+            ("current", "current"),
+        ),
+        "a consult told again": (
+            (consult, _as(consult, "k", version=9)),
+            ("replaced", "current"),
         ),
         "recalled": (
             (original, {**recall, "recall": {"notice_id": original["notice_id"]}}),
@@ -262,8 +286,8 @@ def _without_child(form: Form) -> Form:
 
 def _brief(form: Form) -> Form:
     """What its standing depends on."""
-    names = ("form", "kind", "notice_id", "referral_number", "version", "supersedes", "recall")
-    brief = {name: form[name] for name in names if name in form}
+    names = ("form", "kind", "notice_id", "referral_number", "version", "revision", "supersedes")
+    brief = {name: form[name] for name in (*names, "recall", "consult") if name in form}
     return brief | ({"child": {"child_id": _child(form)}} if "child" in form else {})
 
 

@@ -102,6 +102,12 @@ func receive(keys *Keys, store *Store) http.HandlerFunc {
 			answer(statusOf(err), err.Error())
 			return
 		}
+		if notice.form.Kind == "challenge" {
+			log.Print("answered a challenge")
+			text, _ := json.Marshal(map[string]string{"challenge": notice.form.Challenge})
+			answer(200, string(text))
+			return
+		}
 		isNew, err := store.keep(notice)
 		if err != nil {
 			log.Printf("not stored: %s", err)

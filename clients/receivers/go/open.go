@@ -121,6 +121,9 @@ func (keys *Keys) open(headers map[string]string, body []byte, now int64) (*Noti
 	if err != nil {
 		return nil, Refused("form")
 	}
+	if form.Kind == "challenge" {
+		form.NoticeID, form.Recipient.AgencyID = id, keys.agencyID
+	}
 	if form.Recipient.AgencyID != keys.agencyID {
 		return nil, Refused("audience")
 	}

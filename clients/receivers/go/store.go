@@ -18,6 +18,8 @@ type Form struct {
 	NoticeID       string `json:"notice_id"`
 	ReferralNumber string `json:"referral_number"`
 	Version        int    `json:"version"`
+	Revision       int    `json:"revision"`
+	Challenge      string `json:"challenge"`
 	Supersedes     *int   `json:"supersedes"`
 	Recipient      struct {
 		AgencyID string `json:"agency_id"`
@@ -25,15 +27,22 @@ type Form struct {
 	Child struct {
 		ChildID string `json:"child_id"`
 	} `json:"child"`
+	Consult struct {
+		ConsultID string `json:"consult_id"`
+	} `json:"consult"`
 	Recall struct {
 		NoticeID string `json:"notice_id"`
 	} `json:"recall"`
 }
 
+// readForm reads a form, or a challenge, which asks whether we hold our key and is none.
 func readForm(plaintext []byte) (Form, error) {
 	var form Form
 	if err := json.Unmarshal(plaintext, &form); err != nil {
 		return form, err
+	}
+	if form.Kind == "challenge" && idPattern.MatchString(form.Challenge) {
+		return form, nil
 	}
 	if form.Kind == "" || form.NoticeID == "" || form.ReferralNumber == "" || form.Form == "" || form.Version == 0 {
 		return form, fmt.Errorf("a member is missing")
@@ -49,14 +58,17 @@ func (form Form) series() string {
 	if kind == "" {
 		return ""
 	}
-	return strings.Join([]string{form.Form, kind, form.ReferralNumber, form.Child.ChildID}, "\n")
+	about := []string{form.Form, kind, form.Consult.ConsultID, form.ReferralNumber, form.Child.ChildID}
+	return strings.Join(about, "\n")
 }
+
+func (form Form) rank() int { return form.Version*1_000_000 + form.Revision }
 
 // standings says what each notice is now, by its id, in whatever order they came.
 //
 //	recalled    it was not meant for you: set it apart, call DCF
-//	replaced    a higher version of the same thing is here
-//	withdrawn   the referral was: do not act on it
+//	replaced    a higher version of the same thing, or a higher revision of that version, is here
+//	withdrawn   the referral was, whatever else comes: do not act on it
 //	outdated    you are no longer a recipient, and what you hold is not the latest
 //	current     act on this
 //	message     says something about other notices, or is of a kind that is new here: read it
@@ -67,17 +79,17 @@ func standings(forms []Form) map[string]string {
 			recalled[form.Recall.NoticeID] = true
 		}
 	}
-	highest, withdrawn, outdated := map[string]int{}, map[string]int{}, map[string]int{}
+	highest, outdated, withdrawn := map[string]int{}, map[string]int{}, map[string]bool{}
 	for _, form := range forms {
 		switch {
 		case form.Kind == "withdrawal":
-			note(withdrawn, form.ReferralNumber+"\n"+form.Child.ChildID, form.Version)
+			withdrawn[form.ReferralNumber+"\n"+form.Child.ChildID] = true
 		case form.Kind == "supersession" && form.Supersedes != nil:
 			note(outdated, form.ReferralNumber, *form.Supersedes)
 		case form.Kind == "supersession":
 			note(outdated, form.ReferralNumber, form.Version)
 		case form.series() != "" && !recalled[form.NoticeID]:
-			note(highest, form.series(), form.Version)
+			note(highest, form.series(), form.rank())
 		}
 	}
 	found := map[string]string{}
@@ -89,9 +101,9 @@ func standings(forms []Form) map[string]string {
 			standing = "recalled"
 		case form.series() == "":
 			standing = "message"
-		case form.Version < highest[form.series()]:
+		case form.rank() < highest[form.series()]:
 			standing = "replaced"
-		case form.Version <= max(withdrawn[referral+"\n"+form.Child.ChildID], withdrawn[referral+"\n"]):
+		case withdrawn[referral+"\n"+form.Child.ChildID] || withdrawn[referral+"\n"]:
 			standing = "withdrawn"
 		case form.Version <= outdated[referral]:
 			standing = "outdated"
@@ -101,8 +113,8 @@ func standings(forms []Form) map[string]string {
 	return found
 }
 
-func note(highest map[string]int, key string, version int) {
-	highest[key] = max(version, highest[key])
+func note(highest map[string]int, key string, rank int) {
+	highest[key] = max(rank, highest[key])
 }
 
 // Store is FOLDER/notices/ID.json, as it was decrypted, and FOLDER/standing.tsv, made of those.

@@ -117,6 +117,9 @@ public class Receiver {
             if (!agencyId.equals(header.get("aud"))) throw new Refused("audience");
             if (!(header.get("iat") instanceof Long at) || !near(at, now)) throw new Refused("issued_at");
             Map<String, Object> form = readForm(plaintext);
+            if (kind(form).equals("challenge")) {
+                form.putAll(Map.of("notice_id", id, "recipient", Map.of("agency_id", agencyId)));
+            }
             if (!agencyId.equals(object(form.get("recipient")).get("agency_id"))) throw new Refused("audience");
             if (!id.equals(header.get("jti")) || !id.equals(form.get("notice_id"))) {
                 throw new Refused("ids_differ");
@@ -211,10 +214,14 @@ public class Receiver {
         return sha256(join(all, uint32(256)));
     }
 
-    /** Members that are not known here are no mistake, and `padding` says nothing. */
+    /**
+     * The form, or a challenge, which asks whether we hold our key and is none.
+     * Members that are not known here are no mistake, and `padding` says nothing.
+     */
     static Map<String, Object> readForm(byte[] plaintext) throws Refused {
         try {
             Map<String, Object> form = object(Json.read(plaintext));
+            if (kind(form).equals("challenge") && ID.matcher(text(form, "challenge")).matches()) return form;
             for (String name : List.of("kind", "referral_number", "notice_id", "form")) text(form, name);
             text(object(form.get("recipient")), "agency_id");
             if (form.get("version") instanceof Long) return form;
@@ -230,8 +237,8 @@ public class Receiver {
      * What each notice is now, by its id, in whatever order they came.
      *
      * recalled    it was not meant for you: set it apart, call DCF
-     * replaced    a higher version of the same thing is here
-     * withdrawn   the referral was: do not act on it
+     * replaced    a higher version of the same thing, or a higher revision of that version, is here
+     * withdrawn   the referral was, whatever else comes: do not act on it
      * outdated    you are no longer a recipient, and what you hold is not the latest
      * current     act on this
      * message     says something about other notices, or is of a kind that is new here: read it
@@ -241,17 +248,18 @@ public class Receiver {
         for (var form : forms) {
             if (kind(form).equals("recall")) recalled.add(text(object(form.get("recall")), "notice_id"));
         }
-        Map<List<String>, Long> highest = new HashMap<>(), withdrawn = new HashMap<>();
+        Map<List<String>, Long> highest = new HashMap<>();
+        Set<List<String>> withdrawn = new HashSet<>();
         Map<String, Long> outdated = new HashMap<>();
         for (var form : forms) {
             String referral = text(form, "referral_number");
             switch (kind(form)) {
-                case "withdrawal" -> withdrawn.merge(List.of(referral, child(form)), version(form), Math::max);
+                case "withdrawal" -> withdrawn.add(List.of(referral, child(form)));
                 case "supersession" -> outdated.merge(referral,
                     form.get("supersedes") instanceof Long until ? until : version(form), Math::max);
                 default -> {
                     if (series(form) != null && !recalled.contains(text(form, "notice_id"))) {
-                        highest.merge(series(form), version(form), Math::max);
+                        highest.merge(series(form), rank(form), Math::max);
                     }
                 }
             }
@@ -259,14 +267,13 @@ public class Receiver {
         Map<String, Object> found = new TreeMap<>();
         for (var form : forms) {
             String id = text(form, "notice_id"), referral = text(form, "referral_number");
-            long version = version(form);
-            long off = Math.max(withdrawn.getOrDefault(List.of(referral, child(form)), 0L),
-                withdrawn.getOrDefault(List.of(referral, ""), 0L));
+            boolean off = withdrawn.contains(List.of(referral, child(form)))
+                || withdrawn.contains(List.of(referral, ""));
             found.put(id, recalled.contains(id) ? "recalled"
                 : series(form) == null ? "message"
-                : version < highest.get(series(form)) ? "replaced"
-                : version <= off ? "withdrawn"
-                : version <= outdated.getOrDefault(referral, 0L) ? "outdated" : "current");
+                : rank(form) < highest.get(series(form)) ? "replaced"
+                : off ? "withdrawn"
+                : version(form) <= outdated.getOrDefault(referral, 0L) ? "outdated" : "current");
         }
         return found;
     }
@@ -275,8 +282,13 @@ public class Receiver {
     static List<String> series(Map<String, Object> form) {
         String kind = Map.of("original", "notice", "correction", "notice", "consult_outcome", "consult")
             .get(kind(form));
+        Object consult = form.get("consult") == null ? null : object(form.get("consult")).get("consult_id");
         return kind == null ? null
-            : List.of(text(form, "form"), kind, text(form, "referral_number"), child(form));
+            : List.of(text(form, "form"), kind, String.valueOf(consult), text(form, "referral_number"), child(form));
+    }
+
+    static long rank(Map<String, Object> form) {
+        return version(form) * 1_000_000 + (form.get("revision") instanceof Long revision ? revision : 0);
     }
 
     static String kind(Map<String, Object> form) {
@@ -384,6 +396,11 @@ public class Receiver {
             headers.put(name.toLowerCase(Locale.ROOT), values.get(0)));
         try {
             Notice notice = keys.open(headers, body, Instant.now().getEpochSecond());
+            if (kind(notice.form).equals("challenge")) {
+                say("answered a challenge");
+                answer(exchange, 200, "{\"challenge\":\"" + text(notice.form, "challenge") + "\"}");
+                return;
+            }
             boolean isNew = store.keep(notice);
             say((isNew ? "stored " : "had ") + notice.id + " " + kind(notice.form));
             answer(exchange, 200, "stored");

@@ -63,6 +63,9 @@ function openNotice(keys, headers, body, now) {
     throw new Refused('issued_at')
   }
   const form = readForm(plaintext)
+  if (form.kind === 'challenge') {
+    Object.assign(form, { notice_id: noticeId, recipient: { agency_id: keys.agencyId } })
+  }
   if (form.recipient.agency_id !== keys.agencyId) throw new Refused('audience')
   if (header.jti !== noticeId || form.notice_id !== noticeId) throw new Refused('ids_differ')
   return { noticeId, plaintext, form }
@@ -115,10 +118,14 @@ function concatKdf(shared, header) {
   return crypto.createHash('sha256').update(Buffer.concat(all)).digest()
 }
 
-/** Members that are not known here are no mistake, and `padding` says nothing. */
+/**
+ * The form, or a challenge, which asks whether we hold our key and is none.
+ * Members that are not known here are no mistake, and `padding` says nothing.
+ */
 function readForm(plaintext) {
   try {
     const form = JSON.parse(plaintext)
+    if (form.kind === 'challenge' && ID.test(form.challenge)) return form
     const texts = [form.kind, form.referral_number, form.notice_id, form.form,
       form.recipient.agency_id]
     if (texts.every((each) => typeof each === 'string') && Number.isInteger(form.version)) {
@@ -136,8 +143,8 @@ const KINDS = { original: 'notice', correction: 'notice', consult_outcome: 'cons
  * What each notice is now, by its id, in whatever order they came.
  *
  * recalled    it was not meant for you: set it apart, call DCF
- * replaced    a higher version of the same thing is here
- * withdrawn   the referral was: do not act on it
+ * replaced    a higher version of the same thing, or a higher revision of that version, is here
+ * withdrawn   the referral was, whatever else comes: do not act on it
  * outdated    you are no longer a recipient, and what you hold is not the latest
  * current     act on this
  * message     says something about other notices, or is of a kind that is new here: read it
@@ -145,33 +152,34 @@ const KINDS = { original: 'notice', correction: 'notice', consult_outcome: 'cons
 function standings(forms) {
   const recalled = new Set(
     forms.filter((form) => form.kind === 'recall').map((form) => form.recall.notice_id))
-  const highest = new Map(), withdrawn = new Map(), outdated = new Map()
+  const highest = new Map(), withdrawn = new Set(), outdated = new Map()
   for (const form of forms) {
     const { referral_number: referral, version } = form
-    if (form.kind === 'withdrawal') note(withdrawn, key(referral, child(form)), version)
+    if (form.kind === 'withdrawal') withdrawn.add(key(referral, child(form)))
     else if (form.kind === 'supersession') note(outdated, referral, form.supersedes || version)
-    else if (series(form) && !recalled.has(form.notice_id)) note(highest, series(form), version)
+    else if (series(form) && !recalled.has(form.notice_id)) note(highest, series(form), rank(form))
   }
   const standing = (form) => {
     const { referral_number: referral, version } = form
     if (recalled.has(form.notice_id)) return 'recalled'
     if (!series(form)) return 'message'
-    if (version < highest.get(series(form))) return 'replaced'
-    const of = (childId) => withdrawn.get(key(referral, childId)) ?? 0
-    if (version <= Math.max(of(child(form)), of(''))) return 'withdrawn'
+    if (rank(form) < highest.get(series(form))) return 'replaced'
+    if ([child(form), ''].some((each) => withdrawn.has(key(referral, each)))) return 'withdrawn'
     return version <= (outdated.get(referral) ?? 0) ? 'outdated' : 'current'
   }
   return Object.fromEntries(forms.map((form) => [form.notice_id, standing(form)]))
 }
 
-const note = (highest, of, version) => highest.set(of, Math.max(version, highest.get(of) ?? 0))
+const note = (highest, of, rank) => highest.set(of, Math.max(rank, highest.get(of) ?? 0))
+const rank = (form) => form.version * 1_000_000 + (form.revision ?? 0)
 const key = (...parts) => JSON.stringify(parts)
 const child = (form) => form.child?.child_id ?? ''
 
 /** What its versions are versions of; undefined of a kind without content. */
 function series(form) {
   const kind = Object.hasOwn(KINDS, form.kind) ? KINDS[form.kind] : undefined
-  return kind && key(form.form, kind, form.referral_number, child(form))
+  const consult = form.consult?.consult_id ?? ''
+  return kind && key(form.form, kind, consult, form.referral_number, child(form))
 }
 
 // Store
@@ -228,7 +236,8 @@ function serve(configFile) {
   const store = new Store(path.resolve(path.dirname(configFile), config.folder))
   const server = http.createServer(async (request, response) => {
     const answer = (status, word) => {
-      response.writeHead(status, { 'Content-Type': 'text/plain' }).end(word)
+      const headers = { 'Content-Type': 'text/plain', 'Content-Length': Buffer.byteLength(word) }
+      response.writeHead(status, headers).end(word)
     }
     try {
       if (request.method !== 'POST') return answer(405, 'method')
@@ -238,6 +247,10 @@ function serve(configFile) {
         return answer(413, 'too_large')
       }
       const notice = openNotice(keys, request.headers, body, Date.now() / 1000)
+      if (notice.form.kind === 'challenge') {
+        say('answered a challenge')
+        return answer(200, JSON.stringify({ challenge: notice.form.challenge }))
+      }
       const isNew = store.keep(notice)
       say(`${isNew ? 'stored' : 'had'} ${notice.noticeId} ${notice.form.kind}`)
       answer(200, 'stored')

@@ -95,6 +95,8 @@ def open_notice(keys, headers, body, now):
     if type(header.get("iat")) is not int or abs(now - header["iat"]) > TOLERANCE:
         raise Refused("issued_at")
     form = read_form(plaintext)
+    if form["kind"] == "challenge":
+        form = {**form, "notice_id": notice_id, "recipient": {"agency_id": keys.agency_id}}
     if form["recipient"]["agency_id"] != keys.agency_id:
         raise Refused("audience")
     if not notice_id == header.get("jti") == form["notice_id"]:
@@ -155,9 +157,14 @@ def concat_kdf(shared, header):
 
 
 def read_form(plaintext):
-    """The form. Members that are not known here are no mistake, and `padding` says nothing."""
+    """The form, or a challenge, which asks whether we hold our key and is none.
+
+    Members that are not known here are no mistake, and `padding` says nothing.
+    """
     try:
         form = json.loads(plaintext)
+        if form["kind"] == "challenge" and ID.fullmatch(form["challenge"]):
+            return form
         texts = (form["kind"], form["referral_number"], form["notice_id"], form["form"])
         right = all(isinstance(each, str) for each in (*texts, form["recipient"]["agency_id"]))
         if right and type(form["version"]) is int:
@@ -174,48 +181,52 @@ def standings(forms):
     """What each notice is now, by its id, in whatever order they came.
 
     recalled    it was not meant for you: set it apart, call DCF
-    replaced    a higher version of the same thing is here
-    withdrawn   the referral was: do not act on it
+    replaced    a higher version of the same thing, or a higher revision of that version, is here
+    withdrawn   the referral was, whatever else comes: do not act on it
     outdated    you are no longer a recipient, and what you hold is not the latest
     current     act on this
     message     says something about other notices, or is of a kind that is new here: read it
     """
     recalled = {form["recall"]["notice_id"] for form in forms if form["kind"] == "recall"}
-    highest, withdrawn, outdated = {}, {}, {}
+    highest, withdrawn, outdated = {}, set(), {}
     for form in forms:
         referral, version = form["referral_number"], form["version"]
         if form["kind"] == "withdrawal":
-            note(withdrawn, (referral, child(form)), version)
+            withdrawn.add((referral, child(form)))
         elif form["kind"] == "supersession":
             note(outdated, referral, form.get("supersedes") or version)
         elif series(form) and form["notice_id"] not in recalled:
-            note(highest, series(form), version)
+            note(highest, series(form), rank(form))
 
     def standing(form):
-        referral, version = form["referral_number"], form["version"]
+        referral = form["referral_number"]
         if form["notice_id"] in recalled:
             return "recalled"
         if not series(form):
             return "message"
-        if version < highest[series(form)]:
+        if rank(form) < highest[series(form)]:
             return "replaced"
-        of_child, of_all = (referral, child(form)), (referral, "")
-        if version <= max(withdrawn.get(of_child, 0), withdrawn.get(of_all, 0)):
+        if withdrawn & {(referral, child(form)), (referral, "")}:
             return "withdrawn"
-        return "outdated" if version <= outdated.get(referral, 0) else "current"
+        return "outdated" if form["version"] <= outdated.get(referral, 0) else "current"
 
     return {form["notice_id"]: standing(form) for form in forms}
 
 
-def note(highest, key, version):
-    highest[key] = max(version, highest.get(key, 0))
+def note(highest, key, rank):
+    highest[key] = max(rank, highest.get(key, 0))
+
+
+def rank(form):
+    return form["version"] * 1_000_000 + (form.get("revision") or 0)
 
 
 def series(form):
     """What its versions are versions of; None of a kind without content."""
     kinds = {"original": "notice", "correction": "notice", "consult_outcome": "consult"}
     kind = kinds.get(form["kind"])
-    return kind and (form["form"], kind, form["referral_number"], child(form))
+    consult = (form.get("consult") or {}).get("consult_id", "")
+    return kind and (form["form"], kind, consult, form["referral_number"], child(form))
 
 
 def child(form):
@@ -296,6 +307,9 @@ def serve(config_path):
             except Refused as refused:
                 say(f"refused: {refused}")
                 return self.answer(STATUS[str(refused)], str(refused))
+            if notice[2]["kind"] == "challenge":
+                say("answered a challenge")
+                return self.answer(200, json.dumps({"challenge": notice[2]["challenge"]}))
             new = store.keep(*notice)
             say(f"{'stored' if new else 'had'} {notice[0]} {notice[2]['kind']}")
             return self.answer(200, "stored")

@@ -1,6 +1,7 @@
 """What the channels beside the encrypted one are made of, and the mailbox."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -46,5 +47,6 @@ def patience_of(settings: NotifySettings) -> Patience:
     )
 
 
-def senders(development: bool, relay: Relay | None, own: str | None) -> Sender:
-    return Senders(AiohttpSender(allow_http=development, own=own), SmtpSender(relay))
+def senders(development: bool, relay: Relay | None, own: str | None, keys: Path) -> Sender:
+    webhooks = AiohttpSender(allow_http=development, own=own, keys=keys)
+    return Senders(webhooks, SmtpSender(relay))

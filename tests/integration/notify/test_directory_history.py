@@ -61,7 +61,7 @@ def test_every_field_of_an_entry_is_a_column_and_breaker_and_secrets_are_none() 
     breaker = {"hold_until", "consecutive_failures", "halted"}
     secrets = {"webhook_secrets", "webhook_secret_ends"}
     columns = {column.name for column in models.agencies.c}
-    assert columns - breaker - secrets == set(AgencyEntry.model_fields)
+    assert columns - breaker - secrets == set(AgencyEntry.model_fields) - {"transport"}
 
 
 async def test_as_of_a_day_the_directory_answers_what_was_in_force(planning: Planning) -> None:

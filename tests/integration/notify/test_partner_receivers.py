@@ -2,6 +2,7 @@
 notify sends to it through a line that may tamper, lose, or replay."""
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -288,3 +289,16 @@ async def _received(receiver: Receiver, count: int) -> bool:
 
 async def _kept(partner: PartnerReceiver, notice: str) -> bool:
     return partner.kept(notice) is not None
+
+
+async def test_a_challenge_is_answered_and_not_kept(partner: PartnerReceiver) -> None:
+    """Enrolment: it proves that the endpoint holds its key. Nobody else is answered."""
+    message_id, now = new_id("chl"), utc_now()
+    plaintext = json.dumps({"kind": "challenge", "challenge": "proof-of-the-key"}).encode()
+    body = envelope.encrypt(plaintext, AGENCY, jwk(NEW_KEY), message_id, now)
+    kind = {"content-type": CONTENT_TYPE}
+    signed = Request("/hook", HARTLINE.headers(message_id, now, body) | kind, body)
+    assert await partner.ask(signed) == (200, b'{"challenge":"proof-of-the-key"}')
+    stranger = Signer([STRANGER]).headers(message_id, now, body) | kind
+    assert await partner.ask(Request("/hook", stranger, body)) == (401, b"signature")
+    assert partner.kept(message_id) is None

@@ -1,0 +1,43 @@
+"""SQL of transports: what is in force of them, by the directory's history. Nothing commits."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import text
+
+from services.notify import models
+from services.notify.attempts import Attempt
+from services.notify.authority import today
+from services.notify.endpoint_tls import Transport
+from shared.runtime.db import Session
+
+# Of two terms of a field the later day's counts, of the same day the later recorded one's.
+_IN_FORCE = text(
+    "SELECT DISTINCT ON (agency_id) agency_id, CAST(fields -> 'transport' AS text) AS transport "
+    f"FROM {models.agency_terms.fullname} WHERE agency_id = ANY(CAST(:ids AS text[])) "
+    "AND jsonb_exists(fields, 'transport') AND valid_from <= CAST(:today AS date) "
+    "ORDER BY agency_id, valid_from DESC, version DESC"
+)
+
+
+async def in_force(
+    session: Session, agency_ids: Collection[str], now: datetime
+) -> dict[str, Transport]:
+    """By agency, of those that have one. In the transaction that claims: its agencies are locked,
+    so none changes between the claim and this."""
+    rows = await session.execute(_IN_FORCE, {"ids": sorted(agency_ids), "today": today(now)})
+    return {
+        row.agency_id: Transport.model_validate_json(row.transport)
+        for row in rows
+        if row.transport != "null"
+    }
+
+
+async def with_transports(
+    session: Session, attempts: Sequence[Attempt], now: datetime
+) -> tuple[Attempt, ...]:
+    found = await in_force(session, {attempt.agency_id for attempt in attempts}, now)
+    if not found:
+        return tuple(attempts)
+    return tuple(replace(attempt, transport=found.get(attempt.agency_id)) for attempt in attempts)
