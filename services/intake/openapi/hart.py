@@ -17,7 +17,7 @@ _step = partial(
 )
 _get = partial(Operation, method="GET")
 READING = Takes("HartReading", schemas.Reading)
-_UNKNOWN = frozenset({404})
+_UNKNOWN = frozenset({404, 410})
 
 OPERATIONS = (
     _step(

@@ -14,7 +14,7 @@ from services.intake.placements.schemas import (
 )
 
 _once = partial(Operation, method="POST", key=Key.REQUIRED, status=201)
-_UNKNOWN = frozenset({404})
+_UNKNOWN = frozenset({404, 410})
 
 OPERATIONS = (
     _once(

@@ -6,7 +6,8 @@ same function, so that little is. Opening a document to code it discloses it to 
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -88,12 +89,30 @@ class Tallying:
             for child_id in each.child_ids
         }
         before = await store.read_facts(session, list(causes))
+        coded = self._with_what_was_counted(pending, before, coded)
         found: list[Change] = []
         for child, cause in causes.items():
             was, now_is = before.get(child), coded.get(child)
             found += changes(_facts_of(was), _facts_of(now_is), cause, released)
         await store.add_changes(session, found, now)
         await _replace(session, before, coded)
+
+    def _with_what_was_counted(
+        self,
+        pending: Sequence[Pending],
+        before: Mapping[bytes, Tallied],
+        coded: Mapping[bytes, Tallied],
+    ) -> Mapping[bytes, Tallied]:
+        """A child whose content was destroyed counts as it was counted: no year is told anew for it
+        (ADR 0028)."""
+        kept = dict(coded)
+        for each in pending:
+            there = {child.child_id for child in each.children if not child.key.shredded}
+            for child_id in set(each.child_ids) - there:
+                key = self._pseudonyms.child(child_id)
+                if key in kept and key in before:
+                    kept[key] = replace(kept[key], facts=before[key].facts)
+        return kept
 
     def _code(
         self, pending: list[Pending], standings: Mapping[str, Standing]

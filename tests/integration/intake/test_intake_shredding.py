@@ -220,3 +220,26 @@ async def test_p10_only_audit_may_order_or_ask(
     assert (await shred(client, "chd_1", audit)).status_code == 404
     unknown = await client.get(f"/internal/v1/children/{nobody}/subjects", headers=audit)
     assert unknown.status_code == 404
+
+
+async def test_c29_the_tables_of_a_year_count_a_destroyed_child_as_it_was_counted(
+    desk: Desk, client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    children = [child(race_ethnicity=["hispanic"]), child(race_ethnicity=["asian"])]
+    kept = await create(client, children=children)
+    first, second = ids(kept)
+    year = kept["received_at"][:4]
+    before = await exact(desk, intake_keys, year)
+    await shred(client, first, audit)
+    assert await exact(desk, intake_keys, year) == before
+    later = {"children": [children[1] | {"child_id": second, "age_years": 13}]}
+    assert (await patch(client, kept["referral_id"], later)).status_code == 200
+    assert await exact(desk, intake_keys, year) == before
+
+
+async def exact(desk: Desk, made: Keys, year: str) -> Any:
+    headers = made.bearer("officer", ["statistics:exact"], person=True)
+    async with client_of(app_on(desk, made), made) as client:
+        answer = await client.get(f"/v1/statistics/{year}/exact", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["tables"]
