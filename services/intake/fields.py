@@ -81,6 +81,15 @@ Long = Annotated[str, StringConstraints(max_length=20_000)]
 Said = Annotated[Long, AfterValidator(_not_blank)]
 """A narrative that must say something."""
 Reason = Annotated[str, StringConstraints(max_length=300), AfterValidator(_not_blank)]
+_SECTION = r"§? ?[0-9][0-9a-z-]{0,12}(\([0-9a-zA-Z]{1,4}\)){0,4}"
+Cited = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^(CGS|PA|DCF Policy|[1-9][0-9]? (USC|CFR)) "
+        rf"{_SECTION}((, | and |; ){_SECTION}){{0,4}}$"
+    ),
+]
+"""A law or a policy, by its number: there is no room for a name in it (P5)."""
 ProfileName = Annotated[str, StringConstraints(max_length=64)]
 PersonRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 """The caller's own mark for a person within one referral, such as `p1`; never a name."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from services.intake.codes import OneOf, Sex, SourceType
 from services.intake.fields import (
     Body,
+    Cited,
     Day,
     Long,
     Moment,
@@ -152,5 +153,5 @@ class NiemRequest(Body):
     """Who asks for the NIEM view: as which profile, why, and by what right."""
 
     profile: ProfileName
-    purpose: Reason
-    authority: Reason
+    purpose: Annotated[str, OneOf("reading_purpose")]
+    authority: Cited

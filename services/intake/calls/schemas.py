@@ -1,8 +1,11 @@
 """HTTP bodies of calls. No field is for caller-ID: nothing is derived from it, and none is kept."""
 
 from enum import StrEnum
+from typing import Annotated
 
-from services.intake.schemas import Body, Moment, Reason
+from services.intake.codes import OneOf
+from services.intake.fields import Cited
+from services.intake.schemas import Body, Moment
 
 
 class ClosedWhy(StrEnum):
@@ -28,5 +31,5 @@ class Closing(Body):
 class Reading(Body):
     """Why somebody reads what was typed, and by what right; both are recorded first (P2)."""
 
-    purpose: Reason
-    authority: Reason
+    purpose: Annotated[str, OneOf("reading_purpose")]
+    authority: Cited

@@ -1,9 +1,13 @@
 """HTTP bodies of decisions, form DCF-823, withdrawals and links."""
 
+from typing import Annotated
+
 from pydantic import Field
 
+from services.intake.codes import OneOf
 from services.intake.decisions.codes import DecisionReason, IncidentType
-from services.intake.schemas import Body, Long, Moment, Reason, Said, Short
+from services.intake.fields import Cited
+from services.intake.schemas import Body, Long, Moment, Said, Short
 from shared.contracts.base import OpaqueId
 from shared.contracts.codes import Acceptance, Relation, WithdrawalCause
 
@@ -56,5 +60,5 @@ class NewLink(Body):
 class Reading(Body):
     """Why somebody reads the reasons in words, and by what right; both are recorded first (P2)."""
 
-    purpose: Reason
-    authority: Reason
+    purpose: Annotated[str, OneOf("reading_purpose")]
+    authority: Cited

@@ -207,7 +207,7 @@ async def test_p2_a_person_reads_an_abandoned_call_and_the_read_is_on_record_fir
     call = await opened(client)
     draft = {"children": [{"name": "Test Child One"}], "source_type": "school"}
     await saved(client, call, draft)
-    why = {"purpose": "Finish a call that was cut off", "authority": "CGS 17a-28(g)"}
+    why = {"purpose": "finish_call", "authority": "CGS 17a-28(g)"}
     path = f"{call['links']['self']}/readings"
     assert (await client.post(path, json=why)).status_code == 403
     async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as person:

@@ -186,7 +186,7 @@ async def test_p5_a_canary_in_every_personal_field_is_seen_by_its_addressee_alon
     shown = await project(phone, kept["referral_id"], 2, *load_profiles())
     renamed = await phone.post(
         f"/v1/referrals/{kept['referral_id']}/versions/2/niem",
-        json={"profile": "law_enforcement", "purpose": "exchange", "authority": "example"},
+        json={"profile": "law_enforcement", "purpose": "exchange", "authority": "CGS 17a-28"},
     )
     assert renamed.status_code == 200, renamed.text
     lived = await live(phone, intake_keys, kept["links"]["self"])

@@ -22,7 +22,7 @@ from tests.support.intake import Keys, app_on, child, client_of, post, project, 
 
 ACCEPT = {"outcome": "accepted", "reasons": ["meets_definition"], "follows": 0}
 DECLINE = {"outcome": "not_accepted", "reasons": ["no_specific_incident"], "follows": 0}
-WHY = {"purpose": "Supervision", "authority": "CGS 17a-28(g)"}
+WHY = {"purpose": "supervision", "authority": "CGS 17a-28(g)"}
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ async def test_p2_a_read_of_a_call_whose_commit_was_ambiguous_is_on_record_once(
     call = await opened(far)
     await saved(far, call, {"source_type": "school"})
     proxy.arm(cut)
-    why = {"purpose": "Finish a call", "authority": "CGS 17a-28(g)"}
+    why = {"purpose": "finish_call", "authority": "CGS 17a-28(g)"}
     answer = await far.post(f"{call['links']['self']}/readings", json=why)
     assert (proxy.cuts, answer.status_code) == (1, 200)
     assert len(await rows(intake_db, "SELECT * FROM intake.call_views")) == 1
@@ -89,7 +89,7 @@ async def test_p2_nothing_of_a_call_is_shown_when_the_record_cannot_be_committed
     call = await opened(far)
     await saved(far, call, {"children": [{"name": "Test Child One"}]})
     proxy.arm(Cut.BEFORE, Cut.BEFORE, Cut.BEFORE)
-    why = {"purpose": "Finish a call", "authority": "CGS 17a-28(g)"}
+    why = {"purpose": "finish_call", "authority": "CGS 17a-28(g)"}
     answer = await far.post(f"{call['links']['self']}/readings", json=why)
     assert answer.status_code == 503
     assert "Test Child" not in answer.text

@@ -57,7 +57,7 @@ async def test_p4_the_view_holds_what_the_projection_holds(client: httpx.AsyncCl
     [
         (ASKED | {"profile": "nobody"}, "#/profile"),
         (ASKED | {"purpose": " "}, "#/purpose"),
-        ({"profile": "mdt", "purpose": "p"}, "#/authority"),
+        ({"profile": "mdt", "purpose": "exchange"}, "#/authority"),
     ],
 )
 async def test_a_read_without_profile_purpose_and_authority_is_refused(

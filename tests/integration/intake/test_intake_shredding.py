@@ -87,7 +87,7 @@ async def test_c29_every_way_to_the_content_answers_that_it_is_gone_and_the_stat
         await patch(client, kept["referral_id"], {"ht_characteristics": True}),
         await client.post(
             f"/v1/referrals/{kept['referral_id']}/versions/1/niem",
-            json={"profile": "law_enforcement", "purpose": "test", "authority": "CGS 17a-28"},
+            json={"profile": "law_enforcement", "purpose": "quality", "authority": "CGS 17a-28"},
         ),
     ]
     assert [each.status_code for each in gone] == [410, 410, 410], [each.text for each in gone]
@@ -115,7 +115,7 @@ async def test_c29_p8_the_siblings_referral_goes_on_as_if_it_were_its_own(
     children = [child(name="Test Child One"), child(name="Test Child Two")]
     kept = await create(client, children=children)
     path, (first, second) = f"/v1/referrals/{kept['referral_id']}", ids(kept)
-    why = {"purpose": "Supervision", "authority": "CGS 17a-28(g)"}
+    why = {"purpose": "supervision", "authority": "CGS 17a-28(g)"}
     async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as worker:
         accept = {"outcome": "accepted", "reasons": ["meets_definition"], "follows": 0}
         assert (await send(worker, f"{path}/decisions", accept, "one")).status_code == 201
