@@ -40,6 +40,15 @@ def _bounded(value: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_bounded)]
 
 
+RowId = Annotated[
+    str,
+    Field(
+        pattern=r"^(dsc_[0-9a-f]{32}|ntc_[0-9a-f]{32}/[0-9]{1,19}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
+    ),
+]
+"""As a row has it: a disclosure's id, a refusal's, or a read's of this record."""
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -105,14 +114,12 @@ class AccountingOut(BaseModel):
 
 
 class WithholdingIn(_Body):
-    """Rows withheld; no `disclosure_ids`: all of the child's. `until` and `agency_id` make it a
-    suspension."""
+    """Rows withheld, by their `id`; no `disclosure_ids`: all of this person's, under whichever
+    id. `until` and `agency_id` make it a suspension."""
 
     ground: Ground
     citation: Citation
-    disclosure_ids: list[Annotated[str, Field(pattern=r"^dsc_[0-9a-f]{32}$")]] = Field(
-        [], max_length=200
-    )
+    disclosure_ids: list[RowId] = Field([], max_length=200)
     agency_id: OpaqueId | None = None
     until: Moment | None = None
 

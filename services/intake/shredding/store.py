@@ -19,6 +19,8 @@ class Subjects:
     """Of all referrals that a person confirmed to be about the same child; itself first."""
     call_ids: Sequence[str]
     """Calls that became those referrals."""
+    record_ids: Sequence[str]
+    """Case flags that those referrals answer."""
     shredded: Sequence[str]
     """Those of `child_ids` whose content is destroyed."""
 
@@ -29,7 +31,9 @@ async def subjects(session: Session, child_id: str) -> Subjects | None:
     if row is None:
         return None
     others = sorted(each for each in row.child_ids if each != child_id)
-    return Subjects(row.referral_id, [child_id, *others], row.call_ids, row.shredded)
+    return Subjects(
+        row.referral_id, [child_id, *others], row.call_ids, row.record_ids, row.shredded
+    )
 
 
 async def hold(session: Session, child_id: str) -> str | None:
@@ -67,6 +71,8 @@ SELECT (SELECT referral_id FROM same WHERE child_id = CAST(:child_id AS text)) A
     ARRAY(SELECT child_id FROM same) AS child_ids,
     ARRAY(SELECT c.call_id FROM intake.calls AS c
         WHERE c.referral_id IN (SELECT referral_id FROM same) ORDER BY c.call_id) AS call_ids,
+    ARRAY(SELECT l.flag_id FROM intake.case_flag_links AS l
+        WHERE l.referral_id IN (SELECT referral_id FROM same) ORDER BY l.flag_id) AS record_ids,
     ARRAY(SELECT child_id FROM same WHERE gone ORDER BY child_id) AS shredded
 FROM same LIMIT 1
 """
