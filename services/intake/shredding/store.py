@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from services.intake.hart import case_store
 from shared.runtime.db import Session
 
 
@@ -48,11 +49,12 @@ async def destroy(session: Session, child_id: str, shredding_id: str, now: datet
     With the last child of a referral go the keys of case flags that it answered.
     """
     values = {"child_id": child_id, "shredding_id": shredding_id, "now": now}
-    if await session.scalar(_DESTROY, values) is None:
+    referral_id = await session.scalar(_DESTROY, values)
+    if referral_id is None:
         return False
     await session.execute(_FORGET_NAMES, {"child_id": child_id})
     await session.execute(_FORGET_CANDIDATES, {"child_id": child_id})
-    await session.execute(_FORGET_FLAGS, {"child_id": child_id})
+    await case_store.forget(session, [referral_id])
     return True
 
 
@@ -90,7 +92,7 @@ _DESTROY = text(
     """
 UPDATE intake.child_keys SET wrapped = '', kek_version = 0,
     shredding_id = CAST(:shredding_id AS text), shredded_at = CAST(:now AS timestamptz)
-WHERE child_id = CAST(:child_id AS text) AND wrapped <> '' RETURNING child_id
+WHERE child_id = CAST(:child_id AS text) AND wrapped <> '' RETURNING referral_id
 """
 )
 
@@ -100,17 +102,5 @@ _FORGET_CANDIDATES = text(
     """
 DELETE FROM intake.candidates WHERE answered_at IS NULL
     AND (child_id = CAST(:child_id AS text) OR other_child_id = CAST(:child_id AS text))
-"""
-)
-
-_FORGET_FLAGS = text(
-    """
-UPDATE intake.case_flags AS f SET wrapped = '', kek_version = 0
-FROM intake.case_flag_links AS l
-JOIN intake.child_keys AS k ON k.referral_id = l.referral_id
-WHERE k.child_id = CAST(:child_id AS text) AND f.flag_id = l.flag_id AND NOT EXISTS (
-    SELECT FROM intake.child_keys AS other
-    WHERE other.referral_id = l.referral_id AND other.wrapped <> ''
-)
 """
 )

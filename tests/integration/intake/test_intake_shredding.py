@@ -208,6 +208,31 @@ async def test_whom_a_child_is_follows_what_a_person_confirmed(
     assert (await client.get(path, headers=audit)).json()["shredded"] == [other]
 
 
+async def test_c29_a_case_flag_goes_with_the_last_child_whenever_it_is_linked(
+    client: httpx.AsyncClient, desk: Desk, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    kept = await create(client)
+    (child_id,) = ids(kept)
+    case = {"case_number": "C-77", "reasons": "Example reasons"}
+    scopes = ("case_flags:create", "case_flags:link", "case_flags:read")
+    async with client_of(app_on(desk, intake_keys), intake_keys) as worker:
+        worker.headers.update(intake_keys.bearer("director", scopes, person=True))
+        linked = case | {"referral_id": kept["referral_id"]}
+        before = (await send(worker, "/v1/case-flags", linked, "f1")).json()["flag_id"]
+        after = (await send(worker, "/v1/case-flags", case | {"case_number": "C-78"}, "f2")).json()[
+            "flag_id"
+        ]
+        subjects = f"/internal/v1/children/{child_id}/subjects"
+        assert (await client.get(subjects, headers=audit)).json()["record_ids"] == [before]
+        await shred(client, child_id, audit)
+        link = f"/v1/case-flags/{after}/referral"
+        named = {"referral_id": kept["referral_id"]}
+        assert (await send(worker, link, named, "l1")).status_code == 201
+        for flag in (before, after):
+            read = await send(worker, f"/v1/case-flags/{flag}/content", {"purpose": "triage"}, "r")
+            assert (read.status_code, "Example" in read.text) == (410, False)
+
+
 async def test_p10_only_audit_may_order_or_ask(
     client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
 ) -> None:
