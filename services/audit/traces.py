@@ -37,7 +37,7 @@ def trace(facet: Facet, value: str) -> int:
 
 def values_of(content: Mapping[str, Any]) -> Iterator[tuple[Facet, str]]:
     """What a leaf, parsed, can be found by; maybe twice."""
-    record = content["record"]
+    record = content.get("record", {})
     for facet, names in _FIELDS.items():
         for name in names:
             for holder in (content, record):
