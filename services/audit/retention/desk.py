@@ -10,7 +10,7 @@ from datetime import datetime
 from services.audit.accounting.neighbours import People, Subjects
 from services.audit.deciding import decide
 from services.audit.leaf import Decided
-from services.audit.retention import store
+from services.audit.retention import last_store, store
 from services.audit.retention.rules import (
     AlreadySettled,
     Ground,
@@ -142,5 +142,5 @@ class RetentionDesk:
         """Of this person, whichever id. The request itself keeps nothing alive."""
         held = await store.held(session, subjects.child_ids)
         traces = [trace(Facet.SUBJECT, each) for each in subjects.every]
-        last = await store.last_entry(session, traces, wanted.shredding_id)
+        last = await last_store.last_entry(session, traces, wanted.shredding_id)
         return obstacle(wanted.ground, last, held, self.years, now)

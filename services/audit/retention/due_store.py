@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.audit.retention.store import COUNTS
+from services.audit.retention.last_store import COUNTS
 from shared.runtime.db import Session
 
 
