@@ -262,6 +262,25 @@ async def test_c29_the_tables_of_a_year_count_a_destroyed_child_as_it_was_counte
     assert await exact(desk, intake_keys, year) == before
 
 
+async def test_c29_an_answer_about_the_sibling_counts_a_destroyed_child_as_it_was_counted(
+    desk: Desk, client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    kept = await create(
+        client, children=[child(race_ethnicity=["hispanic"]), child(race_ethnicity=["asian"])]
+    )
+    (first, second), (other,) = ids(kept), ids(await create(client))
+    year = kept["received_at"][:4]
+    await exact(desk, intake_keys, year)
+    await shred(client, first, audit)
+    async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as worker:
+        same = {"child_ids": [second, other], "same": True}
+        answer = await send(worker, "/v1/candidates/answers", same)
+        assert answer.status_code in (200, 201), answer.text
+    tables = await exact(desk, intake_keys, year)
+    counted = {row["row"]: row["count"] for each in tables for row in each["rows"]}
+    assert [counts for row, counts in counted.items() if "Hispanic" in row] == [1], counted
+
+
 async def exact(desk: Desk, made: Keys, year: str) -> Any:
     headers = made.bearer("officer", ["statistics:exact"], person=True)
     async with client_of(app_on(desk, made), made) as client:
