@@ -44,8 +44,9 @@ def routes(db: Database) -> APIRouter:
         """One entry, with the exact bytes of its leaf."""
         number = _number(index)
         async with db.transaction() as session:
-            await reading.record(session, _reader(caller), Asked.ENTRY, index)
             found = await reading.entry(session, number)
+            of = reading.named_in([found] if found else [])
+            await reading.record(session, _reader(caller), Asked.ENTRY, index, of=of)
         if found is None:
             raise not_found()
         return EntryBody(
@@ -61,7 +62,9 @@ def routes(db: Database) -> APIRouter:
         """A C2SP tlog-proof of one entry against the latest checkpoint."""
         number = _number(index)
         async with db.transaction() as session:
-            await reading.record(session, _reader(caller), Asked.PROOF, index)
+            entry = await reading.entry(session, number)
+            of = reading.named_in([entry] if entry else [])
+            await reading.record(session, _reader(caller), Asked.PROOF, index, of=of)
             found = await reading.proof(session, number)
         if found is None:
             raise not_found()
@@ -73,8 +76,11 @@ def routes(db: Database) -> APIRouter:
         if not _DISCLOSURE.fullmatch(disclosure_id):
             raise not_found()
         async with db.transaction() as session:
-            await reading.record(session, _reader(caller), Asked.DISCLOSURE, disclosure_id)
             found = await reading.of_disclosure(session, disclosure_id)
+            first = await reading.entry(session, found[0][0]) if found else None
+            of = reading.named_in([first] if first else [])
+            asked = Asked.DISCLOSURE
+            await reading.record(session, _reader(caller), asked, disclosure_id, of=of)
         if not found:
             raise not_found()
         entries = [DisclosureEntry(index=index, kind=kind) for index, kind in found]

@@ -64,6 +64,9 @@ class Asked(StrEnum):
     LETTER = "letter"
     SEARCH = "search"
     DUE = "due"
+    WITHHOLDINGS = "withholdings"
+    HOLDS = "holds"
+    SHREDDINGS = "shreddings"
     EVIDENCE = "evidence"
 
 

@@ -25,6 +25,7 @@ from services.audit.note import PublicKey
 from services.audit.proofs import format_proof
 from services.audit.reading import Reader
 from services.audit.store import Entry, StoredCheckpoint
+from services.audit.traces import as_subject
 from services.audit.verify import FILES
 from services.audit.walk import ENTRIES
 from shared.runtime.db import Database, Session
@@ -38,7 +39,8 @@ _PAGE = 100_000
 async def pack(db: Database, subject: str, directory: Path, keys: Sequence[PublicKey]) -> int:
     """Write the package to a new folder; how many entries it holds.
 
-    That it was made is itself an entry, in the log first. Raises Misconfigured when the folder
+    That it was made is itself an entry, in the log first, and in the accounting of every child that
+    is named. Raises Misconfigured when the folder
     exists, the subject is no id, or there is nothing about it under a checkpoint.
     """
     partial = directory.with_name(f"{directory.name}.partial")
@@ -46,8 +48,10 @@ async def pack(db: Database, subject: str, directory: Path, keys: Sequence[Publi
     if not _SUBJECT.fullmatch(subject):
         raise Misconfigured("That is no id of a referral, call, child, notice or disclosure.")
     who = Reader(f"os-user:{os.getuid()}", person=True)
-    await Appending(db).append(reading.read_of(who, Asked.EVIDENCE, subject))
     entries = await _about(db, subject)
+    appending = Appending(db)
+    for of in [as_subject(each) for each in reading.named_in(entries)] or [{}]:
+        await appending.append(reading.read_of(who, Asked.EVIDENCE, subject, of))
     if not entries:
         raise Misconfigured(f"The log holds nothing about {subject} under a signed checkpoint.")
     (partial / PROOFS).mkdir(parents=True)

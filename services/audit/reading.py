@@ -3,13 +3,17 @@
 `record` belongs in the transaction that reads; only after its commit may the answer leave (P2).
 """
 
+import json
 import secrets
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.audit import cosignature_store, store, tlog
 from services.audit.leaf import SALT_BYTES, Asked, Submission, read_submission
 from services.audit.proofs import format_proof
 from services.audit.store import Entry
+from services.audit.traces import as_subject, whom
 from shared.runtime.db import Session
 from shared.runtime.ids import new_event_id, utc_now
 
@@ -22,15 +26,36 @@ class Reader:
     person: bool
 
 
-async def record(session: Session, reader: Reader, asked: Asked, about: str) -> None:
-    await store.submit(session, [read_of(reader, asked, about)])
+async def record(
+    session: Session,
+    reader: Reader,
+    asked: Asked,
+    about: str,
+    *,
+    of: Collection[str] = (),
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """One entry; where the answer names people, one for each, in the accounting of each.
+
+    `of`: the ids of children, or of calls and records that belong to them.
+    """
+    given = dict(more or {})
+    each_of = [given | as_subject(each) for each in of] or [given]
+    await store.submit(session, [read_of(reader, asked, about, each) for each in each_of])
 
 
-def read_of(reader: Reader, asked: Asked, about: str) -> Submission:
+def read_of(
+    reader: Reader, asked: Asked, about: str, more: Mapping[str, Any] | None = None
+) -> Submission:
     salt = secrets.token_bytes(SALT_BYTES)
     return read_submission(
-        new_event_id(), reader.subject, reader.person, asked, about, utc_now(), salt
+        new_event_id(), reader.subject, reader.person, asked, about, utc_now(), salt, more
     )
+
+
+def named_in(found: Iterable[Entry]) -> list[str]:
+    """Whom these entries are about."""
+    return sorted({each for one in found for each in whom(json.loads(one.leaf))})
 
 
 async def entry(session: Session, index: int) -> Entry | None:

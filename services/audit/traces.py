@@ -37,7 +37,7 @@ def trace(facet: Facet, value: str) -> int:
 
 def values_of(content: Mapping[str, Any]) -> Iterator[tuple[Facet, str]]:
     """What a leaf, parsed, can be found by; maybe twice."""
-    record = content["record"]
+    record = content.get("record", {})
     for facet, names in _FIELDS.items():
         for name in names:
             for holder in (content, record):
@@ -46,6 +46,22 @@ def values_of(content: Mapping[str, Any]) -> Iterator[tuple[Facet, str]]:
                     yield facet, value
     for child_id in record.get("child_ids", ()):
         yield Facet.SUBJECT, child_id
+
+
+def whom(content: Mapping[str, Any]) -> list[str]:
+    """Whose a leaf is: the children that it names; where it names none, its call or record."""
+    named = [value for facet, value in values_of(content) if facet is Facet.SUBJECT]
+    children = [value for value in named if value.startswith("chd_")]
+    others = [value for value in named if value.startswith(("cal_", "rec_"))]
+    return sorted(set(children or others))
+
+
+def as_subject(opaque_id: str) -> dict[str, str]:
+    """The field of a leaf by which the accounting of whoever has this id finds it."""
+    return {_SUBJECTS[opaque_id[:3]]: opaque_id}
+
+
+_SUBJECTS = {"chd": "child_id", "cal": "call_id", "rec": "record_id"}
 
 
 def traces_of(content: Mapping[str, Any]) -> tuple[int, ...]:

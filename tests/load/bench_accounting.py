@@ -23,9 +23,9 @@ from services.audit.accounting.searching import Search, search
 from services.audit.accounting.withholding import Audience
 from services.audit.reading import Reader
 from services.audit.retention import due as due_report
+from services.audit.retention.desk import RetentionDesk
 from services.audit.traces import Facet, trace
 from shared.runtime.db import Database
-from shared.runtime.ids import utc_now
 from tests.support.accounting import FakeNames
 from tests.support.databases import FreshDatabase, test_server
 
@@ -145,6 +145,7 @@ async def measure(database: FreshDatabase, most: int, seconds: float) -> dict[st
     filled = await fill(owner, most, seconds)
     size = filled["entries"]
     accountant = Accountant(db, OnePerson(), FakeNames())
+    desk = RetentionDesk(db, OnePerson())
 
     async def one() -> None:
         asked = Question(
@@ -163,10 +164,10 @@ async def measure(database: FreshDatabase, most: int, seconds: float) -> dict[st
             Facet.AUTHORITY: "CGS 17a-101b(c)",
         }
         wanted = Search(READER, Purpose.INVESTIGATION, facets, None, None, size // 2, 100)
-        await search(db, wanted, utc_now())
+        await search(db, wanted)
 
     async def due() -> None:
-        await due_report.due(db, READER, 5, random.getrandbits(62), utc_now())
+        await due_report.due(desk, READER, random.getrandbits(62))
 
     number = random.randrange(size // EACH)
     traces = [trace(Facet.SUBJECT, child(each)) for each in (number, number ^ 1)]

@@ -20,6 +20,7 @@ from shared.contracts.disclosures import (
     DisclosuresRefused,
     DisclosuresUnknown,
     Outcome,
+    RecordViewed,
     ReferralViewed,
     RefusedDisclosure,
     ToldOrally,
@@ -42,13 +43,20 @@ class FakePeople:
     ordered: list[tuple[str, str]] = field(default_factory=list)
     away: bool = False
 
-    def person(self, *children: str, referral_id: str, calls: Sequence[str] = ()) -> None:
+    def person(
+        self,
+        *children: str,
+        referral_id: str,
+        calls: Sequence[str] = (),
+        records: Sequence[str] = (),
+    ) -> None:
         for child in children:
             others = [each for each in children if each != child]
             self.known[child] = Subjects(
                 referral_id=referral_id,
                 child_ids=(child, *others),
                 call_ids=tuple(calls),
+                record_ids=tuple(records),
                 shredded=(),
             )
 
@@ -183,6 +191,19 @@ def call_viewed(call_id: str) -> CallViewed:
         fields=("name",),
         commitment=COMMITMENT,
         viewed_at=AT - timedelta(minutes=5),
+    )
+
+
+def record_viewed(record_id: str) -> RecordViewed:
+    return RecordViewed(
+        record_id=record_id,
+        disclosure_id=new_id("dsc"),
+        actor="director-1",
+        authority="DCF Policy 21-14",
+        purpose="triage",
+        fields=("content",),
+        commitment=COMMITMENT,
+        viewed_at=AT,
     )
 
 

@@ -9,8 +9,15 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from services.audit import reading
 from services.audit.accounting import store, withholding_desk
-from services.audit.accounting.asking import Accountant, Accounting, Purpose, Question
+from services.audit.accounting.asking import (
+    AUTHORITY,
+    Accountant,
+    Accounting,
+    Purpose,
+    Question,
+)
 from services.audit.accounting.letter import letter
 from services.audit.accounting.schemas import (
     AccountingOut,
@@ -89,7 +96,7 @@ def accounting_routes(desk: AccountingDesk) -> APIRouter:
     async def searching(body: SearchIn, caller: _Reader) -> SearchOut:
         """Entries by subject, agency, actor, authority and period, a page at a time."""
         reader = must_be_a_person(caller)
-        found = await search(desk.db, _search(body, reader), desk.clock())
+        found = await search(desk.db, _search(body, reader))
         return SearchOut(
             found=[
                 FoundOut(
@@ -123,16 +130,20 @@ def withholding_routes(desk: AccountingDesk) -> APIRouter:
         must_be("chd", child_id)
         now = desk.clock()
         made = _withholding(child_id, body, by, now)
+        await _must_be_there(desk, made)
         await withholding_desk.withhold(desk.db, made)
         return withholding_out(made, now)
 
     @router.get("/withholdings")
     async def withholdings(caller: _Withholder, after: _Page | None = None) -> WithholdingsOut:
         """Those that nobody has lifted; `due` where a suspension has expired."""
-        must_be_a_person(caller)
+        reader = must_be_a_person(caller)
         async with desk.db.transaction() as session:
             found = await store.open_withholdings(session, _PAGE + 1, after or "")
-        page, now = found[:_PAGE], desk.clock()
+            page, now = found[:_PAGE], desk.clock()
+            of = sorted({each.child_id for each in page})
+            more = {"purpose": Purpose.COMPLIANCE_REVIEW.value, "authority": AUTHORITY}
+            await reading.record(session, reader, Asked.WITHHOLDINGS, "log", of=of, more=more)
         return WithholdingsOut(
             withholdings=[withholding_out(each, now) for each in page],
             next=page[-1].withholding_id if len(found) > _PAGE else None,
@@ -210,6 +221,17 @@ def _withholding(child_id: str, body: WithholdingIn, by: str, now: datetime) -> 
         withheld_by=by,
         withheld_at=now,
     )
+
+
+async def _must_be_there(desk: AccountingDesk, new: Withholding) -> None:
+    """Nobody is told that something is withheld that the accounting does not hold."""
+    rows = await desk.accountant.rows_of(new.child_id)
+    if rows is None:
+        raise not_found()
+    for position, row_id in enumerate(new.disclosure_ids):
+        if row_id not in rows:
+            detail = "is no row of this person's accounting"
+            raise _refused(f"disclosure_ids/{position}", detail)
 
 
 def _refused(field: str, detail: str) -> Problem:

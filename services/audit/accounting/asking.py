@@ -107,6 +107,17 @@ class Accountant:
         names = await self._names.of([each.row for each in shown]) if shown else ()
         return replace(made, names=names)
 
+    async def rows_of(self, child_id: str) -> frozenset[str] | None:
+        """The ids of the rows of this person's accounting; None: there is no such child. Raises
+        Retryable while intake is away."""
+        subjects = await self._people.subjects(child_id)
+        if subjects is None:
+            return None
+        async with self._db.transaction() as session:
+            checkpoint = await log_store.latest_checkpoint(session)
+            entries = await _about(session, subjects, checkpoint.size if checkpoint else 0)
+        return frozenset(row.id for row in account(entries))
+
     async def _make(
         self, session: Session, question: Question, subjects: Subjects, now: datetime
     ) -> Accounting:

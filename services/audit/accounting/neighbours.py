@@ -25,11 +25,12 @@ class Subjects(_Answer):
     referral_id: OpaqueId
     child_ids: tuple[OpaqueId, ...]
     call_ids: tuple[OpaqueId, ...]
+    record_ids: tuple[OpaqueId, ...] = ()
     shredded: tuple[OpaqueId, ...]
 
     @property
     def every(self) -> tuple[str, ...]:
-        return self.child_ids + self.call_ids
+        return self.child_ids + self.call_ids + self.record_ids
 
 
 class _Names(_Answer):

@@ -1,43 +1,16 @@
 """Bodies of the accounting's requests and answers."""
 
-import re
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit.accounting.asking import Accounting, Purpose
+from services.audit.accounting.fields import Citation, Moment, RowId
 from services.audit.accounting.rows import How, Outcome
 from services.audit.accounting.withholding import Audience, Ground, Shown, Withholding
 from services.audit.note import encode_base64
 from shared.contracts.base import Name, OpaqueId
-from shared.runtime.errors import Wrong
-
-_SECTION = r"§? ?[0-9][0-9a-z-]{0,12}(\([0-9a-zA-Z]{1,4}\)){0,4}"
-_CITATION = re.compile(
-    rf"(CGS|PA|Practice Book|[1-9][0-9]? (USC|CFR)) {_SECTION}((, | and |; ){_SECTION}){{0,4}}"
-    # A docket number, which has a digit: words could be somebody's name.
-    r"|Court order (?=[A-Z-]*[0-9])[A-Z0-9]{1,12}(-[A-Z0-9]{1,12}){0,4}",
-    re.ASCII,
-)
-
-
-def _citation(value: str) -> str:
-    if not _CITATION.fullmatch(value):
-        raise Wrong('must cite a law or an order, such as "CGS 17a-28" or "Court order 123"')
-    return value
-
-
-Citation = Annotated[str, Field(max_length=100), AfterValidator(_citation)]
-
-
-def _bounded(value: datetime) -> datetime:
-    if not 1970 < value.year < 9000:
-        raise Wrong("must be a date that a calendar has: of the years 1971 to 8999")
-    return value
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_bounded)]
 
 
 class _Body(BaseModel):
@@ -105,14 +78,12 @@ class AccountingOut(BaseModel):
 
 
 class WithholdingIn(_Body):
-    """Rows withheld; no `disclosure_ids`: all of the child's. `until` and `agency_id` make it a
-    suspension."""
+    """Rows withheld, by their `id`; no `disclosure_ids`: all of this person's, under whichever
+    id. `until` and `agency_id` make it a suspension."""
 
     ground: Ground
     citation: Citation
-    disclosure_ids: list[Annotated[str, Field(pattern=r"^dsc_[0-9a-f]{32}$")]] = Field(
-        [], max_length=200
-    )
+    disclosure_ids: list[RowId] = Field([], max_length=200)
     agency_id: OpaqueId | None = None
     until: Moment | None = None
 

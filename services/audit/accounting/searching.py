@@ -2,20 +2,20 @@
 trace."""
 
 import json
-import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from services.audit import reading
 from services.audit import store as log_store
 from services.audit.accounting import store
 from services.audit.accounting.asking import AUTHORITY, Purpose
-from services.audit.leaf import SALT_BYTES, Asked, read_submission
+from services.audit.leaf import Asked
 from services.audit.reading import Reader
 from services.audit.store import Entry
 from services.audit.traces import Facet, trace, values_of
 from shared.runtime.db import Database, Session
-from shared.runtime.ids import new_event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,9 @@ class Found:
     next: int | None = None
 
 
-async def search(db: Database, wanted: Search, now: datetime) -> Found:
+async def search(db: Database, wanted: Search) -> Found:
     """What is under a signed checkpoint, in the order of the log."""
     async with db.transaction() as session:
-        await _record(session, wanted, now)
         checkpoint = await log_store.latest_checkpoint(session)
         size = checkpoint.size if checkpoint else 0
         begin = await _index(session, wanted.since, size, 0)
@@ -51,10 +50,12 @@ async def search(db: Database, wanted: Search, now: datetime) -> Found:
         entries = await store.search(
             session, traces, after=wanted.after, begin=begin, end=end, limit=wanted.limit
         )
-    asked = set(wanted.facets.items())
-    read = [(entry, json.loads(entry.leaf)) for entry in entries]
+        asked = set(wanted.facets.items())
+        read = [(entry, json.loads(entry.leaf)) for entry in entries]
+        found = [each for each in read if asked <= set(values_of(each[1]))]
+        await _record(session, wanted, [entry for entry, _ in found])
     more = entries[-1].index if len(entries) == wanted.limit else None
-    return Found([each for each in read if asked <= set(values_of(each[1]))], more)
+    return Found(found, more)
 
 
 async def _index(session: Session, moment: datetime | None, size: int, otherwise: int) -> int:
@@ -63,30 +64,19 @@ async def _index(session: Session, moment: datetime | None, size: int, otherwise
     return await store.first_since(session, moment, size)
 
 
-async def _record(session: Session, wanted: Search, now: datetime) -> None:
-    """Ids as they are; an actor or a citation only as its trace, for it was typed freely (P5)."""
+async def _record(session: Session, wanted: Search, found: Sequence[Entry]) -> None:
+    """Ids as they are; an actor or a citation only as its trace, for it was typed freely (P5).
+    Whoever was asked about, or is named in the answer, has it in their accounting."""
     searched = {
         facet.value: value
         if facet in (Facet.SUBJECT, Facet.AGENCY)
         else f"{trace(facet, value) & (2**64 - 1):016x}"
         for facet, value in wanted.facets.items()
     }
-    more: dict[str, Any] = {
-        "searched": searched,
-        "purpose": wanted.purpose.value,
-        "authority": AUTHORITY,
-    }
+    more = {"searched": searched, "purpose": wanted.purpose.value, "authority": AUTHORITY}
     subject = wanted.facets.get(Facet.SUBJECT)
+    of = set(reading.named_in(found))
     if subject is not None and subject.startswith("chd_"):
-        more["child_id"] = subject
-    made = read_submission(
-        new_event_id(),
-        wanted.reader.subject,
-        wanted.reader.person,
-        Asked.SEARCH,
-        subject or "log",
-        now,
-        secrets.token_bytes(SALT_BYTES),
-        more,
-    )
-    await log_store.submit(session, [made])
+        of.add(subject)
+    about = subject or "log"
+    await reading.record(session, wanted.reader, Asked.SEARCH, about, of=sorted(of), more=more)

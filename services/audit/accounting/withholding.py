@@ -49,7 +49,7 @@ class Withholding:
     withholding_id: str
     child_id: str
     disclosure_ids: tuple[str, ...]
-    """Empty: all rows of this child."""
+    """Ids of rows; empty: all rows of this person."""
     ground: Ground
     citation: str
     agency_id: str | None

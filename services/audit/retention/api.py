@@ -1,11 +1,16 @@
 """Retention over HTTP: what is due, holds, and the destruction of content by two people."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Query
 
+from services.audit import reading
 from services.audit.accounting.api import must_be, must_be_a_person
+from services.audit.accounting.asking import AUTHORITY, Purpose
+from services.audit.leaf import Asked
+from services.audit.reading import Reader
 from services.audit.retention import due as due_report
 from services.audit.retention import store
 from services.audit.retention.desk import RetentionDesk
@@ -30,6 +35,7 @@ from services.audit.retention.schemas import (
     ShreddingsOut,
 )
 from shared.runtime.auth import Principal, require
+from shared.runtime.db import Session
 from shared.runtime.problem import Problem, not_found
 
 _Reader = Annotated[Principal, Depends(require("retention:read"))]
@@ -69,18 +75,20 @@ def shredding_routes(desk: RetentionDesk) -> APIRouter:
     @router.get("/shreddings/{shredding_id}")
     async def one(shredding_id: str, caller: _Reader) -> ShreddingOut:
         """How far it is, and who has confirmed."""
-        must_be_a_person(caller)
+        reader = must_be_a_person(caller)
         must_be("shr", shredding_id)
         async with desk.db.transaction() as session:
             found = await store.lock_shredding(session, shredding_id)
             confirmed = await store.confirmations(session, shredding_id)
+            await _record(session, reader, Asked.SHREDDINGS, [found] if found else [])
         return _shredding(found, confirmed)
 
     @router.get("/shreddings")
     async def several(caller: _Reader, after: _AfterShredding | None = None) -> ShreddingsOut:
-        must_be_a_person(caller)
+        reader = must_be_a_person(caller)
         async with desk.db.transaction() as session:
             found = await store.shreddings(session, after or "", _PAGE + 1)
+            await _record(session, reader, Asked.SHREDDINGS, found[:_PAGE])
         page = [ShreddingOut.of(each) for each in found[:_PAGE]]
         return ShreddingsOut(
             shreddings=page, next=page[-1].shredding_id if len(found) > _PAGE else None
@@ -109,9 +117,10 @@ def hold_routes(desk: RetentionDesk) -> APIRouter:
 
     @router.get("/holds")
     async def holds(caller: _Reader, after: _AfterHold | None = None) -> HoldsOut:
-        must_be_a_person(caller)
+        reader = must_be_a_person(caller)
         async with desk.db.transaction() as session:
             found = await store.holds(session, after or "", _PAGE + 1)
+            await _record(session, reader, Asked.HOLDS, found[:_PAGE])
         page = [HoldOut.of(each) for each in found[:_PAGE]]
         return HoldsOut(holds=page, next=page[-1].hold_id if len(found) > _PAGE else None)
 
@@ -119,7 +128,7 @@ def hold_routes(desk: RetentionDesk) -> APIRouter:
     async def due(caller: _Reader, after: _AfterTrace = due_report.BEGINNING) -> DueOut:
         """Children of whom nobody has seen anything for as long as content is kept."""
         reader = must_be_a_person(caller)
-        report = await due_report.due(desk.db, reader, desk.years, after, desk.clock())
+        report = await due_report.due(desk, reader, after)
         children = [
             DueChild(
                 child_id=each.child_id,
@@ -132,6 +141,15 @@ def hold_routes(desk: RetentionDesk) -> APIRouter:
         return DueOut(years=desk.years, due=children, next=report.next)
 
     return router
+
+
+async def _record(
+    session: Session, reader: Reader, asked: Asked, shown: Sequence[Shredding | Hold]
+) -> None:
+    """Whoever is named has it in their accounting; it keeps nothing from being destroyed."""
+    more = {"purpose": Purpose.RETENTION.value, "authority": AUTHORITY}
+    of = sorted({each.child_id for each in shown})
+    await reading.record(session, reader, asked, "log", of=of, more=more)
 
 
 def _shredding(

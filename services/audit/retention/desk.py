@@ -10,7 +10,7 @@ from datetime import datetime
 from services.audit.accounting.neighbours import People, Subjects
 from services.audit.deciding import decide
 from services.audit.leaf import Decided
-from services.audit.retention import store
+from services.audit.retention import last_store, store
 from services.audit.retention.rules import (
     AlreadySettled,
     Ground,
@@ -61,7 +61,7 @@ class RetentionDesk:
         )
         async with self.db.transaction() as session:
             await store.one_at_a_time(session, child_id)
-            if found := await self._obstacle(session, ground, subjects, now):
+            if found := await self._obstacle(session, new, subjects, now):
                 return found
             if not await store.ask(session, new):
                 return AlreadySettled()
@@ -82,7 +82,7 @@ class RetentionDesk:
             approved = approve(asked, by, now)
             if not isinstance(approved, Shredding):
                 return approved
-            if found := await self._obstacle(session, asked.ground, subjects, now, approving=True):
+            if found := await self._obstacle(session, asked, subjects, now):
                 return found
             await store.keep_decision(session, approved)
             await decide(session, by, Decided.SHREDDING_APPROVED, shredding_id, child_id, now)
@@ -137,19 +137,10 @@ class RetentionDesk:
         return found.child_id if found else None
 
     async def _obstacle(
-        self,
-        session: Session,
-        ground: Ground,
-        subjects: Subjects,
-        now: datetime,
-        *,
-        approving: bool = False,
+        self, session: Session, wanted: Shredding, subjects: Subjects, now: datetime
     ) -> Obstacle | None:
-        """Of this person. On approval the request itself, and reading of it, keep nothing alive; a
-        disclosure since does."""
+        """Of this person, whichever id. The request itself keeps nothing alive."""
         held = await store.held(session, subjects.child_ids)
         traces = [trace(Facet.SUBJECT, each) for each in subjects.every]
-        last = await store.last_entry(session, traces, disclosures=approving)
-        if approving and last is None:
-            return obstacle(Ground.SEALED, None, held, self.years, now)
-        return obstacle(ground, last, held, self.years, now)
+        last = await last_store.last_entry(session, traces, wanted.shredding_id)
+        return obstacle(wanted.ground, last, held, self.years, now)

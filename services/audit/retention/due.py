@@ -12,10 +12,11 @@ from services.audit.accounting.store import first_since
 from services.audit.leaf import SALT_BYTES, Asked, read_submission
 from services.audit.reading import Reader
 from services.audit.retention import due_store, store
+from services.audit.retention.desk import RetentionDesk
 from services.audit.retention.due_store import Last
 from services.audit.retention.rules import years_before
 from services.audit.traces import Facet, trace, values_of
-from shared.runtime.db import Database, Session
+from shared.runtime.db import Session
 from shared.runtime.ids import new_event_id
 
 STEPS = 5000
@@ -40,10 +41,15 @@ class Report:
     next: int | None
 
 
-async def due(db: Database, reader: Reader, years: int, after: int, now: datetime) -> Report:
-    """The next page; the reading is an entry first. Children destroyed already are left out."""
-    cutoff = years_before(now, years)
-    async with db.transaction() as session:
+async def due(desk: RetentionDesk, reader: Reader, after: int) -> Report:
+    """The next page; the reading is an entry first. Children destroyed already are left out.
+
+    Raises Retryable while intake is away: it knows whom else a hold binds.
+    """
+    now = desk.clock()
+    cutoff = years_before(now, desk.years)
+    held = await _held(desk)
+    async with desk.db.transaction() as session:
         await _record(session, reader, now)
         checkpoint = await log_store.latest_checkpoint(session)
         size = checkpoint.size if checkpoint else 0
@@ -54,11 +60,22 @@ async def due(db: Database, reader: Reader, years: int, after: int, now: datetim
             child_id for child_id in children if await store.under_destruction(session, [child_id])
         }
         found = [
-            Due(child_id, referral_id, at, await store.held(session, [child_id]))
+            Due(child_id, referral_id, at, child_id in held)
             for child_id, (referral_id, at) in children.items()
             if child_id not in gone
         ]
     return Report(found, following)
+
+
+async def _held(desk: RetentionDesk) -> set[str]:
+    """Every id of every person who is held under one."""
+    async with desk.db.transaction() as session:
+        held = await store.held_children(session)
+    bound = set(held)
+    for each in held:
+        subjects = await desk.people.subjects(each)
+        bound.update(subjects.child_ids if subjects else ())
+    return bound
 
 
 def _children(last: list[Last]) -> Iterator[tuple[str, tuple[str | None, datetime]]]:

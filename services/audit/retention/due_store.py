@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from services.audit.retention.last_store import COUNTS
 from shared.runtime.db import Session
 
 
@@ -28,11 +29,13 @@ WITH RECURSIVE walk(trace, seen) AS (
         ORDER BY t.trace LIMIT 1), w.seen + 1
     FROM walk AS w WHERE w.trace IS NOT NULL AND w.seen < :steps
 )
-SELECT w.trace, last.index, e.leaf, e.sequenced_at
+SELECT w.trace, e.index, e.leaf, e.sequenced_at
 FROM walk AS w
-LEFT JOIN LATERAL (SELECT t.index FROM audit.traces AS t WHERE t.trace = w.trace
-    ORDER BY t.index DESC LIMIT 1) AS last ON true
-LEFT JOIN audit.entries AS e ON e.index = last.index AND last.index < :cutoff
+LEFT JOIN LATERAL (SELECT last.* FROM audit.traces AS t JOIN audit.entries AS last USING (index)
+    WHERE t.trace = w.trace AND """
+    f"{COUNTS}"
+    """
+    ORDER BY t.index DESC LIMIT 1) AS e ON e.index < :cutoff
 WHERE w.trace IS NOT NULL
 ORDER BY w.trace
 """

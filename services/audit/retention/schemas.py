@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.audit.accounting.schemas import Citation
+from services.audit.accounting.fields import Citation
 from services.audit.retention.rules import Ground, Hold, Shredding, State
 
 

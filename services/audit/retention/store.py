@@ -22,30 +22,12 @@ async def one_at_a_time(session: Session, child_id: str) -> None:
     )
 
 
-_OUR_OWN = "('audit_read', 'decided')"
-
-
-async def last_entry(
-    session: Session, traces: Sequence[int], *, disclosures: bool = False
-) -> datetime | None:
-    """When the log took its last entry about any of these; what waits to be sequenced counts.
-
-    `disclosures`: without what was decided and read here.
-    """
-    kind = f"AND kind NOT IN {_OUR_OWN}" if disclosures else ""
-    found: datetime | None = await session.scalar(
-        text(
-            "SELECT greatest((SELECT max(last.sequenced_at) "
-            "FROM unnest(CAST(:traces AS bigint[])) AS w(trace) CROSS JOIN LATERAL "
-            "(SELECT e.sequenced_at FROM audit.traces AS t JOIN audit.entries AS e USING (index) "
-            f"WHERE t.trace = w.trace {kind} "
-            "ORDER BY t.index DESC LIMIT 1) AS last), "
-            "(SELECT max(submitted_at) FROM audit.submissions "
-            f"WHERE traces && CAST(:traces AS bigint[]) {kind}))"
-        ),
-        {"traces": list(traces)},
+async def held_children(session: Session) -> list[str]:
+    """Each id with a hold in force."""
+    found = await session.scalars(
+        text("SELECT DISTINCT child_id FROM audit.legal_holds WHERE released_at IS NULL")
     )
-    return found
+    return list(found)
 
 
 async def held(session: Session, child_ids: Sequence[str]) -> bool:

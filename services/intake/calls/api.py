@@ -77,7 +77,7 @@ def routes(desk: CallDesk) -> APIRouter:
         only_a_person(caller)
         call_id = _id(request)
         ask, wanted = await asked(request, caller, Closing)
-        return _closed(await desk.calls.close(ask, call_id, caller, wanted.why))
+        return _closed(await desk.calls.close(ask, call_id, caller, wanted))
 
     @router.post("/v1/calls/{call_id}/readings")
     async def read(request: Request, caller: Reader) -> Response:

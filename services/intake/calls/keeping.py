@@ -13,7 +13,7 @@ from services.intake.access import NotTheirs, theirs
 from services.intake.answers import instant
 from services.intake.calls import drafts, store
 from services.intake.calls.drafts import Call, Draft
-from services.intake.calls.schemas import ClosedWhy, NewCall
+from services.intake.calls.schemas import Closing, NewCall
 from services.intake.calls.store import Kept
 from services.intake.once import Answer, Asked, Once
 from services.intake.receiving import KeyReused, Received, Receiving, StillOpen
@@ -94,9 +94,11 @@ class Calls:
         return await until_known(partial(self._save, call_id, caller, draft, now))
 
     async def close(
-        self, asked: Asked, call_id: str, caller: Principal, why: ClosedWhy
+        self, asked: Asked, call_id: str, caller: Principal, closing: Closing
     ) -> Answer | KeyReused | StillOpen | NotTheirs | Over:
-        """A named person says that it is no referral. What was typed stays, sealed."""
+        """A named person says that it is no referral. What was typed stays, sealed; where another
+        referral holds it, it is shredded, as if the call had become that one (C29)."""
+        referral_id = closing.referral_id
 
         async def work(session: Session) -> Answer | NotTheirs | Over:
             kept = await store.read(session, call_id, lock=True)
@@ -104,8 +106,13 @@ class Calls:
                 return NotTheirs()
             if kept.call.over:
                 return Over()
-            await store.close(session, call_id, caller.subject, why.value, asked.now)
-            return Answer(describe(replace(kept.call, closed_at=asked.now)))
+            if referral_id and not await store.referral_exists(session, referral_id):
+                return NotTheirs()
+            await store.close(session, call_id, caller.subject, closing.why.value, asked.now)
+            if referral_id:
+                await store.belongs_to(session, call_id, referral_id)
+            closed = replace(kept.call, closed_at=asked.now, referral_id=referral_id)
+            return Answer(describe(closed))
 
         return await self._once.do(asked, work)
 

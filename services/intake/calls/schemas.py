@@ -1,11 +1,15 @@
 """HTTP bodies of calls. No field is for caller-ID: nothing is derived from it, and none is kept."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
+
+from pydantic import model_validator
 
 from services.intake.codes import OneOf
 from services.intake.fields import Cited
 from services.intake.schemas import Body, Moment
+from shared.contracts.base import OpaqueId
+from shared.runtime.errors import Wrong
 
 
 class ClosedWhy(StrEnum):
@@ -13,7 +17,7 @@ class ClosedWhy(StrEnum):
 
     NOT_A_REPORT = "not_a_report"
     FINISHED_ELSEWHERE = "finished_elsewhere"
-    """The caller rang again, and that call is the referral."""
+    """The caller rang again, and that call is the referral that is named."""
     ENTERED_IN_ERROR = "entered_in_error"
 
 
@@ -25,7 +29,16 @@ class NewCall(Body):
 
 
 class Closing(Body):
+    """With `finished_elsewhere`, and only with that, the referral that holds what was said."""
+
     why: ClosedWhy
+    referral_id: OpaqueId | None = None
+
+    @model_validator(mode="after")
+    def _referral_where_it_is_one(self) -> Self:
+        if (self.why is ClosedWhy.FINISHED_ELSEWHERE) != (self.referral_id is not None):
+            raise Wrong("referral_id must be given for finished_elsewhere and for nothing else")
+        return self
 
 
 class Reading(Body):

@@ -81,6 +81,15 @@ async def close(session: Session, call_id: str, by: str, why: str, now: datetime
     await session.execute(_CLOSE, {"call_id": call_id, "by": by, "why": why, "now": now})
 
 
+async def referral_exists(session: Session, referral_id: str) -> bool:
+    return bool(await session.scalar(_REFERRAL_EXISTS, {"referral_id": referral_id}))
+
+
+async def belongs_to(session: Session, call_id: str, referral_id: str) -> None:
+    """What was said in a closed call is in this referral: what was typed is shredded."""
+    await session.execute(_BELONGS, {"call_id": call_id, "referral_id": referral_id})
+
+
 async def abandon(session: Session, before: datetime, now: datetime, limit: int) -> Sequence[Call]:
     """Mark open calls that were last saved before `before`; each call is marked once.
 
@@ -152,6 +161,18 @@ RETURNING call_id
 _CLOSE = text(
     """
 UPDATE intake.calls SET closed_at = :now, closed_by = :by, closed_why = :why
+WHERE call_id = :call_id
+"""
+)
+
+_REFERRAL_EXISTS = text(
+    "SELECT EXISTS (SELECT FROM intake.referrals WHERE referral_id = CAST(:referral_id AS text))"
+)
+
+_BELONGS = text(
+    """
+UPDATE intake.calls SET referral_id = :referral_id,
+    sealed = NULL, wrapped = NULL, kek_version = NULL, key_version = NULL
 WHERE call_id = :call_id
 """
 )

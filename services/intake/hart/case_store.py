@@ -83,12 +83,19 @@ async def referral_exists(session: Session, referral_id: str) -> bool:
 
 
 async def link(session: Session, flag_id: str, referral_id: str, actor: str, now: datetime) -> None:
-    """The flagged case has its 737. The flag is held and has none yet."""
+    """The flagged case has its 737. The flag is held and has none yet. Of a 737 whose children are
+    all destroyed the flag's content goes with them."""
     await session.execute(
         insert(case_flag_links).values(
             flag_id=flag_id, referral_id=referral_id, recorded_by=actor, recorded_at=now
         )
     )
+    await forget(session, [referral_id])
+
+
+async def forget(session: Session, referral_ids: Sequence[str]) -> None:
+    """Destroy the keys of the flags that these referrals answer, where no child is left of one."""
+    await session.execute(_FORGET, {"referral_ids": list(referral_ids)})
 
 
 async def link_cases(session: Session, named: Sequence[tuple[str, bytes]], now: datetime) -> None:
@@ -96,13 +103,14 @@ async def link_cases(session: Session, named: Sequence[tuple[str, bytes]], now: 
 
     A referral that is some flag's already is not the 737 of a newer one.
     """
-    values = {
+    values: dict[str, Any] = {
         "referral_ids": [referral_id for referral_id, _ in named],
         "indexes": [index for _, index in named],
         "actor": BY_ITSELF,
         "now": now,
     }
     await session.execute(_LINK_CASES, values)
+    await forget(session, values["referral_ids"])
 
 
 async def find_referral(session: Session, indexes: Sequence[bytes]) -> str | None:
@@ -182,6 +190,17 @@ JOIN intake.case_flags AS f ON f.case_index = n.digest
 WHERE {_NO_LINK} AND {_FREE}
 ORDER BY f.flag_id, n.referral_id
 ON CONFLICT DO NOTHING
+"""
+)
+_FORGET = text(
+    """
+UPDATE intake.case_flags AS f SET wrapped = '', kek_version = 0
+FROM intake.case_flag_links AS l
+WHERE l.referral_id = ANY(CAST(:referral_ids AS text[])) AND f.flag_id = l.flag_id
+    AND NOT EXISTS (
+        SELECT FROM intake.child_keys AS k
+        WHERE k.referral_id = l.referral_id AND k.wrapped <> ''
+    )
 """
 )
 _NAMED = text(

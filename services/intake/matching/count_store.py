@@ -41,7 +41,7 @@ WITH kept AS MATERIALIZED (
 ), unfinished AS (
     SELECT count(*) AS calls FROM intake.calls
     WHERE NOT synthetic AND received_at >= :since AND received_at < :until
-        AND referral_id IS NULL
+        AND finished_at IS NULL
         AND (closed_why IS NULL OR closed_why NOT IN ('not_a_report', 'entered_in_error'))
 ), together AS (
     SELECT count(*) AS referrals FROM kept

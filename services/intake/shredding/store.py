@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from services.intake.hart import case_store
 from shared.runtime.db import Session
 
 
@@ -19,6 +20,8 @@ class Subjects:
     """Of all referrals that a person confirmed to be about the same child; itself first."""
     call_ids: Sequence[str]
     """Calls that became those referrals."""
+    record_ids: Sequence[str]
+    """Case flags that those referrals answer."""
     shredded: Sequence[str]
     """Those of `child_ids` whose content is destroyed."""
 
@@ -29,7 +32,9 @@ async def subjects(session: Session, child_id: str) -> Subjects | None:
     if row is None:
         return None
     others = sorted(each for each in row.child_ids if each != child_id)
-    return Subjects(row.referral_id, [child_id, *others], row.call_ids, row.shredded)
+    return Subjects(
+        row.referral_id, [child_id, *others], row.call_ids, row.record_ids, row.shredded
+    )
 
 
 async def hold(session: Session, child_id: str) -> str | None:
@@ -44,11 +49,12 @@ async def destroy(session: Session, child_id: str, shredding_id: str, now: datet
     With the last child of a referral go the keys of case flags that it answered.
     """
     values = {"child_id": child_id, "shredding_id": shredding_id, "now": now}
-    if await session.scalar(_DESTROY, values) is None:
+    referral_id = await session.scalar(_DESTROY, values)
+    if referral_id is None:
         return False
     await session.execute(_FORGET_NAMES, {"child_id": child_id})
     await session.execute(_FORGET_CANDIDATES, {"child_id": child_id})
-    await session.execute(_FORGET_FLAGS, {"child_id": child_id})
+    await case_store.forget(session, [referral_id])
     return True
 
 
@@ -67,6 +73,8 @@ SELECT (SELECT referral_id FROM same WHERE child_id = CAST(:child_id AS text)) A
     ARRAY(SELECT child_id FROM same) AS child_ids,
     ARRAY(SELECT c.call_id FROM intake.calls AS c
         WHERE c.referral_id IN (SELECT referral_id FROM same) ORDER BY c.call_id) AS call_ids,
+    ARRAY(SELECT l.flag_id FROM intake.case_flag_links AS l
+        WHERE l.referral_id IN (SELECT referral_id FROM same) ORDER BY l.flag_id) AS record_ids,
     ARRAY(SELECT child_id FROM same WHERE gone ORDER BY child_id) AS shredded
 FROM same LIMIT 1
 """
@@ -84,7 +92,7 @@ _DESTROY = text(
     """
 UPDATE intake.child_keys SET wrapped = '', kek_version = 0,
     shredding_id = CAST(:shredding_id AS text), shredded_at = CAST(:now AS timestamptz)
-WHERE child_id = CAST(:child_id AS text) AND wrapped <> '' RETURNING child_id
+WHERE child_id = CAST(:child_id AS text) AND wrapped <> '' RETURNING referral_id
 """
 )
 
@@ -94,17 +102,5 @@ _FORGET_CANDIDATES = text(
     """
 DELETE FROM intake.candidates WHERE answered_at IS NULL
     AND (child_id = CAST(:child_id AS text) OR other_child_id = CAST(:child_id AS text))
-"""
-)
-
-_FORGET_FLAGS = text(
-    """
-UPDATE intake.case_flags AS f SET wrapped = '', kek_version = 0
-FROM intake.case_flag_links AS l
-JOIN intake.child_keys AS k ON k.referral_id = l.referral_id
-WHERE k.child_id = CAST(:child_id AS text) AND f.flag_id = l.flag_id AND NOT EXISTS (
-    SELECT FROM intake.child_keys AS other
-    WHERE other.referral_id = l.referral_id AND other.wrapped <> ''
-)
 """
 )

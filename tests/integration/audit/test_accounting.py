@@ -13,6 +13,7 @@ import pypdfium2
 import pytest
 from sqlalchemy import text
 
+from services.audit.api import routes
 from services.audit.proofs import verify_proof
 from services.audit.sealer import Sealer
 from services.audit.wiring import area_routes
@@ -79,6 +80,7 @@ async def office(db: Database, sealer: Sealer, tokens: Tokens) -> AsyncIterator[
         office = Office(Log(db, sealer), client, tokens)
         for router in area_routes(db, office.people, office.names, 5, lambda: office.now):
             app.include_router(router)
+        app.include_router(routes(db))
         yield office
 
 
@@ -401,3 +403,89 @@ async def letter(office: Office, child_id: str, audience: str) -> str:
     document = pypdfium2.PdfDocument(answer.content)
     said = "\n".join(page.get_textpage().get_text_range() for page in document)
     return " ".join(said.split())
+
+
+async def test_c35_what_is_withheld_is_withheld_under_every_id_of_the_person(
+    office: Office, story: Story
+) -> None:
+    assert (await office.withhold(story.first)).status_code == 201
+    for child in (story.first, story.again):
+        made = await office.ask(child, "audience=subject")
+        assert (made["rows"], sum(each["rows"] for each in made["withheld"])) == ([], 8)
+
+
+async def test_c35_a_withholding_of_nothing_is_refused(office: Office, story: Story) -> None:
+    assert (await office.withhold(f"chd_{0:032x}")).status_code == 404
+    known = (await office.ask(story.sibling))["rows"][-1]["id"]
+    for unknown in (new_id("dsc"), known):
+        answer = await office.withhold(story.first, disclosure_ids=[unknown])
+        assert answer.status_code == 422
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["#/disclosure_ids/0"]
+        assert unknown not in answer.text
+    assert (await office.client.get("/v1/withholdings")).json()["withholdings"] == []
+
+
+async def test_c35_every_kind_of_row_can_be_withheld_by_its_id(
+    office: Office, story: Story
+) -> None:
+    await office.ask(story.first)
+    await office.log.sealer.drain()
+    rows = (await office.ask(story.first))["rows"]
+    assert {"record_read"} <= {row["how"] for row in rows}
+    for row in rows:
+        held = await office.withhold(story.first, disclosure_ids=[row["id"]])
+        assert held.status_code == 201, (row["how"], held.text)
+    assert (await office.ask(story.first, "audience=subject"))["rows"] == []
+
+
+async def test_a_read_of_a_case_flag_is_in_the_accounting_of_whom_it_speaks_of(
+    office: Office, story: Story
+) -> None:
+    flag = new_id("rec")
+    office.people.person(story.first, referral_id=story.ref, records=[flag])
+    await office.log.happened(support.record_viewed(flag))
+    rows = (await office.ask(story.first))["rows"]
+    assert [row["actor"] for row in rows if row["fields"] == ["content"]] == ["director-1"]
+
+
+async def test_whoever_a_search_or_a_list_names_has_it_in_their_accounting(
+    office: Office, story: Story
+) -> None:
+    """CGS 4-193(c)."""
+    wanted = {"purpose": "court_order", "agency_id": POLICE}
+    snoop, lister = office.bearer("snoop"), office.bearer("lister")
+    assert (await office.client.post("/v1/search", json=wanted, headers=snoop)).status_code == 200
+    await office.withhold(story.sibling)
+    await office.client.get("/v1/withholdings", headers=lister)
+    await office.log.sealer.drain()
+    assert await readers(office, story.sibling) == {("snoop", "court_order"),
+                                                    ("lister", "compliance_review")}  # fmt: skip
+    assert await readers(office, story.first) == {("snoop", "court_order")}
+    made = await office.ask(story.first, "audience=subject")
+    assert story.sibling not in json.dumps(made), "P4"
+
+
+async def test_whose_entry_proof_or_disclosure_is_read_has_it_in_their_accounting(
+    office: Office, story: Story
+) -> None:
+    """CGS 4-193(c). A call has no child of its own, and is in the accounting of whom it became."""
+    row = next(r for r in (await office.ask(story.first))["rows"] if r["http_status"] == 200)
+    call = next(r for r in (await office.ask(story.first))["rows"] if r["actor"] == "careline-2")
+    await office.log.sealer.drain()
+    paths = {
+        "reader-1": f"entries/{row['entries'][0]}",
+        "reader-2": f"entries/{row['entries'][1]}/proof",
+        "reader-3": f"disclosures/{row['id']}",
+        "reader-4": f"entries/{call['entries'][0]}",
+    }
+    for reader, path in paths.items():
+        bearer = office.tokens.bearer(["audit:read"], reader)
+        assert (await office.client.get(f"/v1/{path}", headers=bearer)).status_code == 200
+    await office.log.sealer.drain()
+    assert {reader for reader, _ in await readers(office, story.first)} >= set(paths)
+    assert {reader for reader, _ in await readers(office, story.sibling)}.isdisjoint(paths)
+
+
+async def readers(office: Office, child_id: str) -> set[tuple[str, str]]:
+    rows = (await office.ask(child_id))["rows"]
+    return {(row["actor"], row["purpose"]) for row in rows if row["how"] == "record_read"}

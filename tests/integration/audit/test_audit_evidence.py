@@ -113,10 +113,12 @@ async def test_that_it_was_made_is_an_entry_before_it_is_written(
     await packing.pack(db, REFERRAL, tmp_path / "package", KEYS)
     await sealer.drain()
     async with db.transaction() as session:
-        last = await store.entry(session, 603)
-    assert last is not None
-    assert b'"asked":"evidence"' in last.leaf
-    assert REFERRAL.encode() in last.leaf
+        made = [await store.entry(session, index) for index in (603, 604)]
+    for entry, child in zip(made, sorted([CHILD, "chd_other"]), strict=True):
+        assert entry is not None
+        assert b'"asked":"evidence"' in entry.leaf
+        assert REFERRAL.encode() in entry.leaf
+        assert f'"child_id":"{child}"'.encode() in entry.leaf, "in the accounting of each"
 
 
 @pytest.mark.parametrize("subject", ["ref_x", "%", "", "ref_" + "0" * 32])

@@ -221,3 +221,60 @@ async def test_p5_a_citation_has_no_room_for_anybodys_name(desk: Desk, citation:
     answer = await desk.post(f"children/{desk.child}/holds", citation=citation)
     assert answer.status_code == 422
     assert "Canary" not in answer.text
+
+
+async def test_c29_what_is_due_says_held_when_the_hold_is_on_another_id_of_the_person(
+    desk: Desk,
+) -> None:
+    other = new_id("chd")
+    desk.people.person(desk.child, other, referral_id=desk.ref)
+    await desk.post(f"children/{other}/holds", citation="Court order 9")
+    await desk.log.sealer.drain()
+    desk.now += timedelta(days=5 * 366)
+    due = (await desk.get("retention/due"))["due"]
+    assert {(each["child_id"], each["held"]) for each in due} == {(desk.child, True), (other, True)}
+
+
+async def test_c29_a_read_of_the_accounting_since_the_request_keeps_the_content(
+    desk: Desk,
+) -> None:
+    asked = desk.now
+    desk.now += timedelta(days=5 * 366)
+    order = await desk.asked(ground="retention", citation="CGS 4-193")
+    desk.now = asked + timedelta(days=1)
+    path = f"/v1/accounting/{desk.child}?purpose=investigation"
+    reader = desk.tokens.bearer(["accounting:read"], "officer-3")
+    assert (await desk.client.get(path, headers=reader)).status_code == 200
+    assert (await desk.post(f"shreddings/{order}/approval", "officer-2")).status_code == 409
+
+
+async def test_c29_looking_in_order_to_decide_keeps_nothing_alive_and_is_in_the_accounting(
+    desk: Desk,
+) -> None:
+    """The approver must be able to look at what is approved (CGS 4-193: and that is on record)."""
+    now = desk.now
+    desk.now += timedelta(days=5 * 366)
+    order = await desk.asked(ground="retention", citation="CGS 4-193")
+    desk.now = now + timedelta(seconds=30)
+    for path in ("shreddings", f"shreddings/{order}", "holds", "retention/due"):
+        await desk.get(path)
+    reader = desk.tokens.bearer(["accounting:read"], "officer-2")
+    path = f"/v1/accounting/{desk.child}?purpose=retention"
+    await desk.log.sealer.drain()
+    made = (await desk.client.get(path, headers=reader)).json()
+    reads = [row["purpose"] for row in made["rows"] if row["how"] == "record_read"]
+    assert reads == ["retention", "retention"], "a list of holds without this child is no read"
+    desk.now = now + timedelta(days=5 * 366)
+    assert (await desk.post(f"shreddings/{order}/approval", "officer-2")).status_code == 200
+
+
+async def test_c29_a_hold_that_is_listed_is_a_row_of_the_accounting_of_whom_it_names(
+    desk: Desk,
+) -> None:
+    await desk.post(f"children/{desk.child}/holds", citation="Court order 9")
+    await desk.get("holds")
+    await desk.log.sealer.drain()
+    reader = desk.tokens.bearer(["accounting:read"], "officer-2")
+    path = f"/v1/accounting/{desk.child}?purpose=retention"
+    made = (await desk.client.get(path, headers=reader)).json()
+    assert [r["actor"] for r in made["rows"] if r["how"] == "record_read"] == ["officer-1"]

@@ -17,7 +17,7 @@ from shared.contracts.referrals import CallAbandoned, ReferralReceived
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
 from tests.support.calls import events, opened, rows, saved, send, typed
-from tests.support.intake import Keys, app_on, child, client_of
+from tests.support.intake import Keys, app_on, child, client_of, post, referral
 
 PATIENCE = timedelta(minutes=15)
 
@@ -242,6 +242,32 @@ async def test_a_person_closes_a_call_that_is_no_referral(
     assert await events(intake_db) == []
     assert (await saved(client, call, typed())).status_code == 409
     assert (await send(client, call["links"]["finish"], {}, "f")).status_code == 409
+
+
+async def test_c29_what_was_typed_goes_when_another_referral_holds_it(
+    client: httpx.AsyncClient, desk: Desk, intake_db: Database, intake_keys: Keys
+) -> None:
+    """A draft nobody finds by a child would outlive the child's content."""
+    call = await opened(client)
+    await saved(client, call, typed())
+    other = (await post(client, referral())).json()
+    path = f"{call['links']['self']}/closing"
+    wanted = {"why": "finished_elsewhere", "referral_id": other["referral_id"]}
+    async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as person:
+        refused = [
+            await send(person, path, {"why": "finished_elsewhere"}, "c1"),
+            await send(person, path, wanted | {"why": "not_a_report"}, "c2"),
+            await send(person, path, wanted | {"referral_id": f"ref_{0:032x}"}, "c3"),
+        ]
+        assert [answer.status_code for answer in refused] == [422, 422, 404]
+        closed = await send(person, path, wanted, "c4")
+    assert closed.status_code == 201
+    assert closed.json()["links"]["referral"] == other["links"]["self"]
+    (row,) = await rows(intake_db, "SELECT * FROM intake.calls")
+    assert [row["sealed"], row["wrapped"], row["key_version"]] == [None, None, None]
+    audit = intake_keys.bearer("audit", ["internal:subjects"])
+    subjects = f"/internal/v1/children/{other['children'][0]['child_id']}/subjects"
+    assert (await client.get(subjects, headers=audit)).json()["call_ids"] == [call["call_id"]]
 
 
 async def test_p10_a_call_of_somebody_else_is_the_one_404(

@@ -208,6 +208,31 @@ async def test_whom_a_child_is_follows_what_a_person_confirmed(
     assert (await client.get(path, headers=audit)).json()["shredded"] == [other]
 
 
+async def test_c29_a_case_flag_goes_with_the_last_child_whenever_it_is_linked(
+    client: httpx.AsyncClient, desk: Desk, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    kept = await create(client)
+    (child_id,) = ids(kept)
+    case = {"case_number": "C-77", "reasons": "Example reasons"}
+    scopes = ("case_flags:create", "case_flags:link", "case_flags:read")
+    async with client_of(app_on(desk, intake_keys), intake_keys) as worker:
+        worker.headers.update(intake_keys.bearer("director", scopes, person=True))
+        linked = case | {"referral_id": kept["referral_id"]}
+        before = (await send(worker, "/v1/case-flags", linked, "f1")).json()["flag_id"]
+        after = (await send(worker, "/v1/case-flags", case | {"case_number": "C-78"}, "f2")).json()[
+            "flag_id"
+        ]
+        subjects = f"/internal/v1/children/{child_id}/subjects"
+        assert (await client.get(subjects, headers=audit)).json()["record_ids"] == [before]
+        await shred(client, child_id, audit)
+        link = f"/v1/case-flags/{after}/referral"
+        named = {"referral_id": kept["referral_id"]}
+        assert (await send(worker, link, named, "l1")).status_code == 201
+        for flag in (before, after):
+            read = await send(worker, f"/v1/case-flags/{flag}/content", {"purpose": "triage"}, "r")
+            assert (read.status_code, "Example" in read.text) == (410, False)
+
+
 async def test_p10_only_audit_may_order_or_ask(
     client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
 ) -> None:
@@ -235,6 +260,25 @@ async def test_c29_the_tables_of_a_year_count_a_destroyed_child_as_it_was_counte
     later = {"children": [children[1] | {"child_id": second, "age_years": 13}]}
     assert (await patch(client, kept["referral_id"], later)).status_code == 200
     assert await exact(desk, intake_keys, year) == before
+
+
+async def test_c29_an_answer_about_the_sibling_counts_a_destroyed_child_as_it_was_counted(
+    desk: Desk, client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    kept = await create(
+        client, children=[child(race_ethnicity=["hispanic"]), child(race_ethnicity=["asian"])]
+    )
+    (first, second), (other,) = ids(kept), ids(await create(client))
+    year = kept["received_at"][:4]
+    await exact(desk, intake_keys, year)
+    await shred(client, first, audit)
+    async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as worker:
+        same = {"child_ids": [second, other], "same": True}
+        answer = await send(worker, "/v1/candidates/answers", same)
+        assert answer.status_code in (200, 201), answer.text
+    tables = await exact(desk, intake_keys, year)
+    counted = {row["row"]: row["count"] for each in tables for row in each["rows"]}
+    assert [counts for row, counts in counted.items() if "Hispanic" in row] == [1], counted
 
 
 async def exact(desk: Desk, made: Keys, year: str) -> Any:

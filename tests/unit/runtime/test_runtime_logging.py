@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import structlog
 from prometheus_client import REGISTRY
@@ -158,3 +159,18 @@ def test_every_event_in_the_code_is_on_the_list_with_its_fields(place: str, call
 def test_the_list_names_no_event_that_nobody_logs() -> None:
     logged = {arg.value for _, call in CALLS for arg in call.args if isinstance(arg, ast.Constant)}
     assert set(EVENTS) <= logged
+
+
+def test_p5_what_the_database_refused_is_logged_by_its_class_and_never_with_its_arguments(
+    lines: Lines,
+) -> None:
+    for kind in (asyncpg.DataError, asyncpg.InterfaceError):
+        error = kind("invalid input for query argument $1: 'Test Child One'")
+        structlog.get_logger().error("role_failed", role="api", error=error)
+        try:
+            raise error
+        except kind:
+            stdlib.getLogger("uvicorn.error").exception("Test Child One: %s", error)
+    read = lines.read()
+    assert [line["error"] for line in read] == ["DataError"] * 2 + ["InterfaceError"] * 2
+    assert "Test Child" not in json.dumps(read)
