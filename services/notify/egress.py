@@ -19,6 +19,8 @@ AddrInfo = tuple[int | Any, int | Any, int, str, tuple[Any, ...]]
 SocketFactory = Callable[[AddrInfo], socket.socket]
 
 _NAT64 = ip_network("64:ff9b::/96")
+_TRANSLATED = (_NAT64, ip_network("64:ff9b:1::/48"), ip_network("::ffff:0:0:0/96"))
+"""Their last 32 bits are an IPv4 address: NAT64, a network's own NAT64, SIIT."""
 _GLOBAL_UNICAST = ip_network("2000::/3")
 _NEVER = tuple(
     ip_network(text)
@@ -146,8 +148,8 @@ def _is_never(address: IPv4Address | IPv6Address) -> bool:
     """Whether it, or an IPv4 address that it stands for, is one that no list opens."""
     inner: IPv4Address | None = None
     if isinstance(address, IPv6Address):
-        nat64 = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
-        inner = nat64 or address.sixtofour
+        translated = any(address in network for network in _TRANSLATED)
+        inner = IPv4Address(int(address) & 0xFFFFFFFF) if translated else address.sixtofour
     return any(each in network for network in _NOT_EVEN_LISTED for each in (address, inner) if each)
 
 
