@@ -10,7 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from pydantic import AfterValidator, StringConstraints
 
-from services.notify.egress import EgressRefused, check_endpoint
+from services.notify.endpoints import EgressRefused, check_endpoint
 from shared.contracts.codes import Channel
 from shared.runtime.errors import Wrong
 

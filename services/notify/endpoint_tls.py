@@ -141,7 +141,7 @@ def context_for(transport: Transport | None, keys: Path | None) -> ssl.SSLContex
 def context_of(
     transport: Transport | None, keys: Path | None = None, client_changed: int | None = None
 ) -> ssl.SSLContext:
-    """One for all that ask the same: the system's authorities take 20 ms to read. Another when our
+    """One for all that ask the same: the system's authorities take 30 ms to read. Another when our
     certificate has changed, so give what `client_changed_at` says. Raises UnusableTransport."""
     return context_for(transport, keys)
 

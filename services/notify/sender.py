@@ -14,13 +14,14 @@ from typing import Protocol, Self
 
 import aiohttp
 
-from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.egress import Resolver, guarded_sockets
 from services.notify.endpoint_tls import (
     Transport,
     UnusableTransport,
     client_changed_at,
     context_of,
 )
+from services.notify.endpoints import EgressRefused, check_endpoint
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 
 _MOST_DISCARDED = 64 * 1024

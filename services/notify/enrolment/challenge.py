@@ -18,13 +18,14 @@ import aiohttp
 from joserfc.errors import JoseError
 
 from services.notify import envelope
-from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.egress import Resolver, guarded_sockets
 from services.notify.endpoint_tls import (
     Transport,
     UnusableTransport,
     client_changed_at,
     context_of,
 )
+from services.notify.endpoints import EgressRefused, check_endpoint
 from services.notify.signing import Signer
 from shared.runtime.ids import new_id
 

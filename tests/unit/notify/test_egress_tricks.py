@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from services.notify import egress, sender
-from services.notify.egress import AddrInfo, EgressRefused, check_endpoint, guarded_sockets
+from services.notify.egress import AddrInfo, guarded_sockets
+from services.notify.endpoints import EgressRefused, check_endpoint
 from services.notify.enrolment.schemas import SubmissionIn
 from services.notify.entries import NewEntry
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
