@@ -10,6 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from pydantic import AfterValidator, StringConstraints
 
+from services.notify.endpoints import EgressRefused, check_endpoint
 from shared.contracts.codes import Channel
 from shared.runtime.errors import Wrong
 
@@ -29,6 +30,16 @@ def checked_endpoint(url: str) -> str:
         right = False
     if not right:
         raise Wrong("must be an http or https URL without a user name")
+    return url
+
+
+def new_endpoint(url: str) -> str:
+    """On its way in: one that may be sent to at all, and that reads as it leads. Old ones stay
+    readable, and are refused when they are sent to. http is for the profile to judge."""
+    try:
+        check_endpoint(checked_endpoint(url), allow_http=True)
+    except EgressRefused as error:
+        raise Wrong(f"must be an endpoint that may be sent to: {error}") from None
     return url
 
 

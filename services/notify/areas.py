@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -35,9 +36,11 @@ PROPOSABLES: Proposables = {
 }
 
 
-def area_routers(db: Database, signer: Signer, *, development: bool) -> list[APIRouter]:
-    """`development`: agencies may be enrolled whose endpoint is clear http."""
-    enrolling = Enrolling(db, Challenger(signer, allow_http=development))
+def area_routers(
+    db: Database, signer: Signer, *, development: bool, keys: Path | None = None
+) -> list[APIRouter]:
+    """`development`: agencies may be enrolled whose endpoint is clear http. `keys`: notify's."""
+    enrolling = Enrolling(db, Challenger(signer, allow_http=development, keys=keys))
     return [
         halt_router(db),
         redrive_router(db),
@@ -46,10 +49,10 @@ def area_routers(db: Database, signer: Signer, *, development: bool) -> list[API
     ]
 
 
-def chores(db: Database) -> Mapping[str, tuple[float, Chore]]:
+def chores(db: Database, keys: Path) -> Mapping[str, tuple[float, Chore]]:
     """What the role `page` does for them, with the seconds between two steps."""
     return {
-        "expiring": (EVERY_SECONDS, partial(tell_expiring, db)),
+        "expiring": (EVERY_SECONDS, partial(tell_expiring, db, keys)),
         "redrives": (1.0, partial(carry_on, db)),
     }
 

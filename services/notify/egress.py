@@ -5,20 +5,22 @@ is about to be connected to, whichever way it was come by.
 """
 
 import asyncio
-import re
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from services.notify.endpoints import EgressRefused
 
 AddrInfo = tuple[int | Any, int | Any, int, str, tuple[Any, ...]]
 SocketFactory = Callable[[AddrInfo], socket.socket]
 
 _NAT64 = ip_network("64:ff9b::/96")
+_TRANSLATED = (_NAT64, ip_network("64:ff9b:1::/48"), ip_network("::ffff:0:0:0/96"))
+"""Their last 32 bits are an IPv4 address: NAT64, a network's own NAT64, SIIT."""
 _GLOBAL_UNICAST = ip_network("2000::/3")
 _NEVER = tuple(
     ip_network(text)
@@ -53,62 +55,7 @@ _NOT_EVEN_LISTED = tuple(
         "ff00::/8",
     )
 )
-_PLAIN = re.compile(r"[!-\[\]-~]+")
-"""Printable ASCII but for the backslash, which some take for a slash."""
-_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
-_LONGEST_NAME = 253
 _RESOLVER_THREADS = 32
-
-
-class EgressRefused(Exception):
-    """Nothing may be sent there. Not an OSError, so that no client tries the next address."""
-
-
-def check_endpoint(url: str, *, allow_http: bool) -> None:
-    """Raises EgressRefused unless the URL is one that may be sent to at all.
-
-    https only, unless `allow_http` (a development profile); no credentials in it; the scheme's
-    own port or one above 1023; a host that reads as what it is. What it leads to is the socket's
-    matter.
-    """
-    if not _PLAIN.fullmatch(url):
-        raise EgressRefused("not plain ASCII: an international name is written as xn--…")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise EgressRefused("not a URL") from None
-    if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
-        raise EgressRefused("not https")
-    if parts.username is not None or parts.password is not None:
-        raise EgressRefused("credentials in the URL")
-    if not parts.hostname:
-        raise EgressRefused("no host")
-    if port is not None and port < 1024 and port != {"https": 443, "http": 80}[parts.scheme]:
-        raise EgressRefused("a port of another service")
-    _check_host(parts.hostname)
-
-
-def _check_host(host: str) -> None:
-    """A name of DNS, or an address in its usual form: no octal, decimal or shortened one."""
-    if ":" in host:
-        if "%" in host:
-            raise EgressRefused("an address with a zone")
-        return
-    labels = host.removesuffix(".").split(".")
-    if _NUMBER.fullmatch(labels[-1]):
-        if not _is_usual_ipv4(host):
-            raise EgressRefused("an address in an unusual form")
-    elif len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
-        raise EgressRefused("not a host name")
-
-
-def _is_usual_ipv4(host: str) -> bool:
-    try:
-        return str(IPv4Address(host)) == host
-    except ValueError:
-        return False
 
 
 def guarded_sockets(
@@ -146,8 +93,8 @@ def _is_never(address: IPv4Address | IPv6Address) -> bool:
     """Whether it, or an IPv4 address that it stands for, is one that no list opens."""
     inner: IPv4Address | None = None
     if isinstance(address, IPv6Address):
-        nat64 = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
-        inner = nat64 or address.sixtofour
+        translated = any(address in network for network in _TRANSLATED)
+        inner = IPv4Address(int(address) & 0xFFFFFFFF) if translated else address.sixtofour
     return any(each in network for network in _NOT_EVEN_LISTED for each in (address, inner) if each)
 
 

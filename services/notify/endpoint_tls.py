@@ -2,10 +2,12 @@
 its key pinned, a certificate of ours. A field of its directory entry, so two people change it."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ssl
+from collections.abc import Iterator
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
 
-from shared.runtime.errors import Wrong
+from shared.runtime.errors import Misconfigured, Wrong
+from shared.runtime.keys import read_private
 
 _PIN = "sha256/"
 _MOST_AUTHORITIES = 20
@@ -40,11 +43,12 @@ def _authorities(pem: str) -> str:
 def _pin(text: str) -> str:
     try:
         raw = base64.b64decode(text.removeprefix(_PIN), validate=True)
-    except binascii.Error:
+    except ValueError:
         raw = b""
     if not text.startswith(_PIN) or len(raw) != hashlib.sha256().digest_size:
         raise Wrong("must be sha256/ and the base64 of a public key's SHA-256")
-    return text
+    # As `pin_of` writes it: base64 lets the last letter vary, and such a pin would match no key.
+    return _PIN + base64.b64encode(raw).decode()
 
 
 class Transport(BaseModel):
@@ -105,11 +109,13 @@ def pin_of(certificate: bytes) -> str:
 
 def context_for(transport: Transport | None, keys: Path | None) -> ssl.SSLContext:
     """TLS 1.2 or later, the chain and the host's name checked, and what the transport asks for.
+    The name is looked for in subjectAltName: a CN is text, and no authority vouches for it there.
 
     `keys`: notify's directory of keys. Raises UnusableTransport.
     """
     context = _PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
     if transport is None:
         context.sslobject_class = ssl.SSLObject
         context.load_default_certs()
@@ -123,10 +129,21 @@ def context_for(transport: Transport | None, keys: Path | None) -> ssl.SSLContex
         context.load_verify_locations(cadata=transport.authorities)
     if (file := _client_file(transport, keys)) is not None:
         try:
-            context.load_cert_chain(file)
-        except (OSError, ValueError):
+            read_private(file)
+            # An empty passphrase: without one, OpenSSL asks for it at the terminal, and waits.
+            context.load_cert_chain(file, password="")
+        except (OSError, ValueError, Misconfigured):
             raise UnusableTransport("our client certificate cannot be read") from None
     return context
+
+
+@lru_cache(maxsize=512)
+def context_of(
+    transport: Transport | None, keys: Path | None = None, client_changed: int | None = None
+) -> ssl.SSLContext:
+    """One for all that ask the same: the system's authorities take 30 ms to read. Another when our
+    certificate has changed, so give what `client_changed_at` says. Raises UnusableTransport."""
+    return context_for(transport, keys)
 
 
 def client_changed_at(transport: Transport, keys: Path | None) -> int | None:
@@ -139,6 +156,20 @@ def client_changed_at(transport: Transport, keys: Path | None) -> int | None:
         return None if file is None else file.stat().st_mtime_ns
     except OSError:
         raise UnusableTransport("our client certificate is not there") from None
+
+
+def ends_of(transport: Transport, keys: Path | None) -> Iterator[tuple[str, date]]:
+    """What of it ends when, in the words of `enrolment.expiry`; all of our file's certificates."""
+    authorities = (transport.authorities or "").encode()
+    for each in x509.load_pem_x509_certificates(authorities) if authorities else ():
+        yield "authority of its endpoint", each.not_valid_after_utc.date()
+    try:
+        file = _client_file(transport, keys)
+        ours = [] if file is None else x509.load_pem_x509_certificates(file.read_bytes())
+    except (UnusableTransport, OSError, ValueError):
+        return  # The next notice says so, with a task of its own.
+    for each in ours:
+        yield "certificate that we show", each.not_valid_after_utc.date()
 
 
 def _client_file(transport: Transport, keys: Path | None) -> Path | None:

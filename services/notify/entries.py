@@ -20,6 +20,7 @@ from services.notify.addresses import (
     Endpoint,
     Network,
     PublicKey,
+    new_endpoint,
 )
 from services.notify.agencies import POLICE, Agency, Kind
 from services.notify.channels import beside_encrypted, is_complete
@@ -171,6 +172,11 @@ class AgencyEntry(BaseModel):
 
 class NewEntry(AgencyEntry):
     """An entry on its way in: it must suit the rules of today, as old ones need not."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint_reads_as_it_leads(cls, given: str | None) -> str | None:
+        return given and new_endpoint(given)
 
     @model_validator(mode="after")
     def _channel_has_what_it_needs(self) -> "NewEntry":

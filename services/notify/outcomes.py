@@ -9,6 +9,8 @@ class Obstacle(StrEnum):
 
     UNREACHABLE = "unreachable"
     """No connection came about: name, route, refusal, TLS, or time."""
+    UNTRUSTED = "untrusted"
+    """Somebody answers there whose certificate is not to be trusted: authority, name, end, pin."""
     EGRESS_REFUSED = "egress_refused"
     """The endpoint is none that may be sent to, or leads where this agency's record forbids."""
     BAD_TRANSPORT = "bad_transport"

@@ -103,7 +103,7 @@ def verdict(outcome: Outcome, probe: bool) -> Verdict | None:
     match outcome:
         case Answered():
             return Verdict(outcome.accepted, probe)
-        case NotSent(obstacle=Obstacle.UNREACHABLE | Obstacle.EGRESS_REFUSED):
+        case NotSent(obstacle=Obstacle.UNREACHABLE | Obstacle.UNTRUSTED | Obstacle.EGRESS_REFUSED):
             return Verdict(False, probe)
         case Unknown(ours=False):
             return Verdict(False, probe)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -42,9 +43,10 @@ class Routed:
 
 
 def all_routers(
-    db: Database, outbox: Outbox, parts: Routed, *, development: bool
+    db: Database, outbox: Outbox, parts: Routed, *, development: bool, keys: Path | None = None
 ) -> Sequence[APIRouter]:
-    """`development`: samples may be proposed, and endpoints without TLS enrolled."""
+    """`development`: samples may be proposed, and endpoints without TLS enrolled. `keys`: notify's,
+    with the certificates that we show."""
     rulebooks, directories = parts.rulebooks, parts.directories
     postroom = Postroom(parts.sealer, parts.signer)
     return (
@@ -58,5 +60,5 @@ def all_routers(
         recall_router(db, Recalling(directories, rulebooks, parts.clerk, outbox)),
         names_router(db),
         mailbox_routers(db, outbox, parts.sealer, postroom, parts.substitutes),
-        *area_routers(db, parts.signer, development=development),
+        *area_routers(db, parts.signer, development=development, keys=keys),
     )

@@ -8,20 +8,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Protocol, Self
 
 import aiohttp
 
-from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.egress import Resolver, guarded_sockets
 from services.notify.endpoint_tls import (
     Transport,
     UnusableTransport,
     client_changed_at,
-    context_for,
+    context_of,
 )
+from services.notify.endpoints import EgressRefused, check_endpoint
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 
 _MOST_DISCARDED = 64 * 1024
@@ -113,6 +113,8 @@ class AiohttpSender:
                 await self._post(letter, trip)
         except (EgressRefused, aiohttp.InvalidURL):
             trip.obstacle = Obstacle.EGRESS_REFUSED
+        except aiohttp.ClientConnectorCertificateError:
+            trip.obstacle = Obstacle.UNTRUSTED
         except UnusableTransport:
             trip.obstacle = Obstacle.BAD_TRANSPORT
         except Exception:  # noqa: S110 - whatever it was, the trip knows how far it came
@@ -149,7 +151,7 @@ class AiohttpSender:
         key = (letter.agency_id, letter.allowed_networks, transport, renewed)
         session = self._sessions.get(key)
         if session is None:
-            tls = context_for(transport, self.keys) if transport else self.tls
+            tls = context_of(transport, self.keys, renewed) if transport else self.tls
             session = self._new_session(letter.allowed_networks, tls)
             self._sessions[key] = session
         return session
@@ -160,7 +162,7 @@ class AiohttpSender:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                ssl=tls or _of_all(),
+                ssl=tls or context_of(None),
                 resolver=self._resolver,
                 ttl_dns_cache=_NAMES_KEPT_SECONDS,
                 keepalive_timeout=_KEEP_ALIVE_SECONDS,
@@ -204,12 +206,6 @@ def _tracing() -> aiohttp.TraceConfig:
 
     config.on_request_headers_sent.append(on_headers_sent)
     return config
-
-
-@cache
-def _of_all() -> ssl.SSLContext:
-    """Of every agency whose record asks for nothing else."""
-    return context_for(None, None)
 
 
 def _note_refusal() -> None:

@@ -67,6 +67,9 @@ def refused(referral_id: str, notice_id: str, version: int, leg: Refused) -> New
 
 
 _OBSTACLES = {
+    Obstacle.UNTRUSTED: "the certificate at its endpoint is not one to trust: not by an authority "
+    "of its record or the system, for another name, ended, or with a key that is not pinned. "
+    "Somebody may have put themselves between. Call the agency over a number known of old",
     Obstacle.BAD_TRANSPORT: "the client certificate that its record names cannot be used. Put the "
     "PEM file among the keys of notify (docs/keys.md), or mend `transport` in the directory",
     Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "

@@ -169,9 +169,13 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     )
     substitutes = Substitutes(directories, rulebooks, parts.clerk, emitting.outbox)
     routed = Routed(parts.sealer, parts.clerk, parts.signer, directories, rulebooks, substitutes)
-    for each in all_routers(db, emitting.outbox, routed, development=development):
+    for each in all_routers(
+        db, emitting.outbox, routed, development=development, keys=settings.keys
+    ):
         api.include_router(each)
-    oncall = make_area(settings, db, emitting.outbox, readiness, parts.signer, chores(db))
+    oncall = make_area(
+        settings, db, emitting.outbox, readiness, parts.signer, chores(db, settings.keys)
+    )
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),

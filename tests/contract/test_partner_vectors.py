@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -165,3 +166,16 @@ def test_v1_verifies_with_the_public_libraries(library: Callable[[Cases], list[b
 
 def _headers(vector: dict[str, Any]) -> dict[str, str]:
     return {name: vector[name] for name in ("webhook-id", "webhook-timestamp")}
+
+
+def test_the_page_for_the_channel_says_what_to_do_with_every_kind() -> None:
+    page = (FOLDER.parent / "encrypted.md").read_text(encoding="utf-8")
+    table = page.partition("## What each kind means")[2].partition("## ")[0].partition("|---|")[2]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)) == set(FormKind)
+
+
+def test_the_page_of_pages_leads_to_every_page_and_to_nothing_else() -> None:
+    folder = FOLDER.parent
+    linked = re.findall(r"\]\(([^)#]+)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert all((folder / each).exists() for each in linked)
+    assert {each.name for each in folder.glob("*.md")} - {"README.md"} <= set(linked)

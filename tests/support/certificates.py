@@ -26,10 +26,12 @@ class Authority:
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
 
+    ended: bool = False
+
     @property
     def pem(self) -> str:
         subject = _name(self.name)
-        builder = _builder(subject, subject, self.key).add_extension(
+        builder = _builder(subject, subject, self.key, self.ended).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), True
         )
         return _pem(builder.sign(self.key, hashes.SHA256()))
@@ -41,13 +43,17 @@ class Authority:
         *,
         key: ec.EllipticCurvePrivateKey | None = None,
         ended: bool = False,
+        extensions: Sequence[x509.ExtensionType] = (),
+        common_name: str = "Example End",
     ) -> str:
         """A certificate and its key into one file; its pin."""
         key = key or ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name("Example End"), _name(self.name), key, ended=ended)
+        builder = _builder(_name(common_name), _name(self.name), key, ended=ended)
         if names:
             dns = [x509.DNSName(each) for each in names]
             builder = builder.add_extension(x509.SubjectAlternativeName(dns), False)
+        for extension in extensions:
+            builder = builder.add_extension(extension, False)
         certificate = builder.sign(self.key, hashes.SHA256())
         secret = key.private_bytes(
             serialization.Encoding.PEM,
@@ -56,6 +62,7 @@ class Authority:
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_pem(certificate) + secret.decode())
+        path.chmod(0o600)
         return pin_of(certificate.public_bytes(serialization.Encoding.DER))
 
 

@@ -65,7 +65,7 @@ def agency(number: int, kind: str, **fields: Any) -> dict[str, Any]:
         "profile": _PROFILES[kind],
         "authority": "CGS 17a-28",
         "authority_from": "2020-01-01",
-        "endpoint": f"http://127.0.0.1:9/{agency_id}",
+        "endpoint": f"http://127.0.0.1:9009/{agency_id}",
         "encryption_key": JWK,
         "allowed_networks": ["127.0.0.0/8"],
     } | fields

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.egress import Resolver, guarded_sockets
+from services.notify.endpoints import EgressRefused, check_endpoint
 
 SECONDS = 10.0
 

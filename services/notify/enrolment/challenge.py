@@ -11,13 +11,21 @@ import secrets
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from joserfc.errors import JoseError
 
 from services.notify import envelope
-from services.notify.egress import EgressRefused, Resolver, check_endpoint, guarded_sockets
+from services.notify.egress import Resolver, guarded_sockets
+from services.notify.endpoint_tls import (
+    Transport,
+    UnusableTransport,
+    client_changed_at,
+    context_of,
+)
+from services.notify.endpoints import EgressRefused, check_endpoint
 from services.notify.signing import Signer
 from shared.runtime.ids import new_id
 
@@ -30,14 +38,20 @@ class NotProved(Exception):
 
 
 class Challenger:
-    """`allow_http`: a development profile; `tls` as for the sender of notices."""
+    """`allow_http`: a development profile; `tls` and `keys` as for the sender of notices."""
 
     def __init__(
-        self, signer: Signer, *, allow_http: bool, tls: ssl.SSLContext | None = None
+        self,
+        signer: Signer,
+        *,
+        allow_http: bool,
+        tls: ssl.SSLContext | None = None,
+        keys: Path | None = None,
     ) -> None:
         self._signer = signer
         self._allow_http = allow_http
         self._tls = tls
+        self._keys = keys
 
     async def prove(
         self,
@@ -46,11 +60,12 @@ class Challenger:
         key: Mapping[str, Any],
         networks: Sequence[str],
         now: datetime,
+        transport: Transport | None = None,
     ) -> None:
         """Returns when the endpoint has opened it. Raises NotProved."""
         secret = secrets.token_urlsafe(32)
         plaintext = json.dumps({"kind": "challenge", "challenge": secret}).encode()
-        answer = await self._post(agency_id, endpoint, key, networks, plaintext, now)
+        answer = await self._post(agency_id, endpoint, key, networks, plaintext, now, transport)
         try:
             said = json.loads(answer)["challenge"]
         except (ValueError, KeyError, TypeError):
@@ -66,11 +81,12 @@ class Challenger:
         key: Mapping[str, Any],
         networks: Sequence[str],
         now: datetime,
+        transport: Transport | None = None,
     ) -> None:
         """A DCF-737 about nobody, as a real one would come. Raises NotProved unless accepted."""
         notice_id = new_id("ntc")
         plaintext = envelope.plaintext(_test_notice(notice_id, agency_id, role, now))
-        await self._post(agency_id, endpoint, key, networks, plaintext, now, notice_id)
+        await self._post(agency_id, endpoint, key, networks, plaintext, now, transport, notice_id)
 
     async def _post(
         self,
@@ -80,6 +96,7 @@ class Challenger:
         networks: Sequence[str],
         plaintext: bytes,
         now: datetime,
+        transport: Transport | None,
         message_id: str | None = None,
     ) -> bytes:
         message_id = message_id or new_id("chl")
@@ -94,18 +111,34 @@ class Challenger:
         try:
             check_endpoint(endpoint, allow_http=self._allow_http)
             async with asyncio.timeout(SECONDS):
-                return await self._exchange(endpoint, networks, headers, body)
+                return await self._exchange(
+                    endpoint, networks, headers, body, self._context(transport)
+                )
         except EgressRefused:
             raise NotProved("its endpoint may not be sent to") from None
+        except UnusableTransport as error:
+            raise NotProved(str(error)) from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise NotProved("its certificate is not one to trust") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NotProved(f"it did not answer ({type(error).__name__})") from None
 
+    def _context(self, transport: Transport | None) -> ssl.SSLContext:
+        if transport is None:
+            return self._tls or context_of(None)
+        return context_of(transport, self._keys, client_changed_at(transport, self._keys))
+
     async def _exchange(
-        self, endpoint: str, networks: Sequence[str], headers: Mapping[str, str], body: bytes
+        self,
+        endpoint: str,
+        networks: Sequence[str],
+        headers: Mapping[str, str],
+        body: bytes,
+        tls: ssl.SSLContext,
     ) -> bytes:
         resolver = Resolver()
         connector = aiohttp.TCPConnector(
-            ssl=self._tls or True,
+            ssl=tls,
             resolver=resolver,
             socket_factory=guarded_sockets(tuple(networks)),
             force_close=True,
@@ -113,7 +146,11 @@ class Challenger:
         try:
             async with (
                 aiohttp.ClientSession(
-                    connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+                    connector=connector,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    headers={"Accept-Encoding": "identity"},
+                    auto_decompress=False,
+                    trust_env=False,
                 ) as session,
                 session.post(endpoint, data=body, headers=headers, allow_redirects=False) as answer,
             ):

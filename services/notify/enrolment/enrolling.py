@@ -9,6 +9,7 @@ from services.notify import directory_changes, directory_store
 from services.notify.authority import today
 from services.notify.difference import thumbprint
 from services.notify.directory_changes import Invalid
+from services.notify.endpoint_tls import Transport
 from services.notify.enrolment import enrolment_store
 from services.notify.enrolment.challenge import Challenger, NotProved
 from services.notify.enrolment.steps import Enrolment, Step, new_code
@@ -94,7 +95,9 @@ class Enrolling:
         found = read.enrolment
         endpoint, key = _submitted(found)
         try:
-            await self._challenger.prove(found.agency_id, endpoint, key, read.networks, now)
+            await self._challenger.prove(
+                found.agency_id, endpoint, key, read.networks, now, read.transport
+            )
         except NotProved as why:
             return Refused(f"The challenge was not met: {why}.")
         async with self._db.transaction() as session:
@@ -131,6 +134,7 @@ class Enrolling:
                 key,
                 read.networks,
                 now,
+                read.transport,
             )
         except NotProved as why:
             return Refused(f"The test notice was not accepted: {why}.")
@@ -184,7 +188,7 @@ class Enrolling:
             if found.step(now) not in steps:
                 return _not_now(found, now)
             entry = await _entry(session, found.agency_id, now)
-        return _Ready(found, tuple(entry.allowed_networks), entry.kind.value)
+        return _Ready(found, tuple(entry.allowed_networks), entry.kind.value, entry.transport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,7 @@ class _Ready:
     enrolment: Enrolment
     networks: tuple[str, ...]
     kind: str
+    transport: Transport | None
 
 
 def _submitted(found: Enrolment) -> tuple[str, dict[str, Any]]:

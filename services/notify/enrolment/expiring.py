@@ -1,10 +1,14 @@
 """A chore: what runs out within 30 days becomes a task."""
 
+from pathlib import Path
+
 from services.notify import task_store
 from services.notify.authority import today
 from services.notify.egress import Resolver
+from services.notify.endpoint_tls import ends_of
+from services.notify.endpoint_tls_store import in_force
 from services.notify.enrolment import certificates, expiry_store
-from services.notify.enrolment.expiry import expiring
+from services.notify.enrolment.expiry import ending, expiring
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
 
@@ -12,12 +16,21 @@ EVERY_SECONDS = 600.0
 _LOOKED_AT_ONCE = 20
 
 
-async def tell_expiring(db: Database) -> int:
-    """Look at some certificates, then file a task for each end that is near. How many are."""
+async def tell_expiring(db: Database, keys: Path | None = None) -> int:
+    """Look at some certificates, then file a task for each end that is near. How many are.
+
+    `keys`: notify's, where the certificates are that we show.
+    """
     await _look(db)
     now = utc_now()
     async with db.transaction() as session:
-        found = expiring(await expiry_store.lasting(session), today(now))
+        lasting = await expiry_store.lasting(session)
+        transports = await in_force(session, [each.agency_id for each in lasting], now)
+        found = expiring(lasting, today(now)) + [
+            task
+            for agency_id, transport in transports.items()
+            for task in ending(agency_id, ends_of(transport, keys), today(now))
+        ]
         await task_store.file_tasks(session, found, now)
     return len(found)
 

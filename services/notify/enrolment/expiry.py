@@ -15,6 +15,8 @@ _MEND = {
     "authority": "Have its authority renewed and propose the new dates",
     "MOU": "Have it renewed and propose the new date",
     "key": "Invite the agency to enrol a new one",
+    "authority of its endpoint": "Have the agency send the next one and propose it in `transport`",
+    "certificate that we show": "Put the next one among the keys of notify (docs/keys.md)",
     "certificate": "Call the agency: its endpoint will not be reached over TLS",
 }
 
@@ -42,12 +44,11 @@ class Lasting:
 
 
 def expiring(agencies: Iterable[Lasting], today: date) -> list[NewTask]:
-    return [
-        _task(agency.agency_id, what, ends)
-        for agency in agencies
-        for what, ends in agency.ends()
-        if ends <= today + AHEAD
-    ]
+    return [task for agency in agencies for task in ending(agency.agency_id, agency.ends(), today)]
+
+
+def ending(agency_id: str, ends: Iterable[tuple[str, date]], today: date) -> list[NewTask]:
+    return [_task(agency_id, what, day) for what, day in ends if day <= today + AHEAD]
 
 
 def _key_to(key: dict[str, Any] | None) -> date | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from services.notify.addresses import checked_endpoint, checked_key
+from services.notify.addresses import checked_key, new_endpoint
 from services.notify.enrolment.steps import Enrolment
 from shared.contracts.base import OpaqueId
 
@@ -25,7 +25,7 @@ class SubmissionIn(_Body):
     """The agency's endpoint and the public half of its key, with the code it was told."""
 
     code: Short
-    endpoint: Annotated[str, AfterValidator(checked_endpoint)]
+    endpoint: Annotated[str, AfterValidator(new_endpoint)]
     encryption_key: Annotated[dict[str, Any], AfterValidator(checked_key)]
 
 

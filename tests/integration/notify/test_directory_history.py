@@ -203,7 +203,7 @@ async def test_what_the_migration_makes_of_a_row_reads_as_an_entry(planning: Pla
 async def test_the_sample_directory_covers_all_169_towns_in_the_database_too(
     planning: Planning, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = write_directory(tmp_path, "http://127.0.0.1:1")
+    file = write_directory(tmp_path, "http://127.0.0.1:9009")
     count, version = await seed_samples(planning.db, file)
     assert (count > 200, version) == (True, 2)
     assert await run_directory(["coverage"], planning.db, samples=True) == 0

@@ -17,9 +17,10 @@ from joserfc.jwk import ECKey
 from sqlalchemy import text
 
 from services.notify.egress import Resolver
+from services.notify.endpoint_tls import Transport
 from services.notify.enrolment.api import enrolment_router
 from services.notify.enrolment.certificates import not_after
-from services.notify.enrolment.challenge import Challenger
+from services.notify.enrolment.challenge import Challenger, NotProved
 from services.notify.enrolment.enrolling import Enrolling
 from services.notify.enrolment.expiring import tell_expiring
 from services.notify.enrolment.expiry import Lasting, expiring
@@ -27,6 +28,7 @@ from services.notify.proposal_api import proposal_router
 from services.notify.wiring import PROPOSABLES
 from shared.runtime.ids import utc_now
 from tests.support import planning as support
+from tests.support.certificates import Authority, TlsTown, server_context, town
 from tests.support.deliveries import KEY, World, decrypt
 from tests.support.desks import Desk, desk_of
 from tests.support.planning import FBI, POLICE
@@ -172,6 +174,37 @@ async def test_a_challenge_goes_only_where_the_agencys_record_allows(
         )
     assert (await do(desk, made, "challenge")).status_code == 409
     assert receiver.connections == 0
+
+
+async def test_a_challenge_asks_of_tls_what_the_agencys_record_asks(
+    world: World, tmp_path: Path
+) -> None:
+    """A private authority, a pin and our certificate hold before the endpoint is on record."""
+    authority, ours = Authority(), Authority("Hartline's")
+    pin = authority.issue(tmp_path / "town.pem", ["localhost"])
+    ours.issue(tmp_path / "clients" / "example_town.pem")
+    challenger = Challenger(world.signer, allow_http=False, keys=tmp_path)
+
+    async def proved(at: TlsTown, transport: Transport | None) -> str:
+        try:
+            await challenger.prove(FBI, at.url, PUBLIC, ["127.0.0.0/8"], utc_now(), transport)
+        except NotProved as why:
+            return str(why)
+        return "proved"
+
+    def asks(**more: Any) -> Transport:
+        return Transport.model_validate({"authorities": authority.pem} | more)
+
+    async with town(server_context(tmp_path / "town.pem", ours.pem)) as at:
+        at.receiver.behaviour = holds_the_key
+        shown = asks(client_certificate="example_town", pins=[pin])
+        assert await proved(at, shown) == "proved"
+        untrusted = "its certificate is not one to trust"
+        assert await proved(at, None) == untrusted
+        assert await proved(at, asks(pins=["sha256/" + "A" * 43 + "="])) == untrusted
+        assert "certificate" in await proved(at, asks(client_certificate="gone"))
+        assert "did not answer" in await proved(at, asks())
+        assert len(at.receiver.requests) == 1
 
 
 async def test_the_fingerprint_is_confirmed_by_a_second_person_who_is_not_shown_it(

@@ -154,10 +154,12 @@ async def test_the_built_in_recipients_are_no_samples_that_stop_a_production_sta
     world: World, folder: Path
 ) -> None:
     async with world.db.transaction() as session:
-        await seeding.put(session, recipient.entries(recipient.private_key(folder), 9), utc_now())
+        await seeding.put(
+            session, recipient.entries(recipient.private_key(folder), 9009), utc_now()
+        )
         assert await directory_store.count_samples(session) == 0
         again = await seeding.put(
-            session, recipient.entries(recipient.private_key(folder), 9), utc_now()
+            session, recipient.entries(recipient.private_key(folder), 9009), utc_now()
         )
     assert again == 1, "installed once"
     await world.agency(None, sample=True)

@@ -24,7 +24,7 @@ TODAY = date(2026, 3, 3)
 
 def directory_on(folder: Path, day: date) -> Directory:
     """As notify would have it after seeding."""
-    path = write_directory(folder, "http://127.0.0.1:1")
+    path = write_directory(folder, "http://127.0.0.1:9001")
     entries = TypeAdapter(list[SampleEntry]).validate_python(json.loads(path.read_text()))
     terms = [Term(entry.agency_id, 1, entry.effective, entry.plain().stored()) for entry in entries]
     agencies = [e.agency() for e in in_force(terms, day).values() if not e.closed]
@@ -138,19 +138,19 @@ def test_offices_are_those_of_the_towns() -> None:
 
 
 def test_the_file_shows_public_keys_only_and_keeps_ids_and_keys(tmp_path: Path) -> None:
-    path = write_directory(tmp_path, "http://127.0.0.1:1")
+    path = write_directory(tmp_path, "http://127.0.0.1:9001")
     first = json.loads(path.read_text())
     assert all("d" not in entry["encryption_key"] for entry in first)
     assert len({entry["encryption_key"]["x"] for entry in first}) == len(NOW)
     assert (tmp_path / "private-keys.json").stat().st_mode & 0o077 == 0
-    second = json.loads(write_directory(tmp_path, "http://127.0.0.1:2").read_text())
+    second = json.loads(write_directory(tmp_path, "http://127.0.0.1:9002").read_text())
     same = [{**entry, "endpoint": None} for entry in first]
     assert [{**entry, "endpoint": None} for entry in second] == same
     assert set(private_keys(tmp_path)) == {entry["agency_id"] for entry in second}
 
 
 def test_an_agency_of_a_home_of_before_keeps_its_id(tmp_path: Path) -> None:
-    write_directory(tmp_path, "http://127.0.0.1:1")
+    write_directory(tmp_path, "http://127.0.0.1:9001")
     keys = tmp_path / "private-keys.json"
     known = json.loads(keys.read_text())
     old = {
@@ -159,7 +159,7 @@ def test_an_agency_of_a_home_of_before_keeps_its_id(tmp_path: Path) -> None:
         "Sample MDT Member (Danbury)": known.pop("mdt_danbury_coordinator"),
     }
     keys.write_text(json.dumps(known | old))
-    entries = json.loads(write_directory(tmp_path, "http://127.0.0.1:1").read_text())
+    entries = json.loads(write_directory(tmp_path, "http://127.0.0.1:9001").read_text())
     ids = {entry["code"]: entry["agency_id"] for entry in entries}
     kept = [ids["ansonia_police"], ids["hart_director"], ids["mdt_danbury_coordinator"]]
     assert kept == [each["agency_id"] for each in old.values()]

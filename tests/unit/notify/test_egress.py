@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import egress
-from services.notify.egress import AddrInfo, EgressRefused, check_endpoint, guarded_sockets
+from services.notify.egress import AddrInfo, guarded_sockets
+from services.notify.endpoints import EgressRefused, check_endpoint
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome
 from services.notify.sender import AiohttpSender, Letter
 from tests.support.receiver import Receiver, answer, receiving

@@ -2,15 +2,21 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain, repeat
 
 import pytest
+from pydantic import ValidationError
 
 from services.notify import egress, sender
-from services.notify.egress import AddrInfo, EgressRefused, check_endpoint, guarded_sockets
+from services.notify.egress import AddrInfo, guarded_sockets
+from services.notify.endpoints import EgressRefused, check_endpoint
+from services.notify.enrolment.schemas import SubmissionIn
+from services.notify.entries import NewEntry
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.sender import AiohttpSender, Letter
+from tests.support.planning import JWK
 from tests.support.receiver import Behaviour, Receiver, Request, answer, receiving
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -58,6 +64,9 @@ def test_addresses_that_pass_for_public(address: str, what: str) -> None:
         "192.0.0.192",
         "::ffff:169.254.169.254",
         "64:ff9b::169.254.169.254",
+        "64:ff9b:1::169.254.169.254",
+        "::ffff:0:169.254.169.254",
+        "2002:a9fe:a9fe::1",
         "fd00:ec2::254",
         "fd20:ce::254",
         "fe80::1",
@@ -74,52 +83,65 @@ def test_no_list_of_networks_opens_metadata_multicast_or_link_local(address: str
         guarded_sockets(EVERYTHING)(_info(address))
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://police.example@evil.example/",
-        "https://police.example%40evil.example/",
-        "https://police.example\\@evil.example/",
-        "https://police.example\t/hook",
-        "https://police.exa\nmple/hook",
-        " https://police.example/hook",
-        "https://police.example /hook",
-        "https://police.example/ho\x00ok",
-        "https://p\u043elice.example/hook",
-        "https://police.example\u3002evil.example/hook",
-        "https://\u2460\u2461\u2466.0.0.1/hook",
-        "https://\uff11\uff12\uff17.0.0.1/hook",
-        "https://police\u00ad.example/hook",
-        "https://2130706433/hook",
-        "https://0x7f000001/hook",
-        "https://0x7f.1/hook",
-        "https://017700000001/hook",
-        "https://0177.0.0.1/hook",
-        "https://127.1/hook",
-        "https://127.0.0.1./hook",
-        "https://1.2.3.4.5/hook",
-        "https://police.example.256/hook",
-        "https://[fe80::1%25eth0]/hook",
-        "https://police.example:0/hook",
-        "https://police.example:443:80/hook",
-        "https://police.example:+443/hook",
-        "https://police..example/hook",
-        "https://.example/hook",
-        "https://-police.example/hook",
-        "https://" + "a" * 64 + ".example/hook",
-        "https://" + "a." * 127 + "example/hook",
-        "https://police_.example,evil.example/hook",
-        "HTTP://police.example/hook",
-        "https:police.example/hook",
-        "https:/police.example/hook",
-        "javascript:alert(1)",
-        "gopher://police.example/",
-        "unix:///var/run/docker.sock",
-    ],
+DECEITFUL = (
+    "https://police.example@evil.example/",
+    "https://police.example%40evil.example/",
+    "https://police.example\\@evil.example/",
+    "https://police.example\t/hook",
+    "https://police.exa\nmple/hook",
+    " https://police.example/hook",
+    "https://police.example /hook",
+    "https://police.example/ho\x00ok",
+    "https://p\u043elice.example/hook",
+    "https://police.example\u3002evil.example/hook",
+    "https://\u2460\u2461\u2466.0.0.1/hook",
+    "https://\uff11\uff12\uff17.0.0.1/hook",
+    "https://police\u00ad.example/hook",
+    "https://2130706433/hook",
+    "https://0x7f000001/hook",
+    "https://0x7f.1/hook",
+    "https://017700000001/hook",
+    "https://0177.0.0.1/hook",
+    "https://127.1/hook",
+    "https://127.0.0.1./hook",
+    "https://1.2.3.4.5/hook",
+    "https://police.example.256/hook",
+    "https://[fe80::1%25eth0]/hook",
+    "https://police.example:0/hook",
+    "https://police.example:443:80/hook",
+    "https://police.example:+443/hook",
+    "https://police..example/hook",
+    "https://.example/hook",
+    "https://-police.example/hook",
+    "https://" + "a" * 64 + ".example/hook",
+    "https://" + "a." * 127 + "example/hook",
+    "https://police_.example,evil.example/hook",
+    "HTTP://police.example/hook",
+    "https:police.example/hook",
+    "https:/police.example/hook",
+    "javascript:alert(1)",
+    "gopher://police.example/",
+    "unix:///var/run/docker.sock",
 )
+
+
+@pytest.mark.parametrize("url", DECEITFUL)
 def test_urls_that_read_otherwise_than_they_lead(url: str) -> None:
     with pytest.raises(EgressRefused):
         check_endpoint(url, allow_http=False)
+
+
+@pytest.mark.parametrize("url", [each for each in DECEITFUL if not each.startswith("HTTP:")])
+def test_none_of_them_gets_into_the_directory_or_is_said_again(url: str) -> None:
+    """Two people would approve what neither can see; and an error never echoes (P5)."""
+    known = {"agency_id": f"agy_{0:032x}", "kind": "fbi", "name": "Example", "endpoint": url}
+    with pytest.raises(ValidationError) as refused:
+        NewEntry.model_validate(known)
+    (error,) = refused.value.errors(include_input=False, include_context=False)
+    assert error["loc"] == ("endpoint",)
+    assert url not in error["msg"]
+    with pytest.raises(ValidationError):
+        SubmissionIn.model_validate({"code": "A", "endpoint": url, "encryption_key": JWK})
 
 
 @pytest.mark.parametrize(
@@ -322,3 +344,47 @@ async def test_a_peer_that_takes_the_connection_and_no_handshake_is_not_sent(
     over.set()
     server.close()
     await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("after", ["the connection", "the hello"])
+async def test_a_reset_before_a_byte_of_http_is_not_sent(
+    posting: AiohttpSender, after: str
+) -> None:
+    """P2: what was written by then is TLS, and says nothing of anybody."""
+    arrived = 0
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal arrived
+        if after == "the hello":
+            arrived += len(await reader.read(64))
+        writer.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    assert await _post(posting, f"https://127.0.0.1:{port}/") == UNREACHABLE
+    assert (arrived > 0) is (after == "the hello")
+    server.close()
+    await asyncio.sleep(0.02)
+
+
+async def test_a_handshake_that_drips_ends_at_the_deadline_and_is_not_sent(
+    posting: AiohttpSender,
+) -> None:
+    """Each byte would renew a timeout per read; there is none but the whole's."""
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x16\x03\x03\x40\x00")
+        while not writer.is_closing():
+            writer.write(b"\x02")
+            await asyncio.sleep(0.02)
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    started = asyncio.get_running_loop().time()
+    assert await _post(posting, f"https://127.0.0.1:{port}/", deadline=0.3) == UNREACHABLE
+    assert asyncio.get_running_loop().time() - started < 1
+    server.close()
+    await asyncio.sleep(0.05)

@@ -31,6 +31,7 @@ from tests.support.receiver import (
 )
 
 UNREACHABLE = NotSent(Obstacle.UNREACHABLE)
+UNTRUSTED = NotSent(Obstacle.UNTRUSTED)
 
 
 @pytest.fixture
@@ -239,8 +240,8 @@ def _certificate(directory: Path, names: Sequence[str]) -> ssl.SSLContext:
     ("trusted", "names", "outcome"),
     [
         (True, ["localhost"], Answered(200)),
-        (False, ["localhost"], UNREACHABLE),
-        (True, ["other.example"], UNREACHABLE),
+        (False, ["localhost"], UNTRUSTED),
+        (True, ["other.example"], UNTRUSTED),
     ],
     ids=["good", "unknown authority", "another's name"],
 )
