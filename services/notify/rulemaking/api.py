@@ -33,7 +33,7 @@ class RulesIn(BaseModel):
     effective: date | None = None
     """The first day in Connecticut; today when it is left out."""
     reason: str = Field(min_length=1, max_length=500)
-    last: int = Field(1000, ge=0, le=REPLAYED_AT_MOST)
+    last: int = Field(1000, ge=1, le=REPLAYED_AT_MOST)
 
 
 class RulesProposedOut(BaseModel):

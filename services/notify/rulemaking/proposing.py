@@ -97,6 +97,7 @@ async def _apply(session: Session, proposal: Proposal, now: datetime) -> None:
     """Only in place of the rules that it was compared with, and never for a day that is over."""
     body = proposal.body
     effective = date.fromisoformat(body["effective"])
+    await store.one_at_a_time(session)
     history = await store.adopted(session)
     follows = history[-1].version if history else None
     if (follows is not None and follows != body["follows"]) or effective < today(now):

@@ -31,6 +31,13 @@ class Adopted:
     adopted_at: datetime
 
 
+async def one_at_a_time(session: Session) -> None:
+    """Nobody else adopts until this transaction ends."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('notify.rulebooks', 0))")
+    )
+
+
 async def adopted(session: Session, after: int = 0) -> list[Adopted]:
     """Those with a higher number than `after`, in order."""
     rows = await session.execute(_READ, {"after": after})
