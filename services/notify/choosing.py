@@ -63,9 +63,11 @@ def _police(child: ChildFacts, directory: Directory, at: datetime) -> Iterator[T
     for place in child.places:
         yield from _police_of_place(place, directory, at)
     for town in child.incident_towns - placed:
-        yield from ((agency, INCIDENT) for agency in directory.police_of(town, at=at))
+        found = directory.police_of(town, at=at)
+        yield from ((agency, _beat(agency, town, INCIDENT)) for agency in found)
     if child.home is not None:
-        yield from ((agency, RESIDENCE) for agency in directory.police_of(child.home, at=at))
+        home, found = child.home, directory.police_of(child.home, at=at)
+        yield from ((agency, _beat(agency, home, RESIDENCE)) for agency in found)
     if child.address_confidential:
         yield from _statewide(directory, "in place of the residence town's police")
     if unresolved(child, directory):
@@ -79,8 +81,19 @@ def _police_of_place(place: Place, directory: Directory, at: datetime) -> Iterat
     if town is None:
         return
     found = directory.police_of(town, district=place.part, at=at)
-    word = "tribal land" if place.kind is PlaceKind.TRIBAL_LAND else INCIDENT
-    yield from ((agency, word) for agency in found)
+    if place.kind is PlaceKind.TRIBAL_LAND:
+        yield from ((agency, "tribal land") for agency in found)
+    else:
+        yield from ((agency, _beat(agency, town, INCIDENT)) for agency in found)
+
+
+def _beat(agency: Agency, town: str, word: str) -> str:
+    """Why these police of several of the town: their part of it, or the hour."""
+    mine = [beat for beat in agency.beats if beat.town == town]
+    if town in agency.towns or not mine:
+        return word
+    part = f"its part of the {word}" if all(beat.part for beat in mine) else word
+    return f"{part} at that hour" if all(beat.hours for beat in mine) else part
 
 
 def _statewide(directory: Directory, word: str) -> Iterator[Tied]:

@@ -74,7 +74,8 @@ def conflicts_of(
         if agency is not None:
             grounds |= _organisation(agency, directory, Ground.IMPLICATED)
         elif each.kind in _MEANS:
-            unnamed = True
+            # A trooper's troop need not be found out: all of the State Police are left out.
+            unnamed = unnamed or each.kind is not ImplicatedKind.STATE_TROOPER
             grounds |= _everyone(each.kind, child, directory)
     for one in (each for each in mine if not each.alone):
         agency = directory.get(one.agency_id)

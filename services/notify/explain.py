@@ -8,6 +8,7 @@ from services.notify.agencies import Directory
 from services.notify.legs import LegStatus
 from services.notify.routes import Matter, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Effect, Rulebook
+from shared.contracts.codes import RefusalReason
 
 CONFLICT_OF_INTEREST = "conflict_of_interest"
 _AnyLeg = Recipient | Refused | Suppressed | StandIn | Matter
@@ -44,7 +45,6 @@ REASONS = {
     "authority_not_yet_in_force": "its authority is not yet in force",
     "authority_expired": "its authority has expired",
     "no_encryption_key": "its record lacks what its channel needs (an endpoint and key)",
-    "no_agency_for_role": "nobody on file fits the role",
 }
 
 
@@ -71,7 +71,8 @@ def questions(route: Route) -> Iterator[str]:
     for child_id in route.unresolved:
         yield (
             f"{child_id}: no police agency on file for every town, or no town is known. The State "
-            "Police are told in their place and the clock runs; a person finds the town."
+            "Police, or who stands in for them, are told and the clock runs; a person finds the "
+            "town."
         )
     for child_id in route.unnamed:
         yield (
@@ -126,13 +127,29 @@ def _sentence(leg: _AnyLeg, name: str | None) -> str:
         case Recipient():
             return f"Told. {leg.because}. Sees the profile {leg.profile}, by {leg.authority}."
         case Refused():
-            return f"Not told: {REASONS[leg.reason.value]}. {leg.because}."
+            return _refused(leg.reason.value, leg.role.value, leg.because)
         case Suppressed():
             return f"Not told: {leg.because}."
         case StandIn():
-            return f"{name}: its own notice counts for {leg.role.value} too, in place of another."
+            role = role_words(leg.role.value)
+            return f"{name}: its own notice counts for {role} too, in place of whoever is left out."
         case Matter():
             return f"{leg.because}."
+
+
+def _refused(reason: str, role: str, because: str) -> str:
+    if reason == RefusalReason.NO_AGENCY_FOR_ROLE:
+        return f"Nobody told as {role_words(role)}: {because}. A person is asked to see to it."
+    return f"Not told: {REASONS.get(reason, reason)}. {because}."
+
+
+def role_words(role: str) -> str:
+    """A role's code as a person says it: FBI, local law enforcement."""
+    said = (word.upper() if word in _ACRONYMS else word for word in role.split("_"))
+    return " ".join(said).replace("chief states attorney", "Chief State's Attorney")
+
+
+_ACRONYMS = frozenset({"fbi", "hart", "mdt", "ncmec", "siu"})
 
 
 def words(leg: LegStatus) -> str:
@@ -140,14 +157,14 @@ def words(leg: LegStatus) -> str:
     if leg.reason == CONFLICT_OF_INTEREST:
         return f"Not told: {leg.because}."
     if leg.reason is not None:
-        return f"Not told: {REASONS.get(leg.reason, leg.reason)}. {leg.because}."
+        return _refused(leg.reason, leg.role, leg.because)
     if leg.in_conflict:
         held = "what it holds stays with it, and it gets nothing further"
         return f"Stopped: a conflict of interest was asserted; {held}. {leg.because}."
     sees = f"Sees {len(leg.fields)} fields of the profile {leg.profile}, by {leg.authority}"
     if leg.profile is None:
         sees = f"Sees nothing but {_SAYS.get(leg.kind, 'that its version is outdated')}"
-    also = f" It counts for {', '.join(leg.also)} too." if leg.also else ""
+    also = f" It counts for {', '.join(map(role_words, leg.also))} too." if leg.also else ""
     return f"{_HOW_FAR.get(leg.state, leg.state)}. {leg.because}. {sees}.{also}"
 
 

@@ -22,7 +22,7 @@ from services.notify.routes import (
     StandIn,
     Suppressed,
 )
-from services.notify.rule import Effect, Rule, Rulebook
+from services.notify.rule import Effect, Rule, Rulebook, Selector
 from shared.contracts.codes import RefusalReason
 
 IN_PLACE = "in place of another agency"
@@ -148,6 +148,8 @@ class _Work:
         )
 
     def _suppressed(self, rule: Rule, agency: Agency, anchor: str, ground: Ground) -> Suppressed:
+        if rule.select is Selector.MDT_OF_DISTRICT:
+            anchor = f"judicial district of the {anchor}"
         because = (
             f"{agency.name}: {anchor}, and {ground.value} in a conflict of interest; it is told "
             "nothing and shown nothing"
@@ -156,7 +158,7 @@ class _Work:
         return Suppressed(child_id, agency.agency_id, rule.role, rule.id, ground, because)
 
     def _nobody(self, rule: Rule) -> Refused:
-        because = f"nobody on file for this child and role, {rule.citation}"
+        because = f"nobody on file may be told for this child, {rule.citation}"
         reason = RefusalReason.NO_AGENCY_FOR_ROLE
         return Refused(self.child.child_id, None, rule.role, rule.id, because, reason)
 

@@ -1,10 +1,9 @@
-"""The table rule → law → test, as Markdown, on standard output. docs/routing.md says how.
+"""The table rule → law → test, as Markdown. docs/routing.md says how it is made.
 
 Made from the rules file and the names of the tests, so that neither can say more than the other.
 """
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +22,8 @@ _LATER = (
 _HEAD = """# Routing
 
 Who is told, by what law, and which test says so. Made by
-`python -m services.notify.routing_table > docs/routing.md` from
-`services/notify/rules/dcf_737.yaml` and the tests; a test fails when it is not current. The
+`python -m tests.support.hard_cases > docs/routing.md` from `services/notify/rules/dcf_737.yaml` and
+the tests; a test fails when it is not current. The
 cases C1 … C36 are the domain's edge cases. Nothing here is legal advice: every rule needs the
 agreement of DCF's legal staff before real use.
 """
@@ -53,8 +52,17 @@ _HOW = """
    else that is under way to it. Only what was entered in error cancels what was planned.
 
 `GET /v1/referrals/{id}/routing` explains a referral, `POST /v1/routing/what-if` one that does not
-exist, `python -m services.notify routing replay --rules FILE` a change of the rules before it is
-approved. All need the scope `routing:explain`, and no agency may call them.
+exist, by the directory and rules of today or, with `as_of`, of another day. Both need the scope
+`routing:explain`, and no agency may call them.
+
+## How the rules change
+
+The file that the software comes with is in force until another is.
+`POST /v1/routing/rules/proposals` (scope `rules:propose`) checks a whole file, routes the last
+referrals under the rules in force and under the new ones, and stores the difference with the
+proposal; another person approves it at `/v1/proposals` (scope `proposals:decide`), and it is in
+force from its day, in every process, without a restart. `GET /v1/routing/rules` lists every version
+that ever was; `python -m services.notify routing replay --rules FILE` replays without proposing.
 
 ## What a person decides
 
@@ -131,7 +139,3 @@ def _few(each: Rule | Substitute, tests: dict[str, list[str]]) -> str:
 
 def _names(tests: list[str]) -> str:
     return "<br>".join(f"`{name}`" for name in tests)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(table(load_rulebook(), named_tests()))

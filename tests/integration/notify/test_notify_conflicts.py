@@ -289,7 +289,7 @@ async def test_explain_says_told_refused_and_suppressed_in_words(desk: Desk) -> 
     assert legs["Example Agency 0"]["sentence"].startswith("Stopped: a conflict of interest")
     assert legs["Example Agency 1"]["fate"] == "told"
     assert "in place of another agency" in legs["Example Agency 1"]["sentence"]
-    assert "counts for local_law_enforcement too" in legs["Example Agency 2"]["sentence"]
+    assert "counts for local law enforcement too" in legs["Example Agency 2"]["sentence"]
     assert legs["Example Agency 2"]["citation"] == "DCF Policy 21-14"
     assert "Ansonia" not in answer.text
 

@@ -173,7 +173,7 @@ def test_no_substitute_learns_from_its_own_words_that_somebody_is_implicated() -
 def test_staff_read_who_was_left_out_and_who_counts_in_its_place() -> None:
     said = sentences(routed(child("Ansonia", implicated=[municipal()])))
     assert "Not told: Ansonia Police: incident town, and implicated in a conflict" in said
-    assert "Fbi: its own notice counts for local_law_enforcement too" in said
+    assert "Fbi: its own notice counts for local law enforcement too" in said
 
 
 @pytest.mark.parametrize("state", [DeliveryState.DELIVERED, DeliveryState.PENDING])
