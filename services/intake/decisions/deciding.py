@@ -73,7 +73,7 @@ class Deciding:
         found = await referral_store.read_version(session, referral_id)
         assert found is not None
         version, children = found[0], readable(found[1])
-        rules.check(wanted, version.child_ids, asked.now)
+        rules.check(wanted, [child.child_id for child in children], asked.now)
         file = await store.read_file(session, referral_id)
         refused = rules.permitted(wanted, len(file.decisions), file.withdrawal is not None)
         if refused is not None:
