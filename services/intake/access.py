@@ -1,8 +1,13 @@
 """Whose a thing is: a machine has its own, a person with the scope sees to anybody's."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from shared.runtime.auth import Principal
+from shared.runtime.db import Session
+
+Hidden = Callable[[Session, Sequence[str], str], Awaitable[set[str]]]
+"""Those of these referrals that this person is kept out of, as it is in the transaction (C17)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,12 +66,12 @@ def make_areas(
     digests: Digests,
     blind: BlindIndex,
     viewing: Viewing,
+    recusals: Recusals,
     patience: timedelta,
 ) -> Areas:
     """Everything that the areas stand on. `patience`: how long a flagged case may lack its 737."""
     once, notes = Once(db, digests), Notes(vault.sealer)
     opening, cases = Opening(outbox, digests), CaseSweep(outbox, patience)
-    recusals = Recusals(once, notes, blind)
     hart = _hart(db, outbox, once, notes, blind, digests, viewing, opening, recusals)
     placements = placements_api.Desk(
         Placing(once, outbox, notes, digests, recusals), Repatriating(once, notes, recusals)

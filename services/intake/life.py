@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from services.intake.access import Hidden
 from services.intake.blind import BlindIndex
 from services.intake.calls import api as calls_api
 from services.intake.calls import store as call_store
@@ -44,6 +45,7 @@ class Parts:
     blind: BlindIndex
     receiving: Receiving
     towns: Collection[str]
+    hidden: Hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def make_life(parts: Parts, patience: timedelta) -> Life:
     return Life(
         calls=_calls(parts, once),
         decisions=_decisions(parts, once),
-        matching=Matching(parts.db, once, indexing),
+        matching=Matching(parts.db, once, indexing, parts.hidden),
         chores={"calls": abandoning.once, "index": indexing.once},
     )
 
@@ -82,17 +84,18 @@ async def life_ages(session: Session) -> dict[str, float]:
 
 
 def _calls(parts: Parts, once: Once) -> CallDesk:
-    calls = Calls(parts.db, once, parts.receiving, parts.vault.sealer, parts.towns)
+    receiving, sealer = parts.receiving, parts.vault.sealer
+    calls = Calls(parts.db, once, receiving, sealer, parts.towns, parts.hidden)
     return CallDesk(calls, ReadingCalls(parts.db, parts.outbox, calls, parts.digests))
 
 
 def _decisions(parts: Parts, once: Once) -> DecisionDesk:
-    db, outbox, sealer = parts.db, parts.outbox, parts.vault.sealer
+    db, outbox, sealer, hidden = parts.db, parts.outbox, parts.vault.sealer, parts.hidden
     return DecisionDesk(
         db=db,
-        deciding=Deciding(once, outbox, sealer),
-        incidents=Incidents(db, sealer),
-        withdrawing=Withdrawing(once, outbox, sealer),
-        linking=Linking(db, once, outbox, parts.receiving, parts.towns),
-        reading=ReadingFiles(db, outbox, sealer, parts.digests),
+        deciding=Deciding(once, outbox, sealer, hidden),
+        incidents=Incidents(db, sealer, hidden),
+        withdrawing=Withdrawing(once, outbox, sealer, hidden),
+        linking=Linking(db, once, outbox, parts.receiving, parts.towns, hidden),
+        reading=ReadingFiles(db, outbox, sealer, parts.digests, hidden),
     )

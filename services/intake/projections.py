@@ -82,12 +82,18 @@ def facts(document: Mapping[str, Any]) -> Copy:
 
 def paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """The path of every field that holds a value."""
+    for path, _ in kinds(model, prefix):
+        yield path
+
+
+def kinds(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The path of every field that holds a value, with the type of that value."""
     for name, field in model.model_fields.items():
         part = _part(field.annotation)
         if part is None:
-            yield prefix + name
+            yield prefix + name, field.annotation
         else:
-            yield from paths(part, f"{prefix}{name}.")
+            yield from kinds(part, f"{prefix}{name}.")
 
 
 def _pick(

@@ -12,14 +12,17 @@ from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.areas import make_areas
 from services.intake.hart.door import keeping_out
+from services.intake.hart.recusing import Recusals
 from services.intake.keyed import Keyed
 from services.intake.life import Parts, life_ages, life_routes, make_life
 from services.intake.models import OUTBOX
 from services.intake.niem import api as niem
 from services.intake.niem.table import load_table
+from services.intake.once import Once
 from services.intake.openapi.document import document
 from services.intake.projections import load_profiles
 from services.intake.receiving import Receiving
+from services.intake.sealed_notes import Notes
 from services.intake.settings import IntakeSettings
 from services.intake.statistics import api as statistics_api
 from services.intake.statistics import store as statistics_store
@@ -113,7 +116,8 @@ def make_desk(
     vault, digests, towns = keyed.vault, keyed.digests, load_towns()
     receiving = Receiving(db, outbox, vault, digests, sandbox=sandbox)
     viewing = Viewing(db, outbox, vault, digests, load_profiles())
-    parts = Parts(db, outbox, vault, digests, keyed.blind, receiving, towns)
+    recusals = Recusals(Once(db, digests), Notes(vault.sealer), keyed.blind)
+    parts = Parts(db, outbox, vault, digests, keyed.blind, receiving, towns, recusals.hidden)
     life = make_life(parts, patience.call)
     return Desk(
         db=db,
@@ -122,7 +126,7 @@ def make_desk(
         viewing=viewing,
         towns=towns,
         life=life,
-        areas=make_areas(db, outbox, vault, digests, keyed.blind, viewing, patience.case),
+        areas=make_areas(db, outbox, vault, digests, keyed.blind, viewing, recusals, patience.case),
         statistics=make_statistics(db, outbox, keyed),
     )
 

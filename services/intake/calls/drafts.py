@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from services.intake.contradictions import GRACE
-from services.intake.projections import paths
+from services.intake.projections import kinds, paths
 from services.intake.referrals import Unfit, check_moment, merge_patch
 from services.intake.schemas import NewReferral
 from services.intake.strict_json import Flaw, Rejected
@@ -118,16 +118,22 @@ def _own_flaws(given: Draft) -> Iterator[Flaw]:
 
 
 def _nested_flaws(value: Any, place: tuple[str | int, ...], path: str) -> Iterator[Flaw]:
-    """An object where the form has a single value: its keys would be taken for names of fields."""
-    if isinstance(value, dict):
-        if path in _FIELDS:
-            yield Flaw(place, "must be a single value, or a list of them")
-            return
+    """An object or a list where the form has a single value: keys would pass for names of fields,
+    and what is in it is nobody's date or code however much is typed yet."""
+    if isinstance(value, dict | list) and path in _SINGLE:
+        yield Flaw(place, "must be a single value")
+    elif isinstance(value, dict) and path in _FIELDS:
+        yield Flaw(place, "must be a single value, or a list of them")
+    elif isinstance(value, dict):
         for name, item in value.items():
             yield from _nested_flaws(item, (*place, name), f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _nested_flaws(item, (*place, index), path)
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list or any(map(_is_list, get_args(kind)))
 
 
 def _known(value: Any) -> Any:
@@ -158,3 +164,6 @@ def _paths(value: object, path: str) -> Iterator[str]:
             yield from _paths(item, path)
     else:
         yield path
+
+
+_SINGLE = frozenset(path for path, kind in kinds(NewReferral) if not _is_list(kind))

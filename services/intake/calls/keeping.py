@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from services.intake import receiving, referrals
-from services.intake.access import NotTheirs, theirs
+from services.intake.access import Hidden, NotTheirs, theirs
 from services.intake.answers import instant
 from services.intake.calls import drafts, store
 from services.intake.calls.drafts import Call, Draft
@@ -52,12 +52,14 @@ class Calls:
         receiving: Receiving,
         sealer: Sealer,
         towns: Collection[str],
+        hidden: Hidden,
     ) -> None:
         self._db = db
         self._once = once
         self._receiving = receiving
         self._sealer = sealer
         self._towns = towns
+        self._hidden = hidden
 
     async def open(self, asked: Asked, wanted: NewCall) -> Answer | KeyReused | StillOpen:
         """A call of the caller's own, with a key of its own. Raises Rejected in a sandbox."""
@@ -106,7 +108,7 @@ class Calls:
                 return NotTheirs()
             if kept.call.over:
                 return Over()
-            if referral_id and not await store.referral_exists(session, referral_id):
+            if referral_id and not await self._known(session, referral_id, caller.subject):
                 return NotTheirs()
             await store.close(session, call_id, caller.subject, closing.why.value, asked.now)
             if referral_id:
@@ -155,6 +157,12 @@ class Calls:
         referral = referrals.read(NewReferral, document)
         referrals.check(referral, now, self._towns)
         return referral
+
+    async def _known(self, session: Session, referral_id: str, person: str) -> bool:
+        """Whether there is such a referral, and for this person."""
+        if not await store.referral_exists(session, referral_id):
+            return False
+        return referral_id not in await self._hidden(session, [referral_id], person)
 
     async def _read(self, call_id: str, caller: Principal) -> Kept | NotTheirs:
         async with self._db.transaction() as session:

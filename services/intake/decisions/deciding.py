@@ -11,7 +11,7 @@ from typing import assert_never
 import structlog
 
 from services.intake import store as referral_store
-from services.intake.access import NotTheirs
+from services.intake.access import Hidden, NotTheirs
 from services.intake.answers import instant
 from services.intake.decisions import rules, sealed, store
 from services.intake.decisions.codes import Standing
@@ -46,10 +46,11 @@ class _Made:
 class Deciding:
     """The unit of work behind POST /v1/referrals/{id}/decisions."""
 
-    def __init__(self, once: Once, outbox: Outbox, sealer: Sealer) -> None:
+    def __init__(self, once: Once, outbox: Outbox, sealer: Sealer, hidden: Hidden) -> None:
         self._once = once
         self._outbox = outbox
         self._sealer = sealer
+        self._hidden = hidden
 
     async def decide(self, asked: Asked, referral_id: str, wanted: NewDecision) -> Decided:
         """Add a decision to the referral's history. Raises Rejected."""
@@ -67,10 +68,12 @@ class Deciding:
     ) -> Answer | NotTheirs | Outdated | Withdrawn:
         if await referral_store.lock(session, referral_id) is None:
             return NotTheirs()
+        if referral_id in await self._hidden(session, [referral_id], asked.owner):
+            return NotTheirs()
         found = await referral_store.read_version(session, referral_id)
         assert found is not None
         version, children = found[0], readable(found[1])
-        rules.check(wanted, version.child_ids, asked.now)
+        rules.check(wanted, [child.child_id for child in children], asked.now)
         file = await store.read_file(session, referral_id)
         refused = rules.permitted(wanted, len(file.decisions), file.withdrawal is not None)
         if refused is not None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from services.intake import referrals
 from services.intake import store as referral_store
-from services.intake.access import NotTheirs
+from services.intake.access import Hidden, NotTheirs
 from services.intake.decisions import sealed, store
 from services.intake.decisions.records import IncidentVersion, StoredIncident
 from services.intake.decisions.rules import Known
@@ -35,9 +35,10 @@ class IncidentChange:
 class Incidents:
     """The unit of work behind PATCH /v1/critical-incidents/{id}."""
 
-    def __init__(self, db: Database, sealer: Sealer) -> None:
+    def __init__(self, db: Database, sealer: Sealer, hidden: Hidden) -> None:
         self._db = db
         self._sealer = sealer
+        self._hidden = hidden
 
     async def amend(self, change: IncidentChange) -> Known | Stale | NotTheirs:
         """The version that holds now. Raises Unfit or Rejected.
@@ -58,6 +59,8 @@ class Incidents:
         if referral_id is None:
             return NotTheirs()
         await referral_store.lock(session, referral_id)
+        if referral_id in await self._hidden(session, [referral_id], change.actor):
+            return NotTheirs()
         stored = await _find(session, referral_id, change.incident_id)
         before = sealed.open_incident(self._sealer, stored)
         after = _patched(before, change.patch)

@@ -8,7 +8,7 @@ from functools import partial
 
 from services.intake import receiving, referrals
 from services.intake import store as referral_store
-from services.intake.access import NotTheirs, theirs
+from services.intake.access import Hidden, NotTheirs, theirs
 from services.intake.answers import instant
 from services.intake.decisions import store
 from services.intake.decisions.records import Link
@@ -47,12 +47,14 @@ class Linking:
         outbox: Outbox,
         receiving: Receiving,
         towns: Collection[str],
+        hidden: Hidden,
     ) -> None:
         self._db = db
         self._once = once
         self._outbox = outbox
         self._receiving = receiving
         self._towns = towns
+        self._hidden = hidden
 
     async def link(
         self, asked: Asked, referral_id: str, caller: Principal, wanted: NewLink
@@ -66,6 +68,8 @@ class Linking:
                 return NotTheirs()
             if not (theirs(caller, one.owner) and theirs(caller, other.owner)):
                 return NotTheirs()
+            if await self._kept_out(session, [one.referral_id, other.referral_id], caller):
+                return NotTheirs()
             _check(one, other)
             link = _link(referral_id, other.referral_id, wanted.relation, asked.owner, asked.now)
             if not await self._write(session, link, one.synthetic):
@@ -75,7 +79,7 @@ class Linking:
         return await self._once.do(asked, work)
 
     async def links(self, referral_id: str, caller: Principal) -> Sequence[Link] | NotTheirs:
-        """From the referral and to it."""
+        """From the referral and to it; not those whose other end the caller is kept out of."""
         return await until_known(partial(self._links, referral_id, caller))
 
     async def refer(
@@ -127,7 +131,23 @@ class Linking:
         async with self._db.transaction() as session:
             if not theirs(caller, await store.owner(session, referral_id)):
                 return NotTheirs()
-            return await store.read_links(session, referral_id)
+            found = await store.read_links(session, referral_id)
+            ends = {end for each in found for end in (each.referral_id, each.related_referral_id)}
+            hidden = await self._kept_out(session, sorted(ends), caller)
+        return [
+            each
+            for each in found
+            if hidden.isdisjoint((each.referral_id, each.related_referral_id))
+        ]
+
+    async def _kept_out(
+        self, session: Session, referral_ids: Sequence[str], caller: Principal
+    ) -> set[str]:
+        """Only a person has a conflict."""
+        if not caller.person:
+            return set()
+        found = await self._hidden(session, referral_ids, caller.subject)
+        return found.intersection(referral_ids)
 
 
 def describe(links: Sequence[Link]) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.intake import store as referral_store
-from services.intake.access import NotTheirs
+from services.intake.access import Hidden, NotTheirs
 from services.intake.decisions import sealed, store
 from services.intake.decisions.records import Explanation, StoredIncident
 from services.intake.digests import Digests
@@ -41,11 +41,14 @@ class FileQuestion:
 class ReadingFiles:
     """The unit of work behind POST /v1/referrals/{id}/decisions/readings."""
 
-    def __init__(self, db: Database, outbox: Outbox, sealer: Sealer, digests: Digests) -> None:
+    def __init__(
+        self, db: Database, outbox: Outbox, sealer: Sealer, digests: Digests, hidden: Hidden
+    ) -> None:
         self._db = db
         self._outbox = outbox
         self._sealer = sealer
         self._digests = digests
+        self._hidden = hidden
 
     async def read(self, question: FileQuestion) -> str | NotTheirs:
         """Each child's explanations and form, as JSON, once the read is on record."""
@@ -60,6 +63,9 @@ class ReadingFiles:
     async def _read(self, session: Session, question: FileQuestion) -> str | NotTheirs:
         found = await referral_store.read_version(session, question.referral_id)
         if found is None:
+            return NotTheirs()
+        subject = question.referral_id
+        if subject in await self._hidden(session, [subject], question.reader.subject):
             return NotTheirs()
         version, children = found[0], readable(found[1])
         explained = await store.read_explanations(session, question.referral_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import structlog
 
 from services.intake import store as referral_store
-from services.intake.access import NotTheirs
+from services.intake.access import Hidden, NotTheirs
 from services.intake.decisions import sealed, store
 from services.intake.decisions.deciding import describe
 from services.intake.decisions.records import Withdrawal
@@ -30,10 +30,11 @@ class WithdrawnAlready:
 class Withdrawing:
     """The unit of work behind POST /v1/referrals/{id}/withdrawal."""
 
-    def __init__(self, once: Once, outbox: Outbox, sealer: Sealer) -> None:
+    def __init__(self, once: Once, outbox: Outbox, sealer: Sealer, hidden: Hidden) -> None:
         self._once = once
         self._outbox = outbox
         self._sealer = sealer
+        self._hidden = hidden
 
     async def withdraw(
         self, asked: Asked, referral_id: str, wanted: NewWithdrawal
@@ -51,6 +52,8 @@ class Withdrawing:
         self, session: Session, asked: Asked, referral_id: str, wanted: NewWithdrawal
     ) -> Answer | NotTheirs | WithdrawnAlready:
         if await referral_store.lock(session, referral_id) is None:
+            return NotTheirs()
+        if referral_id in await self._hidden(session, [referral_id], asked.owner):
             return NotTheirs()
         found = await referral_store.read_version(session, referral_id)
         assert found is not None

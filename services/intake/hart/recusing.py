@@ -32,11 +32,12 @@ class Recusals:
     async def bar(
         self, ask: Asked, wanted: NewRecusal
     ) -> Answer | NotTheirs | KeyReused | StillOpen:
-        """Assert somebody's conflict. It does not say whether they were kept out before."""
+        """Assert somebody's conflict. It does not say whether they were kept out before; for who
+        is kept out already there is no such referral, and so nobody whom they could keep out."""
 
         async def work(session: Session) -> Answer | NotTheirs:
             first = await child_store.first_child(session, wanted.referral_id)
-            child = first and await child_store.hold(session, wanted.referral_id, first)
+            child = first and await self.child(session, wanted.referral_id, first, ask.owner)
             if not child:
                 return NotTheirs()
             recusal_id = await self.keep(session, ask, child, wanted.person, wanted.ground)

@@ -53,6 +53,12 @@ async def persons_of(session: Session, child_ids: Sequence[str]) -> dict[str, st
     return {row.child_id: row.person_id for row in rows}
 
 
+async def referrals_of(session: Session, child_ids: Sequence[str]) -> Sequence[str]:
+    """The referrals that these children are of."""
+    rows = await session.execute(_REFERRALS, {"child_ids": list(child_ids)})
+    return [row.referral_id for row in rows]
+
+
 async def answers_among(session: Session, child_ids: Sequence[str]) -> dict[Pair, bool]:
     """The last answer on every pair of these children."""
     rows = await session.execute(_ANSWERS, {"child_ids": list(child_ids)})
@@ -92,6 +98,11 @@ SELECT child_id, person_id FROM intake.people WHERE person_id IN (
     SELECT person_id FROM intake.people WHERE child_id = ANY(CAST(:child_ids AS text[]))
 )
 """
+)
+
+_REFERRALS = text(
+    "SELECT DISTINCT referral_id FROM intake.people "
+    "WHERE child_id = ANY(CAST(:child_ids AS text[]))"
 )
 
 _ANSWERS = text(

@@ -28,13 +28,13 @@ def routes(matching: Matching) -> APIRouter:
     async def waiting(caller: Matcher) -> Response:
         """The hundred children, two by two, that have waited longest for a person's answer."""
         only_a_person(caller)
-        return reply(describe(await matching.waiting()))
+        return reply(describe(await matching.waiting(caller.subject)))
 
     @router.get("/v1/referrals/{referral_id}/candidates")
     async def of_one(request: Request, caller: Matcher) -> Response:
         """Whom the children of one referral may be."""
         only_a_person(caller)
-        return reply(describe(await matching.waiting(referral_id(request))))
+        return reply(describe(await matching.waiting(caller.subject, referral_id(request))))
 
     @router.post("/v1/candidates/answers", status_code=201)
     async def answer(request: Request, caller: Matcher) -> Response:

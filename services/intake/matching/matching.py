@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from services.intake.access import NotTheirs
+from services.intake.access import Hidden, NotTheirs
 from services.intake.answers import instant
 from services.intake.matching import answer_store, store
 from services.intake.matching.answer_store import Candidate, Side
@@ -35,29 +35,39 @@ Answered = Answer | KeyReused | StillOpen | NotTheirs | Contradiction
 class Matching:
     """The units of work behind /v1/candidates."""
 
-    def __init__(self, db: Database, once: Once, indexing: Indexing) -> None:
+    def __init__(self, db: Database, once: Once, indexing: Indexing, hidden: Hidden) -> None:
         self._db = db
         self._once = once
         self._indexing = indexing
+        self._hidden = hidden
 
-    async def waiting(self, referral_id: str | None = None) -> Sequence[Candidate]:
-        """Candidates without an answer, oldest first, of all that was kept by now."""
+    async def waiting(self, person: str, referral_id: str | None = None) -> Sequence[Candidate]:
+        """Candidates without an answer, oldest first, of all that was kept by now; none with a
+        child of a referral that this person is kept out of."""
         await until_known(self._indexing.catch_up)
-        return await until_known(partial(self._waiting, referral_id))
+        return await until_known(partial(self._waiting, person, referral_id))
 
     async def answer(self, asked: Asked, wanted: Wanted) -> Answered:
         """Keep the answer, and with it who is one person. It may be answered again."""
         await until_known(self._indexing.catch_up)
 
         async def work(session: Session) -> Answer | NotTheirs | Contradiction:
+            referrals = await answer_store.referrals_of(session, wanted.pair)
+            if await self._hidden(session, referrals, asked.owner) & set(referrals):
+                return NotTheirs()
             return await _settle(session, asked, wanted)
 
         outcome: Answered = await self._once.do(asked, work)
         return outcome
 
-    async def _waiting(self, referral_id: str | None) -> Sequence[Candidate]:
+    async def _waiting(self, person: str, referral_id: str | None) -> Sequence[Candidate]:
         async with self._db.transaction() as session:
-            return await answer_store.candidates(session, SHOWN, referral_id)
+            found = await answer_store.candidates(session, SHOWN, referral_id)
+            named = sorted({side.referral_id for each in found for side in each.sides})
+            hidden = await self._hidden(session, named, person)
+        return [
+            each for each in found if hidden.isdisjoint(side.referral_id for side in each.sides)
+        ]
 
 
 async def _settle(

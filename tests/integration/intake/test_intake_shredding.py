@@ -148,6 +148,59 @@ async def test_c29_p8_the_siblings_referral_goes_on_as_if_it_were_its_own(
     assert (await client.post("/v1/recusals", json=bar, headers=headers)).status_code == 201
 
 
+async def test_c29_nothing_new_is_said_of_a_destroyed_child_and_the_error_says_where(
+    desk: Desk, client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    """Refused, never dropped unsaid: what cannot be sealed for the child cannot be kept."""
+    children = [child(name="Test Child One"), child(name="Test Child Two")]
+    kept = await create(client, children=children)
+    first, second = ids(kept)
+    await shred(client, first, audit)
+    both = [children[0] | {"child_id": first}, children[1] | {"child_id": second}]
+    refused = await patch(client, kept["referral_id"], {"children": both})
+    assert refused.status_code == 422
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["#/children/0/child_id"]
+    path = f"/v1/referrals/{kept['referral_id']}/decisions"
+    accept = {"outcome": "accepted", "reasons": ["meets_definition"], "follows": 0}
+    form = {"narrative": "An example narrative."}
+    async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as worker:
+        gone = accept | {"critical_incidents": [form | {"child_id": first}]}
+        answer = await send(worker, path, gone, "one")
+        assert answer.status_code == 422, answer.text
+        assert [each["pointer"] for each in answer.json()["errors"]] == [
+            "#/critical_incidents/0/child_id"
+        ]
+        there = accept | {"critical_incidents": [form | {"child_id": second}]}
+        decided = await send(worker, path, there, "two")
+        assert decided.status_code == 201, decided.text
+    (incident,) = decided.json()["critical_incidents"]
+    assert incident["child_id"] == second
+
+
+async def test_c29_the_siblings_form_is_amended_and_the_destroyed_childs_is_gone(
+    desk: Desk, client: httpx.AsyncClient, intake_keys: Keys, audit: Mapping[str, str]
+) -> None:
+    kept = await create(client, children=[child(name="Child One"), child(name="Child Two")])
+    first, second = ids(kept)
+    path = f"/v1/referrals/{kept['referral_id']}/decisions"
+    accept = {"outcome": "accepted", "reasons": ["meets_definition"], "follows": 0}
+    async with client_of(app_on(desk, intake_keys), intake_keys, "worker", person=True) as worker:
+        decided = (await send(worker, path, accept, "one")).json()
+        forms = {each["child_id"]: each["incident_id"] for each in decided["critical_incidents"]}
+        await shred(client, first, audit)
+        statuses = [
+            (
+                await worker.patch(
+                    f"/v1/critical-incidents/{forms[child_id]}",
+                    content=b'{"narrative": "An example narrative."}',
+                    headers={"If-Match": '"1"', "Content-Type": "application/merge-patch+json"},
+                )
+            ).status_code
+            for child_id in (first, second)
+        ]
+    assert statuses == [410, 200]
+
+
 async def test_c29_it_is_ordered_once_told_to_every_holder_and_confirmed_once(
     client: httpx.AsyncClient, intake_db: Database, audit: Mapping[str, str]
 ) -> None:

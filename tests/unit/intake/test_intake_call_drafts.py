@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from services.intake import referrals
 from services.intake.calls import drafts
 from services.intake.calls.drafts import Call, Standing
+from services.intake.projections import paths
 from services.intake.referrals import Unfit
 from services.intake.schemas import NewReferral
 from services.intake.strict_json import Rejected
 from tests.support.calls import typed
 
 NOW = datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
+OWN = ("received_at", "synthetic")
+"""The call's own, which a draft never holds."""
 
 
 def call(**fields: Any) -> Call:
@@ -133,3 +136,43 @@ def test_p5_an_object_where_a_value_belongs_is_refused_and_its_keys_are_no_names
     assert flaw.path == ("children", 0, field)
     assert "Canary" not in str(flaw)
     assert not any("Canary" in name for name in drafts.fields(typed))
+
+
+@pytest.mark.parametrize("path", [each for each in sorted(paths(NewReferral)) if each not in OWN])
+@pytest.mark.parametrize("nested", [{"Jane Canary 860": 1}, [{"Jane Canary 860": 1}]])
+def test_p5_in_no_field_of_the_form_is_an_object_taken_for_a_value(
+    path: str, nested: object
+) -> None:
+    typed = _at(path, nested)
+    with pytest.raises((Rejected, Unfit)) as refused:
+        drafts.partial(typed)
+    assert isinstance(refused.value, Rejected), path
+    assert "Canary" not in str(refused.value.flaws)
+    assert "Canary" not in str(drafts.fields(typed))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["trigger", "source_type", "children.date_of_birth", "children.sex", "children.missing_since"],
+)
+def test_p5_a_list_where_a_single_value_belongs_is_refused(path: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        drafts.partial(_at(path, ["Jane Canary 860"]))
+    (flaw,) = refused.value.flaws
+    assert flaw.path[-1] == path.split(".")[-1]
+    assert "Canary" not in str(flaw)
+
+
+@pytest.mark.parametrize("path", ["children.incident_towns", "children.race_ethnicity"])
+def test_a_list_where_the_form_has_one_is_kept(path: str) -> None:
+    assert drafts.fields(drafts.partial(_at(path, ["half ty"]))) == [path]
+
+
+def _at(path: str, value: object) -> dict[str, Any]:
+    """A draft that holds this value at that place and nothing else."""
+    *parts, name = path.split(".")
+    typed: Any = {name: value}
+    for part in reversed(parts):
+        typed = {part: typed if part == "reporter" else [typed]}
+    whole: dict[str, Any] = typed
+    return whole
