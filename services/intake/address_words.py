@@ -2,9 +2,9 @@
 
 A text is compared as a reader sees it (`seen_text`). Words may stand apart, together, hyphenated
 or letter by letter; "St" and "Street" are one; a town is also its villages and postal names; and
-every ZIP code of Connecticut is withheld, as nothing says which of them is the town's. What is found
-too much is withheld too much, which is the safe side: a town may be a common word or a person's
-name (Union, Chester, Preston, Warren), and a long one is found within other words too.
+every ZIP code of Connecticut is withheld, as nothing says which of them is the town's. What is
+found too much is withheld too much, which is the safe side: a town may be a common word or a
+person's name (Union, Chester, Preston, Warren), and a long one is found within other words too.
 """
 
 import re

@@ -1,7 +1,9 @@
 """What no copy shows, whatever its profile lists: applied before a profile is (P4). Pure.
 
-A child's copy withholds the homes of every participant of the same referral, its own or another's
-(`beside`): the two may well live together. Three masks: an Address Confidentiality participant's real address and town (CGS 54-240a), who
+A child's copy withholds the homes of every participant of the same referral, its own child or
+another (`beside`): the two may well live together.
+
+Three masks: an Address Confidentiality participant's real address and town (CGS 54-240a), who
 among the people named is the reporter, and a suspected person who is a minor victim (CGS
 53a-192a(b)), who moves into a group of its own and is shown by that group's fields.
 """

@@ -80,7 +80,7 @@ def copies(
 
 
 def facts(document: Mapping[str, Any]) -> Copy:
-    """The facts that routing needs, of the child's own document alone; those that are not known are null or empty.
+    """The facts that routing needs, of the child's own document alone; unknown, null or empty.
 
     On record they are always all of them: that `implicated` is among a view's fields must not
     say that somebody is (P5).
