@@ -19,6 +19,7 @@ from services.intake.niem.view import child as niem
 from services.intake.projections import copies, load_profiles
 from services.intake.schemas import Child
 from services.intake.towns import load_towns
+from shared.contracts.codes import HtType
 
 PROFILES = load_profiles()
 TABLE = load_table(frozenset().union(*PROFILES.values()))
@@ -113,8 +114,9 @@ def test_c25_no_code_of_a_list_is_spoilt_where_a_copy_may_show_it() -> None:
 
 
 def test_c25_a_sibling_at_another_spelling_of_the_address_must_be_marked() -> None:
-    marked = Child.model_construct(**home())
-    other = Child.model_construct(residence_address="12 ELM ST. apartment 4")
+    known: dict[str, Any] = {"ht_type": HtType.SEX, "reasons_for_suspicion": "An example reason."}
+    marked = Child(**known, **home())
+    other = Child(**known, residence_address="12 ELM ST. apartment 4")
     (flaw,) = _household_flaws([marked, other])
     assert flaw.path == ("children", 1, "address_confidential")
 
