@@ -9,6 +9,7 @@ person's name (Union, Chester, Preston, Warren), and a long one is found within 
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,19 @@ _WIDER = _BEGINS + r"(?:(?:north|south|east|west|new|old|no|so|[nsew])[\W_]*)"
 _ZIP = r"(?<!\d)06\d{3}(?:\W{0,3}\d{4})?(?!\d)"
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What gives a home away. `keys`: letters without one of which no text can hold any of it,
+    so that most texts are not searched."""
+
+    finds: re.Pattern[str]
+    keys: frozenset[str]
+
+    def may_be_in(self, text: str) -> bool:
+        bare = re.sub(r"[\W_]+", "", text.casefold()).replace("ı", "i")
+        return any(key in bare for key in self.keys)
+
+
 @cache
 def villages() -> dict[str, tuple[str, ...]]:
     """By town, its villages and postal names."""
@@ -45,7 +59,7 @@ def towns_of(address: str) -> frozenset[str]:
     return towns_in(text) | frozenset(by_village)
 
 
-def pattern(town: str | None, address: str) -> re.Pattern[str] | None:
+def pattern(town: str | None, address: str) -> Secret | None:
     """Finds in a plain text the town and every one that the address may mean, the address, its
     parts and its street, and any ZIP code. None when there is nothing to find."""
     text = plain(address)
@@ -59,7 +73,14 @@ def pattern(town: str | None, address: str) -> re.Pattern[str] | None:
     other = set(re.findall(r"(?<!\w)\d{5}(?!\w)", text))
     found = [_any(map(_name, _longest(names)))] if names else []
     found += [_BEGINS + _any(map(_words, _longest(forms | other))) + _ENDS] if forms else []
-    return re.compile("|".join([*found, _ZIP]), re.IGNORECASE)
+    keys = frozenset(["06", *map(_key, names | forms | other)])
+    return Secret(re.compile("|".join([*found, _ZIP]), re.IGNORECASE), keys)
+
+
+def _key(form: str) -> str:
+    """The longest word of it that is always written so."""
+    fixed = [word.casefold() for word in _split(form) if same(word) == (word,)]
+    return max(fixed, key=len, default="")
 
 
 @cache
@@ -106,7 +127,7 @@ def _hyphenated(word: str) -> str:
     return word if word.isdigit() or len(word) < _SHORTEST else r"(?:-\s*)?".join(word)
 
 
-def without(value: Any, secret: re.Pattern[str] | None, instead: str) -> Any:
+def without(value: Any, secret: Secret | None, instead: str) -> Any:
     """A JSON value in whose texts nothing of it is left. All else in them stays exact."""
     if secret is None:
         return value
@@ -119,10 +140,12 @@ def without(value: Any, secret: re.Pattern[str] | None, instead: str) -> Any:
     return value
 
 
-def _replaced(text: str, secret: re.Pattern[str], instead: str) -> str:
+def _replaced(text: str, secret: Secret, instead: str) -> str:
     shown = seen(text)
+    if not secret.may_be_in(shown.text):
+        return text
     kept, done = [], 0
-    for match in secret.finditer(shown.text):
+    for match in secret.finds.finditer(shown.text):
         start, end = shown.within(*match.span())
         kept += [text[done : max(start, done)], instead]
         done = end
