@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from services.intake.address_words import pattern, towns_of, without
+from services.intake.address_words import Secret, pattern, towns_of, without
 from services.intake.codes import town_of
 from services.intake.documents import Document
 from services.intake.people import SuspectedPerson
@@ -90,7 +90,7 @@ def _address_withheld(shown: Fields, document: Fields) -> dict[str, Any]:
 
 def _home_withheld(shown: Fields, participant: Fields) -> dict[str, Any]:
     """Without the participant's home in any field. Towns of a list stand whole or not at all."""
-    real = _real_towns(participant)
+    real, secret = _real_towns(participant), _secret(participant)
     towns = [each for each in shown.get("incident_towns", []) if each not in real]
     places = [place for place in shown.get("incident_places", []) if not real & _towns(place)]
     told = {
@@ -99,19 +99,18 @@ def _home_withheld(shown: Fields, participant: Fields) -> dict[str, Any]:
         if name not in ("incident_towns", "incident_places")
         and not (name == "residence_town" and value in real)
     }
-    kept: dict[str, Any] = _hide(participant, told)
+    kept: dict[str, Any] = without(told, secret, WITHHELD)
     if "residence_town" in told:
         kept["residence_town"] = told["residence_town"]
     described = [
-        {name: _hide(participant, v) if name in _TYPED else v for name, v in place.items()}
+        {name: without(v, secret, WITHHELD) if name in _TYPED else v for name, v in place.items()}
         for place in places
     ]
     return kept | {"incident_towns": towns, "incident_places": described}
 
 
-def _hide(participant: Fields, value: Any) -> Any:
-    secret = pattern(participant.get("residence_town"), participant.get("residence_address") or "")
-    return without(value, secret, WITHHELD)
+def _secret(participant: Fields) -> Secret | None:
+    return pattern(participant.get("residence_town"), participant.get("residence_address") or "")
 
 
 def _real_towns(document: Fields) -> frozenset[str]:
@@ -133,7 +132,7 @@ def _towns(place: Fields) -> set[str | None]:
 def without_address(document: Fields, told: Any, beside: Iterable[Fields] = ()) -> Any:
     """What is told beside the document (form DCF-823, a consult's outcome), masked as it is."""
     for participant in filter(_protected, [document, *beside]):
-        told = _hide(participant, told)
+        told = without(told, _secret(participant), WITHHELD)
     return told
 
 
