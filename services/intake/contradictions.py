@@ -3,6 +3,7 @@
 Pure: `now` and the towns come in. Every flaw names its place and what would be right.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -11,6 +12,8 @@ from services.intake.codes import town_of
 from services.intake.people import Reporter
 from services.intake.places import FITS, IncidentPlace
 from services.intake.schemas import AmendedReferral, Child, NewReferral
+from services.intake.seen_text import plain
+from services.intake.streets import same
 from services.intake.strict_json import Flaw, Path
 
 GRACE = timedelta(minutes=5)
@@ -133,4 +136,6 @@ def _protects(child: Child) -> bool:
 
 
 def _folded(address: str | None) -> str:
-    return " ".join((address or "").casefold().replace(",", " ").split())
+    """`12 Elm Street, Apt 4` and `12 ELM ST. APARTMENT 4` are one."""
+    words = re.findall(r"[^\W_]+", plain(address or "").casefold())
+    return " ".join(same(word)[0] for word in words)

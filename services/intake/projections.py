@@ -5,7 +5,7 @@ form is in no profile until somebody lists it. Copies and facts are made of the 
 leaves it.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -66,18 +66,32 @@ def load_profiles(path: Path = PROFILES) -> Profiles:
 
 def project(document: Mapping[str, Any], listed: Collection[str]) -> Copy:
     """The copy of one child's document for whoever may see the `listed` fields."""
-    seen: set[str] = set()
-    content = _pick(mask(document), listed, "", seen)
-    return Copy(content, frozenset(seen))
+    return copies(document, {"": listed})[""]
+
+
+def copies(
+    document: Mapping[str, Any],
+    profiles: Mapping[str, Collection[str]],
+    beside: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Copy]:
+    """A copy by each profile, masked once; `beside`: the documents of the same referral."""
+    masked = mask(document, beside)
+    return {name: _copy(masked, listed) for name, listed in profiles.items()}
 
 
 def facts(document: Mapping[str, Any]) -> Copy:
-    """The facts that routing needs; those that are not known are null or empty.
+    """The facts that routing needs, of the child's own document alone; unknown, null or empty.
 
     On record they are always all of them: that `implicated` is among a view's fields must not
     say that somebody is (P5).
     """
     return Copy({**_UNKNOWN, **project(document, FACTS).content}, FACTS)
+
+
+def _copy(masked: Mapping[str, Any], listed: Collection[str]) -> Copy:
+    seen: set[str] = set()
+    content = _pick(masked, listed, "", seen)
+    return Copy(content, frozenset(seen))
 
 
 def paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -12,7 +12,7 @@ import structlog
 from services.intake import store
 from services.intake.answers import instant
 from services.intake.digests import Digests
-from services.intake.projections import Profiles, facts, project
+from services.intake.projections import Profiles, copies, facts
 from services.intake.records import Version, View
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
@@ -96,17 +96,20 @@ class Viewing:
     def _project(
         self, opened: Sequence[tuple[str, dict[str, Any]]], question: Question
     ) -> tuple[list[dict[str, Any]], frozenset[str]]:
-        """Each child's facts and copies, made of that child's own document and no other (P4)."""
+        """Each child's facts and copies, made of that child's own document and no other (P4);
+        the others only withhold where they live (C25)."""
+        profiles = {name: self._profiles[name] for name in question.profiles}
+        beside = [document for _, document in opened]
         children, fields = [], frozenset[str]()
         for child_id, document in opened:
-            copies = {name: project(document, self._profiles[name]) for name in question.profiles}
+            made = copies(document, profiles, beside)
             shown: dict[str, Any] = {"child_id": child_id}
             if question.routing:
                 known = facts(document)
                 shown["facts"] = known.content
                 fields |= known.fields
-            fields = fields.union(*(copy.fields for copy in copies.values()))
-            shown["copies"] = {name: copy.content for name, copy in copies.items()}
+            fields = fields.union(*(copy.fields for copy in made.values()))
+            shown["copies"] = {name: copy.content for name, copy in made.items()}
             children.append(shown)
         return children, fields
 

@@ -86,7 +86,7 @@ class Telling:
             found = await store.incidents_as_of(session, referral_id, decision)
             documents = await self._documents(session, referral_id)
             told = [
-                self._incident(each, documents[each.known.child_id])
+                self._incident(each, documents)
                 for each in found
                 if each.known.child_id in documents
             ]
@@ -109,7 +109,9 @@ class Telling:
             if held is None or held.consult.completed_at is None:
                 return None
             documents = await self._documents(session, held.row.referral_id)
-            told = without_address(documents[held.row.child_id], self._consult(held))
+            told = without_address(
+                documents[held.row.child_id], self._consult(held), documents.values()
+            )
             shown = _Shown(
                 held.row.referral_id,
                 held.child.version,
@@ -134,8 +136,11 @@ class Telling:
         version, children = found
         return dict(self._vault.open(readable(children), version.version))
 
-    def _incident(self, stored: StoredIncident, document: Mapping[str, Any]) -> dict[str, Any]:
-        content = without_address(document, sealed.open_incident(self._sealer, stored))
+    def _incident(
+        self, stored: StoredIncident, documents: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        opened = sealed.open_incident(self._sealer, stored)
+        content = without_address(documents[stored.known.child_id], opened, documents.values())
         told = {name: content[name] for name in INCIDENT if content.get(name) is not None}
         known = stored.known
         named = {"incident_id": known.incident_id, "standing": known.standing.value}
