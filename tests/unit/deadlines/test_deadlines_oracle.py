@@ -142,7 +142,7 @@ def test_every_clock_stands_as_the_words_of_its_policy_have_it(story: list[FactB
             word = clock_oracle.read(policy, CHILD, matter, story)
             standing = found.pop((policy, matter), None)
             if word is None or standing is None:
-                assert word is standing is None, (policy, matter)
+                assert (word, standing) == (None, None), (policy, matter)
                 continue
             assert (standing.basis_at, standing.due_at) == (word.basis, word.due), policy
             since = at_the_earliest_from(standing.basis_at, standing.satisfied_at)
