@@ -157,8 +157,7 @@ class _Reading:
             for e in self.events
             if isinstance(e, NoticesPlanned | NoticesRefused) and e.stage is stage
             for leg in e.notices
-            if (leg.child_id, leg.role) == (self.child, role)
-            and leg.notice_id not in self._empty()
+            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in self._empty()
         }
 
     def _accepted_basis(self) -> datetime | None:
