@@ -5,7 +5,8 @@ not counted, and it is over at the midnight that ends the last one that is. Wher
 put forward or back, that day is an hour shorter or longer, and still a day (C31).
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
@@ -79,6 +80,12 @@ class Calendar(BaseModel):
             day += ONE_DAY
             days -= self.counts(day)
         return midnight(day + ONE_DAY)
+
+
+def calendar_left(calendars: Iterable[Calendar], now: datetime) -> float:
+    """Seconds until the first calendar knows no more holidays; infinite when none has any."""
+    ends = (each.covers_to for each in calendars if each.covers_to is not None)
+    return min(((midnight(end + ONE_DAY) - now).total_seconds() for end in ends), default=math.inf)
 
 
 def midnight(day: date) -> datetime:

@@ -16,6 +16,7 @@ from services.deadlines.sayings import (
     approaching_event,
     breach_event,
     correction_event,
+    warning_of,
 )
 from shared.contracts.base import EventData
 from shared.messaging.outbox import Outbox
@@ -82,6 +83,8 @@ class Keeper:
         _count_after_commit(session, metrics.CLOCKS_BREACHED, breached)
         corrected = [clock for clock, kind in news if kind == CORRECTED]
         _count_after_commit(session, metrics.BREACHES_CORRECTED, corrected)
+        warned = [clock for clock, kind in news if warning_of(kind) is not None]
+        _count_after_commit(session, metrics.WARNED, warned)
         return len(breached)
 
     def _events(

@@ -32,6 +32,11 @@ async def claim_due(session: Session, now: datetime, until: datetime, limit: int
     return [Due(row.clock_id, row.referral_id) for row in rows]
 
 
+async def database_now(session: Session) -> datetime:
+    moment: datetime = await session.scalar(text("SELECT clock_timestamp()"))
+    return moment
+
+
 async def next_look(session: Session) -> datetime | None:
     """When the next clock is to be looked at."""
     moment: datetime | None = await session.scalar(

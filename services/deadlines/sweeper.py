@@ -15,6 +15,7 @@ from services.deadlines.consumer import SWEEP_WAKE
 from services.deadlines.keeper import Keeper
 from services.deadlines.notify_client import Notify, Watermark
 from services.deadlines.sweep_store import Due
+from services.deadlines.timekeeper import Timekeeper
 from services.deadlines.verdicts import Breach, Evidence, LookAgain, Rest, Warn, look
 from shared.runtime.db import Database, Session, unavailable
 from shared.runtime.failpoints import failpoint
@@ -99,8 +100,10 @@ class Sweeper:
         return breached
 
     async def _take(self) -> Sequence[Due]:
-        now = self._clock()
         async with self._db.transaction(durable=False) as session:
+            if isinstance(self._clock, Timekeeper):
+                self._clock.compare(await sweep_store.database_now(session))
+            now = self._clock()
             return await sweep_store.claim_due(session, now, now + LEASE, _BATCH)
 
     async def _decide(self, due: Sequence[Due], watermark: Watermark | None) -> int:

@@ -10,15 +10,17 @@ from sqlalchemy import text
 
 from services.deadlines import sweep_store
 from services.deadlines.api import routes
+from services.deadlines.calendars import calendar_left
 from services.deadlines.consumer import SWEEP_WAKE, handlers
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import INBOX, OUTBOX
 from services.deadlines.notify_client import SCOPES, SECONDS, HttpNotify
-from services.deadlines.policy_files import load
+from services.deadlines.policy_files import load, load_calendars
 from services.deadlines.policy_register import open_book
 from services.deadlines.report_api import report_routes
 from services.deadlines.settings import DeadlinesSettings
 from services.deadlines.sweeper import Sweeper
+from services.deadlines.timekeeper import Timekeeper
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
@@ -29,6 +31,7 @@ from shared.runtime import metrics
 from shared.runtime.auth import TokenVerifier
 from shared.runtime.db import Database, check_server
 from shared.runtime.http import create_app, serve
+from shared.runtime.ids import utc_now
 from shared.runtime.internal_http import InternalClient, tokens
 from shared.runtime.lifecycle import Role
 from shared.runtime.migrate import check_head
@@ -82,7 +85,7 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
         emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.DEADLINES)
         keeper = Keeper(await open_book(db, policies), emitting.outbox)
         consuming = _consuming(settings, db, bus, keeper)
-        sweeper = Sweeper(db, keeper, HttpNotify(client))
+        sweeper = Sweeper(db, keeper, HttpNotify(client), Timekeeper())
         yield _put_together(settings, db, verifier, emitting, consuming, sweeper)
     finally:
         await signals.close()
@@ -123,9 +126,12 @@ def _put_together(
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
+    calendars = tuple(load_calendars().values())
+
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
             overdue, next_due = await sweep_store.waiting(session)
+            metrics.CALENDAR_ENDS.set(calendar_left(calendars, utc_now()))
             metrics.NEXT_DUE.set(math.nan if next_due is None else next_due)
             ages = await emitting.ages(session) | await consuming.ages(session)
         return ages | {"clock": overdue}

@@ -152,6 +152,17 @@ BREACHES_CORRECTED = Counter(
     "Breaches that a fact dated in time took back, by policy.",
     ["policy"],
 )
+CLOCK_SKEW = Gauge(
+    "hartline_deadlines_clock_skew_seconds",
+    "How far this host's clock is ahead of the database's; beyond a second the latter is followed.",
+)
+CALENDAR_ENDS = Gauge(
+    "hartline_deadlines_calendar_ends_seconds",
+    "Until a calendar of the policies knows no more holidays.",
+)
+WARNED = Counter(
+    "hartline_deadlines_warnings_total", "Warnings that a clock is about to run out.", ["policy"]
+)
 NEXT_DUE = Gauge(
     "hartline_deadlines_next_due_seconds",
     "Until the next open clock falls due; NaN when none is open.",

@@ -4,12 +4,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.deadlines import store, sweep_store
-from services.deadlines.sweeper import LEASE
+from services.deadlines.sweeper import LEASE, Sweeper
+from services.deadlines.timekeeper import Timekeeper
 from services.deadlines.verdicts import PATIENCE, SETTLE
 from shared.contracts.codes import HtType, Role
+from shared.runtime.ids import utc_now
 from tests.support.databases import FreshDatabase
 from tests.support.deadlines import (
     CHILD,
@@ -30,6 +33,7 @@ from tests.support.deadlines import (
 )
 
 SECOND = timedelta(seconds=1)
+SKEW = "hartline_deadlines_clock_skew_seconds"
 
 
 class Death(BaseException):
@@ -363,6 +367,23 @@ async def test_the_sweeper_runs_when_the_next_clock_falls_due_and_ends_when_told
             await asyncio.sleep(0.02)
         stop.set()
         await running
+
+
+@pytest.mark.parametrize("hours", [1, -1, 0])
+async def test_a_host_whose_clock_is_off_announces_nothing_early_and_nothing_late(
+    database: FreshDatabase, hours: int
+) -> None:
+    """Skew is bounded by the database's clock, and shown. Half an hour before due, then after."""
+    deadlines = await service(database.open("deadlines"))
+    (row,) = await deadlines.rows("SELECT clock_timestamp() AS now")
+    host = Timekeeper(lambda: utc_now() + hours * HOUR)
+    sweeper = Sweeper(deadlines.db, deadlines.keep._keeper, deadlines.notify, host)
+    deadlines.notify.clock.now = row.now + 2 * HOUR
+    await deadlines.hear(received(at=row.now - 11.5 * HOUR))
+    assert (await sweeper.sweep_once()).breached == 0
+    assert abs((REGISTRY.get_sample_value(SKEW) or 0) - hours * 3600) < 60
+    await deadlines.hear(amended(2, at=row.now - 12.5 * HOUR))
+    assert (await sweeper.sweep_once()).breached == 4
 
 
 async def test_a_sweep_reads_what_is_due_however_many_are_open(deadlines: Service) -> None:
