@@ -70,6 +70,8 @@ bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, countin
 	$(BIN)/python -m tests.load.bench_messaging --bus $(BUS)
 	$(BIN)/python -m tests.load.bench_audit
 	$(BIN)/python -m tests.load.bench_sweep
+	$(BIN)/python -m tests.load.bench_due
+	$(BIN)/python -m tests.load.bench_rebuild
 	$(BIN)/python -m tests.load.bench_forms
 	$(BIN)/python -m tests.load.bench_statistics
 
