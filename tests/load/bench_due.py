@@ -1,8 +1,8 @@
 """How soon an idle service says that a clock ran out: `python -m tests.load.bench_due`.
 
 A process of its own with its roles sweep and relay over a durable PostgreSQL, notify's watermark
-answered by another server; clocks fall due one at a time. From due to committed (the event is in the
-outbox) and to sent (the bus has it). Prints JSON.
+answered by another server; clocks fall due a referral at a time. From due to committed (the event
+is in the outbox) and to sent (the bus has it). Prints JSON.
 """
 
 import argparse
