@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from services.deadlines.clocks import Announced, Clock
 from services.deadlines.facts import Fact, FactKind, Statement
 from services.deadlines.sla import ClockState, Lacking, Standing
@@ -33,7 +31,7 @@ def _statement(body: Mapping[str, Any]) -> Statement:
     )
 
 
-def fact(row: Row[Any]) -> Fact:
+def fact(row: Mapping[str, Any]) -> Fact:
     return Fact(
         row["event_id"],
         row["place"],
@@ -51,7 +49,7 @@ def fact(row: Row[Any]) -> Fact:
     )
 
 
-def clock(row: Row[Any]) -> Clock:
+def clock(row: Mapping[str, Any]) -> Clock:
     return Clock(
         clock_id=row["clock_id"],
         referral_id=row["referral_id"],

@@ -51,7 +51,8 @@ async def measure(server: TestServer, referrals: int) -> dict[str, Any]:
 async def fill(of: Service, referrals: int) -> datetime:
     """Clocks that fall due in the next seconds, at any moment; when the last one does."""
     (row,) = await of.rows("SELECT clock_timestamp() AS now")
-    chance, due = random.Random(7), row.now + timedelta(seconds=5)
+    due: datetime = row.now + timedelta(seconds=5)
+    chance = random.Random(7)
     for number in range(1, referrals + 1):
         due += timedelta(seconds=chance.uniform(0.2, 0.8))
         children = {opaque("chd", number): HtType.SEX}
