@@ -200,9 +200,10 @@ async def test_what_is_shadowed_or_has_been_overtaken_is_not_approved(desk: Desk
 
 
 async def test_ones_own_can_be_taken_back_and_open_ones_are_listed(desk: Desk) -> None:
-    made = [
-        (await propose_it(desk, le12(6 + n, version=f'"2026-{3 + n}"'))).json() for n in range(3)
-    ]
+    made = []
+    for n in range(3):
+        desk.deadlines.clock.now += timedelta(minutes=1)
+        made.append((await propose_it(desk, le12(6 + n, version=f'"2026-{3 + n}"'))).json())
     taken = await decide(desk, made[0]["proposal_id"], "reject", by="maker")
     assert taken.json()["state"] == "withdrawn"
     page = (await desk.get(f"{ROOT}?open=true&limit=1", "policies:read")).json()
