@@ -72,6 +72,8 @@ bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, countin
 	$(BIN)/python -m tests.load.bench_sweep
 	$(BIN)/python -m tests.load.bench_routing
 	$(BIN)/python -m tests.load.bench_replay
+	$(BIN)/python -m tests.load.bench_due
+	$(BIN)/python -m tests.load.bench_rebuild
 	$(BIN)/python -m tests.load.bench_forms
 	$(BIN)/python -m tests.load.bench_statistics
 

@@ -32,6 +32,9 @@ class PolicyBook:
         except KeyError:
             raise UnknownPolicy(" ".join(key)) from None
 
+    def knows(self, key: tuple[str, str]) -> bool:
+        return key in self._all
+
     def of_duty(self, duty: str) -> Sequence[Policy]:
         return self._of_duty[duty]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.deadlines.book import PolicyBook
-from services.deadlines.facts import Fact
+from services.deadlines.facts import Fact, Statement
 from services.deadlines.openings import beginning, matters
 from services.deadlines.policy import Policy
 from services.deadlines.sla import ClockState, Lacking, Standing, fold, never_started, state_of
@@ -106,19 +106,29 @@ def _wind(
 ) -> Iterator[Clock]:
     story = Story(facts)
     for child_id, statement in sorted(story.statements.items()):
-        own = {key for key in running if key[0] == child_id}
-        for duty in sorted({key[1] for key in own}.union(book.duties)):
+        own: dict[str, set[str]] = {duty: set() for duty in book.duties}
+        for child, duty, matter in running:
+            if child == child_id:
+                own.setdefault(duty, set()).add(matter)
+        for duty, known in sorted(own.items()):
             policy = book.governing(duty, statement, None)
-            opened = [] if policy is None else matters(policy, child_id, story)
-            for matter in sorted({key[2] for key in own if key[1] == duty}.union(opened)):
+            if policy is not None:
+                known.update(matters(policy, child_id, story))
+            for matter in sorted(known):
                 clock = running.get((child_id, duty, matter))
-                pinned = None if clock is None else (clock.policy, clock.policy_version)
-                governing = book.governing(duty, statement, pinned)
+                governing = policy if clock is None else _pinned(book, clock, statement, story)
                 if governing is not None:
-                    if pinned and beginning(governing, child_id, matter, story) is None:
-                        governing = book.get(pinned)
-                    referral_id = facts[0].referral_id
-                    yield _stand(clock, governing, (referral_id, child_id, matter), story, make_id)
+                    about = (facts[0].referral_id, child_id, matter)
+                    yield _stand(clock, governing, about, story, make_id)
+
+
+def _pinned(book: PolicyBook, clock: Clock, statement: Statement, story: Story) -> Policy:
+    """What governs a clock that runs: its own version, unless another may take it over."""
+    own = (clock.policy, clock.policy_version)
+    governing = book.governing(clock.duty, statement, own)
+    if governing is None or beginning(governing, clock.child_id, clock.matter, story) is None:
+        return book.get(own)
+    return governing
 
 
 def _stand(

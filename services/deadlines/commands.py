@@ -7,7 +7,6 @@ python -m services.deadlines what-if FILE        what a policy file would have m
 import argparse
 import sys
 import time
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from services.deadlines.clocks import Clock
 from services.deadlines.keeper import Folded, Keeper
 from services.deadlines.policy import Policy
 from services.deadlines.policy_files import load_calendars, read
-from services.deadlines.reports import STEP, everything
-from services.deadlines.story import Story
-from services.deadlines.what_if import Difference, count, difference
+from services.deadlines.reports import STEP, over_the_past
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import utc_now
@@ -72,18 +69,6 @@ async def what_if(db: Database, book: PolicyBook, argv: list[str]) -> int:
     if not isinstance(policy, Policy):
         raise Misconfigured("\n".join(map(str, policy)))
     found = await over_the_past(db, book, policy)
-    sys.stdout.write(
-        f"{policy.policy} {policy.version}: {found.clocks} clocks, {found.missed} missed. "
-        f"As it is: {found.clocks_now}, {found.missed_now} missed.\n"
-        f"Newly missed {found.newly_missed}, no longer missed {found.no_longer_missed}.\n"
-    )
+    sys.stdout.write(f"{policy.policy} {policy.version}\n")
+    sys.stdout.writelines(f"{line}\n" for line in found.lines)
     return 0
-
-
-async def over_the_past(db: Database, book: PolicyBook, policy: Policy) -> Difference:
-    """Everything that is known, referral by referral."""
-    counts: Counter[str] = Counter()
-    now = utc_now()
-    async for _, facts in everything(db):
-        count(policy, book, Story(facts), now, counts)
-    return difference(counts)

@@ -45,8 +45,8 @@ class KeepFacts:
     ) -> None:
         now = self._clock()
         referral_ids = sorted({data.subject for _, data, _ in batch})
-        await store.hold_referrals(session, referral_ids)
-        await store.add_facts(session, [fact for _, _, facts in batch for fact in facts])
+        facts = [fact for _, _, facts in batch for fact in facts]
+        await store.hold_and_add(session, referral_ids, facts)
         folded = await self._keeper.fold(session, referral_ids)
         await self._keeper.write(session, folded.clocks, folded, now)
         if any(_soon(clock, now) for clock in folded.clocks):

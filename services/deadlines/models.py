@@ -2,7 +2,9 @@
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -14,7 +16,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.messaging.tables import inbox_tables, outbox_tables
 
@@ -115,4 +117,49 @@ announcements = Table(
     Column("discovered_at", TIME, nullable=False),
     Column("reason", Text, comment="Of a breach: what was lacking when it was announced."),
     comment="Append-only: each is emitted once, and none is ever erased (P6).",
+)
+
+policy_proposals = Table(
+    "policy_proposals",
+    metadata,
+    Column("proposal_id", Text, primary_key=True),
+    Column("policy", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("text", Text, nullable=False, comment="The file as it was given."),
+    Column("body", JSONB, nullable=False, comment="The policy as it was read from it."),
+    Column("against", ARRAY(Text), nullable=False, comment="What then had that duty."),
+    Column("difference", JSONB, nullable=False, comment="What it would have made of the past."),
+    Column("effective_from", Date, nullable=False, comment="A day in Connecticut."),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="open, approved, rejected or withdrawn."),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_at", TIME, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", TIME),
+    Column("decision", Text, comment="Why, in the words of whoever decided."),
+    Column(
+        "rewound_to",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="The last clock that was told to go over to it.",
+    ),
+    Column("rewound_at", TIME, comment="When all were; null where none is to."),
+    CheckConstraint(
+        "(state = 'open') = (decided_by IS NULL) AND (state = 'open') = (decided_at IS NULL)",
+        name="ck_policy_proposals_decided",
+    ),
+    CheckConstraint(
+        "state NOT IN ('approved', 'rejected') OR decided_by <> proposed_by",
+        name="ck_policy_proposals_two_people",
+    ),
+    comment="What one person proposes and another approves. The approved ones are in force from "
+    "their day, beside the files.",
+)
+Index(
+    "uq_policy_proposals_approved",
+    policy_proposals.c.policy,
+    policy_proposals.c.version,
+    unique=True,
+    postgresql_where=text("state = 'approved'"),
 )

@@ -1,16 +1,21 @@
 """The register of policy versions: what has been used stays as it was, and stays known."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from services.deadlines import store
 from services.deadlines.book import PolicyBook
+from services.deadlines.calendars import local_day
+from services.deadlines.changes import store as changes
 from services.deadlines.policy import Policy
-from shared.runtime.db import Database
+from shared.runtime.db import Database, Session
 from shared.runtime.errors import Misconfigured
+from shared.runtime.ids import utc_now
 
 
 async def open_book(db: Database, current: Sequence[Policy]) -> PolicyBook:
-    """Register the policies of the files; the book of these and of every version ever used.
+    """Register the policies of the files; the book of these, of those that two people approved
+    and whose day has come, and of every version ever used.
 
     Raises Misconfigured when a registered version reads differently now: clocks run under it.
     """
@@ -21,7 +26,21 @@ async def open_book(db: Database, current: Sequence[Policy]) -> PolicyBook:
     changed = [policy for policy in current if registered[policy.key] != policy]
     if changed:
         raise Misconfigured("\n".join(map(_mend, changed)))
-    return PolicyBook(current, used)
+    async with db.transaction() as session:
+        return await read_book(session, current, local_day(utc_now()))
+
+
+async def read_book(session: Session, files: Sequence[Policy], today: date) -> PolicyBook:
+    """The book as it is on a day. What is approved for a later one does not touch a clock yet."""
+    added = await changes.approved(session)
+    begun = [each for each in added if (each.effective_from or today) <= today]
+    return PolicyBook([*files, *begun], await store.used_policies(session))
+
+
+async def read_coming_book(session: Session, files: Sequence[Policy]) -> PolicyBook:
+    """The same with all that is approved, whatever its day: what a proposal comes after."""
+    added = await changes.approved(session)
+    return PolicyBook([*files, *added], await store.used_policies(session))
 
 
 def _mend(policy: Policy) -> str:

@@ -1,15 +1,22 @@
 """Reports over many referrals, read in steps so that none of them holds everything at once."""
 
+import asyncio
+import math
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.deadlines import report_store, store
+from services.deadlines.book import PolicyBook
 from services.deadlines.clocks import Clock
 from services.deadlines.compliance import Line, Result, report, results
 from services.deadlines.facts import Fact
 from services.deadlines.policy import Policy
 from services.deadlines.story import Story
+from services.deadlines.what_if import Difference, count, difference
 from shared.runtime.db import Database, Session
+from shared.runtime.ids import utc_now
 
 Policies = Mapping[tuple[str, str], Policy]
 STEP = 200
@@ -54,6 +61,20 @@ async def everything(db: Database) -> AsyncIterator[Past]:
 
     async for each in _steps(db, next_ids):
         yield each
+
+
+async def over_the_past(
+    db: Database, book: PolicyBook, policy: Policy, seconds: float = math.inf
+) -> Difference:
+    """What a policy would have made of everything known, or of as much as there is time for."""
+    counts: Counter[str] = Counter()
+    now, began = utc_now(), time.monotonic()
+    async for _, facts in everything(db):
+        if time.monotonic() - began > seconds:
+            return difference(counts, complete=False)
+        count(policy, book, Story(facts), now, counts)
+        await asyncio.sleep(0)
+    return difference(counts)
 
 
 async def _steps(db: Database, next_ids: Callable[..., object]) -> AsyncIterator[Past]:

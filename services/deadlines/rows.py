@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from services.deadlines.clocks import Announced, Clock
 from services.deadlines.facts import Fact, FactKind, Statement
 from services.deadlines.sla import ClockState, Lacking, Standing
@@ -33,50 +31,55 @@ def _statement(body: Mapping[str, Any]) -> Statement:
     )
 
 
-def fact(row: Row[Any]) -> Fact:
+def fact(row: Mapping[str, Any]) -> Fact:
     return Fact(
-        row.event_id,
-        row.place,
-        FactKind(row.kind),
-        row.referral_id,
-        row.occurred_at,
-        row.version,
-        row.child_id,
-        row.role and Role(row.role),
-        row.agency_id,
-        row.notice_id,
-        row.statement and _statement(json.loads(row.statement)),
-        row.stage and Stage(row.stage),
-        row.matter,
+        row["event_id"],
+        row["place"],
+        FactKind(row["kind"]),
+        row["referral_id"],
+        row["occurred_at"],
+        row["version"],
+        row["child_id"],
+        row["role"] and Role(row["role"]),
+        row["agency_id"],
+        row["notice_id"],
+        row["statement"] and _statement(json.loads(row["statement"])),
+        row["stage"] and Stage(row["stage"]),
+        row["matter"],
     )
 
 
-def clock(row: Row[Any]) -> Clock:
+def clock(row: Mapping[str, Any]) -> Clock:
     return Clock(
-        clock_id=row.clock_id,
-        referral_id=row.referral_id,
-        child_id=row.child_id,
-        duty=row.duty,
-        matter=row.matter,
-        role=row.role and Role(row.role),
-        policy=row.policy,
-        policy_version=row.policy_version,
-        synthetic=row.synthetic,
+        clock_id=row["clock_id"],
+        referral_id=row["referral_id"],
+        child_id=row["child_id"],
+        duty=row["duty"],
+        matter=row["matter"],
+        role=row["role"] and Role(row["role"]),
+        policy=row["policy"],
+        policy_version=row["policy_version"],
+        synthetic=row["synthetic"],
         standing=Standing(
-            row.basis_at,
-            row.due_at,
-            row.satisfied_at,
-            row.lacking and Lacking(row.lacking),
-            row.released,
+            row["basis_at"],
+            row["due_at"],
+            row["satisfied_at"],
+            row["lacking"] and Lacking(row["lacking"]),
+            row["released"],
         ),
-        state=ClockState(row.state),
-        look_at=row.look_at,
-        waiting_since=row.waiting_since,
-        breach=_announced(row.breach_due_at, row.breach_discovered_at, None, row.breach_reason),
+        state=ClockState(row["state"]),
+        look_at=row["look_at"],
+        waiting_since=row["waiting_since"],
+        breach=_announced(
+            row["breach_due_at"], row["breach_discovered_at"], None, row["breach_reason"]
+        ),
         correction=_announced(
-            row.correction_due_at, row.correction_discovered_at, row.correction_satisfied_at, None
+            row["correction_due_at"],
+            row["correction_discovered_at"],
+            row["correction_satisfied_at"],
+            None,
         ),
-        warned=frozenset(map(int, (row.warned or "").split())),
+        warned=frozenset(map(int, (row["warned"] or "").split())),
     )
 
 

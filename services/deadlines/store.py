@@ -45,11 +45,13 @@ def _lock_key(referral_id: str) -> str:
     return f"hartline deadlines {referral_id}"
 
 
-async def add_facts(session: Session, facts: Sequence[Fact]) -> None:
-    """Keep facts, each once by its event and place in it."""
-    if not facts:
-        return
-    await session.execute(_ADD_FACTS, rows.fact_columns(facts))
+async def hold_and_add(
+    session: Session, referral_ids: Iterable[str], facts: Sequence[Fact]
+) -> None:
+    """Hold referrals and keep facts, each once by its event and place in it: in one statement,
+    because where events come one at a time statements are most of what they cost."""
+    keys = [_lock_key(referral_id) for referral_id in referral_ids]
+    await session.execute(_HOLD_AND_ADD, {"keys": keys, **rows.fact_columns(facts)})
 
 
 async def facts_of(session: Session, referral_ids: Sequence[str]) -> Mapping[str, Sequence[Fact]]:
@@ -130,12 +132,14 @@ async def add_policies(session: Session, policies: Sequence[Policy]) -> None:
     )
 
 
-_HOLD = text(
+_HOLD_SQL = (
     "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT hashtextextended(key, 0) "
     "AS lock FROM unnest(CAST(:keys AS text[])) AS r(key) ORDER BY lock) AS locks"
 )
 
-_ADD_FACTS = text(
+_HOLD = text(_HOLD_SQL)
+_HOLD_AND_ADD = text(
+    f"WITH held AS MATERIALIZED ({_HOLD_SQL}) "
     "INSERT INTO deadlines.facts (event_id, place, kind, referral_id, occurred_at, version, "
     "child_id, role, agency_id, notice_id, stage, matter, statement) SELECT event_id, place, kind, "
     "referral_id, occurred_at, version, child_id, role, agency_id, notice_id, stage, matter, "
@@ -146,7 +150,7 @@ _ADD_FACTS = text(
     "CAST(:notice_ids AS text[]), CAST(:stages AS text[]), CAST(:matters AS text[]), "
     "CAST(:statements AS text[])) AS f(event_id, place, kind, referral_id, occurred_at, version, "
     "child_id, role, agency_id, notice_id, stage, matter, statement) "
-    "ON CONFLICT DO NOTHING"
+    "WHERE (SELECT count(*) FROM held) > 0 ON CONFLICT DO NOTHING"
 )
 
 _FACTS = text(

@@ -56,11 +56,10 @@ class Story:
         self.steps: dict[tuple[FactKind, str, str | None], datetime] = {}
         """When a step was first taken: by kind, child, and consult."""
         self._read(list(facts))
-
-    @property
-    def statements(self) -> Mapping[str, Statement]:
+        self.statements: Mapping[str, Statement] = {
+            child: statement for child, (_, _, statement) in self._latest.items()
+        }
         """The latest version's word on each child."""
-        return {child: statement for child, (_, _, statement) in self._latest.items()}
 
     def tellings(self, child_id: str) -> Iterable[Telling]:
         return self._told.get(child_id, ())

@@ -22,6 +22,21 @@ class Difference:
     missed_now: int
     newly_missed: int
     no_longer_missed: int
+    referrals: int = 0
+    """How many were asked."""
+    complete: bool = True
+    """Whether that was all of them."""
+
+    @property
+    def lines(self) -> list[str]:
+        """In words, without any child or referral."""
+        of = "all" if self.complete else "the first"
+        return [
+            f"Asked of {of} {self.referrals} referrals known: {self.clocks} clocks, "
+            f"{self.missed} missed.",
+            f"As it is: {self.clocks_now}, {self.missed_now} missed.",
+            f"Newly missed {self.newly_missed}, no longer missed {self.no_longer_missed}.",
+        ]
 
 
 def count(
@@ -29,6 +44,7 @@ def count(
 ) -> None:
     """Add one referral to the counts. The effective days of what is proposed are left aside: it is
     asked of all of them."""
+    counts["referrals"] += 1
     for child_id, statement in story.statements.items():
         if statement.synthetic:
             continue
@@ -45,7 +61,7 @@ def count(
         )
 
 
-def difference(counts: Counter[str]) -> Difference:
+def difference(counts: Counter[str], *, complete: bool = True) -> Difference:
     return Difference(
         counts["clocks"],
         counts["missed"],
@@ -53,6 +69,8 @@ def difference(counts: Counter[str]) -> Difference:
         counts["missed_now"],
         counts["newly_missed"],
         counts["no_longer_missed"],
+        counts["referrals"],
+        complete,
     )
 
 

@@ -11,6 +11,9 @@ from sqlalchemy import text
 from services.deadlines import sweep_store
 from services.deadlines.api import routes
 from services.deadlines.calendars import calendar_left
+from services.deadlines.changes.api import change_routes
+from services.deadlines.changes.proposing import Changes
+from services.deadlines.changes.watching import Watching
 from services.deadlines.consumer import SWEEP_WAKE, handlers
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import INBOX, OUTBOX
@@ -55,6 +58,8 @@ class App:
     ages: Ages
     roles: Mapping[str, Role]
     operations: Role
+    policies: Role
+    """Runs in every process, whatever its roles: it follows the policies that people change."""
 
 
 def open_database(settings: DeadlinesSettings, wakes: Wakes) -> Database:
@@ -86,7 +91,9 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
         keeper = Keeper(await open_book(db, policies), emitting.outbox)
         consuming = _consuming(settings, db, bus, keeper)
         sweeper = Sweeper(db, keeper, HttpNotify(client), Timekeeper())
-        yield _put_together(settings, db, verifier, emitting, consuming, sweeper)
+        changes = Changes(db, policies, load_calendars())
+        watching = Watching(db, policies, keeper)
+        yield _put_together(settings, db, verifier, emitting, consuming, sweeper, changes, watching)
     finally:
         await signals.close()
         await bus.close()
@@ -107,6 +114,8 @@ def _put_together(
     emitting: Emitting,
     consuming: Consuming,
     sweeper: Sweeper,
+    changes: Changes,
+    watching: Watching,
 ) -> App:
     readiness = Readiness(database=lambda: _answers(db))
     ages = _ages(db, emitting, consuming)
@@ -114,6 +123,7 @@ def _put_together(
     api = create_app("Hartline deadlines", verifier, readiness=readiness, development=development)
     api.include_router(routes(db))
     api.include_router(report_routes(db))
+    api.include_router(change_routes(db, changes))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
@@ -122,7 +132,7 @@ def _put_together(
         "relay": emitting.relay,
     }
     ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
-    return App(db, api, readiness, ages, roles, ops)
+    return App(db, api, readiness, ages, roles, ops, watching.run)
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:

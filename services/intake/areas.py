@@ -22,6 +22,7 @@ from services.intake.hart.recusing import Recusals
 from services.intake.hart.requesting import Requesting
 from services.intake.hart.scale import load_scales
 from services.intake.hart.triaging import Triage
+from services.intake.majority.watching import MajorityWatch
 from services.intake.once import Once
 from services.intake.opening import Opening
 from services.intake.operations import api as operations_api
@@ -87,7 +88,10 @@ def make_areas(
         ),
         recusals,
         cases,
-        {"cases": partial(_sweep, db, cases)},
+        {
+            "cases": partial(_sweep, db, cases),
+            "majority": MajorityWatch(db, outbox, vault).once,
+        },
     )
 
 

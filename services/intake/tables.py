@@ -4,6 +4,7 @@ from services.intake import models
 from services.intake.calls import models as calls
 from services.intake.decisions import models as decisions
 from services.intake.hart import models as hart
+from services.intake.majority import models as majority
 from services.intake.matching import models as matching
 from services.intake.metadata import metadata
 from services.intake.operations import models as operations
@@ -14,6 +15,7 @@ __all__ = [
     "calls",
     "decisions",
     "hart",
+    "majority",
     "matching",
     "metadata",
     "models",

@@ -24,7 +24,7 @@ from services.notify.tasks import TaskKind
 from shared.contracts.base import Event
 from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
-from shared.contracts.referrals import ReferralAmended, ReferralReceived
+from shared.contracts.referrals import MajorityNear, ReferralAmended, ReferralReceived
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.errors import Gone, Permanent, Retryable
@@ -190,6 +190,21 @@ class FileApproaching:
         self, session: Session, event: Event, data: ClockApproaching, material: Any
     ) -> None:
         await task_store.file_tasks(session, [tasks.approaching(data)], self._clock())
+
+
+class FileMajority:
+    """A child turns 18 soon: a person sees to what must be asked before."""
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+
+    async def prepare(self, event: Event, data: MajorityNear) -> None:
+        return None
+
+    async def apply(
+        self, session: Session, event: Event, data: MajorityNear, material: Any
+    ) -> None:
+        await task_store.file_tasks(session, [tasks.majority_near(data)], self._clock())
 
 
 class NoteCorrection:

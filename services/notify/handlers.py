@@ -1,6 +1,12 @@
 """Which handler acts on which event."""
 
-from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection, PlanReferral
+from services.notify.consumer import (
+    FileApproaching,
+    FileBreach,
+    FileMajority,
+    NoteCorrection,
+    PlanReferral,
+)
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
 from services.notify.rulemaking.rulebooks import Rulebooks
@@ -16,6 +22,7 @@ from services.notify.stages.planning import Stages
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import (
     ConsultShareRequested,
+    MajorityNear,
     ReferralAmended,
     ReferralDecided,
     ReferralReceived,
@@ -47,5 +54,6 @@ def make_handlers(
         ClockApproaching: FileApproaching(),
         ClockBreached: FileBreach(),
         BreachCorrected: NoteCorrection(),
+        MajorityNear: FileMajority(),
         ShredOrdered: Shred(outbox),
     }

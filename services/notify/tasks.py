@@ -9,6 +9,7 @@ from services.notify.outcomes import Obstacle
 from services.notify.routes import Matter, Refused
 from shared.contracts.codes import RefusalReason
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
+from shared.contracts.referrals import MajorityNear
 
 
 class TaskKind(StrEnum):
@@ -33,6 +34,7 @@ class TaskKind(StrEnum):
     UNREAD = "unread"
     UNACKNOWLEDGED = "unacknowledged"
     NOT_OURS = "not_ours"
+    MAJORITY_NEAR = "majority_near"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,16 @@ def approaching(data: ClockApproaching) -> NewTask:
     )
     about = f"{data.clock_id} {data.before_minutes}"
     return NewTask(TaskKind.APPROACHING, about, data.referral_id, detail)
+
+
+def majority_near(data: MajorityNear) -> NewTask:
+    """One task per child. It says neither when nor why in this child's case: the referral does."""
+    detail = (
+        f"For child {data.child_id} a federal deadline that ends at the age of 18 ends by the end "
+        "of next month. Open the referral, and see to it that HHS was asked for the Eligibility "
+        "Letter (22 USC 7105(b)(1)). For: eligibility_coordinator."
+    )
+    return NewTask(TaskKind.MAJORITY_NEAR, data.child_id, data.referral_id, detail)
 
 
 def _clock(data: ClockBreached | ClockApproaching) -> str:

@@ -93,6 +93,17 @@ class CallAbandoned(EventData):
         return self.call_id
 
 
+class MajorityNear(ReferralData):
+    """A child of this referral turns 18 by the end of next month, and HHS must have been asked by
+    then (22 USC 7105(b)(1)). Once per child. No event says on which day."""
+
+    topic: ClassVar[Topic] = Topic.REFERRALS
+    type: ClassVar[str] = "hartline.referral.majority_near.v1"
+
+    child_id: OpaqueId
+    noticed_at: Instant
+
+
 class _OfConsult(ReferralData):
     """A step of a HART consult on one child. The Decision Map level is in no event."""
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from services.deadlines.book import PolicyBook
-from services.deadlines.commands import over_the_past, rebuild
+from services.deadlines.commands import rebuild
 from services.deadlines.compliance import Line, percentile
 from services.deadlines.policy import Policy
 from services.deadlines.policy_files import SHIPPED, load, load_calendars, read
 from services.deadlines.reading import FactBearing
-from services.deadlines.reports import compliance
+from services.deadlines.reports import compliance, over_the_past
 from shared.contracts.codes import HtType, Role
 from tests.support import clock_oracle
 from tests.support.clock_events import (

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from services.notify import models
-from services.notify.consumer import FileApproaching, FileBreach, NoteCorrection
+from services.notify.consumer import FileApproaching, FileBreach, FileMajority, NoteCorrection
 from shared.contracts.codes import Role
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
+from shared.contracts.referrals import MajorityNear
 from shared.runtime.ids import new_id
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
@@ -95,3 +96,17 @@ async def test_a_breach_without_a_role_says_what_was_to_be_done(planning: Planni
         await FileBreach(lambda: LATER).apply(session, support.envelope(data), data, None)
     (task,) = await planning.rows(models.tasks)
     assert "for enter_consult ran out at" in task["detail"]
+
+
+async def test_c27_a_child_near_18_is_one_task_for_the_coordinator_that_names_no_day(
+    planning: Planning,
+) -> None:
+    data = MajorityNear(referral_id=new_id("ref"), child_id=new_id("chd"), noticed_at=LATER)
+    for _ in range(2):
+        async with planning.db.transaction() as session:
+            await FileMajority(lambda: LATER).apply(session, support.envelope(data), data, None)
+    (task,) = await planning.rows(models.tasks)
+    assert (task["kind"], task["about"]) == ("majority_near", data.child_id)
+    assert "eligibility_coordinator" in task["detail"]
+    assert "2026" not in task["detail"]
+    assert "national" not in task["detail"]

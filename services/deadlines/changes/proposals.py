@@ -1,0 +1,130 @@
+"""A policy that is proposed: what must hold before another person may approve it. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from services.deadlines.book import PolicyBook
+from services.deadlines.policy import Policy
+from services.deadlines.policy_files import Calendars, read
+from services.deadlines.what_if import Difference
+from services.deadlines.yaml_models import Flaw
+
+
+class ProposalState(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    """Taken back by whoever made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    proposal_id: str
+    policy: Policy
+    text: str
+    against: tuple[str, ...]
+    """The versions that governed its duty when its difference was computed."""
+    difference: Difference
+    effective_from: date
+    reason: str
+    state: ProposalState
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    decision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Flawed:
+    """Nothing was stored."""
+
+    flaws: Sequence[Flaw]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDecided:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SamePerson:
+    """Whoever proposed it may take it back, and not approve it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfDate:
+    """Its day has come, or its duty is governed otherwise than when it was asked of the past."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    pass
+
+
+Decision = Decided | AlreadyDecided | SamePerson | OutOfDate | Unknown
+
+
+def examine(
+    text: str, file: str, calendars: Calendars, book: PolicyBook, today: date
+) -> Policy | list[Flaw]:
+    """The policy that a file holds, or all that is wrong with it, with file, line and mend."""
+    path = Path(file)
+    found = read(path, calendars, text)
+    if not isinstance(found, Policy):
+        return found
+    return [Flaw(path, _line(text, key), mend) for key, mend in _wrong(found, book, today)] or found
+
+
+def governs(book: PolicyBook, duty: str) -> tuple[str, ...]:
+    """The versions that share a duty now, for comparing."""
+    return tuple(sorted(" ".join(each.key) for each in book.of_duty(duty)))
+
+
+def new_state(proposal: Proposal, person: str, *, approve: bool) -> ProposalState | None:
+    """What the person's decision makes of an open proposal; None: not theirs to make."""
+    if person != proposal.proposed_by:
+        return ProposalState.APPROVED if approve else ProposalState.REJECTED
+    return None if approve else ProposalState.WITHDRAWN
+
+
+def still_fits(proposal: Proposal, book: PolicyBook, today: date) -> bool:
+    return proposal.effective_from > today and proposal.against == governs(
+        book, proposal.policy.duty
+    )
+
+
+def _wrong(policy: Policy, book: PolicyBook, today: date) -> Iterator[tuple[str, str]]:
+    """The key and the mend."""
+    first = policy.effective_from
+    if first is None or first <= today:
+        yield "effective_from", "give an `effective_from` after today: nothing changes backwards."
+    if book.knows(policy.key):
+        yield "version", "this version is there already: count it up."
+    for version in policy.rewrites:
+        if not book.knows((policy.policy, version)):
+            yield "rewrites", "`rewrites` names a version that there is not: name earlier ones."
+    for other in book.of_duty(policy.duty):
+        if policy.collides_with(other) and (other.effective_from or date.min) >= (first or today):
+            mend = f"{other.policy} {other.version} begins later or on that day and governs then."
+            yield "effective_from", f"{mend} Let it begin after that."
+
+
+def _line(text: str, key: str) -> int:
+    """Where a key of the first level stands; else the first line."""
+    starts = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith(f"{key}:"))
+    return next(starts, 1)

@@ -1,0 +1,277 @@
+"""Two people change a policy, and running processes go over to it without a restart (P6)."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.deadlines.changes.commands import propose
+from services.deadlines.changes.watching import Watching
+from services.deadlines.commands import rebuild
+from services.deadlines.policy_files import SHIPPED, load
+from shared.contracts.codes import HtType
+from shared.runtime.errors import Misconfigured
+from tests.integration.deadlines.conftest import Desk
+from tests.support.deadlines import (
+    CHILD,
+    DUE,
+    HOUR,
+    RECEIVED,
+    REFERRAL,
+    Service,
+    delivered,
+    opaque,
+    planned,
+    received,
+    service,
+)
+
+ROOT = "/v1/policies/proposals"
+FIRST = "2026-03-10"
+ON_THE_FIRST = RECEIVED + timedelta(days=3)
+"""The afternoon of the policy's first day in Connecticut."""
+SECOND, SECOND_CHILD = opaque("ref", 2), opaque("chd", 2)
+
+
+def le12(hours: int = 6, **more: str) -> str:
+    """The shipped clock of police, with another length and a version of its own."""
+    lines = {"version": '"2026-3"', "effective_from": FIRST, **more}
+    text = (SHIPPED / "le12.yaml").read_text().replace("hours: 12", f"hours: {hours}")
+    text = text.replace("before_minutes: [240, 60]", "before_minutes: [60]")
+    kept = [line for line in text.splitlines() if line.split(":")[0] not in lines]
+    return "\n".join([*kept, *(f"{key}: {value}" for key, value in lines.items() if value)])
+
+
+async def propose_it(desk: Desk, text: str, **more: Any) -> Any:
+    body = {"text": text, "file": "le12.yaml", "reason": "Half the time."}
+    return await desk.post(ROOT, body, "policies:propose", **more)
+
+
+async def decide(desk: Desk, proposal_id: str, what: str = "approve", by: str = "checker") -> Any:
+    path = f"{ROOT}/{proposal_id}/{what}"
+    return await desk.post(path, {"decision": "Agreed."}, "policies:decide", by=by)
+
+
+def watching(of: Service) -> Watching:
+    """What follows the register in the process of these parts."""
+    return Watching(of.db, load(), of.keep._keeper, of.clock)
+
+
+async def settle(watch: Watching) -> None:
+    while await watch.look():
+        pass
+
+
+async def approved(desk: Desk, text: str) -> str:
+    proposal_id: str = (await propose_it(desk, text)).json()["proposal_id"]
+    assert (await decide(desk, proposal_id)).status_code == 200
+    return proposal_id
+
+
+async def test_a_policy_is_asked_of_the_past_and_needs_a_second_person(desk: Desk) -> None:
+    await desk.deadlines.hear(received(), planned("A"), delivered("A", RECEIVED + 8 * HOUR))
+    desk.deadlines.clock.now = DUE + HOUR
+    made = await propose_it(desk, le12())
+    assert made.status_code == 201
+    shown = made.json()
+    assert shown["difference"]["newly_missed"] == 1
+    assert shown["difference"]["missed_now"] == 0
+    assert shown["difference"]["complete"] is True
+    proposal_id = shown["proposal_id"]
+    assert (await decide(desk, proposal_id, by="maker")).status_code == 403
+    answer = await decide(desk, proposal_id)
+    assert answer.json()["decided_by"] == "checker"
+    assert answer.json()["difference"] == shown["difference"]
+    assert (await decide(desk, proposal_id, by="another")).status_code == 409
+    versions = (await desk.get("/v1/policies", "policies:read")).json()["versions"]
+    both = [each for each in versions if each["policy"]["policy"] == "le12"]
+    assert [(e["policy"]["version"], e["approved_by"]) for e in both] == [
+        ("2026-2", None),
+        ("2026-3", "checker"),
+    ]
+
+
+async def test_the_database_itself_refuses_one_person_as_two(desk: Desk) -> None:
+    made = (await propose_it(desk, le12())).json()
+    with pytest.raises(Exception, match="ck_policy_proposals_two_people"):
+        await desk.deadlines.rows(
+            "UPDATE deadlines.policy_proposals SET state = 'approved', decided_by = 'maker', "
+            "decided_at = now() WHERE proposal_id = :id RETURNING 1",
+            id=made["proposal_id"],
+        )
+
+
+async def test_it_is_in_force_from_its_day_in_a_process_that_was_running(desk: Desk) -> None:
+    of = desk.deadlines
+    watch = watching(of)
+    await settle(watch)
+    await approved(desk, le12())
+    await settle(watch)
+    await of.hear(received())
+    of.clock.now = ON_THE_FIRST
+    await settle(watch)
+    await of.hear(received(SECOND, {SECOND_CHILD: HtType.SEX}, ON_THE_FIRST))
+    old, new = await of.clock_of(), await of.clock_of(child=SECOND_CHILD)
+    assert (old.policy_version, old.due_at) == ("2026-2", DUE)
+    assert (new.policy_version, new.due_at) == ("2026-3", ON_THE_FIRST + 6 * HOUR)
+
+
+async def test_p6_a_running_clock_stays_as_it_began_whatever_is_heard_later(desk: Desk) -> None:
+    of = desk.deadlines
+    await of.hear(received())
+    await approved(desk, le12())
+    of.clock.now = ON_THE_FIRST
+    await settle(watching(of))
+    await of.hear(planned("A"))
+    await of.sweep_at(ON_THE_FIRST + HOUR)
+    row = await of.clock_of()
+    assert (row.policy_version, row.due_at) == ("2026-2", DUE)
+
+
+async def test_p6_running_clocks_go_over_when_it_says_so_and_not_before_its_day(
+    desk: Desk,
+) -> None:
+    of = desk.deadlines
+    at = ON_THE_FIRST - 24 * HOUR
+    of.clock.now = RECEIVED
+    await of.hear(received(at=at))
+    watch = watching(of)
+    await approved(desk, le12(40, rewrites='["2026-2"]'))
+    of.clock.now = at + HOUR
+    await settle(watch)
+    await of.hear(planned("A", at))
+    assert (await of.clock_of()).policy_version == "2026-2"
+    of.clock.now = at + timedelta(hours=11)
+    await settle(watch)
+    await of.sweep_at(at + timedelta(hours=11, minutes=1))
+    row = await of.clock_of()
+    assert (row.policy_version, row.due_at) == ("2026-3", at + 40 * HOUR)
+    assert (await of.rows("SELECT rewound_at FROM deadlines.policy_proposals"))[0].rewound_at
+    assert await rebuild(of.db, of.keep._keeper, ["--check"]) == 0
+
+
+async def test_p6_a_breach_outlives_the_policy_that_would_have_spared_it(desk: Desk) -> None:
+    of = desk.deadlines
+    await of.hear(received())
+    await approved(desk, le12(200, rewrites='["2026-2"]'))
+    await of.sweep_at(DUE + HOUR)
+    of.clock.now = ON_THE_FIRST
+    await settle(watching(of))
+    await of.sweep_at(ON_THE_FIRST + HOUR)
+    row = await of.clock_of()
+    assert (row.policy_version, row.state) == ("2026-3", "breached")
+    events = [e for e in await of.emitted() if e["type"] == "hartline.deadline.breached.v1"]
+    assert [event["due_at"] for event in events] == ["2026-03-08T08:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (le12().replace("hours: 6", "hours: six"), "le12.yaml:17: `length.hours` is not right"),
+        (le12(effective_from="2026-03-07"), "le12.yaml:28: give an `effective_from` after today"),
+        (le12(effective_from=""), "le12.yaml:1: give an `effective_from` after today"),
+        (le12(version='"2026-2"'), "this version is there already: count it up"),
+        (le12(rewrites='["2025-9"]'), "`rewrites` names a version that there is not"),
+        (le12(citation=""), "le12.yaml:1: `force: law` needs a `citation`"),
+    ],
+)
+async def test_a_file_with_a_flaw_is_refused_with_file_line_and_mend(
+    desk: Desk, text: str, says: str
+) -> None:
+    answer = await propose_it(desk, text)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "#/text"
+    assert says in error["detail"]
+    assert await desk.deadlines.rows("SELECT 1 FROM deadlines.policy_proposals") == []
+
+
+async def test_what_is_shadowed_or_has_been_overtaken_is_not_approved(desk: Desk) -> None:
+    first = (await propose_it(desk, le12())).json()["proposal_id"]
+    second = (await propose_it(desk, le12(8, version='"2026-4"'))).json()["proposal_id"]
+    assert (await decide(desk, first)).status_code == 200
+    assert (await decide(desk, second)).status_code == 409
+    (error,) = (await propose_it(desk, le12(8, version='"2026-4"'))).json()["errors"]
+    assert "le12 2026-3 begins later or on that day" in error["detail"]
+    late = (await propose_it(desk, le12(9, version='"2026-5"', effective_from="2026-03-11"))).json()
+    desk.deadlines.clock.now = RECEIVED + timedelta(days=4)
+    assert (await decide(desk, late["proposal_id"])).status_code == 409
+
+
+async def test_ones_own_can_be_taken_back_and_open_ones_are_listed(desk: Desk) -> None:
+    made = []
+    for n in range(3):
+        desk.deadlines.clock.now += timedelta(minutes=1)
+        made.append((await propose_it(desk, le12(6 + n, version=f'"2026-{3 + n}"'))).json())
+    taken = await decide(desk, made[0]["proposal_id"], "reject", by="maker")
+    assert taken.json()["state"] == "withdrawn"
+    page = (await desk.get(f"{ROOT}?open=true&limit=1", "policies:read")).json()
+    assert [each["proposal_id"] for each in page["proposals"]] == [made[1]["proposal_id"]]
+    rest = (await desk.get(f"{ROOT}?open=true&after={page['next']}", "policies:read")).json()
+    assert [each["proposal_id"] for each in rest["proposals"]] == [made[2]["proposal_id"]]
+
+
+async def test_what_if_over_http_stores_nothing(desk: Desk) -> None:
+    await desk.deadlines.hear(received(), planned("A"), delivered("A", RECEIVED + 8 * HOUR))
+    answer = await desk.post("/v1/policies/what-if", {"text": le12()}, "policies:read")
+    assert answer.json()["difference"]["newly_missed"] == 1
+    assert answer.json()["policy"]["length"] == "6 h"
+    assert REFERRAL not in answer.text
+    assert CHILD not in answer.text
+    assert await desk.deadlines.rows("SELECT 1 FROM deadlines.policy_proposals") == []
+    refused = await desk.post("/v1/policies/what-if", {"text": "policy: x"}, "policies:read")
+    assert refused.status_code == 422
+    assert "policy.yaml:1: `version` is missing" in refused.text
+
+
+async def test_a_new_process_reads_what_was_approved(desk: Desk) -> None:
+    await approved(desk, le12(effective_from="2026-03-09"))
+    again = await service(desk.deadlines.db)
+    at = RECEIVED + timedelta(days=2)
+    await again.hear(received(at=at))
+    assert (await again.clock_of()).due_at == at + 6 * HOUR
+
+
+async def test_a_command_proposes_a_file_and_names_its_flaws(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "le12.yaml"
+    file.write_text(le12(effective_from="2999-01-01"))
+    say = ["--by", "maker", "--reason", "Half the time."]
+    assert await propose(desk.deadlines.db, [str(file), *say]) == 0
+    shown = capsys.readouterr().out
+    assert "le12 2026-3: 6 h, from 2999-01-01" in shown
+    (made,) = await desk.deadlines.rows("SELECT proposal_id FROM deadlines.policy_proposals")
+    assert f"POST {ROOT}/{made.proposal_id}/approve" in shown
+    file.write_text(le12(effective_from="2020-01-01"))
+    with pytest.raises(Misconfigured, match=r"le12\.yaml:\d+: give an `effective_from`"):
+        await propose(desk.deadlines.db, [str(file), *say])
+
+
+PATHS = [
+    ("GET", "/v1/policies", "policies:read", {}),
+    ("GET", ROOT, "policies:read", {}),
+    ("GET", f"{ROOT}/prp_{0:032x}", "policies:read", {}),
+    ("POST", "/v1/policies/what-if", "policies:read", {"text": le12()}),
+    ("POST", ROOT, "policies:propose", {"text": le12(), "reason": "Because."}),
+    ("POST", f"{ROOT}/prp_{0:032x}/approve", "policies:decide", {"decision": "Because."}),
+    ("POST", f"{ROOT}/prp_{0:032x}/reject", "policies:decide", {"decision": "Because."}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope", "body"), PATHS)
+async def test_p10_every_route_needs_its_scope_and_is_for_our_own_people(
+    desk: Desk, method: str, path: str, scope: str, body: dict[str, str]
+) -> None:
+    async def ask(scope: str, **claims: Any) -> int:
+        if method == "GET":
+            return (await desk.get(path, scope, **claims)).status_code
+        return (await desk.post(path, body, scope, **claims)).status_code
+
+    assert (await desk.client.request(method, path)).status_code == 401
+    assert await ask("clocks:read") == 403
+    assert await ask(scope, agency=opaque("agy", 1)) == 403
+    assert await ask(scope) in (200, 201, 404)
+    if method == "POST" and scope != "policies:read":
+        assert await ask(scope, person=False) == 403
