@@ -135,9 +135,10 @@ class Directory:
     def get(self, agency_id: str) -> Agency | None:
         return self._index.by_id.get(agency_id)
 
-    def named(self, called: str) -> Agency | None:
-        """By id, code or name, however it is capitalised."""
-        return self._index.by_id.get(called) or self._index.by_name.get(_name(called))
+    def called(self, name: str) -> list[Agency]:
+        """By id, code or name, however it is capitalised: several where several are called so."""
+        known = self._index.by_id.get(name)
+        return [known] if known else self._index.by_name.get(_name(name), [])
 
     def of_kind(self, kind: Kind) -> list[Agency]:
         return self._index.by_kind.get(kind, [])
@@ -158,6 +159,15 @@ class Directory:
 
     def statewide_police(self) -> list[Agency]:
         return self._index.statewide
+
+    def troopers_police(self, towns: Iterable[str]) -> bool:
+        """Whether any of the towns, or a time of its day, is policed by troopers."""
+        return any(each.polices_as_trooper for town in towns for each in self.police_of(town))
+
+    @property
+    def state_police_and_theirs(self) -> list[Agency]:
+        """The State Police, and the police who share a town or a part of one with troopers."""
+        return self._index.state_police_and_theirs
 
     def mdt_of(self, town: str) -> list[Agency]:
         """The members of the roll of the town's judicial district."""
@@ -181,12 +191,11 @@ class _Index:
     def __init__(self, agencies: Iterable[Agency]) -> None:
         ordered = sorted(agencies, key=lambda agency: agency.agency_id)
         self.by_id = {agency.agency_id: agency for agency in ordered}
-        self.by_name = {
-            _name(called): agency
-            for agency in reversed(ordered)
-            for called in (agency.name, agency.code)
-            if called
-        }
+        self.by_name = _index(
+            (called, agency)
+            for agency in ordered
+            for called in sorted({_name(each) for each in (agency.name, agency.code) if each})
+        )
         self.by_kind = _index((agency.kind, agency) for agency in ordered)
         self.statewide = [
             agency
@@ -199,6 +208,17 @@ class _Index:
             if agency.kind in POLICE
             for beat in (*map(Beat, sorted(agency.towns)), *agency.beats)
         )
+        shared = [
+            [agency for agency, _ in pairs]
+            for pairs in self.police.values()
+            if any(agency.polices_as_trooper for agency, _ in pairs)
+        ]
+        theirs = {agency.agency_id for agencies in shared for agency in agencies}
+        self.state_police_and_theirs = [
+            agency
+            for agency in ordered
+            if agency.kind is Kind.STATE_POLICE or agency.agency_id in theirs
+        ]
         self.mdt = self._by_district(Kind.MDT_MEMBER)
         self.prosecutors = self._by_district(Kind.STATES_ATTORNEY)
         self.offices = _index(

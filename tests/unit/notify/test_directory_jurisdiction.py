@@ -181,8 +181,8 @@ def test_an_agency_is_found_by_id_code_or_name() -> None:
     mine = agency(1, Kind.MUNICIPAL_POLICE, "Groton", code="groton_police")
     found = directory(mine)
     for called in (mine.agency_id, "groton_police", "GROTON_POLICE", " example  1 "):
-        assert found.named(called) is mine
-    assert found.named("somebody else") is None
+        assert found.called(called) == [mine]
+    assert found.called("somebody else") == []
 
 
 def test_c16_a_member_of_a_roll_belongs_to_whom_it_is_affiliated_with() -> None:

@@ -1,18 +1,24 @@
 """C16, C17: who is implicated learns nothing, and who stands in is told (P3)."""
 
+from dataclasses import replace
+
 import pytest
 
+from services.notify.agencies import Kind
 from services.notify.conflicts import bound_by
-from services.notify.facts import Asserted, Implicated, ImplicatedKind
+from services.notify.facts import Asserted, Implicated, ImplicatedKind, PlaceKind
 from services.notify.planning import DeliveryState, Earlier, plan_version
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 from tests.support.routing import (
     NOW,
+    agency,
+    changed,
     child,
     counting_for,
     directory,
     left_out,
     officer,
+    place,
     police,
     routed,
     sentences,
@@ -102,6 +108,96 @@ def test_c16_a_tribal_officer_the_state_police_are_told_anyway() -> None:
         child("Montville", implicated=[officer(ImplicatedKind.TRIBAL_OFFICER, "mohegan_police")])
     )
     assert "mohegan_police" not in told(found)
+    assert police(found) == {"troop_e"}
+    assert found.unnamed == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "out"),
+    [
+        (ImplicatedKind.STATE_TROOPER, "Ansonia Police", STATE),
+        (ImplicatedKind.FEDERAL_OFFICER, "Ansonia Police", {"fbi"}),
+        (ImplicatedKind.MUNICIPAL_OFFICER, "FBI", {"fbi", "derby_police"}),
+        (ImplicatedKind.MUNICIPAL_OFFICER, "Troop Zed", {"derby_police", *STATE}),
+        (ImplicatedKind.MUNICIPAL_OFFICER, "Mohegan Police", {"mohegan_police", "derby_police"}),
+        (ImplicatedKind.PROSECUTOR, "Ansonia Police", {"chief_states_attorney"}),
+    ],
+)
+def test_c16_p3_where_the_person_and_the_agency_named_disagree_both_are_left_out_and_one_asks(
+    kind: ImplicatedKind, named: str, out: set[str]
+) -> None:
+    found = routed(child("Ansonia", "Derby", "Montville", implicated=[officer(kind, named)]))
+    assert told(found).isdisjoint({"ansonia_police", *out})
+    assert found.unnamed == ("chd_one",)
+
+
+@pytest.mark.parametrize("kind", [ImplicatedKind.OTHER, ImplicatedKind.SCHOOL_EMPLOYEE])
+@pytest.mark.parametrize("named", ["Anzonia PD", "Constables of Ansonia", "Ansonia Police Dept."])
+def test_c16_p3_anybody_of_a_department_that_is_not_on_file_as_written_leaves_all_police_out(
+    kind: ImplicatedKind, named: str
+) -> None:
+    found = routed(child("Ansonia", implicated=[officer(kind, named)]))
+    assert police(found) == set()
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+    assert found.unnamed == ("chd_one",)
+
+
+def test_c16_p3_somebody_of_a_place_that_is_no_agency_leaves_nobody_out_and_is_asked_about() -> (
+    None
+):
+    found = routed(child("Ansonia", implicated=[officer(ImplicatedKind.OTHER, "Example Gym")]))
+    assert left_out(found) == set()
+    assert found.unnamed == ("chd_one",)
+    coach = routed(child("Ansonia", implicated=[officer(ImplicatedKind.SCHOOL_EMPLOYEE, "A Gym")]))
+    assert coach.unnamed == ()
+
+
+def test_c16_p3_an_officer_of_a_campus_or_a_town_that_nobody_names_leaves_the_campus_out_too() -> (
+    None
+):
+    land = place(PlaceKind.IN_STATE, town="Mansfield", district="uconn_storrs")
+    for named in (None, "UConn PD"):
+        found = routed(child(places=[land], implicated=[municipal(named)]))
+        assert "uconn_police" not in told(found)
+        assert found.unnamed == ("chd_one",)
+
+
+def test_c16_p3_a_relative_of_nobody_says_whom_leaves_every_police_out_and_asks() -> None:
+    found = routed(child("Ashford", implicated=[officer(ImplicatedKind.RELATIVE_OF_ONE)]))
+    assert police(found) == set()
+    assert told(found).isdisjoint(STATE)
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+    assert found.unnamed == ("chd_one",)
+
+
+def test_c16_p3_of_two_agencies_of_one_name_neither_is_told_and_one_asks() -> None:
+    twin = replace(
+        agency("ansonia_police_two", Kind.MUNICIPAL_POLICE, "Ansonia"), name="ANSONIA police"
+    )
+    found = routed(child("Ansonia", implicated=[municipal()]), by=changed(twin))
+    assert police(found) == {"state_police"}
+    assert {"ansonia_police", "ansonia_police_two"} <= left_out(found)
+    assert found.unnamed == ("chd_one",)
+
+
+def test_c16_p3_a_trooper_leaves_out_the_constables_who_work_with_the_troopers_of_their_town() -> (
+    None
+):
+    constables = agency("ashford_constables", Kind.MUNICIPAL_POLICE, "Ashford")
+    facts = child("Ashford", implicated=[officer(ImplicatedKind.STATE_TROOPER)])
+    found = routed(facts, by=changed(constables))
+    assert police(found) == set()
+    assert left_out(found) == {"ashford_constables", "troop_c"}
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+
+
+def test_c17_p3_a_member_named_by_their_own_agency_leaves_out_its_people_on_the_roll() -> None:
+    member = officer(ImplicatedKind.MDT_MEMBER, "Ansonia Police")
+    found = routed(child("Ansonia", implicated=[member]))
+    assert left_out(found) == {"ansonia_police", "mdt_milford_police"}
+    assert found.unnamed == ()
+    stranger = officer(ImplicatedKind.MDT_MEMBER, "Derby Police")
+    assert told(routed(child("Ansonia", implicated=[stranger])), Role.MDT) == set()
 
 
 def test_c17_an_mdt_member_is_left_out_alone() -> None:
@@ -156,7 +252,8 @@ def test_a_conflict_binds_the_organisation_and_its_people() -> None:
         "agy_ansonia_police",
         "agy_mdt_milford_police",
     ]
-    assert set(bound_by("agy_troop_c", directory())) == {f"agy_{code}" for code in STATE}
+    house = {f"agy_{code}" for code in STATE | {"colchester_police"}}
+    assert set(bound_by("agy_troop_c", directory())) == house
     assert bound_by("agy_mdt_new_london", directory()) == ["agy_mdt_new_london"]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import POLICE, Agency, Directory, Kind
 from services.notify.facts import (
     Asserted,
     ChildFacts,
@@ -23,7 +23,7 @@ from services.notify.rule import Effect
 from services.notify.rulebook import MANDATED
 from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import HtType, RefusalReason, Stage, Trigger
-from tests.support.routing import NOW, PROFILES, RULES
+from tests.support.routing import AGENCIES, NOW, PROFILES, RULES, changed
 
 TOWNS = ("Ansonia", "Colchester", "Groton", "Ledyard", "Windham")
 PARTS = (None, "groton_city", "mohegan")
@@ -35,7 +35,9 @@ someone = st.integers(0, 11)
 implicated = st.builds(
     Implicated,
     st.sampled_from(ImplicatedKind),
-    st.none() | someone.map("code_{}".format) | st.just("Nobody On File"),
+    st.none()
+    | someone.map("code_{}".format)
+    | st.sampled_from(("Nobody On File", "Example PD", "AGENCY  one", "agency two")),
 )
 places = st.builds(
     Place,
@@ -77,7 +79,7 @@ def directories(draw: st.DrawFn) -> Directory:
         return Agency(
             f"agy_{number}",
             kind,
-            f"Agency {number}",
+            draw(st.sampled_from(("Agency One", "Agency Two", f"Agency {number}"))),
             draw(st.sampled_from((PROFILES.get(kind, "law_enforcement"), "mdt"))),
             draw(st.frozensets(towns, max_size=2)),
             draw(st.frozensets(st.sampled_from(("Windham", "New London")), max_size=2)),
@@ -143,6 +145,61 @@ def test_p3_no_implicated_agency_is_told_or_counts_and_nobody_of_its_people(
             assert agency.code not in named
             assert agency.agency_id not in asserted
             assert agency.affiliations.isdisjoint(_on_file(named, directory))
+
+
+NAMES = [*sorted({each.name for each in AGENCIES}), "Example PD", "Nobody On File"]
+
+
+@FEW
+@given(
+    st.frozensets(st.sampled_from(("Ansonia", "Ashford", "Montville")), min_size=1),
+    st.lists(
+        st.tuples(st.sampled_from(ImplicatedKind), st.none() | st.sampled_from(NAMES)), max_size=2
+    ),
+    st.sampled_from(AGENCIES),
+)
+def test_p3_nobody_who_may_be_meant_by_an_officer_is_told(
+    towns: frozenset[str], implicated: list[tuple[ImplicatedKind, str | None]], twin: Agency
+) -> None:
+    """As policy says it, not as the code does: alone is left out who is named for certain."""
+    directory = changed(replace(twin, agency_id="agy_twin", code="twin"), twin)
+    child = ChildFacts(
+        "chd_one",
+        HtType.SEX,
+        incident_towns=towns,
+        implicated=frozenset(Implicated(*each) for each in implicated),
+    )
+    for trigger in Trigger:
+        found = routed(ReferralFacts(trigger, NOW, (child,), Stage.RECEIVED), directory)
+        told = [a for e in found.recipients if (a := directory.get(e.agency_id)) is not None]
+        for each in child.implicated:
+            named = [a for a in directory.agencies if _is_called(a, each.agency)]
+            assert not [a for a in told if a in named]
+            sure = len(named) == 1 and named[0].kind in MAY_BE.get(each.kind, {named[0].kind})
+            if not sure and (len(named) != 1 or each.kind in MAY_BE):
+                several = bool(named) and all(a.kind in MAY_BE.get(each.kind, Kind) for a in named)
+                kinds = set() if several else MAY_BE.get(each.kind, set())
+                kinds = kinds | (POLICE if each.agency == "Example PD" and not kinds else set())
+                assert not [a.kind for a in told if a.kind in kinds]
+
+
+MAY_BE = {
+    ImplicatedKind.MUNICIPAL_OFFICER: {
+        Kind.MUNICIPAL_POLICE,
+        Kind.CAMPUS_POLICE,
+        Kind.AIRPORT_POLICE,
+    },
+    ImplicatedKind.RELATIVE_OF_ONE: set(POLICE),
+    ImplicatedKind.STATE_TROOPER: {Kind.STATE_POLICE},
+    ImplicatedKind.TRIBAL_OFFICER: {Kind.TRIBAL_POLICE},
+    ImplicatedKind.FEDERAL_OFFICER: {Kind.FBI},
+    ImplicatedKind.PROSECUTOR: {Kind.CHIEF_STATES_ATTORNEY, Kind.STATES_ATTORNEY},
+}
+
+
+def _is_called(agency: Agency, name: str | None) -> bool:
+    said = " ".join((name or "").lower().split())
+    return said in (agency.name.lower(), agency.code)
 
 
 def _on_file(named: set[str | None], directory: Directory) -> set[str]:
