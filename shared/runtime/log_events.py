@@ -83,6 +83,9 @@ EVENTS: dict[str, frozenset[str]] = {
         # services/deadlines
         "clocks_breached": "count",
         "clocks_not_swept": "error where",
+        "policies_read": "approved",
+        # services/intake/majority
+        "child_not_looked_at": "referral_id",
     }.items()
 }
 """`level`, `time` and `service` come with every event."""
