@@ -214,11 +214,8 @@ class _Index:
             if any(agency.polices_as_trooper for agency, _ in pairs)
         ]
         theirs = {agency.agency_id for agencies in shared for agency in agencies}
-        self.state_police_and_theirs = [
-            agency
-            for agency in ordered
-            if agency.kind is Kind.STATE_POLICE or agency.agency_id in theirs
-        ]
+        theirs |= {agency.agency_id for agency in self.by_kind.get(Kind.STATE_POLICE, [])}
+        self.state_police_and_theirs = [self.by_id[each] for each in sorted(theirs)]
         self.mdt = self._by_district(Kind.MDT_MEMBER)
         self.prosecutors = self._by_district(Kind.STATES_ATTORNEY)
         self.offices = _index(
