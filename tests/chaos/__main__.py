@@ -22,7 +22,7 @@ import aiohttp
 
 from deploy.machine.machine import SERVICES, Machine
 from services.audit.evidence import examine
-from tests.chaos import clocks, conflicts, ledgers, reckoning, record, report
+from tests.chaos import clocks, conflicts, ledgers, reckoning, record, report, stranger
 from tests.chaos.agencies import MoodyAgencies
 from tests.chaos.caller import Caller
 from tests.chaos.conflicts import Objector
@@ -130,6 +130,9 @@ async def storm(run: Run) -> Findings:
         await asyncio.sleep(3)
     findings.facts["quiet after, s"] = round(time.time() - calm)
     findings.wrong["calls never accepted"] = refused
+    findings.wrong["not as signed, to a stranger"] = await stranger.disagrees(
+        run.export, early, run.args.seed
+    )
     _judge_the_harness(run, findings)
     return findings
 
