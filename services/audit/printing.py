@@ -1,4 +1,4 @@
-"""The newest checkpoint, printed every hour where people can keep it: the log and a file.
+"""The newest checkpoint, every hour, where people can keep it: the log, a file, and by mail.
 
 A line of a log that is shipped elsewhere, or a file on another machine, is a witness of its own:
 whoever has one finds out later whether anything before it was changed.
@@ -7,9 +7,11 @@ whoever has one finds out later whether anything before it was changed.
 import asyncio
 from pathlib import Path
 
+import aiosmtplib
 import structlog
 
 from services.audit import cosignature_store, store
+from services.audit.mailing import Letterbox
 from services.audit.note import encode_base64, parse_checkpoint, parse_note
 from services.audit.store import StoredCheckpoint
 from shared.runtime.db import Database
@@ -23,9 +25,16 @@ HOUR = 3600.0
 class Printing:
     """Prints at the start and then every hour, if the log has grown."""
 
-    def __init__(self, db: Database, path: Path | None, every: float = HOUR) -> None:
+    def __init__(
+        self,
+        db: Database,
+        path: Path | None,
+        letterbox: Letterbox | None = None,
+        every: float = HOUR,
+    ) -> None:
         self._db = db
         self._path = path
+        self._letterbox = letterbox
         self._every = every
         self._printed = ""
 
@@ -45,6 +54,8 @@ class Printing:
         self._say(newest)
         if self._path is not None:
             self._append(self._path, newest)
+        if self._letterbox is not None:
+            await self._mail(self._letterbox, newest)
         return True
 
     def _say(self, newest: StoredCheckpoint) -> None:
@@ -68,3 +79,10 @@ class Printing:
                 file.write(f"{newest.signed_at:%Y-%m-%d %H:%M:%S} UTC\n{newest.note}\n")
         except OSError as error:
             log.error("audit_checkpoint_not_printed", error=error)
+
+    async def _mail(self, letterbox: Letterbox, newest: StoredCheckpoint) -> None:
+        """The next hour has a newer one: what did not arrive is not sent again."""
+        try:
+            await letterbox.post(newest.note, f"{newest.signed_at:%Y-%m-%d %H:%M:%S} UTC")
+        except (OSError, aiosmtplib.SMTPException) as error:
+            log.error("audit_checkpoint_not_mailed", error=error)

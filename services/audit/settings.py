@@ -5,10 +5,12 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from services.audit.cosignature import parse_witness_vkey
+from services.audit.mailing import Letterbox
 from services.audit.note import BadNote, Checkpoint, PublicKey, Signer, open_checkpoint
 from services.audit.witnessing import WitnessAt
 from shared.runtime import keys
 from shared.runtime.errors import Misconfigured
+from shared.runtime.mail import Relay
 from shared.runtime.settings import ServiceSettings
 
 _KEYS = "log"
@@ -61,6 +63,36 @@ class AuditSettings(ServiceSettings):
         validation_alias="HARTLINE_AUDIT_PRINT",
         description="File to which the newest checkpoint is appended every hour.",
     )
+    mail: str | None = Field(
+        None,
+        validation_alias="HARTLINE_AUDIT_MAIL",
+        description="Relay for mailed checkpoints: smtp://[user@]host[:587]; STARTTLS always.",
+    )
+    mail_from: str | None = Field(None, validation_alias="HARTLINE_AUDIT_MAIL_FROM")
+    mail_to: str | None = Field(
+        None,
+        validation_alias="HARTLINE_AUDIT_MAIL_TO",
+        pattern=r"^[^\s,@]+@[^\s,@]+(,[^\s,@]+@[^\s,@]+)*$",
+        description="Who keeps checkpoints: addresses, with commas between.",
+    )
+    mail_password: Path | None = Field(None, validation_alias="HARTLINE_AUDIT_MAIL_PASSWORD_FILE")
+    mail_ca: Path | None = Field(None, validation_alias="HARTLINE_AUDIT_MAIL_CA")
+
+
+def load_letterbox(settings: AuditSettings) -> Letterbox | None:
+    """Where checkpoints are mailed to, if anywhere. Raises Misconfigured."""
+    if settings.mail is None and settings.mail_to is None:
+        return None
+    if settings.mail is None or settings.mail_to is None:
+        raise Misconfigured("HARTLINE_AUDIT_MAIL and HARTLINE_AUDIT_MAIL_TO go together.")
+    relay = Relay.parse(
+        "HARTLINE_AUDIT_MAIL",
+        settings.mail,
+        settings.mail_from,
+        settings.mail_password,
+        settings.mail_ca,
+    )
+    return Letterbox(relay, tuple(settings.mail_to.split(",")))
 
 
 def load_signers(settings: AuditSettings) -> tuple[Signer, ...]:

@@ -32,6 +32,7 @@ from services.audit.retention.ordering import ordering
 from services.audit.sealer import Sealer, Sealing
 from services.audit.settings import (
     AuditSettings,
+    load_letterbox,
     load_signers,
     load_witnessed,
     load_witnesses,
@@ -136,7 +137,7 @@ async def open_app(settings: AuditSettings, *, alone: bool = True) -> AsyncItera
         if not alone:
             share_wakes(wakes, signals, NAME, (store.SEAL_WAKE, SHRED_WAKE, WORK_WAKE))
             signals.start()
-        printing = Printing(db, settings.print_to)
+        printing = Printing(db, settings.print_to, load_letterbox(settings))
         sealer = Sealer(db, dsn, sealing, witnesses=witnesses, printing=printing)
         reconciler = Reconciler(db, dsn, pairs(db, *neighbours.compared))
         parts = _Parts(sealer, witnesses, reconciler, neighbours)

@@ -5,61 +5,19 @@ message is written. The relay is ours to choose, so it needs no guard against eg
 """
 
 import asyncio
-import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
-from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
 from services.notify import pointers
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.sender import Letter, Sender
-from shared.runtime import keys
-from shared.runtime.errors import Misconfigured
+from shared.runtime.mail import Relay
 
 MAILTO = "mailto:"
-_PORT = 587
-
-
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """Where mail is handed in, and as whom. `password` is read anew for each connection."""
-
-    host: str
-    port: int
-    sender: str
-    username: str | None = None
-    password: Path | None = None
-    ca: Path | None = None
-
-    @classmethod
-    def parse(cls, url: str, sender: str, password: Path | None, ca: Path | None) -> "Relay":
-        """`smtp://[user@]host[:587]`. Raises Misconfigured."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port or _PORT
-        except ValueError:
-            parts, port = urlsplit(""), _PORT
-        if parts.scheme != "smtp" or not parts.hostname or parts.password is not None:
-            raise Misconfigured(
-                "HARTLINE_NOTIFY_MAIL must be smtp://[user@]host[:port], without a password: that "
-                "lies in HARTLINE_NOTIFY_MAIL_PASSWORD_FILE. STARTTLS is always asked for."
-            )
-        if (parts.username is None) != (password is None):
-            raise Misconfigured(
-                "HARTLINE_NOTIFY_MAIL names a user exactly where "
-                "HARTLINE_NOTIFY_MAIL_PASSWORD_FILE is set."
-            )
-        username = unquote(parts.username) if parts.username else None
-        return cls(parts.hostname, port, sender, username, password, ca)
 
 
 @dataclass(slots=True)
@@ -112,33 +70,22 @@ class _Trip:
     answer: int | None = None
 
     async def make(self) -> None:
-        client = aiosmtplib.SMTP(
-            hostname=self.relay.host,
-            port=self.relay.port,
-            start_tls=True,
-            tls_context=ssl.create_default_context(cafile=self.relay.ca),
-            timeout=None,
-        )
+        client = self.relay.client()
         try:
-            await client.connect()
-            await self._sign_in(client)
+            await self.relay.sign_in(client)
             await self._hand_in(client)
         except aiosmtplib.SMTPResponseException as error:
             self.answer = error.code
         finally:
             client.close()
 
-    async def _sign_in(self, client: aiosmtplib.SMTP) -> None:
-        if self.relay.username is not None and self.relay.password is not None:
-            password = keys.read_private(self.relay.password).strip()
-            await client.login(self.relay.username, password)
-
     async def _hand_in(self, client: aiosmtplib.SMTP) -> None:
         to = self.letter.url.removeprefix(MAILTO)
         await client.mail(self.relay.sender)
         await client.rcpt(to)
         self.writing = True
-        answer = await client.data(_message(self.relay.sender, to, self.letter.body))
+        message = self.relay.message(to, pointers.SUBJECT, self.letter.body.decode("ascii"))
+        answer = await client.data(message)
         self.answer = answer.code
         with suppress(Exception):
             await client.quit()
@@ -147,16 +94,6 @@ class _Trip:
         if self.answer is not None:
             return Answered(self.answer)
         return Unknown() if self.writing else NotSent(Obstacle.UNREACHABLE)
-
-
-def _message(sender: str, to: str, body: bytes) -> bytes:
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, to, pointers.SUBJECT
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(body.decode("ascii"))
-    return message.as_bytes(policy=SMTP)
 
 
 @dataclass(slots=True)

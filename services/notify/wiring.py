@@ -24,7 +24,6 @@ from services.notify.handlers import make_handlers
 from services.notify.intake_client import SCOPES
 from services.notify.mailbox.sweep import reminding
 from services.notify.mailbox.wiring import patience_of, relay_of, senders
-from services.notify.mailer import Relay
 from services.notify.models import INBOX, OUTBOX
 from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
@@ -52,6 +51,7 @@ from shared.runtime.errors import Misconfigured
 from shared.runtime.http import create_app, serve
 from shared.runtime.internal_http import InternalClient, tokens
 from shared.runtime.lifecycle import Role
+from shared.runtime.mail import Relay
 from shared.runtime.migrate import check_head
 from shared.runtime.ops import Ages, Readiness, operations
 from shared.runtime.pgnotify import Signals, share_wakes

@@ -78,6 +78,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "audit_witness_silent": "witness reason",
         "audit_checkpoint": "origin size root signature",
         "audit_checkpoint_not_printed": "error",
+        "audit_checkpoint_not_mailed": "error",
         "audit_reconciled": "compared missing",
         "audit_not_reconciled": "error",
         # services/deadlines

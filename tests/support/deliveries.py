@@ -17,7 +17,7 @@ from services.notify import models
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.copies import seal_copy
 from services.notify.deliver import DEFAULT_LIMITS, Limits, deliver_role
-from services.notify.mailer import Relay, Senders, SmtpSender
+from services.notify.mailer import Senders, SmtpSender
 from services.notify.postroom import Postroom
 from services.notify.sender import AiohttpSender, Sender
 from services.notify.signing import Signer
@@ -25,6 +25,7 @@ from shared.contracts.base import Event, EventData, Source
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
 from shared.runtime.ids import new_id, utc_now
+from shared.runtime.mail import Relay
 from shared.runtime.sealing import Keyring, Sealer
 from tests.support.databases import FreshDatabase
 

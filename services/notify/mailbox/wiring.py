@@ -9,7 +9,7 @@ from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.api import Mailboxes, mailbox_router
 from services.notify.mailbox.opening import Desk
 from services.notify.mailbox.sweep import Patience
-from services.notify.mailer import Relay, Senders, SmtpSender
+from services.notify.mailer import Senders, SmtpSender
 from services.notify.oral.api import oral_router
 from services.notify.postroom import Postroom
 from services.notify.sender import AiohttpSender, Sender
@@ -17,7 +17,7 @@ from services.notify.settings import NotifySettings
 from services.notify.substitution import Substitutes
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
-from shared.runtime.errors import Misconfigured
+from shared.runtime.mail import Relay
 from shared.runtime.sealing import Sealer
 
 
@@ -36,9 +36,13 @@ def mailbox_routers(
 def relay_of(settings: NotifySettings) -> Relay | None:
     if settings.mail is None:
         return None
-    if settings.mail_from is None:
-        raise Misconfigured("HARTLINE_NOTIFY_MAIL needs HARTLINE_NOTIFY_MAIL_FROM.")
-    return Relay.parse(settings.mail, settings.mail_from, settings.mail_password, settings.mail_ca)
+    return Relay.parse(
+        "HARTLINE_NOTIFY_MAIL",
+        settings.mail,
+        settings.mail_from,
+        settings.mail_password,
+        settings.mail_ca,
+    )
 
 
 def patience_of(settings: NotifySettings) -> Patience:

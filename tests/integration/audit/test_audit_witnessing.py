@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from services.audit import cosignature_store, store, tlog
 from services.audit.cosignature import cosigned
-from services.audit.note import open_note, parse_checkpoint
+from services.audit.mailing import Letterbox
+from services.audit.note import open_checkpoint, open_note, parse_checkpoint
 from services.audit.printing import Printing
 from services.audit.proofs import verify_proof
 from services.audit.sealer import Forked, Sealer, Sealing
@@ -17,9 +20,11 @@ from services.audit.witness.rules import parse_request
 from services.audit.witnessing import Witnesses
 from shared.runtime import metrics
 from shared.runtime.db import Database
+from shared.runtime.mail import Relay
 from tests.integration.audit.conftest import as_superuser, submit
 from tests.support.audit import ORIGIN, leaf, log_of, signer
 from tests.support.databases import FreshDatabase
+from tests.support.mail import Certificate, mailing
 from tests.support.witness import Running, running_witness
 
 KEY = signer(1).public
@@ -242,3 +247,41 @@ async def test_the_sealer_reads_its_latest_checkpoint_without_cosignatures(
         stored = await store.latest_checkpoint(session)
     assert stored is not None
     assert "witness.example" not in stored.note
+
+
+async def test_a_checkpoint_is_mailed_to_each_keeper_and_verifies_from_the_mail(
+    db: Database, sealer: Sealer, tmp_path: Path
+) -> None:
+    certificate = Certificate.made(tmp_path)
+    await submit(db, range(4))
+    await sealer.drain()
+    async with mailing(certificate) as mail:
+        relay = Relay("127.0.0.1", mail.port, "log@dcf.example", ca=certificate.chain)
+        letterbox = Letterbox(relay, ("clerk@court.example", "desk@agency.example"))
+        assert await Printing(db, None, letterbox).print_once()
+    assert [each["To"] for each in mail.messages] == ["clerk@court.example", "desk@agency.example"]
+    for message in mail.messages:
+        text = str(cast(bytes, message.get_payload(decode=True)), "utf-8").replace("\r\n", "\n")
+        _, note, _ = text.split("-" * 64 + "\n")
+        assert open_checkpoint(note.encode(), [signer(1).public]).size == 4
+
+
+async def test_a_relay_that_is_away_stops_no_printing_to_the_file(
+    db: Database, sealer: Sealer, tmp_path: Path
+) -> None:
+    certificate = Certificate.made(tmp_path)
+    await submit(db, range(4))
+    await sealer.drain()
+    printed = tmp_path / "checkpoints.txt"
+    for tls in (True, False):
+        async with mailing(certificate, tls=tls) as mail:
+            mail.refuse_rcpt = "550 nobody here"
+            relay = Relay("127.0.0.1", mail.port, "log@dcf.example", ca=certificate.chain)
+            printing = Printing(db, printed, Letterbox(relay, ("clerk@court.example",)))
+            with capture_logs() as logs:
+                assert await printing.print_once()
+        assert [e["event"] for e in logs if e["log_level"] == "error"] == [
+            "audit_checkpoint_not_mailed"
+        ]
+        assert not mail.messages
+    assert printed.read_text().count(ORIGIN) >= 2

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from services.notify import pointers
-from services.notify.mailer import Relay
 from shared.contracts.codes import Channel
 from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresCompleted
 from shared.contracts.notices import NoticesDelivered
 from shared.runtime.errors import Misconfigured
+from shared.runtime.mail import Relay
 from tests.support.deliveries import World, eventually
 from tests.support.mail import Certificate, MailServer, mailing
 
@@ -180,11 +180,13 @@ async def test_what_is_under_way_is_broken_off_with_its_true_outcome(
 )
 def test_a_relay_that_cannot_be_used_stops_the_start(url: str) -> None:
     with pytest.raises(Misconfigured):
-        Relay.parse(url, "hartline@dcf.example", None, None)
+        Relay.parse("HARTLINE_NOTIFY_MAIL", url, "hartline@dcf.example", None, None)
 
 
 def test_a_relay_is_on_the_port_of_submission_unless_it_says_otherwise() -> None:
-    relay = Relay.parse("smtp://relay.example", "hartline@dcf.example", None, None)
+    relay = Relay.parse(
+        "HARTLINE_NOTIFY_MAIL", "smtp://relay.example", "hartline@dcf.example", None, None
+    )
     assert (relay.host, relay.port) == ("relay.example", 587)
 
 
