@@ -125,6 +125,12 @@ def pairs(db: Database, intake: InternalClient, notify: InternalClient) -> tuple
             "delivery_without_receipt",
             "receipt_without_delivery",
         ),
+        Pair(
+            far(notify, "answered"),
+            far(notify, "stated"),
+            "answered_and_not_held",
+            "held_and_not_attempted",
+        ),
     )
 
 

@@ -34,6 +34,7 @@ class TaskKind(StrEnum):
     UNREAD = "unread"
     UNACKNOWLEDGED = "unacknowledged"
     NOT_OURS = "not_ours"
+    NOT_HELD = "not_held"
     MAJORITY_NEAR = "majority_near"
 
 

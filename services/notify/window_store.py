@@ -2,8 +2,12 @@
 
 from sqlalchemy import text
 
+from services.notify.mailbox.receipt_store import ANSWERED, NOT_RECALLED
+from services.notify.mailbox.receipts import MARGIN
+from services.notify.mailbox.tables import receipts, statements
 from shared.runtime.closed_windows import Listed
 
+_MARGIN = f"interval '{MARGIN.total_seconds():.0f} seconds'"
 _OF_WINDOW = "at >= :start AND at < :end AND id > :after ORDER BY id LIMIT :limit"
 _OF_IDS = "id = ANY(CAST(:ids AS text[]))"
 
@@ -50,6 +54,26 @@ KINDS = {
         "WHERE o.http_status BETWEEN 200 AND 299 "
         "UNION ALL SELECT notice_id, told_at FROM notify.tellings) AS taken GROUP BY id"
     ),
+    "answered": Listed(
+        text(
+            "SELECT id FROM (SELECT taken.id, min(m.stated_at) AS at FROM (SELECT s.notice_id AS "
+            f"id, s.agency_id, min(o.occurred_at) AS taken_at {ANSWERED} GROUP BY 1, 2) AS taken "
+            f"JOIN {statements.fullname} m ON m.agency_id = taken.agency_id "
+            f"AND taken_at >= m.since + {_MARGIN} AND taken_at < m.until - {_MARGIN} "
+            f"WHERE {NOT_RECALLED.format(notice_id='taken.id')} GROUP BY taken.id) AS listed "
+            f"WHERE {_OF_WINDOW}"
+        ),
+        text(
+            "SELECT notice_id AS id FROM notify.disclosures "
+            "WHERE notice_id = ANY(CAST(:ids AS text[])) GROUP BY 1"
+        ),
+    ),
+    "stated": _listed(
+        f"SELECT r.notice_id AS id, m.stated_at AS at FROM {receipts.fullname} r "
+        f"JOIN {statements.fullname} m USING (statement_id)"
+    ),
 }
 """`receipts`: notices that a receiver's server has taken, or that were told by telephone;
-`deliveries`: those we call delivered."""
+`deliveries`: those we call delivered. `stated`: those that a recipient's own system says it holds;
+`answered`: those it should, because its server answered for them in a time that it spoke of; there
+are those that were tried at all, for a late answer may never come."""

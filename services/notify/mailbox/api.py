@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from services.notify.api import must_be, must_be_a_person
-from services.notify.mailbox import history, secret_store, store
+from services.notify.mailbox import history, receipts, secret_store, store
 from services.notify.mailbox.answering import Answers, Speaker
 from services.notify.mailbox.opening import Desk, Reader
 from services.notify.mailbox.schemas import (
@@ -21,6 +21,8 @@ from services.notify.mailbox.schemas import (
     ListedOut,
     MailboxOut,
     OpeningIn,
+    ReceiptsIn,
+    ReceiptsOut,
     ReturnIn,
     ReturnOut,
     SecretOut,
@@ -62,6 +64,7 @@ def mailbox_router(mailboxes: Mailboxes) -> APIRouter:
     _add_lists(routes, mailboxes)
     _add_opening(routes, mailboxes)
     _add_answers(routes, mailboxes)
+    _add_receipts(routes, mailboxes)
     _add_secrets(routes, mailboxes)
     return routes
 
@@ -142,6 +145,18 @@ def _add_answers(routes: APIRouter, mailboxes: Mailboxes) -> None:
         if made is None:
             raise not_found()
         return ReturnOut.model_validate(made)
+
+
+def _add_receipts(routes: APIRouter, mailboxes: Mailboxes) -> None:
+    @routes.post("/v1/mailbox/receipts")
+    async def state(body: ReceiptsIn, caller: Acknowledger) -> ReceiptsOut:
+        """Which notices its own system holds. What it should and does not is a task here."""
+        agency_id, now = _agency(caller), utc_now()
+        async with mailboxes.db.transaction() as session:
+            missing = await receipts.take(
+                session, agency_id, body.since, body.until, body.notice_ids, now
+            )
+        return ReceiptsOut(missing=missing)
 
 
 def _add_secrets(routes: APIRouter, mailboxes: Mailboxes) -> None:

@@ -27,3 +27,13 @@ def unacknowledged(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
         "it. Call the agency and ask for its case number."
     )
     return NewTask(TaskKind.UNACKNOWLEDGED, notice_id, referral_id, detail)
+
+
+def not_held(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
+    detail = (
+        f"The server of agency {agency_id} answered for notice {notice_id}, and its own system now "
+        "says that it does not hold it. Call the agency and tell it by word of mouth; then send "
+        "the notice again (redrive, docs/runbook.md) and have its receiver mended: it must store "
+        "before it answers."
+    )
+    return NewTask(TaskKind.NOT_HELD, notice_id, referral_id, detail)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notify.mailbox.answering import Reason
 from services.notify.mailbox.opening import Purpose
@@ -101,6 +101,22 @@ class HistoryOut(_Answer):
     """The oldest version first."""
 
     versions: list[VersionOut]
+
+
+class ReceiptsIn(_Body):
+    """All that the recipient's own system took from `since` to `until`, by the ids of webhooks."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    notice_ids: list[Annotated[str, StringConstraints(pattern=r"^ntc_[0-9a-f]{32}$")]] = Field(
+        max_length=10_000
+    )
+
+
+class ReceiptsOut(_Answer):
+    """`missing`: what your server answered for in that time and you do not hold."""
+
+    missing: list[str]
 
 
 class SecretOut(_Answer):

@@ -69,3 +69,24 @@ returns = Table(
     Column("assertion_id", Text, nullable=False, comment="What holds it from being told again."),
     comment="Append-only: notices of which the recipient says that they are not its own.",
 )
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("statement_id", Text, primary_key=True),
+    Column("agency_id", Text, ForeignKey("notify.agencies.agency_id"), nullable=False),
+    Column("since", TIME, nullable=False),
+    Column("until", TIME, nullable=False),
+    Column("stated_at", TIME, nullable=False),
+    comment="Append-only: of which time a recipient's system has said what it holds.",
+)
+Index("ix_statements_agency", statements.c.agency_id, statements.c.until)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
+    Column("agency_id", Text, nullable=False),
+    Column("statement_id", Text, ForeignKey("notify.statements.statement_id"), nullable=False),
+    comment="Append-only: notices of which a recipient's system has said that it holds them.",
+)

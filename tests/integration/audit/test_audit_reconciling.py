@@ -127,6 +127,27 @@ def delivery(number: int) -> str:
     )
 
 
+def statement() -> str:
+    """A recipient's system has said what it holds of the time of everything here."""
+    return insert(
+        "notify.statements",
+        statement_id="'stm'",
+        agency_id="'agy'",
+        since="now() - interval '2 hours'",
+        until="now()",
+        stated_at=THEN,
+    )
+
+
+def receipt(number: int) -> str:
+    return insert(
+        "notify.receipts",
+        notice_id=f"'{ntc(number)}'",
+        agency_id="'agy'",
+        statement_id="'stm'",
+    )
+
+
 def view(number: int) -> str:
     return insert(
         "intake.views",
@@ -211,7 +232,7 @@ def gauge(kind: str) -> float:
 @pytest.mark.usefixtures("ordinary")
 async def test_in_the_ordinary_case_nothing_is_missing(reconciler: Reconciler) -> None:
     missing = await reconciler.once(soon())
-    assert len(missing) == 10
+    assert len(missing) == 12
     assert not any(missing.values())
     assert sum(gauge(kind) for kind in missing) == 0
 
@@ -274,6 +295,28 @@ async def test_a_receipt_of_what_we_call_undelivered_is_found(
     )
     found = {each: what for each, what in (await reconciler.once(soon())).items() if what}
     assert found == {"receipt_without_delivery": {ntc(2)}}
+
+
+@pytest.mark.usefixtures("ordinary")
+async def test_what_a_recipient_answered_for_and_does_not_hold_is_found_until_it_does(
+    database: FreshDatabase, reconciler: Reconciler
+) -> None:
+    await as_superuser(database, statement(), receipt(1), receipt(3))
+    found = {each: what for each, what in (await reconciler.once(soon())).items() if what}
+    assert found == {"answered_and_not_held": {ntc(2)}}
+    await as_superuser(database, receipt(2))
+    assert not any((await reconciler.once(soon())).values())
+    assert gauge("answered_and_not_held") == 0
+
+
+@pytest.mark.usefixtures("ordinary")
+async def test_what_a_recipient_holds_and_nobody_sent_is_found(
+    database: FreshDatabase, reconciler: Reconciler
+) -> None:
+    held = [receipt(number) for number in (1, 2, 3, 80)]
+    await as_superuser(database, statement(), *held)
+    found = {each: what for each, what in (await reconciler.once(soon())).items() if what}
+    assert found == {"held_and_not_attempted": {ntc(80)}}
 
 
 @pytest.mark.usefixtures("ordinary")

@@ -17,6 +17,11 @@ BODIES: dict[str, object] = {
     "/v1/mailbox/notices/{notice_id}/opening": OPEN,
     "/v1/mailbox/notices/{notice_id}/acknowledgements": RECEIVED,
     "/v1/mailbox/notices/{notice_id}/not-ours": {"reason": "wrong_town"},
+    "/v1/mailbox/receipts": {
+        "since": "2026-03-02T00:00:00Z",
+        "until": "2026-03-03T00:00:00Z",
+        "notice_ids": [],
+    },
 }
 SCOPES = {
     "opening": "mailbox:open",
@@ -24,6 +29,7 @@ SCOPES = {
     "not-ours": "mailbox:acknowledge",
     "history": "mailbox:list",
     "notices": "mailbox:list",
+    "receipts": "mailbox:acknowledge",
     "webhook-secrets": "mailbox:secret",
 }
 TABLES = ["openings", "acknowledgements", "returns", "conflicts", "disclosures", "outbox"]
@@ -132,7 +138,7 @@ async def test_p10_every_route_needs_a_token_with_its_scope_and_an_agency(
     post: Post, scope: str
 ) -> None:
     found = list(routes(post))
-    assert len(found) == 7
+    assert len(found) == 8
     for method, path in found:
         where, body = path.format(notice_id=new_id("ntc")), BODIES.get(path)
         assert (await post.client.request(method, where)).status_code == 401
