@@ -2,6 +2,7 @@
 
 python -m services.intake [ROLE …]      every role, or only those named
 python -m services.intake bus replay …  see --help; also prune
+python -m services.intake rewrap        wrap every data key by the newest KEK
 """
 
 import argparse
@@ -9,6 +10,7 @@ import sys
 
 import structlog
 
+from services.intake.holdings import HOLDINGS
 from services.intake.models import OUTBOX
 from services.intake.settings import IntakeSettings
 from services.intake.wiring import NAME, open_app, open_database
@@ -17,6 +19,8 @@ from shared.runtime import logging
 from shared.runtime.db import UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
 from shared.runtime.lifecycle import run, run_roles, settle
+from shared.runtime.rewrapping import REWRAP, run_rewrap
+from shared.runtime.sealing import Keyring, Sealer
 from shared.runtime.wakes import Wakes
 
 log = structlog.get_logger()
@@ -37,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _main(argv: list[str]) -> int:
-    if argv and argv[0] in COMMANDS:
+    if argv and argv[0] in (*COMMANDS, REWRAP):
         return await _command(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
@@ -59,8 +63,12 @@ async def _run(settings: IntakeSettings, chosen: tuple[str, ...]) -> None:
 
 
 async def _command(argv: list[str]) -> int:
-    db = open_database(IntakeSettings.load(), Wakes())
+    settings = IntakeSettings.load()
+    db = open_database(settings, Wakes())
     try:
+        if argv[0] == REWRAP:
+            sealer = Sealer(Keyring.load(settings.keys))
+            return await run_rewrap(NAME, argv[1:], db, sealer, HOLDINGS)
         return await run_command(NAME, argv, db, MessagingTables(outbox=OUTBOX))
     finally:
         await db.close()

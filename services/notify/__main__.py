@@ -7,6 +7,7 @@ python -m services.notify directory …                import, export, coverage;
 python -m services.notify controls …                 list, pause, stop, resume; see --help
 python -m services.notify oncall …                   show, import; see --help
 python -m services.notify forms …                       render a form as PDF; see --help
+python -m services.notify rewrap                     wrap every data key by the newest KEK
 python -m services.notify parked …                   see --help; also bus replay, prune
 """
 
@@ -19,6 +20,7 @@ import structlog
 from services.notify.controls.commands import CONTROLS, run_controls
 from services.notify.directory_commands import DIRECTORY, run_directory
 from services.notify.forms.commands import FORMS, run_forms
+from services.notify.holdings import HOLDINGS
 from services.notify.models import INBOX, OUTBOX
 from services.notify.oncall.commands import ONCALL, run_oncall
 from services.notify.routing_commands import ROUTING, run_routing
@@ -30,6 +32,8 @@ from shared.runtime import logging
 from shared.runtime.db import Database, UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
 from shared.runtime.lifecycle import run, run_roles, settle
+from shared.runtime.rewrapping import REWRAP, run_rewrap
+from shared.runtime.sealing import Keyring, Sealer
 from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
@@ -54,7 +58,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _main(argv: list[str]) -> int:
-    if argv and argv[0] in (*COMMANDS, SEED, CONTROLS, DIRECTORY, ONCALL, ROUTING):
+    if argv and argv[0] in (*COMMANDS, SEED, CONTROLS, DIRECTORY, ONCALL, REWRAP, ROUTING):
         return await _command(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
@@ -81,6 +85,9 @@ async def _command(argv: list[str]) -> int:
     try:
         if argv[0] in COMMANDS:
             return await run_command(NAME, argv, db, MessagingTables(OUTBOX, INBOX))
+        if argv[0] == REWRAP:
+            sealer = Sealer(Keyring.load(settings.keys))
+            return await run_rewrap(NAME, argv[1:], db, sealer, HOLDINGS)
         if argv[0] == ROUTING:
             return await run_routing(settings, argv[1:], db)
         if argv[0] == CONTROLS:

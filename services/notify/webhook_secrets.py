@@ -30,3 +30,20 @@ def open_secret(sealer: Sealer, agency_id: str, stored: bytes) -> str:
     end = begin + int.from_bytes(stored[_VERSION:begin], "big")
     key = WrappedKey(int.from_bytes(stored[:_VERSION], "big"), stored[begin:end])
     return sealer.open(key, _TABLE, agency_id, stored[end:]).decode()
+
+
+def kek_of(stored: bytes) -> int:
+    """The version of the KEK by which the secret's key is wrapped."""
+    return int.from_bytes(stored[:_VERSION], "big")
+
+
+def rewrapped(sealer: Sealer, stored: bytes) -> bytes:
+    """The same secret, its key wrapped by the current KEK. Raises Unsealable."""
+    begin = _VERSION + _LENGTH
+    end = begin + int.from_bytes(stored[_VERSION:begin], "big")
+    key = sealer.rewrap(WrappedKey(kek_of(stored), stored[begin:end]))
+    return _head(key) + key.wrapped + stored[end:]
+
+
+def _head(key: WrappedKey) -> bytes:
+    return key.kek_version.to_bytes(_VERSION, "big") + len(key.wrapped).to_bytes(_LENGTH, "big")

@@ -70,6 +70,11 @@ class Sealer:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
+    @property
+    def current(self) -> int:
+        """The version of the KEK that wraps what is new."""
+        return self._keyring.current
+
     def new_key(self) -> WrappedKey:
         """A fresh data key, wrapped by the current KEK."""
         return self._wrap(AESGCM.generate_key(256), version=1)

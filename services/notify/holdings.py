@@ -1,0 +1,49 @@
+"""Where notify's data keys lie, wrapped by its KEK."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from services.notify import models
+from services.notify.webhook_secrets import kek_of, rewrapped
+from shared.runtime.db import Session
+from shared.runtime.rewrapping import KeyTable
+from shared.runtime.sealing import Sealer
+
+_AGENCIES = models.agencies.fullname
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecrets:
+    """Each agency's `whsec_`, with the key that seals it before it, in an array of one or two."""
+
+    name: str = f"{_AGENCIES}.webhook_secrets"
+
+    async def behind(self, session: Session, current: int) -> int:
+        rows = await session.execute(text(f"SELECT webhook_secrets {_WITH_ONE}"))
+        return sum(kek_of(each) != current for row in rows for each in row.webhook_secrets)
+
+    async def renew(self, session: Session, sealer: Sealer) -> int:
+        """All of them at once: there are a few hundred agencies."""
+        rows = await session.execute(
+            text(f"SELECT agency_id, webhook_secrets {_WITH_ONE} FOR UPDATE")
+        )
+        behind = [row for row in rows if any(_is_old(e, sealer) for e in row.webhook_secrets)]
+        for row in behind:
+            renewed = [rewrapped(sealer, each) for each in row.webhook_secrets]
+            await session.execute(_SET, {"agency_id": row.agency_id, "secrets": renewed})
+        return sum(_is_old(each, sealer) for row in behind for each in row.webhook_secrets)
+
+
+_WITH_ONE = f"FROM {_AGENCIES} WHERE webhook_secrets <> '{{}}'"
+_SET = text(
+    f"UPDATE {_AGENCIES} SET webhook_secrets = CAST(:secrets AS bytea[]) "
+    "WHERE agency_id = :agency_id"
+)
+
+
+def _is_old(stored: bytes, sealer: Sealer) -> bool:
+    return kek_of(stored) != sealer.current
+
+
+HOLDINGS = (KeyTable(models.child_keys.fullname, "child_id"), WebhookSecrets())
