@@ -153,8 +153,12 @@ def age(each: Earlier) -> tuple[int, int]:
 
 def is_untold(each: Earlier) -> bool:
     """It waits; or a pointer to it arrived and nobody has opened it, so that nobody need."""
-    unread = each.state is DeliveryState.DELIVERED and not each.may_hold
-    return each.state in WAITING or unread
+    return each.state in WAITING or is_unread(each)
+
+
+def is_unread(each: Earlier) -> bool:
+    """A pointer to it arrived, and nobody has opened it."""
+    return each.state is DeliveryState.DELIVERED and not each.may_hold
 
 
 def _by_leg(history: Iterable[Earlier]) -> dict[Leg, list[Earlier]]:
