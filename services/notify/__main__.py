@@ -30,6 +30,7 @@ from shared.runtime import logging
 from shared.runtime.db import Database, UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
 from shared.runtime.lifecycle import run, run_roles, settle
+from shared.runtime.sealing import Keyring, Sealer
 from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
@@ -86,7 +87,7 @@ async def _command(argv: list[str]) -> int:
         if argv[0] == CONTROLS:
             return await run_controls(argv[1:], db)
         if argv[0] == ONCALL:
-            return await run_oncall(argv[1:], db)
+            return await run_oncall(argv[1:], db, Sealer(Keyring.load(settings.keys)))
         if argv[0] == DIRECTORY:
             samples = settings.profile is Profile.DEVELOPMENT
             return await run_directory(argv[1:], db, samples=samples)
