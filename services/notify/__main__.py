@@ -93,7 +93,7 @@ async def _command(argv: list[str]) -> int:
         if argv[0] == CONTROLS:
             return await run_controls(argv[1:], db)
         if argv[0] == ONCALL:
-            return await run_oncall(argv[1:], db)
+            return await run_oncall(argv[1:], db, Sealer(Keyring.load(settings.keys)))
         if argv[0] == DIRECTORY:
             samples = settings.profile is Profile.DEVELOPMENT
             return await run_directory(argv[1:], db, samples=samples)

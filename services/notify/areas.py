@@ -26,6 +26,7 @@ from services.notify.proposals import Proposables, ProposalKind
 from services.notify.rulemaking.proposing import RULES
 from services.notify.signing import Signer
 from shared.runtime.db import Database, Session
+from shared.runtime.sealing import Sealer
 
 PROPOSABLES: Proposables = {
     ProposalKind.DIRECTORY: DIRECTORY_CHANGES,
@@ -37,14 +38,14 @@ PROPOSABLES: Proposables = {
 
 
 def area_routers(
-    db: Database, signer: Signer, *, development: bool, keys: Path | None = None
+    db: Database, signer: Signer, sealer: Sealer, *, development: bool, keys: Path | None = None
 ) -> list[APIRouter]:
     """`development`: agencies may be enrolled whose endpoint is clear http. `keys`: notify's."""
     enrolling = Enrolling(db, Challenger(signer, allow_http=development, keys=keys))
     return [
         halt_router(db),
         redrive_router(db),
-        oncall_router(db),
+        oncall_router(db, sealer),
         enrolment_router(db, enrolling),
     ]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
+from services.notify.channels import POINTERS
 from services.notify.endpoint_tls import Transport
 from services.notify.outcomes import Answered, NotSent, Outcome, Unknown
 from services.notify.planning import DeliveryState
@@ -126,6 +127,8 @@ class Standing:
     withdrawn: bool = False
     delivered_by: Channel = Channel.ENCRYPTED
     """By which channel the first 2xx came, where that is news."""
+    opened: bool = False
+    """Somebody has read it in the mailbox, or was told it by telephone."""
 
     def is_open(self, disclosure_id: str) -> bool:
         """Whether that very attempt is the one under way."""
@@ -147,16 +150,33 @@ def settle(standing: Standing, ended: Ended, now: datetime, luck: float) -> Stan
         standing = replace(standing, delivered_at=ended.at, delivered_by=ended.channel)
     if standing.is_open(ended.disclosure_id):
         return _close(standing, ended, now, luck)
-    if ended.accepted and standing.state not in (DeliveryState.ATTEMPTING, DeliveryState.CLOSED):
+    over = _OVER_UNREAD if _tells_nothing(standing, ended) else (DeliveryState.CLOSED,)
+    if ended.accepted and standing.state not in (DeliveryState.ATTEMPTING, *over):
         return _finish(standing, DeliveryState.DELIVERED, now)
     return standing
 
 
+_OVER_UNREAD = (
+    DeliveryState.CLOSED,
+    DeliveryState.SUPERSEDED,
+    DeliveryState.WITHDRAWN,
+    DeliveryState.REFUSED,
+)
+"""No pointer that arrives afterwards puts it back into a mailbox."""
+
+
+def _tells_nothing(standing: Standing, ended: Ended) -> bool:
+    """A pointer to what nobody has read: its arrival keeps nothing from being stopped."""
+    return ended.channel in POINTERS and not standing.opened
+
+
 def _close(standing: Standing, ended: Ended, now: datetime, luck: float) -> Standing:
+    stopped = standing.superseded_by is not None or standing.withdrawn
     following = after_attempt(
         ended.outcome,
-        delivered=standing.delivered_at is not None,
-        superseded=standing.superseded_by is not None or standing.withdrawn,
+        delivered=standing.delivered_at is not None
+        and not (stopped and _tells_nothing(standing, ended)),
+        superseded=stopped,
         attempts=standing.attempts,
         now=now,
         luck=luck,

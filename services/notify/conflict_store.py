@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.barred import bars
 from services.notify.facts import Asserted
 from services.notify.facts_read import FACTS
 from shared.runtime.bulk import Bulk
@@ -41,10 +42,7 @@ _INSERT = Bulk(
         ),
     )
 )
-_BOUND = (
-    "k.referral_id = d.referral_id AND k.agency_id = d.agency_id "
-    "AND (k.child_id IS NULL OR k.child_id = d.child_id) AND k.lifted_at IS NULL"
-)
+_BOUND = bars("k", "d")
 _END_WAITING = text(
     f"UPDATE {models.deliveries.fullname} d SET state = 'refused', next_attempt_at = NULL, "
     f"ended_at = :now FROM {_CONFLICTS} k WHERE d.referral_id = :referral_id "

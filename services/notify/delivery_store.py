@@ -15,6 +15,7 @@ from sqlalchemy import text
 from services.notify import delivery_events, models
 from services.notify.attempts import Attempt
 from services.notify.authority import refusal, today
+from services.notify.barred import bars
 from services.notify.breaker_store import hold_others
 from services.notify.channels import is_complete
 from services.notify.claimed import attempt_of
@@ -59,9 +60,7 @@ _RECORD = text(
     "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
     "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
     "FROM claimed c WHERE d.notice_id = c.notice_id "
-    f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k "
-    "WHERE k.referral_id = d.referral_id AND k.agency_id = d.agency_id "
-    "AND (k.child_id IS NULL OR k.child_id = d.child_id) AND k.lifted_at IS NULL) "
+    f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE {bars('k', 'd')}) "
     "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id, c.channel) "
     f"INSERT INTO {models.disclosures.fullname} "
     "(disclosure_id, notice_id, agency_id, attempted_at, channel) "

@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.barred import bars
 from services.notify.held import with_content
 from services.notify.legs import LegStatus
 from shared.runtime.db import Session
@@ -19,11 +20,7 @@ MAY_HOLD = (
     f"JOIN {models.disclosure_outcomes.fullname} o USING (disclosure_id) "
     f"WHERE s.notice_id = n.notice_id AND {with_content('s')} AND o.outcome <> 'failed')"
 )
-IN_CONFLICT = (
-    f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = n.referral_id "
-    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
-    "AND k.lifted_at IS NULL)"
-)
+IN_CONFLICT = f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE {bars('k', 'n')})"
 _ROLES = (
     f"ARRAY(SELECT role FROM {models.stand_ins.fullname} i "
     "WHERE i.notice_id = n.notice_id ORDER BY role)"

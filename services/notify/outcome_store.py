@@ -29,7 +29,8 @@ _ATTEMPTS_BEFORE_A_PERSON = 8
 _LOCK = text(
     "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, n.role, d.version, "
     "d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
-    f"d.delivered_at, d.ended_at, d.withdrawn FROM {_DELIVERIES} d "
+    "d.delivered_at, d.ended_at, d.withdrawn, d.opened_at IS NOT NULL AS opened "
+    f"FROM {_DELIVERIES} d "
     f"JOIN {models.notices.fullname} n USING (notice_id) "
     "WHERE d.notice_id = ANY(:ids) ORDER BY d.version, d.notice_id FOR UPDATE OF d"
 )

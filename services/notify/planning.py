@@ -27,7 +27,6 @@ RECEIVED = "received"
 WITHDRAWAL = "withdrawal"
 """The series of the notice that comes after all others of its recipient."""
 
-
 NO_DUTY = frozenset({NoticeKind.SUPERSESSION, NoticeKind.WITHDRAWAL, NoticeKind.RECALL})
 """What they say ends or takes back; none of them meets a duty, and no duty asks for one."""
 OF_NO_CLOCK = NO_DUTY | {NoticeKind.CONSULT_OUTCOME}
@@ -153,8 +152,12 @@ def age(each: Earlier) -> tuple[int, int]:
 
 def is_untold(each: Earlier) -> bool:
     """It waits; or a pointer to it arrived and nobody has opened it, so that nobody need."""
-    unread = each.state is DeliveryState.DELIVERED and not each.may_hold
-    return each.state in WAITING or unread
+    return each.state in WAITING or is_unread(each)
+
+
+def is_unread(each: Earlier) -> bool:
+    """A pointer to it arrived, and nobody opened it."""
+    return each.state is DeliveryState.DELIVERED and not each.may_hold
 
 
 def _by_leg(history: Iterable[Earlier]) -> dict[Leg, list[Earlier]]:

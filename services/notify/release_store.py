@@ -45,7 +45,10 @@ _END_NEEDLESS = text(
     f"JOIN {_DELIVERIES} h USING (notice_id) WHERE {with_content('a')} "
     f"AND {_SAME_LEG.format(o='h')} AND (h.series = b.series OR b.series = '{WITHDRAWAL}') "
     f"AND NOT EXISTS (SELECT FROM {models.disclosure_outcomes.fullname} f "
-    "WHERE f.disclosure_id = a.disclosure_id AND f.outcome = 'failed'))"
+    "WHERE f.disclosure_id = a.disclosure_id AND f.outcome = 'failed')) "
+    f"AND NOT (b.series = '{WITHDRAWAL}' AND EXISTS (SELECT FROM {_DELIVERIES} u "
+    f"JOIN {models.notices.fullname} m USING (notice_id) WHERE {_SAME_LEG.format(o='u')} "
+    "AND u.state = 'delivered' AND m.kind NOT IN ('supersession', 'withdrawal', 'recall')))"
 )
 
 
@@ -54,7 +57,8 @@ async def unblock(session: Session, notice_ids: Sequence[str], now: datetime) ->
     that series is still open. A withdrawal waits until all of its recipient's others are over.
 
     What is only for whoever may hold something ends here when nothing can have reached it: it is
-    off the route, or has no original to take back, and is told nothing (P3, P4).
+    off the route, or has no original to take back, and is told nothing (P3, P4). An original that
+    lies unread in its mailbox can be taken back.
     """
     await session.execute(_END_NEEDLESS, {"ids": list(notice_ids), "now": now})
     await session.execute(_UNBLOCK, {"ids": list(notice_ids), "now": now})

@@ -60,5 +60,5 @@ def all_routers(
         recall_router(db, Recalling(directories, rulebooks, parts.clerk, outbox)),
         names_router(db),
         mailbox_routers(db, outbox, parts.sealer, postroom, parts.substitutes),
-        *area_routers(db, parts.signer, development=development, keys=keys),
+        *area_routers(db, parts.signer, parts.sealer, development=development, keys=keys),
     )

@@ -33,6 +33,12 @@ class NotifySettings(ServiceSettings):
         pattern=r"^(https?://|mailto:)[^\s]+$",
         description="Whom to page when no roster reaches anybody: a URL, or mailto:address.",
     )
+    pager_networks: str = Field(
+        "",
+        validation_alias="HARTLINE_NOTIFY_PAGER_NETWORKS",
+        pattern=r"^([0-9a-fA-F.:]+/[0-9]+(,[0-9a-fA-F.:]+/[0-9]+)*)?$",
+        description="Private networks in which pagers may be, as 10.1.2.0/24,fd00:1::/64.",
+    )
     pager_smtp: str | None = Field(None, validation_alias="HARTLINE_NOTIFY_PAGER_SMTP")
     pager_smtp_password_file: Path | None = Field(
         None, validation_alias="HARTLINE_NOTIFY_PAGER_SMTP_PASSWORD_FILE"

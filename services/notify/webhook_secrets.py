@@ -1,4 +1,5 @@
-"""Symmetric `whsec_` secrets (Standard Webhooks `v1`), sealed at rest under a key of their own."""
+"""Symmetric `whsec_` secrets (Standard Webhooks `v1`), sealed at rest under a key of their own, and
+the URLs of pagers likewise."""
 
 import base64
 import secrets
@@ -14,22 +15,21 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(_BYTES)).decode()
 
 
-def seal_secret(sealer: Sealer, agency_id: str, secret: str) -> bytes:
-    """For `agencies.webhook_secrets`: the wrapped key, then what it seals, for this agency only."""
+def seal_secret(sealer: Sealer, owner: str, secret: str) -> bytes:
+    """The wrapped key, then what it seals, for this agency only."""
     key = sealer.new_key()
-    sealed = sealer.seal(key, _TABLE, agency_id, secret.encode())
-    head = key.kek_version.to_bytes(_VERSION, "big") + len(key.wrapped).to_bytes(_LENGTH, "big")
-    return head + key.wrapped + sealed
+    sealed = sealer.seal(key, _TABLE, owner, secret.encode())
+    return _head(key) + key.wrapped + sealed
 
 
-def open_secret(sealer: Sealer, agency_id: str, stored: bytes) -> str:
+def open_secret(sealer: Sealer, owner: str, stored: bytes) -> str:
     """What `seal_secret` sealed. Raises Unsealable."""
     if len(stored) < _VERSION + _LENGTH:
         raise Unsealable("not a sealed secret")
     begin = _VERSION + _LENGTH
     end = begin + int.from_bytes(stored[_VERSION:begin], "big")
     key = WrappedKey(int.from_bytes(stored[:_VERSION], "big"), stored[begin:end])
-    return sealer.open(key, _TABLE, agency_id, stored[end:]).decode()
+    return sealer.open(key, _TABLE, owner, stored[end:]).decode()
 
 
 def kek_of(stored: bytes) -> int:

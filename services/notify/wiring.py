@@ -173,9 +173,9 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
         db, emitting.outbox, routed, development=development, keys=settings.keys
     ):
         api.include_router(each)
-    oncall = make_area(
-        settings, db, emitting.outbox, readiness, parts.signer, chores(db, settings.keys)
-    )
+    more = chores(db, settings.keys)
+    sealing = parts.signer, parts.sealer
+    oncall = make_area(settings, db, emitting.outbox, readiness, *sealing, more)
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),

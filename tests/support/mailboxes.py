@@ -20,6 +20,8 @@ from services.notify.mailbox.opening import Desk
 from services.notify.models import OUTBOX
 from services.notify.oral.api import oral_router
 from services.notify.postroom import Postroom
+from services.notify.recalls.api import recall_router
+from services.notify.recalls.recalling import Recalling
 from services.notify.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.signing import Signer
@@ -29,7 +31,7 @@ from shared.messaging.outbox import Outbox
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.http import create_app
-from shared.runtime.ids import utc_now
+from shared.runtime.ids import new_id, utc_now
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
 from tests.support.planning import CLERK, SEALER, Child, Planning
@@ -119,6 +121,28 @@ class Post:
         path, agency = f"/v1/notices/{notice_id}/told-orally", more.pop("agency", None)
         return await self.ask("POST", path, agency, body, **{"scopes": "notices:tell"} | more)
 
+    async def take_back(self, notice_id: str, act: str = "recall") -> httpx.Response:
+        """By staff: it was misdirected, or is closed."""
+        reason = "wrong_town" if act == "recall" else "other"
+        path, scopes = f"/v1/notices/{notice_id}/{act}", f"notices:{act}"
+        return await self.ask("POST", path, None, {"reason": reason}, scopes=scopes)
+
+    async def pointed(self, notice_id: str, agency_id: str) -> None:
+        """A pointer to it arrived, and nobody has followed it."""
+        await self.rows(
+            "UPDATE notify.deliveries SET state = 'delivered', attempts = 1, "
+            "next_attempt_at = NULL, delivered_at = now(), unread_since = now() "
+            "WHERE notice_id = :notice RETURNING 1",
+            notice=notice_id,
+        )
+        await self.rows(
+            "INSERT INTO notify.disclosures (disclosure_id, notice_id, agency_id, attempted_at, "
+            "channel) VALUES (:id, :notice, :agency, now(), 'pickup') RETURNING 1",
+            id=new_id("dsc"),
+            notice=notice_id,
+            agency=agency_id,
+        )
+
     async def conflict(self, referral_id: str, agency_id: str) -> None:
         body = {"agency_id": agency_id, "ground": "officer_implicated"}
         path = f"/v1/referrals/{referral_id}/conflicts"
@@ -155,6 +179,8 @@ async def posting(
     app.include_router(api)
     app.include_router(oral_router(db, SEALER, outbox))
     app.include_router(conflict_router(db, planning.directories, substitutes))
+    recalling = Recalling(planning.directories, Rulebooks(load_rulebook()), CLERK, outbox)
+    app.include_router(recall_router(db, recalling))
     app.include_router(router(db))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://notify.test") as client:

@@ -7,15 +7,15 @@ from services.notify.oncall.heartbeat import Pulses
 from services.notify.oncall.page_role import page_role
 from services.notify.oncall.paging import Paging
 from services.notify.oncall.roster import ChannelKind
-from services.notify.oncall.webhook_pager import WebhookPager
 from shared.runtime.db import Database
 from shared.runtime.lifecycle import run_roles
 from shared.runtime.wakes import Wakes
+from tests.support.rosters import LOCAL_PAGER
 
 
 async def main(dsn: str) -> None:
     db = Database.open(dsn, Wakes(), name="test-page-process")
-    paging = Paging(db, {ChannelKind.WEBHOOK: WebhookPager()}, (), "https://console.test/tasks")
+    paging = Paging(db, {ChannelKind.WEBHOOK: LOCAL_PAGER}, (), "https://console.test/tasks")
     await run_roles({"page": page_role({"paging": (0.2, paging.once)}, Pulses())})
     await db.close()
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from services.notify.oncall.webhook_pager import WebhookPager
+from tests.support.planning import SEALER
+
 DAY = {"days": ["mon", "tue", "wed", "thu", "fri"], "begins": "08:00", "ends": "18:00"}
 
 
@@ -24,4 +27,5 @@ def roster(to: dict[str, tuple[str, str]], **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-NOWHERE = "http://127.0.0.1:9/pager"
+LOCAL_PAGER = WebhookPager(SEALER, ("127.0.0.0/8",), allow_http=True)
+NOWHERE = "http://127.0.0.1:1099/pager"

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.attempts import DELIVER_WAKE
+from services.notify.barred import bars
 from services.notify.controls import tables
 from services.notify.controls.redrives import AGAIN, Redrive, Wanted
 from shared.runtime.db import Session, wake_after_commit
@@ -30,9 +31,8 @@ _OVERTAKEN = (
 _CANDIDATES = text(
     "SELECT n.notice_id, d.state, "
     f"NOT {_OVERTAKEN} AS newest, "
-    f"EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE k.referral_id = d.referral_id "
-    "AND k.agency_id = d.agency_id AND (k.child_id IS NULL OR k.child_id = d.child_id) "
-    f"AND k.lifted_at IS NULL) AS conflicted FROM {_NOTICES} n "
+    f"EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE {bars('k', 'n')}) AS conflicted "
+    f"FROM {_NOTICES} n "
     f"JOIN {_DELIVERIES} d USING (notice_id) WHERE n.agency_id = :agency_id "
     "AND n.planned_at >= :since AND n.planned_at < :until ORDER BY n.planned_at, n.notice_id"
 )
@@ -91,9 +91,7 @@ _LEAVE = text(
     f"UPDATE {_REDRIVEN} q SET ended_at = :now, ended_as = 'left' FROM {_NOTICES} n "
     "WHERE q.redrive_id = :id AND q.ended_at IS NULL AND n.notice_id = q.notice_id "
     f"AND ({_OVERTAKEN} OR EXISTS (SELECT FROM {models.conflicts.fullname} k "
-    "WHERE k.referral_id = n.referral_id "
-    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
-    "AND k.lifted_at IS NULL))"
+    f"WHERE {bars('k', 'n')}))"
 )
 _FINISH = text(
     f"UPDATE {_REDRIVES} r SET finished_at = :now WHERE redrive_id = :id AND NOT EXISTS ("

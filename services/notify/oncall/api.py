@@ -15,12 +15,13 @@ from shared.runtime.db import Database
 from shared.runtime.errors import Wrong
 from shared.runtime.ids import utc_now
 from shared.runtime.problem import Problem
+from shared.runtime.sealing import Sealer
 
 Reader = Annotated[Principal, Depends(require("oncall:read"))]
 Proposer = Annotated[Principal, Depends(require("oncall:propose"))]
 
 
-def oncall_router(db: Database) -> APIRouter:
+def oncall_router(db: Database, sealer: Sealer) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/v1/oncall")
@@ -44,7 +45,7 @@ def oncall_router(db: Database) -> APIRouter:
         a_person_only(person)
         async with db.transaction() as session:
             made = await rostering.propose_roster(
-                session, body.roster, reason=body.reason, by=person.subject, now=utc_now()
+                session, sealer, body.roster, reason=body.reason, by=person.subject, now=utc_now()
             )
         return ChangeOut(proposal_id=made.proposal_id, difference=ROSTERS.describe(made.body))
 

@@ -15,11 +15,12 @@ from services.notify.oncall import roster_file, roster_store, rostering
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import utc_now
+from shared.runtime.sealing import Sealer
 
 ONCALL = "oncall"
 
 
-async def run_oncall(argv: Sequence[str], db: Database) -> int:
+async def run_oncall(argv: Sequence[str], db: Database, sealer: Sealer) -> int:
     """Exit code 0: done; 1: for some role nobody is on call; 2: the file is wrong."""
     args = _parser().parse_args(argv)
     if args.action == "show":
@@ -27,12 +28,12 @@ async def run_oncall(argv: Sequence[str], db: Database) -> int:
     if not args.dry_run and not (args.by and args.reason):
         raise Misconfigured("Give --by and --reason to propose it, or --dry-run to look at it.")
     file = roster_file.read(args.file)
-    _say(*roster_file.describe(file.stored()))
+    _say(*roster_file.describe(file))
     if args.dry_run:
         return 0
     async with db.transaction() as session:
         made = await rostering.propose_roster(
-            session, file, reason=args.reason, by=args.by, now=utc_now()
+            session, sealer, file, reason=args.reason, by=args.by, now=utc_now()
         )
     where = f"POST /v1/proposals/{made.proposal_id}/approve"
     _say(f"Proposed as {made.proposal_id}. Another person approves it: {where}")

@@ -1,6 +1,6 @@
 """The roster as people write it: YAML, checked whole before anybody relies on it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from services.notify.addresses import checked_endpoint
+from services.notify.addresses import checked_endpoint, new_endpoint
 from services.notify.entries import Words
+from services.notify.oncall import pager_secrets
 from services.notify.oncall.roster import (
     Channel,
     ChannelKind,
@@ -30,6 +31,7 @@ from services.notify.oncall.roster import (
 )
 from services.notify.tasks import TaskKind
 from shared.runtime.errors import Misconfigured, Wrong
+from shared.runtime.sealing import Sealer
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$")]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -57,10 +59,32 @@ class ChannelPart(_Part):
     @model_validator(mode="after")
     def _can_be_reached(self) -> "ChannelPart":
         if self.kind is ChannelKind.WEBHOOK:
-            checked_endpoint(self.to)
+            self._check_url()
         elif self.to.count("@") != 1 or any(each.isspace() for each in self.to):
             raise Wrong("must be an e-mail address")
         return self
+
+    def _check_url(self) -> None:
+        new_endpoint(self.to)
+
+    @property
+    def says(self) -> str:
+        """Never the URL of a pager, which is a secret."""
+        return pager_secrets.shown(self.to) if self.kind is ChannelKind.WEBHOOK else self.to
+
+
+class StoredChannelPart(ChannelPart):
+    """As it lies in a table: `to` sealed, where it is a URL. `shown`: where that leads."""
+
+    shown: str | None = None
+
+    def _check_url(self) -> None:
+        if not pager_secrets.is_sealed(self.to):
+            checked_endpoint(self.to)
+
+    @property
+    def says(self) -> str:
+        return self.shown or super().says
 
 
 class ShiftPart(_Part):
@@ -77,10 +101,8 @@ class DutyPart(_Part):
     urgent: bool = True
 
 
-class RosterFile(_Part):
-    """`people` by id (the subject of their tokens), `roles` by name, `tasks` by kind."""
-
-    people: dict[Id, list[ChannelPart]] = Field(min_length=1)
+class _Roster(_Part):
+    people: Mapping[Id, Sequence[ChannelPart]] = Field(min_length=1)
     roles: dict[Id, list[ShiftPart]] = Field(min_length=1)
     tasks: dict[TaskKind, DutyPart] = {}
     otherwise: DutyPart
@@ -103,9 +125,6 @@ class RosterFile(_Part):
             for shift in shifts:
                 yield from shift.people
 
-    def stored(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")
-
     def roster(self, overrides: tuple[Override, ...] = ()) -> Roster:
         return Roster(
             people={
@@ -119,6 +138,20 @@ class RosterFile(_Part):
             holidays=frozenset(self.holidays),
             overrides=overrides,
         )
+
+
+class RosterFile(_Roster):
+    """`people` by id (the subject of their tokens), `roles` by name, `tasks` by kind."""
+
+    def stored(self, sealer: Sealer) -> dict[str, Any]:
+        """With every pager's URL sealed."""
+        return pager_secrets.sealed(sealer, self.model_dump(mode="json"))
+
+
+class StoredRoster(_Roster):
+    """A roster as it lies in a table, or in a proposal."""
+
+    people: Mapping[Id, Sequence[StoredChannelPart]] = Field(min_length=1)
 
 
 NOBODY = Roster({}, {}, {}, Duty(""), ())
@@ -146,9 +179,12 @@ def read(path: Path) -> RosterFile:
         raise Misconfigured("\n".join(wrong)) from None
 
 
-def describe(body: Mapping[str, Any]) -> list[str]:
+def describe_stored(body: Mapping[str, Any]) -> list[str]:
+    return describe(StoredRoster.model_validate(body))
+
+
+def describe(file: RosterFile | StoredRoster) -> list[str]:
     """A proposed roster in words, for whoever is to approve it."""
-    file = RosterFile.model_validate(body)
     lines = [
         f"{role}: {', '.join(sorted(shift.days, key=_DAYS.index))} {shift.begins:%H:%M}–"
         f"{shift.ends:%H:%M} ({shift.holidays.value}): {', '.join(shift.people)}"
@@ -156,7 +192,7 @@ def describe(body: Mapping[str, Any]) -> list[str]:
         for shift in shifts
     ]
     channels = [
-        f"{id_} is paged by {', '.join(f'{each.kind.value} {each.to}' for each in channels)}"
+        f"{id_} is paged by {', '.join(f'{each.kind.value} {each.says}' for each in channels)}"
         for id_, channels in sorted(file.people.items())
     ]
     return [*lines, f"When nobody is reached: {', '.join(file.fallback)}", *channels]

@@ -9,18 +9,18 @@ from sqlalchemy import text
 
 from services.notify.oncall import tables
 from services.notify.oncall.roster import Override, Roster
-from services.notify.oncall.roster_file import NOBODY, RosterFile
+from services.notify.oncall.roster_file import NOBODY, StoredRoster
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 _ROSTERS, _OVERRIDES = tables.rosters.fullname, tables.roster_overrides.fullname
 
 
-async def newest(session: Session) -> tuple[int, RosterFile | None]:
+async def newest(session: Session) -> tuple[int, StoredRoster | None]:
     """The roster in force and its version; 0 and None while there is none."""
     rows = await session.execute(text(f"SELECT * FROM {_ROSTERS} ORDER BY version DESC LIMIT 1"))
     row = rows.first()
-    return (0, None) if row is None else (row.version, RosterFile.model_validate(row.body))
+    return (0, None) if row is None else (row.version, StoredRoster.model_validate(row.body))
 
 
 async def in_force(session: Session, now: datetime) -> Roster:

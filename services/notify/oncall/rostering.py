@@ -11,16 +11,17 @@ from services.notify.oncall.roster_file import RosterFile
 from services.notify.proposals import OutOfDate, Proposable, Proposal, ProposalKind
 from shared.runtime.db import Session
 from shared.runtime.errors import Wrong
+from shared.runtime.sealing import Sealer
 
 
 async def propose_roster(
-    session: Session, file: RosterFile, *, reason: str, by: str, now: datetime
+    session: Session, sealer: Sealer, file: RosterFile, *, reason: str, by: str, now: datetime
 ) -> Proposal:
     version, _ = await roster_store.newest(session)
     return await proposal_store.propose(
         session,
         ProposalKind.ROSTER,
-        {"roster": file.stored(), "version": version},
+        {"roster": file.stored(sealer), "version": version},
         summary=f"A roster of {len(file.people)} people and {len(file.roles)} roles.",
         reason=reason,
         by=by,
@@ -77,7 +78,7 @@ def _describe(body: Mapping[str, Any]) -> list[str]:
             f"As {wanted.role}, {wanted.person} is paged in place of {wanted.instead_of} from "
             f"{wanted.starts_at:%Y-%m-%dT%H:%M:%SZ} to {wanted.ends_at:%Y-%m-%dT%H:%M:%SZ}."
         ]
-    return roster_file.describe(body["roster"])
+    return roster_file.describe_stored(body["roster"])
 
 
 def _stored(wanted: Override) -> dict[str, Any]:

@@ -1,13 +1,18 @@
 """Pages as a POST of Alertmanager's webhook JSON (version 4), which pagers accept."""
 
+import asyncio
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import aiohttp
+from typing import Any, assert_never
 
 from services.notify.oncall.pager import SECONDS, Alarm, PagerFailed, sentence
+from services.notify.oncall.pager_secrets import opened
+from services.notify.outcomes import Answered, NotSent, Unknown
+from services.notify.sender import AiohttpSender, Letter
+from shared.runtime.sealing import Sealer, Unsealable
 
 _NEVER = "0001-01-01T00:00:00Z"
 _NAME = "HartlineTask"
@@ -15,24 +20,43 @@ _MOST = 50
 """Alarms in one page; the others are counted in `truncatedAlerts`."""
 
 
+@dataclass(frozen=True, slots=True)
 class WebhookPager:
-    """Follows no redirect and heeds no proxy: a page goes where the roster says, or fails."""
+    """By the sender that posts notices: its guard at the socket, no redirect and no proxy. A page
+    goes where the roster says, or fails.
+
+    `networks`: private ones in which pagers may be. `allow_http`: in a development profile.
+    """
+
+    sealer: Sealer
+    networks: tuple[str, ...] = ()
+    allow_http: bool = False
 
     async def page(self, to: str, alarms: Sequence[Alarm], now: datetime) -> None:
         try:
-            async with (
-                aiohttp.ClientSession(
-                    timeout=aiohttp.ClientTimeout(total=SECONDS),
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    trust_env=False,
-                ) as session,
-                session.post(to, json=body(alarms, now), allow_redirects=False) as answer,
-            ):
-                status = answer.status
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise PagerFailed(type(error).__name__) from None
-        if not 200 <= status < 300:
-            raise PagerFailed(f"HTTP {status}")
+            url = opened(self.sealer, to)
+        except Unsealable:
+            raise PagerFailed("Unsealable") from None
+        letter = Letter(
+            agency_id=_NAME,
+            url=url,
+            allowed_networks=self.networks,
+            headers={"Content-Type": "application/json"},
+            body=json.dumps(body(alarms, now)).encode(),
+            deadline=asyncio.get_running_loop().time() + SECONDS,
+        )
+        async with AiohttpSender(allow_http=self.allow_http) as sender:
+            outcome = await sender.post(letter)
+        match outcome:
+            case Answered(status=status):
+                if not outcome.accepted:
+                    raise PagerFailed(f"HTTP {status}")
+            case NotSent(obstacle=obstacle):
+                raise PagerFailed(obstacle.value)
+            case Unknown():
+                raise PagerFailed("unknown")
+            case _:
+                assert_never(outcome)
 
 
 def body(alarms: Sequence[Alarm], now: datetime) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ from shared.runtime.ids import utc_now
 from shared.runtime.internal_http import InternalClient, tokens
 from shared.runtime.lifecycle import Role
 from shared.runtime.ops import Readiness
+from shared.runtime.sealing import Sealer
 from shared.runtime.settings import Profile
 
 NAME = "notify"
@@ -66,11 +67,12 @@ def make_area(
     outbox: Outbox,
     readiness: Readiness,
     signer: Signer,
+    sealer: Sealer,
     more: Mapping[str, tuple[float, Chore]],
 ) -> Area:
     """`more`: other areas' chores, which this role does beside its own."""
     pulses, clients = Pulses(), _clients(settings)
-    paging = Paging(db, _pagers(settings), _operations(settings), settings.tasks_url)
+    paging = Paging(db, _pagers(settings, sealer), _operations(settings), settings.tasks_url)
     chores: dict[str, tuple[float, Chore]] = {
         _PAGING: (2.0, paging.once),
         "holds": (5.0, lambda: tell_held(db, outbox, utc_now())),
@@ -106,9 +108,13 @@ def _clients(settings: NotifySettings) -> tuple[InternalClient, InternalClient |
     return intake, InternalClient("audit", settings.audit_url, sender)
 
 
-def _pagers(settings: NotifySettings) -> dict[ChannelKind, Pager]:
+def _pagers(settings: NotifySettings, sealer: Sealer) -> dict[ChannelKind, Pager]:
     """Raises Misconfigured for a mail server that cannot be used."""
-    pagers: dict[ChannelKind, Pager] = {ChannelKind.WEBHOOK: WebhookPager()}
+    networks = tuple(each for each in settings.pager_networks.split(",") if each)
+    development = settings.profile is Profile.DEVELOPMENT
+    pagers: dict[ChannelKind, Pager] = {
+        ChannelKind.WEBHOOK: WebhookPager(sealer, networks, allow_http=development)
+    }
     if settings.pager_smtp is not None:
         server = MailServer.parse(settings.pager_smtp)
         password = settings.pager_smtp_password_file

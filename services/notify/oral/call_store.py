@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.barred import bars
 from services.notify.oral.calls import to_be_called
 from services.notify.task_store import file_tasks
 from shared.runtime.db import Session
@@ -17,9 +18,7 @@ LOOK_AGAIN = timedelta(minutes=15)
 _ASK = text(
     f"UPDATE {models.deliveries.fullname} d SET next_attempt_at = :again "
     "WHERE d.notice_id = ANY(CAST(:ids AS text[])) "
-    f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k "
-    "WHERE k.referral_id = d.referral_id AND k.agency_id = d.agency_id "
-    "AND (k.child_id IS NULL OR k.child_id = d.child_id) AND k.lifted_at IS NULL) "
+    f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE {bars('k', 'd')}) "
     "RETURNING d.notice_id"
 )
 

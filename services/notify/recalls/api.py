@@ -27,6 +27,7 @@ def recall_router(db: Database, recalling: Recalling) -> APIRouter:
     @routes.post("/v1/notices/{notice_id}/recall")
     async def recall(notice_id: str, body: RecallIn, person: Recaller) -> RecallOut:
         """A disclosure went to the wrong recipient: an incident on record, and it is asked back.
+        What was pointed to and never opened is out of that mailbox at once, and is no disclosure.
 
         The same again: the same answer. What was disclosed stays in the accounting.
         """

@@ -13,6 +13,7 @@ from services.notify.drafting import Clerk, Heading, draft
 from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, Plan
 from services.notify.recalls import rules, store
+from services.notify.recalls.reminders import taken_back
 from services.notify.recalls.rules import NothingToRecall, NotNow, OverAlready, Recall
 from services.notify.recalls.store import ClosingRow, RecallRow
 from services.notify.routes import Route
@@ -62,9 +63,11 @@ class Recalling:
     ) -> RecallRow | NotNow | NothingToRecall | None:
         """Once per notice: the same again is the same answer. None: there is no such notice.
 
-        1. Lock the referral's deliveries: nothing of the leg begins or ends meanwhile.
+        1. Lock the referral's deliveries: nothing of the leg begins, ends or is opened meanwhile.
         2. Record the incident; end the leg; what was disclosed stays on record.
         3. Ask for it back, if the recipient may lawfully be told even that; tell a person.
+
+        What nobody has opened is ended alone: its recipient has nothing to give back.
         """
         referral_id = await store.referral_of(session, order.notice_id)
         if referral_id is None:
@@ -79,7 +82,7 @@ class Recalling:
         book = await self._rulebooks.current(session)
         allowed = directory.samples if headed.synthetic else directory
         route = await latest_route(
-            session, referral_id, headed, allowed, book, self._clerk, order.now
+            session, referral_id, headed, allowed, book, self._clerk, order.now, given_back=False
         )
         wrong = next(each for each in history if each.notice_id == order.notice_id)
         found = rules.recall(wrong, history, route, allowed, today(order.now))
@@ -129,13 +132,13 @@ class Recalling:
         heading = Heading(headed.number, headed.trigger, headed.received_at, headed.synthetic)
         await plan_store.insert_plans(session, [self._clerk.bare_rows(drafted, heading)])
         asked = next(iter(drafted.told), None)
-        row = RecallRow(wrong.notice_id, asked, order.reason, order.person, order.now)
+        row = RecallRow(
+            wrong.notice_id, asked, order.reason, order.person, order.now, found.disclosed
+        )
         await store.insert_recall(session, row)
         await store.end(session, [wrong.notice_id], order.now)
         await self._close(session, found.stopped, order, STOPPED_BY_RECALL)
-        task = tasks.recalled(
-            occasion.referral_id, wrong.notice_id, wrong.agency_id, asked is not None
-        )
+        task = _task(wrong, found, asked)
         await task_store.file_tasks(session, [task], order.now)
         said: list[EventData] = [_left(wrong, found, asked, occasion)]
         if found.stopped:
@@ -152,6 +155,12 @@ class Recalling:
         if ids:
             await store.end(session, ids, order.now)
             await store.insert_closings(session, ids, reason, order.person, order.now)
+
+
+def _task(wrong: Earlier, found: Recall, asked: str | None) -> tasks.NewTask:
+    if not found.disclosed:
+        return taken_back(wrong.referral_id, wrong.notice_id, wrong.agency_id)
+    return tasks.recalled(wrong.referral_id, wrong.notice_id, wrong.agency_id, asked is not None)
 
 
 def _left(wrong: Earlier, found: Recall, asked: str | None, occasion: Occasion) -> NoticesRerouted:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.notify.agencies import Directory
-from services.notify.planning import NO_DUTY, WAITING, DeliveryState, Earlier, NewNotice
+from services.notify.planning import (
+    NO_DUTY,
+    DeliveryState,
+    Earlier,
+    NewNotice,
+    is_unread,
+    is_untold,
+)
 from services.notify.routes import Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason
 
@@ -20,7 +27,7 @@ class NotNow:
 
 @dataclass(frozen=True, slots=True)
 class NothingToRecall:
-    """It holds no content, or certainly reached nobody: what has not left is closed."""
+    """It holds no content, or nobody was told of it: what has not left is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +38,14 @@ class OverAlready:
 @dataclass(frozen=True, slots=True)
 class Recall:
     """`notice` is None when the wrong recipient may not be told even that; `refused` says why,
-    unless it has a conflict of interest. `stopped`: what else was still to go to it."""
+    unless it has a conflict of interest. `stopped`: what else was still to go to it, or to be
+    opened."""
 
     notice: NewNotice | None
     refused: Refused | None
     stopped: tuple[Earlier, ...]
+    disclosed: bool = True
+    """False: nobody had opened it, and now nobody can. There is nothing to ask back."""
 
 
 def recall(
@@ -45,13 +55,15 @@ def recall(
     mine = [each for each in history if each.leg == wrong.leg]
     if any(each.state is DeliveryState.ATTEMPTING for each in mine):
         return NotNow()
-    if wrong.kind in NO_DUTY or not wrong.may_hold:
+    if wrong.kind in NO_DUTY or not (wrong.may_hold or is_unread(wrong)):
         return NothingToRecall()
     stopped = tuple(
         each
         for each in mine
-        if each.state in WAITING and each.kind is not NoticeKind.RECALL and each != wrong
+        if is_untold(each) and each.kind is not NoticeKind.RECALL and each != wrong
     )
+    if not wrong.may_hold:
+        return Recall(None, None, stopped, disclosed=False)
     if route.bars(*wrong.leg, directory):
         return Recall(None, None, stopped)
     asked = _notice(wrong, directory, today)
@@ -64,7 +76,7 @@ def close(notice: Earlier) -> NotNow | OverAlready | None:
     """None: it can be closed."""
     if notice.state is DeliveryState.ATTEMPTING:
         return NotNow()
-    closable = notice.state in WAITING or notice.state is DeliveryState.REFUSED
+    closable = is_untold(notice) or notice.state is DeliveryState.REFUSED
     return None if closable else OverAlready()
 
 

@@ -45,14 +45,17 @@ class _Answer(BaseModel):
 
 
 class RecallOut(_Answer):
-    """The incident: which disclosure, who says so, and why."""
+    """What was misdirected, who says so, and why."""
 
     notice_id: str
     recall_notice_id: str | None
-    """Of the notice that asks for it back; null: the recipient may not be told even that."""
+    """Of the notice that asks for it back; null: nothing was disclosed, or the recipient may not
+    be told even that."""
     reason: str
     recalled_by: str
     recalled_at: datetime
+    disclosed: bool
+    """Whether it is an incident; false: nobody had opened it, and nobody can any more."""
 
 
 class CloseOut(_Answer):

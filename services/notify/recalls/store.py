@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.leg_store import MAY_HOLD
 from shared.runtime.db import Session
 
 _RECALLS = models.recalls.fullname
@@ -15,8 +16,8 @@ _DELIVERIES = models.deliveries.fullname
 
 _REFERRAL = text(f"SELECT referral_id FROM {models.notices.fullname} WHERE notice_id = :notice_id")
 _READ_RECALL = text(
-    "SELECT notice_id, recall_notice_id, reason, recalled_by, recalled_at "
-    f"FROM {_RECALLS} WHERE notice_id = :notice_id"
+    "SELECT n.notice_id, n.recall_notice_id, n.reason, n.recalled_by, n.recalled_at, "
+    f"({MAY_HOLD}) AS disclosed FROM {_RECALLS} n WHERE n.notice_id = :notice_id"
 )
 _READ_CLOSING = text(
     f"SELECT notice_id, reason, closed_by, closed_at FROM {_CLOSINGS} WHERE notice_id = :notice_id"
@@ -42,6 +43,7 @@ class RecallRow:
     reason: str
     recalled_by: str
     recalled_at: datetime
+    disclosed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ async def read_closing(session: Session, notice_id: str) -> ClosingRow | None:
 
 
 async def insert_recall(session: Session, row: RecallRow) -> None:
-    values = {name: getattr(row, name) for name in RecallRow.__slots__}
-    await session.execute(_RECALL, values)
+    columns = (name for name in RecallRow.__slots__ if name != "disclosed")
+    await session.execute(_RECALL, {name: getattr(row, name) for name in columns})
 
 
 async def insert_closings(

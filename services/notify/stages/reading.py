@@ -23,8 +23,12 @@ async def latest_route(
     rulebook: Rulebook,
     clerk: Clerk,
     now: datetime,
+    *,
+    given_back: bool = True,
 ) -> Route:
-    """As of now, with the conflicts that persons have asserted since."""
+    """As of now, with the conflicts that persons have asserted since. `given_back`: and with the
+    holds that recipients set themselves, who said that the matter is not theirs."""
+    asserted = await conflict_store.in_force(session, referral_id)
     parts = await conflict_store.sealed_parts(session, referral_id, headed.version)
     facts = ReferralFacts(
         headed.trigger,
@@ -34,7 +38,7 @@ async def latest_route(
             for part in parts
             if part.holds_facts
         ),
-        conflicts=await conflict_store.in_force(session, referral_id),
+        conflicts=frozenset(each for each in asserted if given_back or not each.alone),
     )
     return route(facts, directory, rulebook, now)
 

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from services.notify.areas import area_routers
 from tests.support.deliveries import World
 from tests.support.desks import Desk, desk_of
+from tests.support.planning import SEALER
 
 SCOPES = (
     "controls:read controls:halt controls:lift controls:redrive oncall:read oncall:propose "
@@ -20,7 +21,7 @@ AN_AGENCYS_OWN = {"submission", "proof"}
 @pytest.fixture
 async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
     async with desk_of(
-        area_routers(world.db, world.signer, development=True), SCOPES, tmp_path
+        area_routers(world.db, world.signer, SEALER, development=True), SCOPES, tmp_path
     ) as d:
         yield d
 
@@ -30,7 +31,7 @@ async def test_p10_every_route_of_the_areas_needs_a_token_a_scope_and_the_right_
 ) -> None:
     routes = [
         route
-        for router in area_routers(world.db, world.signer, development=True)
+        for router in area_routers(world.db, world.signer, SEALER, development=True)
         for route in router.routes
         if isinstance(route, APIRoute)
     ]

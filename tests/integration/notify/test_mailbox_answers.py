@@ -1,12 +1,19 @@
 """Acknowledging a notice, and giving back what is not one's own."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
+from services.notify import delivery_store
+from services.notify.due_store import Slots
 from services.notify.mailbox.tables import acknowledgements
+from services.notify.models import OUTBOX
+from shared.contracts.base import Source
 from shared.contracts.codes import NoticeKind, Role
 from shared.contracts.notices import NoticesAcknowledged, NoticesRerouted
+from shared.messaging.outbox import Outbox
+from shared.runtime.ids import utc_now
 from shared.runtime.sealing import WrappedKey
 from tests.support.mailboxes import Post
 from tests.support.planning import CSA, FBI, POLICE, SEALER, STATE, Child
@@ -162,3 +169,67 @@ async def test_not_ours_in_one_childs_matter_leaves_the_others_alone(post: Post)
     listed = [each["notice_id"] for each in (await post.listed(POLICE))["notices"]]
     assert listed == [by_child[other.child_id]]
     assert data.referral_id
+
+
+async def test_c15_what_was_given_back_is_recalled_past_the_hold_that_it_set(post: Post) -> None:
+    """Whoever said that it is not theirs may be asked to return it: that tells them nothing new."""
+    _, notice = await read(post)
+    assert (await post.give_back(notice, POLICE)).status_code == 200
+    answer = (await post.take_back(notice)).json()
+    asked = answer["recall_notice_id"]
+    assert asked is not None
+    listed = [each["notice_id"] for each in (await post.listed(POLICE))["notices"]]
+    assert listed == [notice, asked]
+    claimed = await _claim(post)
+    assert asked in claimed
+    (row,) = await post.rows("SELECT state FROM notify.deliveries WHERE notice_id = :n", n=asked)
+    assert row.state == "attempting"
+    assert (await post.open(asked, POLICE)).json()["kind"] == "recall"
+
+
+async def test_p3_a_conflict_beside_it_stops_the_recall_as_well(post: Post) -> None:
+    referral, notice = await read(post)
+    await post.give_back(notice, POLICE)
+    asked = (await post.take_back(notice)).json()["recall_notice_id"]
+    await post.conflict(referral, POLICE)
+    assert asked not in await _claim(post)
+    (row,) = await post.rows("SELECT state FROM notify.deliveries WHERE notice_id = :n", n=asked)
+    assert row.state == "refused"
+    listed = [each["notice_id"] for each in (await post.listed(POLICE))["notices"]]
+    assert listed == [notice]
+
+
+async def test_p3_what_was_given_back_and_is_in_conflict_is_not_even_asked_for(post: Post) -> None:
+    referral, notice = await read(post)
+    await post.give_back(notice, POLICE)
+    await post.conflict(referral, POLICE)
+    assert (await post.take_back(notice)).json()["recall_notice_id"] is None
+
+
+async def test_a_later_version_still_does_not_reach_whoever_gave_it_back(post: Post) -> None:
+    child = Child()
+    referral, notice = await read(post, child)
+    await post.give_back(notice, POLICE)
+    await post.take_back(notice)
+    await post.referral(child, referral_id=referral, version=2)
+    rows = await post.rows(
+        "SELECT kind FROM notify.notices WHERE agency_id = :agency AND version = 2", agency=POLICE
+    )
+    assert rows == []
+
+
+async def _claim(post: Post) -> set[str]:
+    """What delivery would send now."""
+    now = utc_now()
+    async with post.planning.db.transaction() as session:
+        claim = await delivery_store.claim(
+            session,
+            Outbox(OUTBOX, Source.NOTIFY),
+            owner=1,
+            slots=Slots(9, 9),
+            busy={},
+            batch=99,
+            now=now,
+            deadline=now + timedelta(seconds=10),
+        )
+    return {each.notice_id for each in claim.attempts}

@@ -16,6 +16,7 @@ from services.notify.recalls.recalling import Recalling
 from services.notify.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.base import Source
+from shared.contracts.codes import WithdrawalCause
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesClosed, NoticesRerouted
 from shared.messaging.outbox import Outbox
@@ -130,6 +131,31 @@ async def test_c15_who_was_recalled_gets_no_supersession_when_the_town_is_put_ri
     await desk.staging.handle(desk.staging.amended(referral_id, 2, derby))
     told = {(agency, version) for agency, _, version, _ in await desk.staging.told("received")}
     assert (POLICE, 2) not in told
+
+
+@pytest.mark.parametrize("act", ["recall", "close"])
+@pytest.mark.parametrize("cause", list(WithdrawalCause))
+async def test_c15_no_withdrawal_goes_where_a_pointer_was_taken_back_unread(
+    desk: Desk, act: str, cause: WithdrawalCause
+) -> None:
+    referral_id = await desk.staging.receive(Child())
+    await desk.staging.set_state(POLICE, "delivered")
+    answer = await desk.post(await desk.notice_of(POLICE), act, "other")
+    assert answer.status_code == 200, answer.text
+    await desk.staging.handle(desk.staging.withdrawn(referral_id, cause))
+    told = {agency for agency, _, _, _ in await desk.staging.told("withdrawal")}
+    assert POLICE not in told
+
+
+async def test_c15_a_withdrawal_that_waits_for_it_is_stopped_with_it(desk: Desk) -> None:
+    referral_id = await desk.staging.receive(Child())
+    await desk.staging.set_state(POLICE, "delivered")
+    cause = WithdrawalCause.FALSE_REPORT
+    await desk.staging.handle(desk.staging.withdrawn(referral_id, cause))
+    off = await desk.notice_of(POLICE, "withdrawal")
+    answer = await desk.post(await desk.notice_of(POLICE), "recall")
+    assert answer.status_code == 200, answer.text
+    assert await desk.state_of(off) == "closed"
 
 
 async def test_p3_who_may_not_be_told_anything_is_not_even_asked_for_it_back(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from services.notify.tasks import NewTask, TaskKind
 from services.notify.wiring import PROPOSABLES
 from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import World, eventually
+from tests.support.planning import SEALER
 from tests.support.receiver import Receiver, receiving
 from tests.support.rosters import roster
 
@@ -55,7 +56,12 @@ async def _put(world: World, to: dict[str, tuple[str, str]]) -> None:
     new = NewTask(TaskKind.REFUSED, new_id("ntc"), None, "Look.")
     async with world.db.transaction() as session:
         made = await rostering.propose_roster(
-            session, RosterFile.model_validate(roster(to)), reason="Test.", by="maker", now=now
+            session,
+            SEALER,
+            RosterFile.model_validate(roster(to)),
+            reason="Test.",
+            by="maker",
+            now=now,
         )
         await proposal_store.decide(
             session,

@@ -22,7 +22,6 @@ from services.notify.oncall.escalation import PageOutcome
 from services.notify.oncall.paging import Paging
 from services.notify.oncall.roster import Channel, ChannelKind
 from services.notify.oncall.roster_file import RosterFile
-from services.notify.oncall.webhook_pager import WebhookPager
 from services.notify.proposal_api import proposal_router
 from services.notify.tasks import NewTask, TaskKind
 from services.notify.wiring import PROPOSABLES
@@ -32,8 +31,9 @@ from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import new_id
 from tests.support.databases import FreshDatabase
 from tests.support.desks import Desk, desk_of
+from tests.support.planning import SEALER
 from tests.support.receiver import Receiver, answer, receiving
-from tests.support.rosters import roster
+from tests.support.rosters import LOCAL_PAGER, roster
 
 NOON = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -52,7 +52,7 @@ class Duty:
     referral_id: str = field(default_factory=lambda: new_id("ref"))
 
     def pager(self) -> Paging:
-        pagers: dict[ChannelKind, Any] = {ChannelKind.WEBHOOK: WebhookPager()}
+        pagers: dict[ChannelKind, Any] = {ChannelKind.WEBHOOK: LOCAL_PAGER}
         if self.email is not None:
             pagers[ChannelKind.EMAIL] = self.email
         link = "https://console.test/tasks"
@@ -73,7 +73,12 @@ class Duty:
         """A roster, by two people."""
         async with self.db.transaction() as session:
             made = await rostering.propose_roster(
-                session, RosterFile.model_validate(body), reason="Test.", by="maker", now=self.now
+                session,
+                SEALER,
+                RosterFile.model_validate(body),
+                reason="Test.",
+                by="maker",
+                now=self.now,
             )
             await proposal_store.decide(
                 session,
@@ -297,7 +302,7 @@ async def test_what_is_acknowledged_while_it_is_claimed_is_not_paged(
 
 @pytest.fixture
 async def desk(duty: Duty, tmp_path: Path) -> AsyncIterator[Desk]:
-    routers = [oncall_router(duty.db), proposal_router(duty.db, PROPOSABLES)]
+    routers = [oncall_router(duty.db, SEALER), proposal_router(duty.db, PROPOSABLES)]
     async with desk_of(routers, SCOPES, tmp_path) as made:
         yield made
 
@@ -345,14 +350,14 @@ async def test_a_roster_comes_from_a_file(
     file = tmp_path / "roster.yaml"
     file.write_text(json.dumps(roster({})))
     with pytest.raises(Misconfigured, match="--by"):
-        await run_oncall(["import", str(file)], duty.db)
+        await run_oncall(["import", str(file)], duty.db, SEALER)
     say = ["--by", "maker", "--reason", "New"]
-    assert await run_oncall(["import", str(file), *say], duty.db) == 0
+    assert await run_oncall(["import", str(file), *say], duty.db, SEALER) == 0
     proposal_id = capsys.readouterr().out.split("Proposed as ")[1].split(".")[0]
     assert (await desk.approve(proposal_id)).status_code == 200
-    assert await run_oncall(["show", "--at", "2026-03-03T17:00:00Z"], duty.db) == 0
+    assert await run_oncall(["show", "--at", "2026-03-03T17:00:00Z"], duty.db, SEALER) == 0
     assert "duty: ann, bob" in capsys.readouterr().out
-    assert await run_oncall(["show", "--at", "2026-03-07T17:00:00Z"], duty.db) == 1
+    assert await run_oncall(["show", "--at", "2026-03-07T17:00:00Z"], duty.db, SEALER) == 1
 
 
 PATHS = [

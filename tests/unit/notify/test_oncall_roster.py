@@ -99,7 +99,7 @@ def test_hours_without_quotes_are_read_as_hours(tmp_path: Path) -> None:
     written = yaml.safe_dump(roster({})).replace("'18:00'", "18:00").replace("'08:00'", "8:00")
     assert "'" not in written.partition("ends:")[2].partition("\n")[0]
     file.write_text(written)
-    assert any("08:00–18:00" in line for line in describe(read(file).stored()))
+    assert any("08:00–18:00" in line for line in describe(read(file)))
 
 
 # Whom to page

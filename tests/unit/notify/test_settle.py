@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify.attempts import Ended, Standing, adds_something, settle
 from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.planning import DeliveryState
-from shared.contracts.codes import Role
+from shared.contracts.codes import Channel, Role
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(seconds=30)
@@ -103,3 +104,24 @@ def test_unknown_about_an_attempt_that_is_over_tells_nothing(
 ) -> None:
     told = adds_something(standing, _ended(outcome, "dsc_earlier"))
     assert told is not isinstance(outcome, Unknown)
+
+
+@pytest.mark.parametrize("channel", [Channel.PICKUP, Channel.EMAIL])
+def test_p8_a_pointer_that_arrives_too_late_puts_nothing_back_into_a_mailbox(
+    channel: Channel,
+) -> None:
+    """In flight when its version was superseded, or its referral withdrawn as an error."""
+    arrived = replace(_ended(Answered(200, None)), channel=channel)
+    superseded, withdrawn = replace(OPEN, superseded_by=2), replace(OPEN, withdrawn=True)
+    assert settle(superseded, arrived, NOW, 0.5).state is DeliveryState.SUPERSEDED
+    assert settle(withdrawn, arrived, NOW, 0.5).state is DeliveryState.WITHDRAWN
+    for state in (DeliveryState.SUPERSEDED, DeliveryState.WITHDRAWN, DeliveryState.REFUSED):
+        over = replace(OPEN, state=state, open_disclosure_id=None)
+        after = settle(over, arrived, NOW, 0.5)
+        assert (after.state, after.delivered_at) == (state, NOW)
+
+
+def test_p8_what_was_opened_meanwhile_is_held_and_stays_delivered() -> None:
+    arrived = replace(_ended(Answered(200, None)), channel=Channel.PICKUP)
+    opened = replace(OPEN, superseded_by=2, opened=True)
+    assert settle(opened, arrived, NOW, 0.5).state is DeliveryState.DELIVERED
