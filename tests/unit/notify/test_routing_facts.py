@@ -56,7 +56,8 @@ def test_c3_a_town_of_another_state_is_none_of_connecticuts_whatever_it_is_calle
     derby = {"kind": "out_of_state", "town": "Derby", "state": "VT"}
     child = Facts.model_validate({"ht_type": "sex", "incident_places": [derby], **home}).of("chd_1")
     assert (child.towns, child.home) == (frozenset(), None)
-    assert child.lives_elsewhere and child.is_away
+    assert child.lives_elsewhere
+    assert child.is_away
 
 
 def test_a_place_in_state_that_names_another_state_asks_a_person() -> None:
