@@ -23,7 +23,7 @@ from services.notify.replay_legs import (
     sign_of,
     words_of,
 )
-from services.notify.routes import Route
+from services.notify.routes import Matter, Recipient, Refused, Route, Suppressed
 from services.notify.rule import Rulebook
 from services.notify.rule_difference import rule_changes
 from shared.contracts.codes import Stage
@@ -99,7 +99,8 @@ class Difference:
     def _but(self) -> str:
         silent = sum(not self._bears(id_) for id_ in self.rules)
         if silent:
-            return f"; {silent} changed rules are called for by none of them"
+            rules = "1 changed rule is" if silent == 1 else f"{silent} changed rules are"
+            return f"; {rules} called for by none of them"
         return "; the text of the rules does" if self.rules and not self.changed else ""
 
     def _reached(self, stage: Stage) -> str:
@@ -166,9 +167,9 @@ class _Again:
         rules = self.counted.rules
         if not rules:
             return
-        decided = [leg.rule for leg in (*found.recipients, *found.refused, *found.suppressed)]
-        decided += [leg.rule for leg in found.matters]
-        self.counted.called_for.update(rule for rule in decided if rule in rules)
+        legs: list[Recipient | Refused | Suppressed | Matter]
+        legs = [*found.recipients, *found.refused, *found.suppressed, *found.matters]
+        self.counted.called_for.update(leg.rule for leg in legs if leg.rule in rules)
         for left_out in found.suppressed:
             agency = directory.get(left_out.agency_id)
             stands_in = self.book.substitute_for(agency.kind) if agency else None

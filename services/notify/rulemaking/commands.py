@@ -81,7 +81,7 @@ async def replay_rules(
     keep = changes.append if arguments.each else lambda _: None
     found = await replay_last(db, directories, clerk, asked, progress.show, keep)
     sys.stderr.write("\n")
-    by = "the directory of its day" if fixed is None else f"directory of {arguments.as_of}"
+    by = "the directory of its day" if fixed is None else f"the directory of {arguments.as_of}"
     if found.sample:
         by = f"directory {ground.directory.version}"
         if last is not None:

@@ -123,7 +123,7 @@ def test_c16_the_stand_ins_of_an_asserted_conflict_are_compared() -> None:
     nobody_implicated = compared(rules, past(IN_ANSONIA))
     assert nobody_implicated.changed == 0
     assert next(nobody_implicated.lines()) == (
-        "1 referral versions replayed, 0 differ; 1 changed rules are called for by none of them."
+        "1 referral versions replayed, 0 differ; 1 changed rule is called for by none of them."
     )
     in_conflict = compared(rules, past(IN_ANSONIA, conflicts=POLICE_IN_CONFLICT))
     assert "- received: stands in Fbi: 1" in in_conflict.lines()
@@ -134,7 +134,7 @@ def test_a_change_that_no_referral_calls_for_never_passes_for_no_change() -> Non
     found = compared(with_rule("accepted.education", citation="CGS 0-0"), past(IN_ANSONIA))
     lines = list(found.lines())
     assert lines[0] == (
-        "1 referral versions replayed, 0 differ; 1 changed rules are called for by none of them."
+        "1 referral versions replayed, 0 differ; 1 changed rule is called for by none of them."
     )
     assert lines[-1] == (
         "Rule ~ accepted.education: citation “CGS 17a-101j(b)” becomes “CGS 0-0” "
@@ -190,7 +190,7 @@ def _every_rule_changed() -> Rulebook:
 def test_the_sample_year_calls_for_every_rule_there_is() -> None:
     found = compared(_every_rule_changed(), *sample_year(NOW))
     found.sample = True
-    rules = {each.id for each in (*RULES.rules, *RULES.substitutes)}
+    rules = {each.id for each in RULES.rules} | {each.id for each in RULES.substitutes}
     assert {id_ for id_ in rules if not found.called_for[id_]} == set()
     assert next(found.lines()).startswith("212 made-up referrals of the sample year replayed, 212")
 
