@@ -1,6 +1,7 @@
 """The directory as routing gets it: of today, read again when its version has grown, or as of a
 day and a version of the past."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,7 +10,7 @@ from services.notify import directory_store
 from services.notify.agencies import Agency, Directory, Kind
 from services.notify.channels import beside_encrypted, is_complete
 from services.notify.entries import AgencyEntry
-from services.notify.history import in_force
+from services.notify.history import Term, in_force
 from services.notify.jurisdiction import beats
 from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import Channel
@@ -44,9 +45,41 @@ class Directories:
             self._latest = self.allowed(_directory(version, (_agency(row) for row in rows)))
         return self._latest
 
+    async def past(self, session: Session) -> "PastDirectories":
+        """Every version that there ever was."""
+        latest = await self.current(session)
+        days = await directory_store.days(session)
+        return PastDirectories(await directory_store.terms(session), days, self, latest)
+
     def allowed(self, directory: Directory) -> Directory:
         """Without samples, where none may be routed to."""
         return directory if self._samples else directory.without_samples()
+
+
+class PastDirectories:
+    """What plans were routed by, version for version; each is made when it is first asked for."""
+
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        days: Mapping[int, date],
+        directories: Directories,
+        latest: Directory,
+    ) -> None:
+        self._terms = terms
+        self._days = days
+        self._directories = directories
+        self._made = {latest.version: latest}
+        self._latest = latest
+
+    def of(self, version: int) -> Directory:
+        """As it was on the day that version was made; the latest for a version not on record."""
+        day = self._days.get(version)
+        if version not in self._made and day is not None:
+            found = in_force(self._terms, day, version)
+            made = AsOf(version, day, {i: each for i, each in found.items() if not each.closed})
+            self._made[version] = self._directories.allowed(made.directory())
+        return self._made.get(version, self._latest)
 
 
 @dataclass(frozen=True, slots=True)

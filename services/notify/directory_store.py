@@ -84,6 +84,12 @@ class Version:
     proposal_id: str | None
 
 
+async def days(session: Session) -> dict[int, date]:
+    """On which day each version of the directory was made."""
+    rows = await session.execute(text(f"SELECT version, effective_on FROM {_VERSIONS}"))
+    return {row.version: row.effective_on for row in rows}
+
+
 async def version_made(session: Session, number: int) -> Version | None:
     rows = await session.execute(
         text(f"SELECT * FROM {_VERSIONS} WHERE version = :version"), {"version": number}

@@ -22,7 +22,14 @@ from shared.contracts.codes import HtType
 FACTS = "routing"
 """Beside the copies, under the name of no profile: what routing knew of the child."""
 
+_OUTSIDE = frozenset({PlaceKind.OUT_OF_STATE, PlaceKind.OUT_OF_COUNTRY})
+
 K = TypeVar("K", bound=StrEnum)
+
+
+def is_elsewhere(state: str | None) -> bool:
+    """Whether it is known to be another state than Connecticut."""
+    return (state or CONNECTICUT) != CONNECTICUT
 
 
 def _or(fallback: K) -> BeforeValidator:
@@ -47,9 +54,15 @@ class PlaceFacts(_Part):
     occurred_at: AwareDatetime | None = None
 
     def of(self) -> Place:
-        """Tribal land of another state is another state."""
-        if self.kind is PlaceKind.TRIBAL_LAND and self.state not in (None, CONNECTICUT):
+        """Tribal land of another state is another state, and no town elsewhere is Connecticut's,
+        whatever it is called. In state and of another state is a contradiction: a person asks."""
+        abroad = is_elsewhere(self.state)
+        if self.kind is PlaceKind.TRIBAL_LAND and abroad:
             return Place(PlaceKind.OUT_OF_STATE, occurred_at=self.occurred_at)
+        if self.kind is PlaceKind.IN_STATE and abroad:
+            return Place(PlaceKind.UNKNOWN, occurred_at=self.occurred_at)
+        if self.kind in _OUTSIDE or abroad:
+            return Place(self.kind, occurred_at=self.occurred_at)
         return Place(self.kind, self.town, self.district, self.nation, self.occurred_at)
 
 
@@ -77,7 +90,9 @@ class Facts(_Part):
         return ChildFacts(
             child_id=child_id,
             ht_type=self.ht_type,
-            residence_town=self.residence_town or None,
+            residence_town=None
+            if is_elsewhere(self.residence_state)
+            else self.residence_town or None,
             incident_towns=frozenset(self.incident_towns),
             residence_state=self.residence_state or None,
             places=frozenset(place.of() for place in self.incident_places),

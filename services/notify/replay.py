@@ -1,20 +1,34 @@
-"""The same referrals under two rulebooks, and what differs. Pure."""
+"""The same referrals under two rulebooks, through every stage, and what differs. Pure.
+
+Each is routed at every stage that rules know, reached or not, on the day it was planned. Whoever is
+told at any of them would hear of a withdrawal.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.notify.agencies import Directory
 from services.notify.facts import ReferralFacts
 from services.notify.fanout import route
-from services.notify.routes import Route
+from services.notify.replay_legs import (
+    INERT,
+    TOLD,
+    Pair,
+    Seen,
+    differing,
+    holders,
+    seen,
+    sign_of,
+    words_of,
+)
+from services.notify.routes import Matter, Recipient, Refused, Route, Suppressed
 from services.notify.rule import Rulebook
+from services.notify.rule_difference import rule_changes
+from shared.contracts.codes import Stage
 
 PROGRESS_EVERY = 500
-
-Told = tuple[str, str, str, str]
-"""(fate, child id, agency id or the role that nobody fits, profile)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,80 +40,166 @@ class Past:
     facts: ReferralFacts
     planned_at: datetime
     synthetic: bool = False
+    directory_version: int = 0
+    """By which it was routed."""
+    reached: frozenset[Stage] = frozenset({Stage.RECEIVED})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One leg that the new rules add or take away."""
+    """One leg of one stage that the new rules add, take away or change."""
 
     referral_id: str
     version: int
-    sign: str
-    """+ or -."""
-    fate: str
+    stage: Stage
     child_id: str
-    agency: str
-    profile: str
+    sign: str
+    """+, - or ~."""
+    says: str
 
 
 @dataclass(slots=True)
 class Difference:
-    """What the new rules would change."""
+    """What the new rules would change. Totals; nobody's referral."""
 
     replayed: int = 0
     changed: int = 0
-    changes: list[Change] = field(default_factory=list)
-
-    @property
-    def totals(self) -> Counter[tuple[str, str, str, str]]:
-        """How often: (sign, fate, agency, profile)."""
-        return Counter((c.sign, c.fate, c.agency, c.profile) for c in self.changes)
+    left_out: int = 0
+    """Of the last plans, those that cannot be replayed: nobody could be told, or no facts lie."""
+    sample: bool = False
+    """Whether it was the sample year, and no referral that ever was."""
+    by_stage: Counter[Stage] = field(default_factory=Counter)
+    """Referral versions that differ."""
+    reached: Counter[Stage] = field(default_factory=Counter)
+    totals: Counter[tuple[Stage, str, str]] = field(default_factory=Counter)
+    """How often: (stage, sign, what)."""
+    rules: dict[str, str] = field(default_factory=dict)
+    """What differs in the rules themselves, by id."""
+    called_for: Counter[str] = field(default_factory=Counter)
+    """How many legs those rules decided, under either version."""
 
     def lines(self) -> Iterator[str]:
-        """For a person: the totals, largest first."""
-        yield f"{self.replayed} referral versions replayed, {self.changed} differ."
-        for (sign, fate, agency, profile), count in sorted(
-            self.totals.items(), key=lambda pair: (-pair[1], pair[0])
+        """For a person: what was replayed, each stage, the totals, and the rules themselves."""
+        what = "made-up referrals of the sample year" if self.sample else "referral versions"
+        yield f"{self.replayed} {what} replayed, {self.changed} differ{self._but()}."
+        if self.left_out:
+            yield f"{self.left_out} more cannot be replayed: nobody was told, or no facts lie here."
+        for stage in Stage:
+            yield f"{stage.value}: {self.by_stage[stage]} differ.{self._reached(stage)}"
+        for (stage, sign, says), count in sorted(
+            self.totals.items(), key=lambda pair: (_ORDER[pair[0][0]], -pair[1], pair[0][1:])
         ):
-            sees = f" (profile {profile})" if profile else ""
-            yield f"{sign} {fate:10} {agency}{sees}: {count}"
+            yield f"{sign} {stage.value}: {says}: {count}"
+        for id_, says in self.rules.items():
+            yield f"Rule {says}{'' if self._bears(id_) else ' (no referral replayed calls for it)'}"
+
+    def _bears(self, id_: str) -> bool:
+        return self.called_for[id_] > 0 or not id_
+
+    def _but(self) -> str:
+        silent = sum(not self._bears(id_) for id_ in self.rules)
+        if silent:
+            rules = "1 changed rule is" if silent == 1 else f"{silent} changed rules are"
+            return f"; {rules} called for by none of them"
+        return "; the text of the rules does" if self.rules and not self.changed else ""
+
+    def _reached(self, stage: Stage) -> str:
+        if stage is Stage.RECEIVED:
+            return ""
+        came = self.reached[stage]
+        said = f" {came} came to it; the others are replayed as if they had."
+        if self.sample:
+            said = " All are replayed as if they had come to it."
+        if stage is Stage.WITHDRAWN:
+            said += " Whoever is told at any stage hears of it; no plan goes by rules of its own."
+        return said
+
+
+_ORDER = {stage: place for place, stage in enumerate(Stage)}
 
 
 def replay(
     past: Iterable[Past],
-    directory: Directory,
+    directory_of: Callable[[int], Directory],
     old: Rulebook,
     new: Rulebook,
     progress: Callable[[int], None] = lambda _: None,
+    each_change: Callable[[Change], None] = lambda _: None,
 ) -> Difference:
-    """Route each under both rulebooks, on the day it was planned, by the directory given."""
-    found = Difference()
-    names = {each.agency_id: each.name for each in directory.agencies}
+    """Route each under both rulebooks, by the directory of its version (`directory_of`)."""
+    found = Difference(rules={each.id: each.says for each in rule_changes(old, new)})
     for each in past:
-        allowed = directory.samples if each.synthetic else directory
-        before = _told(route(each.facts, allowed, old, each.planned_at))
-        after = _told(route(each.facts, allowed, new, each.planned_at))
-        gone = [_change(each, "-", leg, names) for leg in sorted(before - after)]
-        come = [_change(each, "+", leg, names) for leg in sorted(after - before)]
+        directory = directory_of(each.directory_version)
+        before, after = (_Again(each, directory, book, found) for book in (old, new))
+        _compare(each, before.legs(), after.legs(), directory, found, each_change)
         found.replayed += 1
-        found.changed += bool(gone or come)
-        found.changes += gone + come
+        found.reached.update(each.reached)
         if found.replayed % PROGRESS_EVERY == 0:
             progress(found.replayed)
     progress(found.replayed)
     return found
 
 
-def _told(found: Route) -> frozenset[Told]:
-    return frozenset(
-        [("told", leg.child_id, leg.agency_id, leg.profile) for leg in found.recipients]
-        + [("refused", leg.child_id, leg.agency_id or leg.role.value, "") for leg in found.refused]
-        + [("suppressed", leg.child_id, leg.agency_id, "") for leg in found.suppressed]
-        + [(leg.effect.value, leg.child_id, leg.role.value, "") for leg in found.matters]
-    )
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """One referral under one rulebook."""
+
+    past: Past
+    directory: Directory
+    book: Rulebook
+    counted: Difference
+
+    def legs(self) -> dict[Stage, list[Seen]]:
+        """Of every stage; who hears of a withdrawal is whoever the others tell."""
+        allowed = self.directory.samples if self.past.synthetic else self.directory
+        by_stage: dict[Stage, list[Seen]] = {}
+        for stage in Stage:
+            facts = replace(self.past.facts, stage=stage)
+            found = route(facts, allowed, self.book, self.past.planned_at)
+            self._count(found, allowed)
+            by_stage[stage] = seen(found, INERT if stage is Stage.WITHDRAWN else TOLD)
+        told = [leg for legs in by_stage.values() for leg in legs]
+        by_stage[Stage.WITHDRAWN] += holders(told)
+        return by_stage
+
+    def _count(self, found: Route, directory: Directory) -> None:
+        """Which of the rules that differ decided something."""
+        rules = self.counted.rules
+        if not rules:
+            return
+        legs: list[Recipient | Refused | Suppressed | Matter]
+        legs = [*found.recipients, *found.refused, *found.suppressed, *found.matters]
+        self.counted.called_for.update(leg.rule for leg in legs if leg.rule in rules)
+        for left_out in found.suppressed:
+            agency = directory.get(left_out.agency_id)
+            stands_in = self.book.substitute_for(agency.kind) if agency else None
+            if stands_in is not None:
+                self.counted.called_for[stands_in.id] += 1
 
 
-def _change(past: Past, sign: str, leg: Told, names: dict[str, str]) -> Change:
-    fate, child_id, agency_id, profile = leg
-    name = names.get(agency_id, agency_id)
-    return Change(past.referral_id, past.version, sign, fate, child_id, name, profile)
+def _compare(
+    past: Past,
+    before: dict[Stage, list[Seen]],
+    after: dict[Stage, list[Seen]],
+    directory: Directory,
+    found: Difference,
+    each_change: Callable[[Change], None],
+) -> None:
+    any_differ = False
+    for stage in Stage:
+        pairs = list(differing(before[stage], after[stage]))
+        for pair in pairs:
+            change = _change(past, stage, pair, directory)
+            found.totals[stage, change.sign, change.says] += 1
+            each_change(change)
+        found.by_stage[stage] += bool(pairs)
+        any_differ = any_differ or bool(pairs)
+    found.changed += any_differ
+
+
+def _change(past: Past, stage: Stage, pair: Pair, directory: Directory) -> Change:
+    leg = pair[0] or pair[1]
+    assert leg is not None
+    agency = directory.get(leg.who)
+    says = words_of(pair, leg.who if agency is None else agency.name)
+    return Change(past.referral_id, past.version, stage, leg.child_id, sign_of(pair), says)

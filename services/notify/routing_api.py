@@ -1,5 +1,6 @@
 """The HTTP API of routing: why was it told, and who would be told if …"""
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -62,18 +63,22 @@ def routing_router(db: Database, directories: Directories, rulebooks: Rulebooks)
     return routes
 
 
-def answer(body: WhatIfIn, directory: Directory, rulebook: Rulebook) -> WhatIfOut:
-    """A hypothetical referral through every stage."""
-    now = utc_now() if body.as_of is None else _noon(body.as_of)
+def hypothetical(body: WhatIfIn, now: datetime) -> ReferralFacts:
+    """As it would be received."""
     children = tuple(
         facts.of(f"child_{number}") for number, facts in enumerate(body.children, start=1)
     )
     conflicts = frozenset(Asserted(agency_id) for agency_id in body.conflicts)
+    return ReferralFacts(body.trigger, body.received_at or now, children, conflicts=conflicts)
+
+
+def answer(body: WhatIfIn, directory: Directory, rulebook: Rulebook) -> WhatIfOut:
+    """A hypothetical referral through every stage."""
+    now = utc_now() if body.as_of is None else noon(body.as_of)
+    facts = hypothetical(body, now)
 
     def at(stage: Stage) -> Route:
-        at = body.received_at or now
-        facts = ReferralFacts(body.trigger, at, children, stage, conflicts)
-        return route(facts, directory, rulebook, now)
+        return route(replace(facts, stage=stage), directory, rulebook, now)
 
     def shown(found: Route) -> list[ExplainedOut]:
         return [ExplainedOut.model_validate(each) for each in explain(found, directory, rulebook)]
@@ -110,6 +115,6 @@ def leg_out(leg: LegStatus, citation: str | None) -> LegOut:
     )
 
 
-def _noon(day: date) -> datetime:
+def noon(day: date) -> datetime:
     """A moment of that day in Connecticut, whatever the clocks do in its night."""
     return datetime.combine(day, time(12), ZoneInfo("America/New_York"))

@@ -2,12 +2,12 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.notify.facts import NATION_TOWNS, ImplicatedKind, PlaceKind
-from services.notify.facts_read import Facts, ImplicatedFacts, PlaceFacts
+from services.notify.facts_read import Facts, ImplicatedFacts, PlaceFacts, is_elsewhere
 from services.notify.towns import judicial_districts
 from shared.contracts.base import OpaqueId
 from shared.contracts.codes import Trigger
@@ -172,6 +172,16 @@ def _nation(code: str) -> str:
 Town = Annotated[str, AfterValidator(_town)]
 
 
+State = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+def _without_towns_elsewhere(given: Any, town: str, state: str) -> Any:
+    """The town of another state may be called as it likes, and counts for none of Connecticut."""
+    if isinstance(given, dict) and is_elsewhere(str(given.get(state) or "")):
+        return {name: value for name, value in given.items() if name != town}
+    return given
+
+
 class PlaceIn(PlaceFacts):
     """As intake's incident_places, without what routing does not look at."""
 
@@ -179,7 +189,13 @@ class PlaceIn(PlaceFacts):
 
     kind: PlaceKind
     town: Town | None = None
+    state: State | None = None
     nation: Annotated[str, AfterValidator(_nation)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _elsewhere(cls, given: Any) -> Any:
+        return _without_towns_elsewhere(given, "town", "state")
 
 
 class ImplicatedIn(ImplicatedFacts):
@@ -194,9 +210,15 @@ class FactsIn(Facts):
     model_config = ConfigDict(extra="forbid")
 
     residence_town: Town | None = None
+    residence_state: State | None = None
     incident_towns: tuple[Town, ...] = Field((), max_length=20)
     incident_places: tuple[PlaceIn, ...] = Field((), max_length=20)
     implicated: tuple[ImplicatedIn, ...] = Field((), max_length=10)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _elsewhere(cls, given: Any) -> Any:
+        return _without_towns_elsewhere(given, "residence_town", "residence_state")
 
 
 class WhatIfIn(_Body):

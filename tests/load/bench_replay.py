@@ -1,7 +1,8 @@
 """Replaying referrals out of the database: `python -m tests.load.bench_replay [--referrals 10000]`.
 
 Plans that many synthetic referrals through the real handler, then opens their sealed facts and
-routes them again under changed rules, as a proposal of rules does. Prints JSON, and its progress.
+routes them again through every stage under changed rules, as a proposal of rules
+does. Prints JSON, and its progress.
 """
 
 import argparse
@@ -17,9 +18,8 @@ from typing import Any
 
 import structlog
 
-from services.notify.replay import replay
-from services.notify.replay_store import last_plans
 from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.replaying import Asked, replay_last
 from shared.contracts.codes import HtType
 from tests.support import databases, planning
 from tests.support.databases import FreshDatabase
@@ -51,18 +51,19 @@ async def _measure(fresh: FreshDatabase, count: int) -> dict[str, Any]:
     rules = (replace(r, ht_types=some) if r.id == "careline.fbi" else r for r in old.rules)
     new = replace(old, rules=tuple(rules))
     began, worked = time.perf_counter(), time.process_time()
-    async with db.transaction() as session:
-        directory = await planner.directories.current(session)
-        past = [each async for each in last_plans(session, CLERK, count)]
-    read = time.perf_counter() - began
-    found = replay(past, directory, old, new, lambda n: _progress("replayed", n, count))
+    found = await replay_last(
+        db,
+        planner.directories,
+        CLERK,
+        Asked(old, new, count),
+        lambda done, of: _progress("replayed", done, of),
+    )
     seconds, cpu = time.perf_counter() - began, time.process_time() - worked
     await fresh.close()
     return {
         "referrals": found.replayed,
         "differ": found.changed,
         "seconds": round(seconds, 2),
-        "of_them_reading_and_opening": round(read, 2),
         "cpu_seconds": round(cpu, 2),
     }
 

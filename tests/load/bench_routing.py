@@ -124,7 +124,7 @@ def replayed(by: Directory, count: int) -> dict[str, object]:
         sys.stderr.flush()
 
     began = time.perf_counter()
-    found = replay(past, by, RULES, replace(RULES, rules=rules), progress)
+    found = replay(past, lambda _: by, RULES, replace(RULES, rules=rules), progress)
     seconds = time.perf_counter() - began
     sys.stderr.write("\n")
     return {"referrals": count, "differ": found.changed, "seconds": round(seconds, 2)}

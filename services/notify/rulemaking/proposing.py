@@ -1,6 +1,5 @@
 """A rules file before a second person, with what it would have changed in the last referrals."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,11 +10,10 @@ from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
 from services.notify.proposals import OutOfDate, Proposable, Proposal, ProposalKind
-from services.notify.replay import Difference, Past, replay
-from services.notify.replay_store import last_plans
 from services.notify.rule import Rulebook
 from services.notify.rulebook import read_rulebook
 from services.notify.rulemaking import store
+from services.notify.rulemaking.replaying import Asked, replay_last
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.runtime.db import Database, Session
 
@@ -56,16 +54,13 @@ class Rulemaking:
         self._rulebooks = rulebooks
 
     async def replay(self, wanted: Wanted) -> Replayed:
-        """Under the rules in force and the proposed ones, by today's directory. The facts are
-        opened in memory, and nothing of them is shown. Raises Misconfigured for a bad file."""
+        """Under the rules in force and the proposed ones, through every stage. The facts are opened
+        in memory, and nothing of them is shown. Raises Misconfigured for a bad file."""
         new = read_rulebook(wanted.text, "the proposed rules")
         async with self._db.transaction() as session:
-            directory = await self._directories.current(session)
             old = await self._rulebooks.current(session)
-            past: list[Past] = [
-                each async for each in last_plans(session, self._clerk, wanted.last)
-            ]
-        found: Difference = await asyncio.to_thread(replay, past, directory, old, new)
+        asked = Asked(old, new, wanted.last)
+        found = await replay_last(self._db, self._directories, self._clerk, asked)
         return Replayed(new, old.version, found.replayed, found.changed, tuple(found.lines()))
 
     async def propose(self, wanted: Wanted, now: datetime) -> tuple[Proposal, Replayed]:

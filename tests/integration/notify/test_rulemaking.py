@@ -108,7 +108,8 @@ async def test_rules_are_in_force_once_a_second_person_has_seen_what_they_change
     made = (await desk.propose(BOTH_LEADS)).json()
     assert (made["version"], made["follows"]) == ("test-1", VERSION)
     assert (made["replayed"], made["changed"]) == (1, 1)
-    assert made["difference"][1].startswith("+ told       Example Agency 6 (profile hart): 1")
+    told = "+ received: told Example Agency 6 (profile hart, form dcf_737): 1"
+    assert told in made["difference"]
     assert await desk.in_force() == VERSION
     assert (await desk.approve(made["proposal_id"], by="maker")).status_code == 403
     assert await desk.in_force() == VERSION
@@ -151,6 +152,26 @@ async def test_a_proposal_made_against_other_rules_is_out_of_date(desk: Desk) ->
     assert (await desk.approve(first["proposal_id"])).status_code == 200
     assert (await desk.approve(second["proposal_id"])).status_code == 409
     assert await desk.in_force() == "test-1"
+
+
+async def test_a_changed_rule_of_a_later_stage_is_shown_to_whoever_approves_it(desk: Desk) -> None:
+    await desk.planned()
+    rules = SHIPPED.replace(VERSION, "test-1").replace(
+        "CGS 17a-175\n    purpose: Return or", "CGS 17a-175; 17a-176\n    purpose: Return or"
+    )
+    made = (await desk.propose(rules, "?dry_run=true")).json()
+    assert made["difference"][0] == (
+        "1 referral versions replayed, 0 differ; 1 changed rule is called for by none of them."
+    )
+    assert made["difference"][-1].startswith("Rule ~ accepted.interstate_compact.lives_elsewhere:")
+
+
+async def test_before_the_first_referral_the_sample_year_is_replayed_and_called_so(
+    desk: Desk,
+) -> None:
+    made = (await desk.propose(BOTH_LEADS, "?dry_run=true")).json()
+    assert (made["replayed"], made["changed"]) == (212, 170)
+    assert made["difference"][0].startswith("212 made-up referrals of the sample year replayed")
 
 
 async def test_a_dry_run_says_what_would_differ_and_keeps_nothing(desk: Desk) -> None:

@@ -1,0 +1,165 @@
+"""One route's legs in a form in which two routes can be compared, and what differs. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from services.notify.routes import Recipient, Refused, Route, Suppressed
+
+TOLD, INERT = "told", "named in vain"
+"""INERT: by a rule of a stage whose plans go by no rule."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Seen:
+    """A leg, with everything of it that a rule decides."""
+
+    child_id: str
+    who: str
+    """The agency's id, or the role that nobody fits."""
+    role: str
+    fate: str
+    profile: str = ""
+    form: str = ""
+    authority: str = ""
+    purpose: str = ""
+    reason: str = ""
+    in_place: bool = False
+    rule: str = ""
+    words: str = ""
+
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        return self.child_id, self.who, self.role
+
+
+Pair = tuple[Seen | None, Seen | None]
+"""Before and after."""
+
+
+def seen(found: Route, told: str = TOLD) -> list[Seen]:
+    """`told`: what the fate of a recipient is called."""
+    legs = [_told(leg, told) for leg in found.recipients]
+    legs += [_refused(leg) for leg in found.refused]
+    legs += [_suppressed(leg) for leg in found.suppressed]
+    legs += [
+        Seen(leg.child_id, leg.agency_id, leg.role.value, "stands in") for leg in found.stand_ins
+    ]
+    legs += [
+        Seen(
+            leg.child_id,
+            leg.role.value,
+            leg.role.value,
+            leg.effect.value,
+            rule=leg.rule,
+            words=leg.because,
+        )
+        for leg in found.matters
+    ]
+    return legs
+
+
+def holders(legs: Iterable[Seen]) -> list[Seen]:
+    """Who hears of a withdrawal once all of these were told: each once per child, whatever by."""
+    told = {(leg.child_id, leg.who) for leg in legs if leg.fate == TOLD}
+    return [Seen(child_id, who, "", TOLD, form="withdrawal") for child_id, who in sorted(told)]
+
+
+def differing(before: Sequence[Seen], after: Sequence[Seen]) -> Iterator[Pair]:
+    """What goes, what comes, and what stays with another content: a pair of both."""
+    if before == after:
+        return
+    gone, come = Counter(before) - Counter(after), Counter(after) - Counter(before)
+    rest = sorted(come.elements())
+    for old in sorted(gone.elements()):
+        new = next((each for each in rest if each.whose == old.whose), None)
+        if new is not None:
+            rest.remove(new)
+        yield old, new
+    yield from ((None, each) for each in rest)
+
+
+def sign_of(pair: Pair) -> str:
+    """+, - or ~."""
+    before, after = pair
+    return "+" if before is None else "-" if after is None else "~"
+
+
+def words_of(pair: Pair, name: str) -> str:
+    """What it was or is, or what changes of it. `name`: of whose leg it is."""
+    before, after = pair
+    if before is None or after is None:
+        leg = before or after
+        assert leg is not None
+        return f"{leg.fate} {name}{_content(leg)}"
+    if before.fate == after.fate:
+        return f"{after.fate} {name} ({'; '.join(_changed(before, after))})"
+    return f"{before.fate}{_content(before)} becomes {after.fate}{_content(after)}: {name}"
+
+
+def _content(leg: Seen) -> str:
+    parts = (
+        leg.profile and f"profile {leg.profile}",
+        leg.form and f"form {leg.form}",
+        leg.reason,
+        "in place of another" if leg.in_place else "",
+    )
+    known = ", ".join(part for part in parts if part)
+    return f" ({known})" if known else ""
+
+
+_SAID = ("profile", "form", "authority", "reason", "rule", "purpose")
+
+
+def _changed(before: Seen, after: Seen) -> list[str]:
+    """The words change with nearly everything; they are named when nothing else says why."""
+    changed = [
+        f"{name} {getattr(before, name)} becomes {getattr(after, name)}"
+        for name in _SAID
+        if getattr(before, name) != getattr(after, name)
+    ]
+    if before.in_place != after.in_place:
+        changed.append("in place of another" if after.in_place else "no longer in place of another")
+    if not changed and before.words != after.words:
+        changed.append("the reason given, or its citation")
+    return changed
+
+
+def _told(leg: Recipient, fate: str) -> Seen:
+    return Seen(
+        leg.child_id,
+        leg.agency_id,
+        leg.role.value,
+        fate,
+        leg.profile,
+        leg.form.value,
+        leg.authority,
+        leg.purpose,
+        in_place=leg.in_place,
+        rule=leg.rule,
+        words=leg.because,
+    )
+
+
+def _refused(leg: Refused) -> Seen:
+    return Seen(
+        leg.child_id,
+        leg.agency_id or leg.role.value,
+        leg.role.value,
+        "refused",
+        reason=leg.reason.value,
+        rule=leg.rule,
+        words=leg.because,
+    )
+
+
+def _suppressed(leg: Suppressed) -> Seen:
+    return Seen(
+        leg.child_id,
+        leg.agency_id,
+        leg.role.value,
+        "suppressed",
+        reason=leg.ground.value,
+        rule=leg.rule,
+        words=leg.because,
+    )
