@@ -41,12 +41,14 @@ def flaws(book: Rulebook) -> Iterator[Flaw]:
 
 
 def _repeated(book: Rulebook) -> Iterator[Flaw]:
-    ids: set[str] = set()
-    for part, rules in (("rules", book.rules), ("substitutes", book.substitutes)):
-        for place, each in enumerate(rules):
-            if each.id in ids:
-                yield Flaw((part, place, "id"), "two rules have the same id; give each its own")
-            ids.add(each.id)
+    named: list[tuple[Path, str]] = [
+        *((("rules", place, "id"), each.id) for place, each in enumerate(book.rules)),
+        *((("substitutes", place, "id"), each.id) for place, each in enumerate(book.substitutes)),
+    ]
+    ids = [name for _, name in named]
+    for place, (path, name) in enumerate(named):
+        if name in ids[:place]:
+            yield Flaw(path, "two rules have the same id; give each its own")
     kinds: set[Kind] = set()
     for place, each in enumerate(book.substitutes):
         if kinds & each.instead_of:

@@ -1,5 +1,7 @@
 """Reads the routing rules from YAML, and refuses a file that leaves a duty out."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,24 +107,42 @@ def read_rulebook(text: str, name: str) -> Rulebook:
     """The same of a file's text; `name` is what errors call it."""
     try:
         root = compose(text)
-        parsed = _File.model_validate(yaml.safe_load(text))
+        said = yaml.safe_load(text)
+        parsed = _File.model_validate(said)
     except NotYaml as error:
         raise Misconfigured(f"{name}, {error}.") from None
     except yaml.YAMLError:
         raise Misconfigured(f"{name}: a value cannot be read as YAML.") from None
     except ValidationError as error:
-        raise _wrong(name, root, malformed(error)) from None
+        raise wrong(name, root, malformed(error)) from None
     book = Rulebook(
         parsed.version,
         tuple(Rule(**_fields(rule)) for rule in parsed.rules),
         tuple(Substitute(**_fields(each)) for each in parsed.substitutes),
+        _digest(said),
     )
     if found := list(flaws(book)):
-        raise _wrong(name, root, found)
+        raise wrong(name, root, found)
     return book
 
 
-def _wrong(name: str, root: yaml.Node | None, found: list[Flaw]) -> Misconfigured:
+def digest_of(text: str) -> str:
+    """Of what a file says, whatever its comments and spacing. The file must be YAML."""
+    return _digest(yaml.safe_load(text))
+
+
+def citations_of(text: str) -> dict[str, str]:
+    """Rule → law, of a file that was in force once, whatever of it this software still reads."""
+    return {each["id"]: each["citation"] for each in yaml.safe_load(text)["rules"]}
+
+
+def _digest(said: object) -> str:
+    canonical = json.dumps(said, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def wrong(name: str, root: yaml.Node | None, found: Iterable[Flaw]) -> Misconfigured:
+    """What to raise of a file: a line for each flaw."""
     return Misconfigured("\n".join(f"{name}, {each}." for each in sentences(root, found)))
 
 
