@@ -137,8 +137,12 @@ def citations_of(text: str) -> dict[str, str]:
 
 
 def _digest(said: object) -> str:
-    canonical = json.dumps(said, sort_keys=True, default=str)
+    canonical = json.dumps(said, sort_keys=True, default=_plain)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, set) else str(value)
 
 
 def wrong(name: str, root: yaml.Node | None, found: Iterable[Flaw]) -> Misconfigured:

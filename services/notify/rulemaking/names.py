@@ -69,7 +69,7 @@ def _refuse_unreadable(books: Rulebooks, now: datetime) -> None:
     days = [today(now), *(each.effective for each in books.adopted if each.effective > today(now))]
     for day in days:
         try:
-            books.on(day)
+            books.read(day)
         except Misconfigured as error:
             raise Misconfigured(
                 f"The rules that are in force on {day.isoformat()} lack what this version of "

@@ -21,6 +21,7 @@ from services.notify.rulemaking import store
 from services.notify.rulemaking.names import why_taken
 from services.notify.rulemaking.rulebooks import Rulebooks, adopted_after, adopted_on
 from shared.runtime.db import Database, Session
+from shared.runtime.errors import Misconfigured
 
 REPLAYED_AT_MOST = 10_000
 NAME = "the proposed rules"
@@ -125,12 +126,19 @@ async def _apply(session: Session, proposal: Proposal, now: datetime) -> None:
     digest = shipped.digest if base is None else digest_of(base.text)
     if digest != body.get("follows_digest") or effective < today(now):
         raise OutOfDate
-    if await why_taken(session, read_rulebook(body["text"], NAME), shipped) or not (
+    if await why_taken(session, _still_read(body["text"]), shipped) or not (
         await store.adopt(
             session, body["version"], body["text"], effective, proposal.proposal_id, now
         )
     ):
         raise OutOfDate
+
+
+def _still_read(text: str) -> Rulebook:
+    try:
+        return read_rulebook(text, NAME)
+    except Misconfigured:
+        raise OutOfDate from None
 
 
 def _describe(body: Mapping[str, Any]) -> list[str]:

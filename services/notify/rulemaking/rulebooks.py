@@ -9,6 +9,7 @@ from services.notify.rulebook import citations_of, read_rulebook
 from services.notify.rulemaking import store
 from services.notify.rulemaking.store import Adopted
 from shared.runtime.db import Session
+from shared.runtime.errors import Misconfigured, Retryable
 from shared.runtime.ids import utc_now
 
 LOOK_AGAIN = timedelta(seconds=5)
@@ -50,7 +51,14 @@ class Rulebooks:
         return self._adopted
 
     def on(self, day: date) -> Rulebook:
-        """Those in force on a day. Raises Misconfigured if this software cannot go by them."""
+        """Those in force on a day. Raises Retryable if they ask for newer software than this."""
+        try:
+            return self.read(day)
+        except Misconfigured:
+            raise Retryable("the rules in force are not for this version of Hartline") from None
+
+    def read(self, day: date) -> Rulebook:
+        """The same. Raises Misconfigured, which says what this software misses in them."""
         found = adopted_on(self._adopted, day)
         return self.shipped if found is None else self._book(found)
 

@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.notify import models
+from services.notify import models, proposal_store
 from services.notify.areas import PROPOSABLES
 from services.notify.authority import today
 from services.notify.proposal_api import proposal_router
+from services.notify.proposals import ProposalKind
 from services.notify.routing_api import routing_router
 from services.notify.rulebook import DCF_737, load_rulebook, read_rulebook
 from services.notify.rulemaking import store
@@ -23,7 +24,7 @@ from services.notify.rulemaking.rulebooks import LOOK_AGAIN, Rulebooks
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.db import Database
-from shared.runtime.errors import Misconfigured
+from shared.runtime.errors import Misconfigured, Retryable
 from shared.runtime.http import create_app
 from shared.runtime.ids import utc_now
 from tests.support import planning as support
@@ -325,6 +326,35 @@ async def test_notify_does_not_start_under_adopted_rules_that_lack_a_duty(desk: 
         await store.adopt(session, "old", lacking, today(utc_now()), "prp_x", utc_now())
     with pytest.raises(Misconfigured, match="regional_office: `form` must be dcf_823"):
         await open_rulebooks(desk.db)
+
+
+async def test_what_this_software_no_longer_reads_as_rules_is_not_put_in_force(desk: Desk) -> None:
+    book = load_rulebook()
+    body = {
+        "version": "test-1",
+        "text": BOTH_LEADS.replace("form: dcf_823", "form: dcf_737"),
+        "effective": days_on(0),
+        "follows": book.version,
+        "follows_digest": book.digest,
+        "difference": [],
+    }
+    async with desk.db.transaction() as session:
+        made = await proposal_store.propose(
+            session, ProposalKind.RULES, body, summary="", reason="", by="maker", now=utc_now()
+        )
+    assert (await desk.approve(made.proposal_id)).status_code == 409
+    assert await desk.in_force() == VERSION
+
+
+async def test_rules_that_ask_for_newer_software_are_waited_for_and_nothing_else_is_gone_by(
+    desk: Desk,
+) -> None:
+    async with desk.db.transaction() as session:
+        newer = BOTH_LEADS.replace("missing_from_care", "something_new")
+        await store.adopt(session, "new", newer, today(utc_now()), "prp_x", utc_now())
+        books = Rulebooks(load_rulebook())
+        with pytest.raises(Retryable):
+            await books.current(session)
 
 
 async def test_a_leg_is_explained_by_the_rules_that_it_was_planned_by(desk: Desk) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from services.notify.duties import DUTIES, FITS
 from services.notify.rule import Effect, Selector
 from services.notify.rulebook import DCF_737, MANDATED, load_rulebook, profiles, read_rulebook
-from shared.contracts.codes import HtType, Stage, Trigger
+from shared.contracts.codes import HtType, Role, Stage, Trigger
 from shared.runtime.errors import Misconfigured
 
 
@@ -193,6 +194,28 @@ def test_c16_no_police_are_without_the_stand_ins_that_they_must_have(
     shipped = _shipped()
     shipped["substitutes"][0] |= change
     assert said in _refusal(tmp_path, shipped)
+
+
+def test_every_role_has_its_fit_and_every_duty_its_law() -> None:
+    assert set(FITS) == set(Role)
+    laws = ("CGS ", "DCF Policy ", "42 USC ", "22 USC ")
+    assert all(duty.citation.startswith(laws) for duty in DUTIES)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (("rules:\n", "# A comment.\n\nrules:\n"), True),
+        (("ht_types: [labor]", "ht_types:\n      - labor"), True),
+        (("[C26]", "[C26, C9]"), False),
+        (("CGS 17a-101j(b)", "CGS 17a-101j"), False),
+    ],
+)
+def test_two_files_are_one_if_they_say_the_same(change: tuple[str, str], same: bool) -> None:
+    shipped = DCF_737.read_text()
+    other = shipped.replace(*change)
+    assert other != shipped
+    assert (read_rulebook(other, "other").digest == load_rulebook().digest) is same
 
 
 def test_every_mistake_of_a_file_is_said_at_once(tmp_path: Path) -> None:
