@@ -105,14 +105,13 @@ async def test_replay_shows_what_a_rules_file_would_change_and_no_fact_of_anybod
     assert "2 referral versions replayed, 0 differ." in same.stdout
     proposed = yaml.safe_load(DCF_737.read_text())
     proposed["version"] = "proposed"
-    for rule in proposed["rules"]:
-        if rule["id"] == "careline.local_police.labor":
-            rule["profile"] = "mdt"
+    (director,) = [each for each in proposed["rules"] if each["id"] == "ongoing.hart_director"]
+    further = {"id": "careline.hart_director", "trigger": "careline", "ht_types": ["labor"]}
+    proposed["rules"].append(director | further)
     (tmp_path / "proposed.yaml").write_text(yaml.safe_dump(proposed))
     done = run(environment, "replay", "--rules", str(tmp_path / "proposed.yaml"), "--each")
     assert done.returncode == 0, done.stderr
     assert "2 referral versions replayed, 1 differ." in done.stdout
-    assert "- told       Example Agency 0 (profile law_enforcement): 1" in done.stdout
-    assert "+ refused    Example Agency 0: 1" in done.stdout
+    assert "+ told       Example Agency 6 (profile hart): 1" in done.stdout
     assert "2 of 2" in done.stderr
     assert "Ansonia" not in done.stdout + done.stderr
