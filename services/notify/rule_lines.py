@@ -27,6 +27,8 @@ def compose(text: str) -> yaml.Node | None:
         raise NotYaml("line 1: this is not YAML: it has a character that cannot be printed") from (
             None
         )
+    except RecursionError:
+        raise NotYaml("line 1: lists lie in one another too deep") from None
     for node in _twice(root):
         raise NotYaml(f"line {_line(node)}: {node.value} is given twice; give it once")
     return root

@@ -111,10 +111,10 @@ def read_rulebook(text: str, name: str) -> Rulebook:
         parsed = _File.model_validate(said)
     except NotYaml as error:
         raise Misconfigured(f"{name}, {error}.") from None
-    except yaml.YAMLError:
-        raise Misconfigured(f"{name}: a value cannot be read as YAML.") from None
     except ValidationError as error:
         raise wrong(name, root, malformed(error)) from None
+    except (yaml.YAMLError, ValueError):
+        raise Misconfigured(f"{name}: a value cannot be read, as a day that is none.") from None
     book = Rulebook(
         parsed.version,
         tuple(Rule(**_fields(rule)) for rule in parsed.rules),

@@ -232,6 +232,8 @@ def test_every_mistake_of_a_file_is_said_at_once(tmp_path: Path) -> None:
         ("version: one\nrules: &again [*again]", "line 2: rules.0"),
         ("version: one\nrules: []\nsubstitute: []", "line 3: substitute: there is no such field"),
         ("rules: []", "line 1: version: this field is needed"),
+        ("version: 2026-99-99\nrules: []", "a value cannot be read"),
+        (f"rules: {'[' * 5000}", "line 1: lists lie in one another too deep"),
     ],
 )
 def test_a_text_that_is_no_rules_file_is_refused_with_the_line(text: str, said: str) -> None:
