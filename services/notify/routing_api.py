@@ -40,10 +40,10 @@ def routing_router(db: Database, directories: Directories, rulebooks: Rulebooks)
         must_be("ref", referral_id)
         async with db.transaction() as session:
             found = await leg_store.legs_of(session, referral_id, None)
+            laws = await rulebooks.citations(session, {leg.rules_version for leg in found})
         if not found:
             raise not_found()
-        citations = {rule.id: rule.citation for rule in rulebooks.latest.rules}
-        legs = [leg_out(leg, citations.get(leg.rule)) for leg in found]
+        legs = [leg_out(leg, laws.get(leg.rules_version, {}).get(leg.rule)) for leg in found]
         return RoutingOut(referral_id=referral_id, legs=legs)
 
     @routes.post("/v1/routing/what-if")
@@ -95,7 +95,7 @@ def answer(body: WhatIfIn, directory: Directory, rulebook: Rulebook) -> WhatIfOu
 
 
 def leg_out(leg: LegStatus, citation: str | None) -> LegOut:
-    """`citation`: of the rule as it stands today; the leg's authority is as it was."""
+    """`citation`: of the rule as it stood in the version that the leg was planned by."""
     return LegOut(
         notice_id=leg.notice_id,
         child_id=leg.child_id,

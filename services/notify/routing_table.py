@@ -59,12 +59,15 @@ exist, by the directory and rules of today or, with `as_of`, of another day. Bot
 
 The file that the software comes with is in force until another is.
 `POST /v1/routing/rules/proposals` (scope `rules:propose`) checks a whole file, routes the last
-referrals under the rules in force and under the new ones, through every stage whether they came to
-it or not, and stores the difference with the proposal: who is told or no longer told, and whose
-form, profile, authority or standing in is another. A changed rule that none of them calls for is
-named. Before the first referral a made-up year is replayed, and called so. Another person approves
-it at `/v1/proposals` (scope `proposals:decide`), and it is in force from its day, in every process,
-without a restart. `GET /v1/routing/rules` lists every version that ever was.
+referrals under it and under what would be in force on its day, through every stage whether they
+came to it or not, and stores the difference with the proposal: who is told or no longer told, and
+whose form, profile, authority or standing in is another. A changed rule that none of them calls for
+is named. Before the first referral a made-up year is replayed, and called so. Another person
+approves it at `/v1/proposals` (scope `proposals:decide`), and it is in force from its day, in every
+process, without a restart. Of what has begun by a day, what began last is in force. A file that
+leaves out or narrows a duty of `services/notify/duties.py` is refused, each mistake with its line.
+A version's name stands for one content for good: what was planned by it is explained by it.
+`GET /v1/routing/rules` lists every version that ever was.
 
 `python -m services.notify routing replay --rules FILE` replays without proposing (`--as-of DAY`:
 against the rules of a day and by its directory; `--sample-year`), and `routing what-if --rules

@@ -134,6 +134,8 @@ class Rulebook:
     version: str
     rules: tuple[Rule, ...]
     substitutes: tuple[Substitute, ...] = ()
+    digest: str = ""
+    """SHA-256 of what its file says, in hex: one name must never mean two."""
 
     def of(self, trigger: Trigger, stage: Stage) -> tuple[Rule, ...]:
         """Those of a stage, in the order of the file."""

@@ -1,5 +1,7 @@
 """Reads the routing rules from YAML, and refuses a file that leaves a duty out."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,17 +17,24 @@ from pydantic import (
 )
 
 from services.notify.agencies import Kind
+from services.notify.duties import DUTIES
 from services.notify.facts import ChildFacts
 from services.notify.rule import Condition, Effect, Form, Rule, Rulebook, Selector, Substitute
+from services.notify.rule_checks import Flaw, flaws
+from services.notify.rule_lines import NotYaml, compose, malformed, sentences
 from shared.contracts.codes import HtType, Role, Stage, Trigger
 from shared.runtime.errors import Misconfigured
 
 DCF_737 = Path(__file__).parent / "rules" / "dcf_737.yaml"
 
-_COMMON = frozenset({Role.LOCAL_LAW_ENFORCEMENT, Role.FBI, Role.CHIEF_STATES_ATTORNEY, Role.MDT})
 MANDATED = {
-    Trigger.CARELINE: _COMMON | {Role.HART_LEAD_STATEWIDE},
-    Trigger.ONGOING_WORKER: _COMMON | {Role.HART_DIRECTOR},
+    trigger: frozenset(
+        duty.role
+        for duty in DUTIES
+        if trigger in duty.triggers
+        and (duty.stage, duty.effect, duty.when) == (Stage.RECEIVED, Effect.NOTICE, ())
+    )
+    for trigger in Trigger
 }
 """The roles that DCF policy 21-14 names, per trigger. Every HT type must reach all of them."""
 
@@ -84,35 +93,12 @@ class _File(_Strict):
     rules: tuple[_Rule, ...]
     substitutes: tuple[_Substitute, ...] = ()
 
-    @model_validator(mode="after")
-    def _covers_every_duty(self) -> "_File":
-        ids = [rule.id for rule in self.rules] + [each.id for each in self.substitutes]
-        if len(set(ids)) != len(ids):
-            raise ValueError("two rules have the same id")
-        kinds = [kind for each in self.substitutes for kind in each.instead_of]
-        if len(set(kinds)) != len(kinds):
-            raise ValueError("two substitutes stand in for the same kind")
-        for trigger, roles in MANDATED.items():
-            for role in sorted(roles):
-                self._check_role(trigger, role)
-        return self
-
-    def _check_role(self, trigger: Trigger, role: Role) -> None:
-        mine = [rule for rule in self.rules if rule.trigger is trigger and _always(rule, role)]
-        for ht_type in HtType:
-            found = sum(ht_type in rule.ht_types for rule in mine)
-            if found != 1:
-                raise ValueError(
-                    f"{trigger.value}, {role.value}, {ht_type.value}: {found} rules apply; "
-                    "exactly one must"
-                )
-
 
 def load_rulebook(path: Path = DCF_737) -> Rulebook:
-    """Raises Misconfigured with a sentence that names file and line, and what is wrong there."""
+    """Raises Misconfigured: per mistake the file, the line and what would be right there."""
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} cannot be read: {type(error).__name__}.") from None
     return read_rulebook(text, str(path))
 
@@ -120,18 +106,48 @@ def load_rulebook(path: Path = DCF_737) -> Rulebook:
 def read_rulebook(text: str, name: str) -> Rulebook:
     """The same of a file's text; `name` is what errors call it."""
     try:
-        parsed = _File.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = "" if mark is None else f" (line {mark.line + 1})"
-        raise Misconfigured(f"{name} cannot be read: {type(error).__name__}{line}.") from None
+        root = compose(text)
+        said = yaml.safe_load(text)
+        parsed = _File.model_validate(said)
+    except NotYaml as error:
+        raise Misconfigured(f"{name}, {error}.") from None
     except ValidationError as error:
-        raise Misconfigured(f"{name}{_line(text, error)}: {_first(error)}.") from None
-    return Rulebook(
+        raise wrong(name, root, malformed(error)) from None
+    except (yaml.YAMLError, ValueError):
+        raise Misconfigured(f"{name}: a value cannot be read, as a day that is none.") from None
+    book = Rulebook(
         parsed.version,
         tuple(Rule(**_fields(rule)) for rule in parsed.rules),
         tuple(Substitute(**_fields(each)) for each in parsed.substitutes),
+        _digest(said),
     )
+    if found := list(flaws(book)):
+        raise wrong(name, root, found)
+    return book
+
+
+def digest_of(text: str) -> str:
+    """Of what a file says, whatever its comments and spacing. The file must be YAML."""
+    return _digest(yaml.safe_load(text))
+
+
+def citations_of(text: str) -> dict[str, str]:
+    """Rule → law, of a file that was in force once, whatever of it this software still reads."""
+    return {each["id"]: each["citation"] for each in yaml.safe_load(text)["rules"]}
+
+
+def _digest(said: object) -> str:
+    canonical = json.dumps(said, sort_keys=True, default=_plain)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, set) else str(value)
+
+
+def wrong(name: str, root: yaml.Node | None, found: Iterable[Flaw]) -> Misconfigured:
+    """What to raise of a file: a line for each flaw."""
+    return Misconfigured("\n".join(f"{name}, {each}." for each in sentences(root, found)))
 
 
 def profiles(rulebook: Rulebook, trigger: Trigger) -> list[str]:
@@ -158,36 +174,5 @@ def further_profiles(
     return sorted(wanted.difference(profiles(rulebook, trigger)))
 
 
-def _always(rule: _Rule, role: Role) -> bool:
-    """Whether it tells the role of every child at once."""
-    return (
-        rule.role is role
-        and rule.stage is Stage.RECEIVED
-        and rule.effect is Effect.NOTICE
-        and not rule.when
-    )
-
-
 def _fields(each: _Rule | _Substitute) -> dict[str, Any]:
     return {name: getattr(each, name) for name in type(each).model_fields}
-
-
-def _first(error: ValidationError) -> str:
-    detail = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(str(part) for part in detail['loc']) or 'file'}: {detail['msg']}"
-
-
-def _line(text: str, error: ValidationError) -> str:
-    """Where in the file the first flaw is, as far as it has a place."""
-    node = yaml.compose(text)
-    for step in error.errors(include_input=False, include_url=False)[0]["loc"]:
-        if isinstance(node, yaml.MappingNode):
-            inner = next((value for key, value in node.value if key.value == step), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            inner = node.value[step]
-        else:
-            inner = None
-        if inner is None:
-            break
-        node = inner
-    return "" if node is None else f", line {node.start_mark.line + 1}"

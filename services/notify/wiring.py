@@ -31,7 +31,7 @@ from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
 from services.notify.releasing import releasing
 from services.notify.routers import Routed, all_routers
-from services.notify.rulebook import load_rulebook
+from services.notify.rulemaking.names import open_rulebooks
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.settings import NotifySettings
 from services.notify.shredding import shredding
@@ -112,10 +112,11 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
         await check_head(db, NAME)
         await _refuse_samples(settings, db)
         await install_recipient(settings, db)
+        rulebooks = await open_rulebooks(db)
         if not alone:
             share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, DELIVER_WAKE))
             signals.start()
-        app = _put_together(settings, db, bus, parts)
+        app = _put_together(settings, db, bus, parts, rulebooks)
         try:
             yield app
         finally:
@@ -153,11 +154,13 @@ async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
         )
 
 
-def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Parts) -> App:
+def _put_together(
+    settings: NotifySettings, db: Database, bus: Bus, parts: _Parts, rulebooks: Rulebooks
+) -> App:
     dsn = settings.dsn.get_secret_value()
     development = settings.profile is Profile.DEVELOPMENT
     emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY, pace=PACE_SECONDS)
-    directories, rulebooks = Directories(samples=development), Rulebooks(load_rulebook())
+    directories = Directories(samples=development)
     intake = HttpStageIntake(parts.intake)
     handlers = make_handlers(db, emitting.outbox, intake, directories, rulebooks, parts.clerk)
     topics = (Topic.REFERRALS, Topic.DEADLINES)

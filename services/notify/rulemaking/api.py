@@ -10,7 +10,7 @@ from services.notify.api import must_be_a_person, refuse_agencies
 from services.notify.authority import today
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
-from services.notify.rulebook import DCF_737, load_rulebook
+from services.notify.rulebook import DCF_737
 from services.notify.rulemaking import store
 from services.notify.rulemaking.proposing import REPLAYED_AT_MOST, Rulemaking, Wanted
 from services.notify.rulemaking.rulebooks import Rulebooks
@@ -51,7 +51,7 @@ class RulesProposedOut(BaseModel):
 class RulebookOut(BaseModel):
     version: str
     effective: date | None
-    """Null: the file that Hartline ships, in force until another is."""
+    """Null: a file that Hartline came with; the newest is in force until another is."""
     proposal_id: str | None
 
 
@@ -73,21 +73,22 @@ def rules_router(
         refuse_agencies(reader)
         async with db.transaction() as session:
             await rulebooks.refresh(session)
-            found = await store.adopted(session)
-        shipped = RulebookOut(version=load_rulebook().version, effective=None, proposal_id=None)
+            kept = [each.version for each in await store.shipped(session)]
+        names = dict.fromkeys([*kept, rulebooks.shipped.version])
+        shipped = [RulebookOut(version=e, effective=None, proposal_id=None) for e in names]
         adopted = [
             RulebookOut(version=e.version, effective=e.effective, proposal_id=e.proposal_id)
-            for e in found
+            for e in rulebooks.adopted
         ]
-        return RulebooksOut(in_force=rulebooks.latest.version, history=[shipped, *adopted])
+        return RulebooksOut(in_force=rulebooks.latest.version, history=[*shipped, *adopted])
 
     @routes.get("/v1/routing/rules/{version}")
     async def rules(version: str, reader: Reader) -> Response:
         """One version's file, as it was proposed or shipped."""
         refuse_agencies(reader)
         async with db.transaction() as session:
-            found = {each.version: each.text for each in await store.adopted(session)}
-        if version not in found and version == load_rulebook().version:
+            found = await store.texts_of(session, [version])
+        if version not in found and version == rulebooks.shipped.version:
             found[version] = DCF_737.read_text(encoding="utf-8")
         if version not in found:
             raise not_found()
@@ -117,7 +118,7 @@ def rules_router(
         return RulesProposedOut(
             proposal_id=None if made is None else made.proposal_id,
             version=found.book.version,
-            follows=found.follows,
+            follows=found.base.version,
             effective=effective,
             replayed=found.replayed,
             changed=found.changed,

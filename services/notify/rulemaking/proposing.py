@@ -1,6 +1,6 @@
 """A rules file before a second person, with what it would have changed in the last referrals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,13 +11,19 @@ from services.notify.directory import Directories
 from services.notify.drafting import Clerk
 from services.notify.proposals import OutOfDate, Proposable, Proposal, ProposalKind
 from services.notify.rule import Rulebook
-from services.notify.rulebook import read_rulebook
+from services.notify.rule_checks import Flaw
+from services.notify.rule_lines import compose
+from services.notify.rulebook import digest_of, load_rulebook, read_rulebook, wrong
 from services.notify.rulemaking import store
+from services.notify.rulemaking.names import why_taken
 from services.notify.rulemaking.replaying import Asked, replay_last
-from services.notify.rulemaking.rulebooks import Rulebooks
+from services.notify.rulemaking.rulebooks import Rulebooks, adopted_after, adopted_on
 from shared.runtime.db import Database, Session
+from shared.runtime.errors import Misconfigured
 
 REPLAYED_AT_MOST = 10_000
+NAME = "the proposed rules"
+"""What they are called where something is wrong in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class Replayed:
     """What the proposed rules would have changed. Totals by agency; nobody's referral."""
 
     book: Rulebook
-    follows: str
+    base: Rulebook
+    """What it was compared with: what is in force on its day without it."""
     replayed: int
     changed: int
     lines: tuple[str, ...]
@@ -54,14 +61,19 @@ class Rulemaking:
         self._rulebooks = rulebooks
 
     async def replay(self, wanted: Wanted) -> Replayed:
-        """Under the rules in force and the proposed ones, through every stage. The facts are opened
-        in memory, and nothing of them is shown. Raises Misconfigured for a bad file."""
-        new = read_rulebook(wanted.text, "the proposed rules")
+        """Under the rules that would be in force on its day without it, and the proposed ones, by
+        every stage. The facts are opened in memory, and nothing of them is shown. Raises
+        Misconfigured for a bad file, and for a version name that is taken."""
+        new = read_rulebook(wanted.text, NAME)
         async with self._db.transaction() as session:
-            old = await self._rulebooks.current(session)
+            await self._rulebooks.refresh(session)
+            old = self._rulebooks.on(wanted.effective)
+            if taken := await why_taken(session, new, self._rulebooks.shipped):
+                raise wrong(NAME, compose(wanted.text), [Flaw(("version",), taken)])
         asked = Asked(old, new, wanted.last)
         found = await replay_last(self._db, self._directories, self._clerk, asked)
-        return Replayed(new, old.version, found.replayed, found.changed, tuple(found.lines()))
+        lines = (*found.lines(), *_end(self._rulebooks, wanted.effective))
+        return Replayed(new, old, found.replayed, found.changed, lines)
 
     async def propose(self, wanted: Wanted, now: datetime) -> tuple[Proposal, Replayed]:
         """Replayed first: whoever approves sees what these rules, and no others, would change."""
@@ -70,7 +82,8 @@ class Rulemaking:
             "version": found.book.version,
             "text": wanted.text,
             "effective": wanted.effective.isoformat(),
-            "follows": found.follows,
+            "follows": found.base.version,
+            "follows_digest": found.base.digest,
             "replayed": found.replayed,
             "changed": found.changed,
             "difference": list(found.lines),
@@ -80,7 +93,7 @@ class Rulemaking:
                 session,
                 ProposalKind.RULES,
                 body,
-                summary=f"Rules {found.book.version} in place of {found.follows}.",
+                summary=f"Rules {found.book.version} in place of {found.base.version}.",
                 reason=wanted.reason,
                 by=wanted.person,
                 now=now,
@@ -88,20 +101,39 @@ class Rulemaking:
         return made, found
 
 
+def _end(books: Rulebooks, day: date) -> Iterator[str]:
+    """What an approver must know of what comes after."""
+    if after := adopted_after(books.adopted, day):
+        yield (
+            f"Only until {after.effective.isoformat()}: from then on rules {after.version} are in "
+            "force, which were adopted before these and have nothing of them."
+        )
+
+
 async def _apply(session: Session, proposal: Proposal, now: datetime) -> None:
-    """Only in place of the rules that it was compared with, and never for a day that is over."""
+    """Only in place of the rules that it was compared with, which must still be those of its day;
+    never for a day that is over, nor under a name that another has taken."""
     body = proposal.body
     effective = date.fromisoformat(body["effective"])
     await store.one_at_a_time(session)
-    history = await store.adopted(session)
-    follows = history[-1].version if history else None
-    if (follows is not None and follows != body["follows"]) or effective < today(now):
+    base = adopted_on(await store.adopted(session), effective)
+    shipped = load_rulebook()
+    digest = shipped.digest if base is None else digest_of(base.text)
+    if digest != body.get("follows_digest") or effective < today(now):
         raise OutOfDate
-    read_rulebook(body["text"], "the proposed rules")
-    if not await store.adopt(
-        session, body["version"], body["text"], effective, proposal.proposal_id, now
+    if await why_taken(session, _still_read(body["text"]), shipped) or not (
+        await store.adopt(
+            session, body["version"], body["text"], effective, proposal.proposal_id, now
+        )
     ):
         raise OutOfDate
+
+
+def _still_read(text: str) -> Rulebook:
+    try:
+        return read_rulebook(text, NAME)
+    except Misconfigured:
+        raise OutOfDate from None
 
 
 def _describe(body: Mapping[str, Any]) -> list[str]:

@@ -1,11 +1,12 @@
 """All SQL of rulebooks. Nothing here commits."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import text
 
-from services.notify.rulemaking.tables import rulebooks
+from services.notify.rulemaking.tables import rulebooks, shipped_rules
 from shared.runtime.db import Session
 
 _READ = text(
@@ -16,6 +17,19 @@ _ADOPT = text(
     f"INSERT INTO {rulebooks.fullname} (version, text, effective, proposal_id, adopted_at) "
     "VALUES (:version, :text, :effective, :proposal_id, :now) "
     "ON CONFLICT (version) DO NOTHING RETURNING number"
+)
+_SHIPPED = text(
+    f"SELECT version, digest, text, kept_at FROM {shipped_rules.fullname} ORDER BY kept_at, version"
+)
+_KEEP = text(
+    f"INSERT INTO {shipped_rules.fullname} (version, digest, text, kept_at) "
+    "VALUES (:version, :digest, :text, :now) ON CONFLICT DO NOTHING"
+)
+_TEXTS = text(
+    f"SELECT version, text FROM {rulebooks.fullname} "
+    "WHERE version = ANY(CAST(:versions AS text[])) "
+    f"UNION ALL SELECT version, text FROM {shipped_rules.fullname} "
+    "WHERE version = ANY(CAST(:versions AS text[]))"
 )
 
 
@@ -29,6 +43,16 @@ class Adopted:
     effective: date
     proposal_id: str
     adopted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A rules file that notify has started with."""
+
+    version: str
+    digest: str
+    text: str
+    kept_at: datetime
 
 
 async def one_at_a_time(session: Session) -> None:
@@ -56,3 +80,23 @@ async def adopt(
         "now": now,
     }
     return await session.scalar(_ADOPT, values) is not None
+
+
+async def shipped(session: Session) -> list[Shipped]:
+    """Those that notify has started with, in the order in which it first did."""
+    rows = await session.execute(_SHIPPED)
+    return [Shipped(**dict(row)) for row in rows]
+
+
+async def keep_shipped(
+    session: Session, version: str, digest: str, rules: str, now: datetime
+) -> None:
+    """For good; what is kept under that name stays as it is."""
+    values = {"version": version, "digest": digest, "text": rules, "now": now}
+    await session.execute(_KEEP, values)
+
+
+async def texts_of(session: Session, versions: Iterable[str]) -> dict[str, str]:
+    """The files of those versions that are on record, adopted or shipped."""
+    rows = await session.execute(_TEXTS, {"versions": list(versions)})
+    return {row.version: row.text for row in rows}

@@ -1,4 +1,4 @@
-"""Table of the rulebooks that two people have put in force."""
+"""Tables of the rulebooks that two people have put in force, and of those that Hartline ships."""
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, Table, Text, UniqueConstraint
 
@@ -16,4 +16,14 @@ rulebooks = Table(
     UniqueConstraint("version", name="uq_rulebooks_version"),
     comment="What routing goes by beyond the rules file that Hartline ships. Rows are never "
     "changed.",
+)
+
+shipped_rules = Table(
+    "shipped_rules",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("digest", Text, nullable=False, comment="SHA-256 of what the file says, in hex."),
+    Column("text", Text, nullable=False, comment="The file, byte for byte."),
+    Column("kept_at", DateTime(timezone=True), nullable=False),
+    comment="Append-only: the rules files that notify has started with.",
 )

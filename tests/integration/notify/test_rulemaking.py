@@ -10,15 +10,21 @@ from typing import Any
 import httpx
 import pytest
 
-from services.notify import models
+from services.notify import models, proposal_store
 from services.notify.areas import PROPOSABLES
+from services.notify.authority import today
 from services.notify.proposal_api import proposal_router
+from services.notify.proposals import ProposalKind
 from services.notify.routing_api import routing_router
-from services.notify.rulebook import DCF_737, load_rulebook
+from services.notify.rulebook import DCF_737, load_rulebook, read_rulebook
+from services.notify.rulemaking import store
 from services.notify.rulemaking.api import rules_router
+from services.notify.rulemaking.names import open_rulebooks
 from services.notify.rulemaking.rulebooks import LOOK_AGAIN, Rulebooks
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
+from shared.runtime.db import Database
+from shared.runtime.errors import Misconfigured, Retryable
 from shared.runtime.http import create_app
 from shared.runtime.ids import utc_now
 from tests.support import planning as support
@@ -47,8 +53,18 @@ BOTH_LEADS = SHIPPED.replace(f'version: "{VERSION}"', 'version: "test-1"').repla
 """The Careline's referrals go to the HART Director as well."""
 
 
+def named(version: str, rules: str = BOTH_LEADS) -> str:
+    """The same rules under another name."""
+    return rules.replace('version: "test-1"', f'version: "{version}"')
+
+
+def days_on(days: int) -> str:
+    return (today(utc_now()) + timedelta(days=days)).isoformat()
+
+
 @dataclass
 class Desk:
+    db: Database
     planning: Planning
     client: httpx.AsyncClient
     token: Callable[..., str]
@@ -67,6 +83,14 @@ class Desk:
     async def approve(self, proposal_id: str, by: str = "checker") -> httpx.Response:
         body = {"decision": "Agreed."}
         return await self.ask("POST", f"/v1/proposals/{proposal_id}/approve", body, by)
+
+    async def put_in_force(self, rules: str, **fields: Any) -> None:
+        made = (await self.propose(rules, **fields)).json()
+        assert (await self.approve(made["proposal_id"])).status_code == 200
+
+    async def in_force_on(self, day: str) -> str:
+        asked = {"children": [{"ht_type": "sex"}], "as_of": day}
+        return str((await self.ask("POST", "/v1/routing/what-if", asked)).json()["rules_version"])
 
     async def in_force(self) -> str:
         return str((await self.ask("GET", "/v1/routing/rules")).json()["in_force"])
@@ -97,7 +121,7 @@ async def desk(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Desk]:
     app.include_router(proposal_router(db, PROPOSABLES))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://notify.test") as client:
-        yield Desk(planning, client, LocalIssuer(key, ISSUER).token)
+        yield Desk(db, planning, client, LocalIssuer(key, ISSUER).token)
 
 
 async def test_rules_are_in_force_once_a_second_person_has_seen_what_they_change(
@@ -210,3 +234,182 @@ async def test_p10_neither_agencies_nor_machines_propose_rules(desk: Desk) -> No
 async def test_a_day_that_is_over_is_refused(desk: Desk) -> None:
     answer = await desk.propose(BOTH_LEADS, effective=date(2026, 1, 1).isoformat())
     assert [each["pointer"] for each in answer.json()["errors"]] == ["#/effective"]
+
+
+@pytest.mark.parametrize("rules", [named(VERSION), named("kept-1")])
+async def test_a_name_that_stands_for_other_rules_is_refused_with_what_to_do(
+    desk: Desk, tmp_path: Path, rules: str
+) -> None:
+    file = tmp_path / "kept.yaml"
+    file.write_text(SHIPPED.replace(f'version: "{VERSION}"', 'version: "kept-1"'))
+    await open_rulebooks(desk.db, file)
+    answer = await desk.propose(rules)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"]) == (422, "#/rules")
+    assert "line 13: version: Hartline came with other rules under this version" in error["detail"]
+    assert await desk.planning.rows(models.proposals) == []
+
+
+async def test_a_name_that_was_adopted_is_refused_even_with_the_same_rules(desk: Desk) -> None:
+    await desk.put_in_force(BOTH_LEADS)
+    answer = await desk.propose(BOTH_LEADS)
+    assert answer.status_code == 422
+    assert "give these a new `version`" in answer.json()["errors"][0]["detail"]
+
+
+async def test_a_name_taken_since_it_was_proposed_is_refused_when_it_is_approved(
+    desk: Desk, tmp_path: Path
+) -> None:
+    made = (await desk.propose(named("test-2"))).json()
+    file = tmp_path / "shipped.yaml"
+    file.write_text(SHIPPED.replace(f'version: "{VERSION}"', 'version: "test-2"'))
+    await open_rulebooks(desk.db, file)
+    assert (await desk.approve(made["proposal_id"])).status_code == 409
+    assert await desk.in_force() == VERSION
+
+
+async def test_the_shipped_rules_can_be_put_in_force_again(desk: Desk) -> None:
+    await desk.put_in_force(BOTH_LEADS)
+    await desk.put_in_force(SHIPPED)
+    assert await desk.in_force() == VERSION
+
+
+async def test_rules_of_a_day_to_come_do_not_lock_out_an_urgent_change(desk: Desk) -> None:
+    await desk.put_in_force(BOTH_LEADS, effective=days_on(30))
+    made = (await desk.propose(named("urgent"))).json()
+    assert made["follows"] == VERSION
+    assert f"Only until {days_on(30)}: from then on rules test-1" in made["difference"][-1]
+    assert (await desk.approve(made["proposal_id"])).status_code == 200
+    assert await desk.in_force() == "urgent"
+    assert await desk.in_force_on(days_on(29)) == "urgent"
+    assert await desk.in_force_on(days_on(30)) == "test-1"
+
+
+async def test_of_two_rulebooks_of_one_day_the_one_adopted_last_is_in_force(desk: Desk) -> None:
+    await desk.put_in_force(BOTH_LEADS, effective=days_on(9))
+    await desk.put_in_force(named("test-2"), effective=days_on(9))
+    await desk.put_in_force(named("test-3"), effective=days_on(5))
+    found = [await desk.in_force_on(days_on(day)) for day in (4, 5, 8, 9, 30)]
+    assert found == [VERSION, "test-3", "test-3", "test-2", "test-2"]
+
+
+async def test_what_will_be_in_force_on_its_day_has_changed_so_it_must_be_replayed(
+    desk: Desk,
+) -> None:
+    made = (await desk.propose(BOTH_LEADS, effective=days_on(9))).json()
+    other = (await desk.propose(named("other"), effective=days_on(3))).json()
+    await desk.put_in_force(named("urgent"), effective=days_on(5))
+    assert (await desk.approve(made["proposal_id"])).status_code == 409
+    assert (await desk.approve(other["proposal_id"])).status_code == 200
+    again = (await desk.propose(BOTH_LEADS, effective=days_on(9))).json()
+    assert again["follows"] == "urgent"
+    assert (await desk.approve(again["proposal_id"])).status_code == 200
+
+
+async def test_a_shipped_file_that_changed_puts_what_was_compared_with_it_out_of_date(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = (await desk.propose(BOTH_LEADS)).json()
+    changed = read_rulebook(SHIPPED.replace("[C26]", "[C26, C9]"), "changed")
+    assert changed.version == VERSION
+    monkeypatch.setattr("services.notify.rulemaking.proposing.load_rulebook", lambda: changed)
+    assert (await desk.approve(made["proposal_id"])).status_code == 409
+
+
+async def test_notify_does_not_start_with_other_rules_under_a_name_it_has_started_with(
+    desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(SHIPPED)
+    await open_rulebooks(desk.db, file)
+    file.write_text(f"# Another comment.\n{SHIPPED}")
+    await open_rulebooks(desk.db, file)
+    file.write_text(SHIPPED.replace("[C26]", "[C26, C9]"))
+    with pytest.raises(Misconfigured, match=f"version {VERSION}, and other rules are on record"):
+        await open_rulebooks(desk.db, file)
+    file.write_text(named("test-3", BOTH_LEADS))
+    assert (await open_rulebooks(desk.db, file)).latest.version == "test-3"
+
+
+async def test_notify_does_not_start_with_other_rules_under_a_name_that_was_adopted(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await desk.put_in_force(BOTH_LEADS)
+    file = tmp_path / "rules.yaml"
+    file.write_text(SHIPPED.replace(f'version: "{VERSION}"', 'version: "test-1"'))
+    with pytest.raises(Misconfigured, match="a new `version`"):
+        await open_rulebooks(desk.db, file)
+
+
+async def test_notify_does_not_start_under_adopted_rules_that_lack_a_duty(desk: Desk) -> None:
+    lacking = SHIPPED.replace("form: dcf_823", "form: dcf_737", 1)
+    async with desk.db.transaction() as session:
+        await store.adopt(session, "old", lacking, today(utc_now()), "prp_x", utc_now())
+    with pytest.raises(Misconfigured, match="regional_office: `form` must be dcf_823"):
+        await open_rulebooks(desk.db)
+
+
+async def test_what_this_software_no_longer_reads_as_rules_is_not_put_in_force(desk: Desk) -> None:
+    book = load_rulebook()
+    body = {
+        "version": "test-1",
+        "text": BOTH_LEADS.replace("form: dcf_823", "form: dcf_737"),
+        "effective": days_on(0),
+        "follows": book.version,
+        "follows_digest": book.digest,
+        "difference": [],
+    }
+    async with desk.db.transaction() as session:
+        made = await proposal_store.propose(
+            session, ProposalKind.RULES, body, summary="", reason="", by="maker", now=utc_now()
+        )
+    assert (await desk.approve(made.proposal_id)).status_code == 409
+    assert await desk.in_force() == VERSION
+
+
+async def test_rules_that_ask_for_newer_software_are_waited_for_and_nothing_else_is_gone_by(
+    desk: Desk,
+) -> None:
+    async with desk.db.transaction() as session:
+        newer = BOTH_LEADS.replace("missing_from_care", "something_new")
+        await store.adopt(session, "new", newer, today(utc_now()), "prp_x", utc_now())
+        books = Rulebooks(load_rulebook())
+        with pytest.raises(Retryable):
+            await books.current(session)
+
+
+async def test_a_leg_is_explained_by_the_rules_that_it_was_planned_by(desk: Desk) -> None:
+    cited = "DCF Policy 21-14; CGS 17a-28(b)"
+    data = desk.planning.announce(Child())
+    await desk.planning.plan(data)
+    fbi = "    kind: fbi\n    profile: law_enforcement\n    citation: DCF Policy 21-14\n"
+    assert fbi in SHIPPED
+    await desk.put_in_force(BOTH_LEADS.replace(fbi, fbi.replace("DCF Policy 21-14", cited)))
+    desk.planning.now += LOOK_AGAIN
+    later = desk.planning.announce(Child())
+    await desk.planning.plan(later)
+    for referral_id, version, law in (
+        (data.referral_id, VERSION, "DCF Policy 21-14"),
+        (later.referral_id, "test-1", cited),
+    ):
+        legs = (await desk.ask("GET", f"/v1/referrals/{referral_id}/routing")).json()["legs"]
+        (leg,) = [each for each in legs if each["role"] == "fbi"]
+        assert (leg["rules_version"], leg["citation"]) == (version, law)
+
+
+async def test_a_leg_of_an_earlier_shipped_file_is_explained_by_that_file(
+    desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "before.yaml"
+    before = SHIPPED.replace(f'version: "{VERSION}"', 'version: "2025-9"')
+    file.write_text(before.replace("citation: CGS 17a-101b(c)", "citation: CGS 17a-1"))
+    desk.planning.rulebooks = await open_rulebooks(desk.db, file)
+    data = desk.planning.announce(Child())
+    await desk.planning.plan(data)
+    legs = (await desk.ask("GET", f"/v1/referrals/{data.referral_id}/routing")).json()["legs"]
+    (leg,) = [each for each in legs if each["role"] == "local_law_enforcement"]
+    assert (leg["rules_version"], leg["citation"]) == ("2025-9", "CGS 17a-1")
+    history = (await desk.ask("GET", "/v1/routing/rules")).json()["history"]
+    assert [each["version"] for each in history] == ["2025-9", VERSION]
+    kept = (await desk.ask("GET", "/v1/routing/rules/2025-9")).text
+    assert kept == file.read_text()

@@ -6,6 +6,8 @@ Revises: 0009
 import sqlalchemy as sa
 from alembic import op
 
+from shared.runtime.append_only import append_only
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -39,6 +41,8 @@ def upgrade() -> None:
         schema="notify",
         comment="Append-only: notices of which a recipient's system has said that it holds them.",
     )
+    append_only(op, "notify", "statements")
+    append_only(op, "notify", "receipts")
 
 
 def downgrade() -> None:
