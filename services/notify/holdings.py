@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.oncall import pager_secrets, roster_store, tables
 from services.notify.webhook_secrets import kek_of, rewrapped
 from shared.runtime.db import Session
-from shared.runtime.rewrapping import KeyTable
+from shared.runtime.rewrapping import AGAIN, KeyTable
 from shared.runtime.sealing import Sealer
 
 _AGENCIES = models.agencies.fullname
@@ -18,6 +19,7 @@ class WebhookSecrets:
     """Each agency's `whsec_`, with the key that seals it before it, in an array of one or two."""
 
     name: str = f"{_AGENCIES}.webhook_secrets"
+    then: str = AGAIN
 
     async def behind(self, session: Session, current: int) -> int:
         rows = await session.execute(text(f"SELECT webhook_secrets {_WITH_ONE}"))
@@ -46,4 +48,21 @@ def _is_old(stored: bytes, sealer: Sealer) -> bool:
     return kek_of(stored) != sealer.current
 
 
-HOLDINGS = (KeyTable(models.child_keys.fullname, "child_id"), WebhookSecrets())
+@dataclass(frozen=True, slots=True)
+class Pagers:
+    """The URLs of the roster in force. A roster is append-only: its next version renews them."""
+
+    name: str = f"{tables.rosters.fullname}, pagers"
+    then: str = "Have the roster's file approved again (docs/oncall.md): that seals them anew."
+
+    async def behind(self, session: Session, current: int) -> int:
+        _, roster = await roster_store.newest(session)
+        channels = () if roster is None else (c for some in roster.people.values() for c in some)
+        sealed = [each.to for each in channels if pager_secrets.is_sealed(each.to)]
+        return sum(kek_of(pager_secrets.stored(each)) != current for each in sealed)
+
+    async def renew(self, session: Session, sealer: Sealer) -> int:
+        return 0
+
+
+HOLDINGS = (KeyTable(models.child_keys.fullname, "child_id"), WebhookSecrets(), Pagers())

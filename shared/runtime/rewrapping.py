@@ -16,6 +16,7 @@ from shared.runtime.errors import Misconfigured
 from shared.runtime.sealing import Sealer, Unsealable, WrappedKey
 
 REWRAP = "rewrap"
+AGAIN = "Restart every process, then run this again."
 _AT_ONCE = 500
 
 
@@ -24,6 +25,11 @@ class Holding(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def then(self) -> str:
+        """What a person does about those that are left."""
+        ...
 
     async def behind(self, session: Session, current: int) -> int:
         """How many are wrapped by another KEK than the current one."""
@@ -40,6 +46,7 @@ class KeyTable:
 
     name: str
     id: str
+    then: str = AGAIN
 
     @property
     def _behind(self) -> str:
@@ -111,7 +118,7 @@ async def _left(db: Database, sealer: Sealer, holdings: Sequence[Holding]) -> in
         async with db.transaction() as session:
             count = await holding.behind(session, sealer.current)
         if count:
-            _say(f"{holding.name}: {count} are left. Restart every process, then run this again.")
+            _say(f"{holding.name}: {count} are left. {holding.then}")
         left += count
     return left
 

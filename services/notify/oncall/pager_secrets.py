@@ -38,13 +38,15 @@ def sealed(sealer: Sealer, roster: Mapping[str, Any]) -> dict[str, Any]:
 
 def opened(sealer: Sealer, to: str) -> str:
     """Where to page. Raises Unsealable."""
-    if not is_sealed(to):
-        return to
+    return open_secret(sealer, _ROW, stored(to)) if is_sealed(to) else to
+
+
+def stored(to: str) -> bytes:
+    """What of a sealed URL `webhook_secrets` made. Raises Unsealable."""
     try:
-        stored = base64.b64decode(to.removeprefix(_SEALED), validate=True)
+        return base64.b64decode(to.removeprefix(_SEALED), validate=True)
     except ValueError:
         raise Unsealable("not a sealed pager") from None
-    return open_secret(sealer, _ROW, stored)
 
 
 def _sealed(sealer: Sealer, channel: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import text
 
 from services.notify import proposal_store
+from services.notify.holdings import HOLDINGS
 from services.notify.oncall import pager_secrets, roster_store, rostering
 from services.notify.oncall.pager import Alarm, PagerFailed
 from services.notify.oncall.roster_file import RosterFile
 from services.notify.oncall.webhook_pager import WebhookPager
 from services.notify.wiring import PROPOSABLES
 from shared.runtime.db import Database
+from shared.runtime.rewrapping import run_rewrap
 from shared.runtime.sealing import Keyring, Sealer
 from tests.support.databases import FreshDatabase
 from tests.support.planning import SEALER
@@ -134,3 +136,13 @@ async def test_a_key_that_is_gone_fails_the_page_and_says_no_url(db: Database) -
     other = Sealer(Keyring({1: bytes(32)}))
     with pytest.raises(PagerFailed, match=r"^Unsealable$"):
         await WebhookPager(other).page(stored, [ALARM], NOW)
+
+
+async def test_a_pager_under_an_older_kek_keeps_the_rotation_from_being_called_done(
+    db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await put(db)
+    newer = Sealer(Keyring({1: bytes(range(32)), 2: bytes(32)}))
+    assert await run_rewrap("notify", [], db, newer, HOLDINGS) == 1
+    assert "1 are left. Have the roster's file approved again" in capsys.readouterr().out
+    assert await run_rewrap("notify", [], db, SEALER, HOLDINGS) == 0
