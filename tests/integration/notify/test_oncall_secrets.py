@@ -144,5 +144,5 @@ async def test_a_pager_under_an_older_kek_keeps_the_rotation_from_being_called_d
     await put(db)
     newer = Sealer(Keyring({1: bytes(range(32)), 2: bytes(32)}))
     assert await run_rewrap("notify", [], db, newer, HOLDINGS) == 1
-    assert "1 are left. Have the roster's file approved again" in capsys.readouterr().out
+    assert "4 are left. Have the roster's file approved again" in capsys.readouterr().out
     assert await run_rewrap("notify", [], db, SEALER, HOLDINGS) == 0
