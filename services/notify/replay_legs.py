@@ -1,8 +1,8 @@
 """One route's legs in a form in which two routes can be compared, and what differs. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from services.notify.routes import Recipient, Refused, Route, Suppressed
 
@@ -10,7 +10,7 @@ TOLD, INERT = "told", "named in vain"
 """INERT: by a rule of a stage whose plans go by no rule."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """A leg, with everything of it that a rule decides."""
 
@@ -27,10 +27,6 @@ class Seen:
     in_place: bool = False
     rule: str = ""
     words: str = ""
-
-    @property
-    def whose(self) -> tuple[str, str, str]:
-        return self.child_id, self.who, self.role
 
 
 Pair = tuple[Seen | None, Seen | None]
@@ -69,14 +65,22 @@ def differing(before: Sequence[Seen], after: Sequence[Seen]) -> Iterator[Pair]:
     """What goes, what comes, and what stays with another content: a pair of both."""
     if before == after:
         return
-    gone, come = Counter(before) - Counter(after), Counter(after) - Counter(before)
-    rest = sorted(come.elements())
-    for old in sorted(gone.elements()):
-        new = next((each for each in rest if each.whose == old.whose), None)
-        if new is not None:
-            rest.remove(new)
-        yield old, new
-    yield from ((None, each) for each in rest)
+    old, new = _by_whose(before), _by_whose(after)
+    for whose in old | new:
+        gone, come = [], new.get(whose, [])
+        for each in old.get(whose, []):
+            if each in come:
+                come.remove(each)
+            else:
+                gone.append(each)
+        yield from zip_longest(gone, come)
+
+
+def _by_whose(legs: Iterable[Seen]) -> dict[tuple[str, str, str], list[Seen]]:
+    found: dict[tuple[str, str, str], list[Seen]] = {}
+    for leg in legs:
+        found.setdefault((leg.child_id, leg.who, leg.role), []).append(leg)
+    return found
 
 
 def sign_of(pair: Pair) -> str:
