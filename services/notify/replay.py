@@ -5,7 +5,7 @@ told at any of them would hear of a withdrawal.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,11 +16,12 @@ from services.notify.replay_legs import (
     INERT,
     TOLD,
     Pair,
-    Seen,
+    apart,
     differing,
     holders,
     seen,
     sign_of,
+    told_by,
     words_of,
 )
 from services.notify.routes import Matter, Recipient, Refused, Route, Suppressed
@@ -30,7 +31,7 @@ from shared.contracts.codes import Stage, Trigger
 
 PROGRESS_EVERY = 500
 
-Legs = Sequence[Seen]
+_TELLING = tuple(stage for stage in Stage if stage is not Stage.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class _Again:
         found = self._found
         allowed = directory.samples if past.synthetic else directory
         both = {s: self._both(past, s, allowed) for s in Stage if self._may_differ(past, s)}
-        pairs = {stage: list(differing(*legs)) for stage, legs in both.items()}
+        pairs = {stage: _pairs(stage, *routes) for stage, routes in both.items()}
         withdrawn = self._withdrawn(past, both, allowed)
         pairs[Stage.WITHDRAWN] = [*pairs.get(Stage.WITHDRAWN, ()), *withdrawn]
         for stage, mine in pairs.items():
@@ -182,29 +183,28 @@ class _Again:
         conflict = bool(facts.conflicts) or any(child.implicated for child in facts.children)
         return self._stand_ins and conflict
 
-    def _both(self, past: Past, stage: Stage, directory: Directory) -> tuple[Legs, Legs]:
-        before, after = (self._legs(past, stage, directory, book) for book in self._books)
+    def _both(self, past: Past, stage: Stage, directory: Directory) -> tuple[Route, Route]:
+        before, after = (self._route(past, stage, directory, book) for book in self._books)
         return before, after
 
-    def _legs(self, past: Past, stage: Stage, directory: Directory, book: Rulebook) -> Legs:
+    def _route(self, past: Past, stage: Stage, directory: Directory, book: Rulebook) -> Route:
         found = route(replace(past.facts, stage=stage), directory, book, past.planned_at)
         self._count(found, directory, book)
-        return seen(found, INERT if stage is Stage.WITHDRAWN else TOLD)
+        return found
 
     def _withdrawn(
-        self, past: Past, both: Mapping[Stage, tuple[Legs, Legs]], directory: Directory
+        self, past: Past, both: Mapping[Stage, tuple[Route, Route]], directory: Directory
     ) -> list[Pair]:
-        before = holders(leg for legs, _ in both.values() for leg in legs)
-        after = holders(leg for _, legs in both.values() for leg in legs)
-        if before == after:
+        """The other stages tell the same under both."""
+        mine = [routes for stage, routes in both.items() if stage in _TELLING]
+        before = told_by(old for old, _ in mine)
+        after = told_by(new for _, new in mine)
+        gone, come = before - after, after - before
+        if not gone and not come:
             return []
-        others = [
-            leg
-            for stage in Stage
-            if stage not in both
-            for leg in self._legs(past, stage, directory, self._books[0])
-        ]
-        return list(differing(holders([*before, *others]), holders([*after, *others])))
+        rest = [stage for stage in _TELLING if stage not in both]
+        others = told_by(self._route(past, s, directory, self._books[0]) for s in rest)
+        return list(differing(holders(sorted(gone - others)), holders(sorted(come - others))))
 
     def _count(self, found: Route, directory: Directory, book: Rulebook) -> None:
         """Which of the rules that differ decided something."""
@@ -217,6 +217,12 @@ class _Again:
             stands_in = book.substitute_for(agency.kind) if agency else None
             if stands_in is not None:
                 called_for[stands_in.id] += 1
+
+
+def _pairs(stage: Stage, before: Route, after: Route) -> list[Pair]:
+    told = INERT if stage is Stage.WITHDRAWN else TOLD
+    old, new = (seen(each, told) for each in apart(before, after))
+    return list(differing(old, new))
 
 
 def _change(past: Past, stage: Stage, pair: Pair, directory: Directory) -> Change:

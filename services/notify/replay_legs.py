@@ -1,7 +1,7 @@
 """One route's legs in a form in which two routes can be compared, and what differs. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from services.notify.routes import Recipient, Refused, Route, Suppressed
@@ -29,6 +29,8 @@ class Seen:
     words: str = ""
 
 
+Told = tuple[str, str]
+"""(child id, agency id)."""
 Pair = tuple[Seen | None, Seen | None]
 """Before and after."""
 
@@ -55,10 +57,33 @@ def seen(found: Route, told: str = TOLD) -> list[Seen]:
     return legs
 
 
-def holders(legs: Iterable[Seen]) -> list[Seen]:
-    """Who hears of a withdrawal once all of these were told: each once per child, whatever by."""
-    told = {(leg.child_id, leg.who) for leg in legs if leg.fate == TOLD}
-    return [Seen(child_id, who, "", TOLD, form="withdrawal") for child_id, who in sorted(told)]
+def apart(before: Route, after: Route) -> tuple[Route, Route]:
+    """Without the recipients that are the same in both, which are most, and costly to look at."""
+    old = {_key(leg): leg for leg in before.recipients}
+    new = {_key(leg): leg for leg in after.recipients}
+    if (len(old), len(new)) != (len(before.recipients), len(after.recipients)):
+        return before, after
+    same = {key for key, leg in new.items() if old.get(key) == leg}
+    return _without(same, before), _without(same, after)
+
+
+def _without(keys: Set[tuple[str, str, str]], found: Route) -> Route:
+    left = tuple(leg for leg in found.recipients if _key(leg) not in keys)
+    return replace(found, recipients=left)
+
+
+def _key(leg: Recipient) -> tuple[str, str, str]:
+    return leg.child_id, leg.agency_id, leg.rule
+
+
+def told_by(routes: Iterable[Route]) -> set[Told]:
+    """Whoever any of these tells, of which child."""
+    return {(leg.child_id, leg.agency_id) for each in routes for leg in each.recipients}
+
+
+def holders(told: Iterable[Told]) -> list[Seen]:
+    """Who hears of a withdrawal once these were told: each once per child, whatever by."""
+    return [Seen(child_id, who, "", TOLD, form="withdrawal") for child_id, who in told]
 
 
 def differing(before: Sequence[Seen], after: Sequence[Seen]) -> Iterator[Pair]:
