@@ -5,7 +5,7 @@ told at any of them would hear of a withdrawal.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,19 +16,22 @@ from services.notify.replay_legs import (
     INERT,
     TOLD,
     Pair,
-    Seen,
+    apart,
     differing,
     holders,
     seen,
     sign_of,
+    told_by,
     words_of,
 )
 from services.notify.routes import Matter, Recipient, Refused, Route, Suppressed
 from services.notify.rule import Rulebook
 from services.notify.rule_difference import rule_changes
-from shared.contracts.codes import Stage
+from shared.contracts.codes import Stage, Trigger
 
 PROGRESS_EVERY = 500
+
+_TELLING = tuple(stage for stage in Stage if stage is not Stage.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,73 +131,98 @@ def replay(
 ) -> Difference:
     """Route each under both rulebooks, by the directory of its version (`directory_of`)."""
     found = Difference(rules={each.id: each.says for each in rule_changes(old, new)})
+    again = _Again(old, new, found, each_change)
     for each in past:
-        directory = directory_of(each.directory_version)
-        before, after = (_Again(each, directory, book, found) for book in (old, new))
-        _compare(each, before.legs(), after.legs(), directory, found, each_change)
-        found.replayed += 1
-        found.reached.update(each.reached)
+        again.compare(each, directory_of(each.directory_version))
         if found.replayed % PROGRESS_EVERY == 0:
             progress(found.replayed)
     progress(found.replayed)
     return found
 
 
-@dataclass(frozen=True, slots=True)
 class _Again:
-    """One referral under one rulebook."""
+    """Two rulebooks, and what was found so far."""
 
-    past: Past
-    directory: Directory
-    book: Rulebook
-    counted: Difference
+    def __init__(
+        self, old: Rulebook, new: Rulebook, found: Difference, each_change: Callable[[Change], None]
+    ) -> None:
+        self._books = (old, new)
+        self._found = found
+        self._each_change = each_change
+        self._stages = {
+            (trigger, stage)
+            for trigger in Trigger
+            for stage in Stage
+            if old.of(trigger, stage) != new.of(trigger, stage)
+        }
+        self._stand_ins = old.substitutes != new.substitutes
 
-    def legs(self) -> dict[Stage, list[Seen]]:
-        """Of every stage; who hears of a withdrawal is whoever the others tell."""
-        allowed = self.directory.samples if self.past.synthetic else self.directory
-        by_stage: dict[Stage, list[Seen]] = {}
-        for stage in Stage:
-            facts = replace(self.past.facts, stage=stage)
-            found = route(facts, allowed, self.book, self.past.planned_at)
-            self._count(found, allowed)
-            by_stage[stage] = seen(found, INERT if stage is Stage.WITHDRAWN else TOLD)
-        told = [leg for legs in by_stage.values() for leg in legs]
-        by_stage[Stage.WITHDRAWN] += holders(told)
-        return by_stage
+    def compare(self, past: Past, directory: Directory) -> None:
+        """1. Route both ways what the rules may decide otherwise; nothing else can differ.
+        2. Whoever hears of a withdrawal is whoever any stage tells."""
+        found = self._found
+        allowed = directory.samples if past.synthetic else directory
+        both = {s: self._both(past, s, allowed) for s in Stage if self._may_differ(past, s)}
+        pairs = {stage: _pairs(stage, *routes) for stage, routes in both.items()}
+        withdrawn = self._withdrawn(past, both, allowed)
+        pairs[Stage.WITHDRAWN] = [*pairs.get(Stage.WITHDRAWN, ()), *withdrawn]
+        for stage, mine in pairs.items():
+            for pair in mine:
+                change = _change(past, stage, pair, directory)
+                found.totals[stage, change.sign, change.says] += 1
+                self._each_change(change)
+            found.by_stage[stage] += bool(mine)
+        found.changed += any(pairs.values())
+        found.replayed += 1
+        found.reached.update(past.reached)
 
-    def _count(self, found: Route, directory: Directory) -> None:
+    def _may_differ(self, past: Past, stage: Stage) -> bool:
+        facts = past.facts
+        if (facts.trigger, stage) in self._stages:
+            return True
+        conflict = bool(facts.conflicts) or any(child.implicated for child in facts.children)
+        return self._stand_ins and conflict
+
+    def _both(self, past: Past, stage: Stage, directory: Directory) -> tuple[Route, Route]:
+        before, after = (self._route(past, stage, directory, book) for book in self._books)
+        return before, after
+
+    def _route(self, past: Past, stage: Stage, directory: Directory, book: Rulebook) -> Route:
+        found = route(replace(past.facts, stage=stage), directory, book, past.planned_at)
+        self._count(found, directory, book)
+        return found
+
+    def _withdrawn(
+        self, past: Past, both: Mapping[Stage, tuple[Route, Route]], directory: Directory
+    ) -> list[Pair]:
+        """The other stages tell the same under both."""
+        mine = [routes for stage, routes in both.items() if stage in _TELLING]
+        before = told_by(old for old, _ in mine)
+        after = told_by(new for _, new in mine)
+        gone, come = before - after, after - before
+        if not gone and not come:
+            return []
+        rest = [stage for stage in _TELLING if stage not in both]
+        others = told_by(self._route(past, s, directory, self._books[0]) for s in rest)
+        return list(differing(holders(sorted(gone - others)), holders(sorted(come - others))))
+
+    def _count(self, found: Route, directory: Directory, book: Rulebook) -> None:
         """Which of the rules that differ decided something."""
-        rules = self.counted.rules
-        if not rules:
-            return
+        rules, called_for = self._found.rules, self._found.called_for
         legs: list[Recipient | Refused | Suppressed | Matter]
         legs = [*found.recipients, *found.refused, *found.suppressed, *found.matters]
-        self.counted.called_for.update(leg.rule for leg in legs if leg.rule in rules)
+        called_for.update(leg.rule for leg in legs if leg.rule in rules)
         for left_out in found.suppressed:
             agency = directory.get(left_out.agency_id)
-            stands_in = self.book.substitute_for(agency.kind) if agency else None
+            stands_in = book.substitute_for(agency.kind) if agency else None
             if stands_in is not None:
-                self.counted.called_for[stands_in.id] += 1
+                called_for[stands_in.id] += 1
 
 
-def _compare(
-    past: Past,
-    before: dict[Stage, list[Seen]],
-    after: dict[Stage, list[Seen]],
-    directory: Directory,
-    found: Difference,
-    each_change: Callable[[Change], None],
-) -> None:
-    any_differ = False
-    for stage in Stage:
-        pairs = list(differing(before[stage], after[stage]))
-        for pair in pairs:
-            change = _change(past, stage, pair, directory)
-            found.totals[stage, change.sign, change.says] += 1
-            each_change(change)
-        found.by_stage[stage] += bool(pairs)
-        any_differ = any_differ or bool(pairs)
-    found.changed += any_differ
+def _pairs(stage: Stage, before: Route, after: Route) -> list[Pair]:
+    told = INERT if stage is Stage.WITHDRAWN else TOLD
+    old, new = (seen(each, told) for each in apart(before, after))
+    return list(differing(old, new))
 
 
 def _change(past: Past, stage: Stage, pair: Pair, directory: Directory) -> Change:

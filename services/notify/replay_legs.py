@@ -1,8 +1,8 @@
 """One route's legs in a form in which two routes can be compared, and what differs. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from services.notify.routes import Recipient, Refused, Route, Suppressed
 
@@ -10,7 +10,7 @@ TOLD, INERT = "told", "named in vain"
 """INERT: by a rule of a stage whose plans go by no rule."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """A leg, with everything of it that a rule decides."""
 
@@ -28,11 +28,9 @@ class Seen:
     rule: str = ""
     words: str = ""
 
-    @property
-    def whose(self) -> tuple[str, str, str]:
-        return self.child_id, self.who, self.role
 
-
+Told = tuple[str, str]
+"""(child id, agency id)."""
 Pair = tuple[Seen | None, Seen | None]
 """Before and after."""
 
@@ -59,24 +57,55 @@ def seen(found: Route, told: str = TOLD) -> list[Seen]:
     return legs
 
 
-def holders(legs: Iterable[Seen]) -> list[Seen]:
-    """Who hears of a withdrawal once all of these were told: each once per child, whatever by."""
-    told = {(leg.child_id, leg.who) for leg in legs if leg.fate == TOLD}
-    return [Seen(child_id, who, "", TOLD, form="withdrawal") for child_id, who in sorted(told)]
+def apart(before: Route, after: Route) -> tuple[Route, Route]:
+    """Without the recipients that are the same in both, which are most, and costly to look at."""
+    old = {_key(leg): leg for leg in before.recipients}
+    new = {_key(leg): leg for leg in after.recipients}
+    if (len(old), len(new)) != (len(before.recipients), len(after.recipients)):
+        return before, after
+    same = {key for key, leg in new.items() if old.get(key) == leg}
+    return _without(same, before), _without(same, after)
+
+
+def _without(keys: Set[tuple[str, str, str]], found: Route) -> Route:
+    left = tuple(leg for leg in found.recipients if _key(leg) not in keys)
+    return replace(found, recipients=left)
+
+
+def _key(leg: Recipient) -> tuple[str, str, str]:
+    return leg.child_id, leg.agency_id, leg.rule
+
+
+def told_by(routes: Iterable[Route]) -> set[Told]:
+    """Whoever any of these tells, of which child."""
+    return {(leg.child_id, leg.agency_id) for each in routes for leg in each.recipients}
+
+
+def holders(told: Iterable[Told]) -> list[Seen]:
+    """Who hears of a withdrawal once these were told: each once per child, whatever by."""
+    return [Seen(child_id, who, "", TOLD, form="withdrawal") for child_id, who in told]
 
 
 def differing(before: Sequence[Seen], after: Sequence[Seen]) -> Iterator[Pair]:
     """What goes, what comes, and what stays with another content: a pair of both."""
     if before == after:
         return
-    gone, come = Counter(before) - Counter(after), Counter(after) - Counter(before)
-    rest = sorted(come.elements())
-    for old in sorted(gone.elements()):
-        new = next((each for each in rest if each.whose == old.whose), None)
-        if new is not None:
-            rest.remove(new)
-        yield old, new
-    yield from ((None, each) for each in rest)
+    old, new = _by_whose(before), _by_whose(after)
+    for whose in old | new:
+        gone, come = [], new.get(whose, [])
+        for each in old.get(whose, []):
+            if each in come:
+                come.remove(each)
+            else:
+                gone.append(each)
+        yield from zip_longest(gone, come)
+
+
+def _by_whose(legs: Iterable[Seen]) -> dict[tuple[str, str, str], list[Seen]]:
+    found: dict[tuple[str, str, str], list[Seen]] = {}
+    for leg in legs:
+        found.setdefault((leg.child_id, leg.who, leg.role), []).append(leg)
+    return found
 
 
 def sign_of(pair: Pair) -> str:
