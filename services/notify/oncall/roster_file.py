@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -110,7 +110,7 @@ class _Roster(_Part):
     holidays: list[date] = []
 
     @model_validator(mode="after")
-    def _holds_together(self) -> "RosterFile":
+    def _holds_together(self) -> Self:
         if not all(self.people.values()):
             raise Wrong("every person needs a channel")
         if unknown := set(self._named()) - self.people.keys():
