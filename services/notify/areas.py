@@ -22,9 +22,11 @@ from services.notify.oncall import page_store
 from services.notify.oncall.api import oncall_router
 from services.notify.oncall.page_role import Chore
 from services.notify.oncall.rostering import ROSTERS
+from services.notify.oral import entering, entry_store
 from services.notify.proposals import Proposables, ProposalKind
 from services.notify.rulemaking.proposing import RULES
 from services.notify.signing import Signer
+from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 from shared.runtime.sealing import Sealer
 
@@ -50,11 +52,14 @@ def area_routers(
     ]
 
 
-def chores(db: Database, keys: Path) -> Mapping[str, tuple[float, Chore]]:
+def chores(
+    db: Database, keys: Path, sealer: Sealer, outbox: Outbox
+) -> Mapping[str, tuple[float, Chore]]:
     """What the role `page` does for them, with the seconds between two steps."""
     return {
         "expiring": (EVERY_SECONDS, partial(tell_expiring, db, keys)),
         "redrives": (1.0, partial(carry_on, db)),
+        "oral": (entering.EVERY_SECONDS, partial(entering.match_waiting, db, sealer, outbox)),
     }
 
 
@@ -65,6 +70,7 @@ _AGES = (
     sweep_store.ages,
     shredding_store.ages,
     conflict_store.ages,
+    entry_store.ages,
 )
 
 

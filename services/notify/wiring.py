@@ -176,7 +176,7 @@ def _put_together(
         db, emitting.outbox, routed, development=development, keys=settings.keys
     ):
         api.include_router(each)
-    more = chores(db, settings.keys)
+    more = chores(db, settings.keys, parts.sealer, emitting.outbox)
     sealing = parts.signer, parts.sealer
     oncall = make_area(settings, db, emitting.outbox, readiness, *sealing, more)
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))

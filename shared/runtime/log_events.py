@@ -51,6 +51,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
         "substitutes_not_planned": "error",
+        "oral_entry_not_recorded": "error",
         "blocked_not_released": "error",
         "notice_recalled": "notice",
         "notice_closed": "notice",

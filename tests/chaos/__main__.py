@@ -22,7 +22,16 @@ import aiohttp
 
 from deploy.machine.machine import SERVICES, Machine
 from services.audit.evidence import examine
-from tests.chaos import clocks, conflicts, ledgers, reckoning, record, report, stranger
+from tests.chaos import (
+    clocks,
+    conflicts,
+    ledgers,
+    reckoning,
+    record,
+    report,
+    stranger,
+    withdrawals,
+)
 from tests.chaos.agencies import MoodyAgencies
 from tests.chaos.caller import Caller
 from tests.chaos.conflicts import Objector
@@ -39,6 +48,7 @@ _QUIET_WITHIN = 150.0
 _SCOPES = (
     "referrals:create",
     "referrals:amend",
+    "referrals:withdraw",
     "referrals:status",
     "conflicts:assert",
     "clocks:read",
@@ -91,7 +101,8 @@ async def start(args: argparse.Namespace, machine: Machine, armed: Path) -> int:
         return machines.token(machine, *_SCOPES)
 
     objector = Objector(machines.url(machine, "notify"), token, agencies.towns)
-    caller = Caller(machines.url(machine, "intake"), token, objector.object_to)
+    intake = machines.url(machine, "intake")
+    caller = Caller(intake, token, objector.object_to, withdrawals.cause_of)
     try:
         async with machines.running(machine), aiohttp.ClientSession() as session:
             run = Run(args, machine, agencies, caller, objector, diary, monkey, frost, session)
@@ -121,7 +132,7 @@ async def storm(run: Run) -> Findings:
     refused = await _answered(calls)
     early = await _checkpoint(run)
     while time.time() - calm < _QUIET_WITHIN and reckoning.lost(
-        run.caller.accepted, run.agencies.arrivals
+        withdrawals.due(run.caller.accepted), withdrawals.telling(run.agencies.arrivals)
     ):
         await asyncio.sleep(1)
     while not (findings := await _reckon(run, early)).nothing:
@@ -179,12 +190,17 @@ async def _reckon(run: Run, early: bytes) -> Findings:
         kept = [asdict(arrival) for arrival in arrivals]
         (run.machine.home.path / "arrivals.json").write_text(json.dumps(kept))
     wrong = {
-        "children not told": reckoning.lost(accepted, arrivals),
+        "children not told": reckoning.lost(
+            withdrawals.due(accepted), withdrawals.telling(arrivals)
+        ),
+        "withdrawals not heard of": withdrawals.unheard(accepted, arrivals),
+        "withdrawals of nothing": withdrawals.needless(accepted, arrivals),
+        "sent after its withdrawal": withdrawals.overtaken(arrivals),
         "told to police of another town": reckoning.misdirected(
             accepted, arrivals, run.agencies.towns
         ),
         "sent in spite of a conflict": conflicts.sent_all_the_same(run.objector.held, written),
-        "another child in the copy": reckoning.mixed(accepted, arrivals),
+        "another child in the copy": reckoning.mixed(accepted, withdrawals.telling(arrivals)),
         "out of order": reckoning.out_of_order(arrivals),
         "unverifiable notices": run.agencies.refused,
         "arrived before any record": record.unrecorded(arrivals, written),
@@ -203,6 +219,7 @@ async def _reckon(run: Run, early: bytes) -> Findings:
         "children": sum(len(each.child_ids) for each in accepted),
         "retries by the caller": run.caller.retries,
         "conflicts asserted": len(run.objector.held),
+        "referrals withdrawn": sum(each.withdrawn is not None for each in accepted),
         "notices arrived": len(arrivals),
         "attempts on record": len(written.attempts),
         "of them unknown": sum(each.kind == "unknown" for each in written.outcomes),
@@ -237,6 +254,11 @@ def _judge_the_harness(run: Run, findings: Findings) -> None:
         "services never woken from frost": [s for s in SERVICES if not run.diary.woken[s]],
         "kills too few": [f"{lacking} more were asked for"] if lacking > 0 else [],
         "conflicts too few": [] if run.objector.held else ["none at all"],
+        "withdrawals too few": [
+            cause
+            for cause in (withdrawals.FALSE_REPORT, withdrawals.ENTERED_IN_ERROR)
+            if not any(each.withdrawn == cause for each in run.caller.accepted)
+        ],
         "breaches too few": [] if findings.facts["breached, once each"] else ["none at all"],
     }
 

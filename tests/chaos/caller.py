@@ -32,19 +32,29 @@ class Accepted:
     version: int = 1
     objected: bool = False
     """The police of a town of its are left out, and others stand in for them."""
+    withdrawn: str | None = None
+    """The cause, once intake has answered for it."""
 
 
 Objection = Callable[[aiohttp.ClientSession, Accepted], Awaitable[None]]
 
 
 class Caller:
-    """Posts referrals with an Idempotency-Key, and amends some and has a conflict of interest
-    asserted in some while their first notices leave."""
+    """Posts referrals with an Idempotency-Key, and amends some, withdraws some and has a conflict
+    of interest asserted in some while their first notices leave. `cause_of` a call's withdrawal,
+    by its number; None: it stands."""
 
-    def __init__(self, url: str, token: Callable[[], str], object_to: Objection) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: Callable[[], str],
+        object_to: Objection,
+        cause_of: Callable[[int], str | None],
+    ) -> None:
         self._url = url
         self._token = token
         self._object_to = object_to
+        self._cause_of = cause_of
         self.accepted: list[Accepted] = []
         self.retries = 0
 
@@ -69,6 +79,16 @@ class Caller:
             await self._object_to(session, referral)
         if number % 3 == 0:
             await self._amend(session, referral, body)
+        if (cause := self._cause_of(number)) is not None:
+            await self._withdraw(session, referral, cause)
+
+    async def _withdraw(
+        self, session: aiohttp.ClientSession, referral: Accepted, cause: str
+    ) -> None:
+        path = f"/v1/referrals/{referral.referral_id}/withdrawal"
+        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        await self._insist(session, "POST", path, {"cause": cause}, headers)
+        referral.withdrawn = cause
 
     async def _amend(
         self, session: aiohttp.ClientSession, referral: Accepted, body: dict[str, Any]

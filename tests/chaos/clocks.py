@@ -8,6 +8,7 @@ from typing import Any
 from tests.chaos.agencies import ANSWERS, Arrival
 from tests.chaos.caller import Accepted
 from tests.chaos.ledgers import Announcement, Ledgers, Leg
+from tests.chaos.withdrawals import ENTERED_IN_ERROR
 
 CLOCKED_ROLES = ("chief_states_attorney", "fbi", "local_law_enforcement", "mdt")
 CLOCKED_DUTIES = frozenset(f"tell_{role}" for role in CLOCKED_ROLES)
@@ -36,7 +37,7 @@ def faults(
             wrong.append(f"{referral.number}: {len(clocks)} clocks")
         for clock in clocks:
             leg = (clock["child_id"], clock["role"])
-            if referral.objected:  # Several agencies come and go on its legs.
+            if referral.objected or referral.withdrawn == ENTERED_IN_ERROR:  # Legs come and go.
                 continue
             own = said.get(clock["clock_id"], [])
             for fault in _faults(

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from fastapi import APIRouter, Depends, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.notify.api import must_be, must_be_a_person, refuse_agencies
-from services.notify.oral import telling
+from services.notify.oral import entering, telling
+from services.notify.oral.entry_store import Leg
 from services.notify.oral.telling import Call
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal, require
@@ -33,6 +34,24 @@ class TellingIn(BaseModel):
     """That the confidentiality and redisclosure warnings were read out."""
 
 
+class EntryIn(TellingIn):
+    """A call about one child of a referral."""
+
+    child_id: str = Field(pattern=r"^chd_[0-9a-f]{32}$")
+    agency_id: str = Field(pattern=r"^agy_[0-9a-f]{32}$")
+
+
+class EntryOut(BaseModel):
+    """`notice_id` null: its notice is not there yet, and until it is the call waits."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    entry_id: str
+    notice_id: str | None
+    told_at: datetime
+    entered_at: datetime
+
+
 class TellingOut(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -43,7 +62,7 @@ class TellingOut(BaseModel):
 
 
 def oral_router(db: Database, sealer: Sealer, outbox: Outbox) -> APIRouter:
-    """The one route of word of mouth. No agency may call it."""
+    """The routes of word of mouth. No agency may call them."""
     routes = APIRouter()
 
     @routes.post("/v1/notices/{notice_id}/told-orally", status_code=201)
@@ -54,22 +73,39 @@ def oral_router(db: Database, sealer: Sealer, outbox: Outbox) -> APIRouter:
         must_be_a_person(person, "say that it has told somebody")
         must_be("ntc", notice_id)
         now = utc_now()
-        if body.told_at > now + _SKEW:
-            raise _in_the_future()
-        call = Call(notice_id, person.subject, min(body.told_at, now), body.told_to)
+        call = _call(notice_id, body, person, now)
         async with db.transaction() as session:
             told = await telling.record(session, sealer, outbox, call, now)
         if told is None:
             raise not_found()
         return TellingOut.model_validate(told)
 
+    @routes.post("/v1/referrals/{referral_id}/told-orally", status_code=201)
+    async def enter(referral_id: str, body: EntryIn, person: Teller, answer: Response) -> EntryOut:
+        """The same, where the notice is not at hand, refused, or not planned yet (202: it waits
+        for it, and is then recorded at the time of the call)."""
+        refuse_agencies(person)
+        must_be_a_person(person, "say that it has told somebody")
+        must_be("ref", referral_id)
+        now = utc_now()
+        call, leg = _call("", body, person, now), Leg(referral_id, body.child_id, body.agency_id)
+        async with db.transaction() as session:
+            entered = await entering.enter(session, sealer, outbox, leg, call, now)
+        if entered is None:
+            raise _wrong("agency_id", "is not in the directory")
+        if entered.notice_id is None:
+            answer.status_code = 202
+        return EntryOut.model_validate(entered)
+
     return routes
 
 
-def _in_the_future() -> Problem:
-    return Problem(
-        422,
-        "Unprocessable Content",
-        "Nothing was stored.",
-        errors=[{"pointer": "#/told_at", "detail": "must not be in the future"}],
-    )
+def _call(notice_id: str, body: TellingIn, person: Principal, now: datetime) -> Call:
+    if body.told_at > now + _SKEW:
+        raise _wrong("told_at", "must not be in the future")
+    return Call(notice_id, person.subject, min(body.told_at, now), body.told_to)
+
+
+def _wrong(field: str, detail: str) -> Problem:
+    errors = [{"pointer": f"#/{field}", "detail": detail}]
+    return Problem(422, "Unprocessable Content", "Nothing was stored.", errors=errors)

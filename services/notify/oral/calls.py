@@ -21,3 +21,14 @@ def told_in_conflict(referral_id: str, notice_id: str, agency_id: str) -> NewTas
         "as a misdirected disclosure."
     )
     return NewTask(TaskKind.TOLD_UNLAWFULLY, notice_id, referral_id, detail)
+
+
+def told_without_a_notice(referral_id: str, entry_id: str, agency_id: str) -> NewTask:
+    """A call of which no notice says what was told, and by what right."""
+    detail = (
+        f"Agency {agency_id} was told by word of mouth (entry {entry_id}), and no notice of that "
+        "child is planned for it. If it should be told: complete its record and have the referral "
+        "amended; the call then counts from its own time. If not: treat it as a misdirected "
+        "disclosure."
+    )
+    return NewTask(TaskKind.TOLD_UNLAWFULLY, entry_id, referral_id, detail)

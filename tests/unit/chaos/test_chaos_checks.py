@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos import clocks, conflicts, reckoning, record
+from tests.chaos import clocks, conflicts, reckoning, record, withdrawals
 from tests.chaos.agencies import STATEWIDE, Arrival
 from tests.chaos.caller import Accepted, told
 from tests.chaos.conflicts import Held
@@ -54,6 +54,40 @@ def test_what_was_claimed_after_a_conflict_was_asserted_is_found() -> None:
     assert not conflicts.sent_all_the_same([Held("ref", "agency", T)], CLEAN)
     assert not conflicts.sent_all_the_same([Held("ref", "another", T - 2)], CLEAN)
     assert conflicts.sent_all_the_same([Held("ref", "agency", T - 2)], CLEAN)
+
+
+OFF = arrival(notice_id="w1", at=T + 1, kind="withdrawal", marks=())
+
+
+@pytest.mark.parametrize("cause", [withdrawals.FALSE_REPORT, withdrawals.ENTERED_IN_ERROR])
+def test_who_got_something_and_not_its_withdrawal_is_found(cause: str) -> None:
+    withdrawn = [replace(ACCEPTED, withdrawn=cause)]
+    assert not withdrawals.unheard(withdrawn, [arrival(), OFF])
+    assert not withdrawals.unheard([ACCEPTED], [arrival()])
+    assert withdrawals.unheard(withdrawn, [arrival()])
+    assert withdrawals.unheard(withdrawn, [arrival(mood="reset")]), "it may hold it"
+    assert withdrawals.unheard(withdrawn, [arrival(), replace(OFF, mood="500")])
+    assert withdrawals.unheard(withdrawn, [arrival(), replace(OFF, agency_id="another")])
+
+
+def test_a_withdrawal_of_nothing_is_found() -> None:
+    withdrawn = [replace(ACCEPTED, withdrawn=withdrawals.FALSE_REPORT)]
+    assert not withdrawals.needless(withdrawn, [arrival(), OFF])
+    assert withdrawals.needless([ACCEPTED], [arrival(), OFF])
+    assert withdrawals.needless(withdrawn, [OFF])
+
+
+def test_what_arrives_after_its_withdrawal_is_found() -> None:
+    assert not withdrawals.overtaken([arrival(), OFF])
+    assert withdrawals.overtaken([arrival(at=T + 2), OFF])
+    assert not withdrawals.overtaken([arrival(at=T + 2, child_id="sibling"), OFF])
+
+
+def test_a_withdrawal_tells_nobody_and_only_an_error_need_not_be_told() -> None:
+    assert reckoning.lost([ACCEPTED], withdrawals.telling([replace(OFF, role=POLICE), *ALL[1:]]))
+    error = replace(ACCEPTED, withdrawn=withdrawals.ENTERED_IN_ERROR)
+    false = replace(ACCEPTED, withdrawn=withdrawals.FALSE_REPORT)
+    assert withdrawals.due([ACCEPTED, error, false]) == [ACCEPTED, false]
 
 
 @pytest.mark.parametrize("marks", [(), ("mark-1-1",), ("mark-1-0", "mark-1-1")])

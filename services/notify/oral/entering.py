@@ -1,0 +1,96 @@
+"""Entering a call by referral and recipient: its notice may be refused, held, or not planned yet.
+
+A call that has happened is kept, whatever the law says of it. On record as a disclosure it is once
+its notice is there: only that says which fields were told, and by what right.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.notify import task_store
+from services.notify.mailbox.store import is_lawful
+from services.notify.oral import entry_store, telling
+from services.notify.oral.calls import told_without_a_notice
+from services.notify.oral.entry_store import Leg
+from services.notify.oral.telling import Call
+from services.notify.webhook_secrets import open_secret, seal_secret
+from shared.messaging.outbox import Outbox
+from shared.runtime.db import Database, Session
+from shared.runtime.errors import Gone
+from shared.runtime.ids import new_id, utc_now
+from shared.runtime.sealing import Sealer
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 5.0
+PATIENCE = timedelta(minutes=15)
+"""A plan comes within seconds. After this a person must find out whether there will be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """`notice_id` None: it waits for its notice."""
+
+    entry_id: str
+    notice_id: str | None
+    told_at: datetime
+    entered_at: datetime
+
+
+async def enter(
+    session: Session, sealer: Sealer, outbox: Outbox, leg: Leg, call: Call, now: datetime
+) -> Entered | None:
+    """The call on file; the same call again: the same answer. None: there is no such agency.
+
+    `call.notice_id` is not looked at: which notice it is of is found here.
+    """
+    if not await entry_store.is_agency(session, leg.agency_id):
+        return None
+    entry_id = new_id("orl")
+    sealed = seal_secret(sealer, entry_id, call.told_to)
+    new = await entry_store.insert(
+        session, leg, entry_id, call.told_by, call.told_at, entered_at=now, sealed=sealed
+    )
+    if new and not await _record(session, sealer, outbox, entry_id, now):
+        lawful = await is_lawful(session, leg.agency_id, now)
+        if not lawful or await entry_store.in_conflict(session, leg):
+            task = told_without_a_notice(leg.referral_id, entry_id, leg.agency_id)
+            await task_store.file_tasks(session, [task], now)
+    row = await entry_store.read(session, leg, call.told_at)
+    return Entered(row.entry_id, row.notice_id, row.told_at, row.entered_at)
+
+
+async def match_waiting(db: Database, sealer: Sealer, outbox: Outbox) -> None:
+    """Record what waits and has its notice now; each on its own."""
+    async with db.transaction() as session:
+        found = await entry_store.waiting(session)
+    for entry_id in found:
+        try:
+            async with db.transaction() as session:
+                await _record(session, sealer, outbox, entry_id, utc_now())
+        except Exception as error:
+            log.warning("oral_entry_not_recorded", error=error)
+
+
+async def _record(
+    session: Session, sealer: Sealer, outbox: Outbox, entry_id: str, now: datetime
+) -> bool:
+    """False: it goes on waiting, and in the end a person hears of it."""
+    row = await entry_store.lock(session, entry_id)
+    if row is None:
+        return True
+    leg = Leg(row.referral_id, row.child_id, row.agency_id)
+    notice_id = await entry_store.notice_of(session, leg, row.told_at)
+    if notice_id is None:
+        if now - row.entered_at > PATIENCE:
+            task = told_without_a_notice(leg.referral_id, entry_id, leg.agency_id)
+            await task_store.file_tasks(session, [task], now)
+        return False
+    call = Call(notice_id, row.told_by, row.told_at, open_secret(sealer, entry_id, row.sealed))
+    with suppress(Gone):  # The child's content was destroyed: whom they spoke to goes with it.
+        await telling.record(session, sealer, outbox, call, now)
+    await entry_store.end(session, entry_id, notice_id, now)
+    return True
