@@ -156,6 +156,10 @@ class Directory:
             found = [pair for pair in found if pair[1].open_at(at)] or found
         return list(dict.fromkeys(agency for agency, _ in found))
 
+    def is_parted(self, town: str) -> bool:
+        """Whether a part of it has municipal police of its own: a city in a town, a district."""
+        return town in self._index.parted
+
     def statewide_police(self) -> list[Agency]:
         return self._index.statewide
 
@@ -198,6 +202,12 @@ class _Index:
             for agency in ordered
             if agency.kind in POLICE
             for beat in (*map(Beat, sorted(agency.towns)), *agency.beats)
+        )
+        self.parted = frozenset(
+            beat.town
+            for agency in self.by_kind.get(Kind.MUNICIPAL_POLICE, [])
+            for beat in agency.beats
+            if beat.part is not None
         )
         self.mdt = self._by_district(Kind.MDT_MEMBER)
         self.prosecutors = self._by_district(Kind.STATES_ATTORNEY)

@@ -1,9 +1,10 @@
 """A plan with ids, and the rows that carry it out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.notify.choosing import Gap
 from services.notify.commitment import Committer
 from services.notify.copies import open_copy, seal_copy
 from services.notify.facts_read import FACTS
@@ -42,10 +43,11 @@ class Draft:
     withheld: Mapping[str, Refused]
     suppressed: Mapping[str, Suppressed]
     unresolved: tuple[str, ...]
-    """Children whose town nobody on file polices."""
+    """Children of whose towns a person must find out more."""
     unnamed: tuple[str, ...] = ()
     """Children in whose matter nobody knows whose officer is implicated."""
     matters: tuple[Matter, ...] = ()
+    gaps: Mapping[str, tuple[Gap, ...]] = field(default_factory=dict)
 
     def stand_ins(self) -> Iterator[tuple[str, str, str, Role]]:
         """(notice, child, agency, role): notices that count for one more role."""
@@ -66,6 +68,7 @@ def draft(plan: Plan, route: Route, occasion: Occasion) -> Draft:
         unresolved=route.unresolved,
         unnamed=route.unnamed,
         matters=route.matters,
+        gaps=route.gaps,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.notify.agencies import Directory
+from services.notify.choosing import OPEN_TOWNS
 from services.notify.legs import LegStatus
 from services.notify.routes import Matter, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Effect, Rulebook
@@ -68,12 +69,9 @@ def explain(route: Route, directory: Directory, rulebook: Rulebook) -> list[Expl
 
 def questions(route: Route) -> Iterator[str]:
     """What a person must find out."""
-    for child_id in route.unresolved:
-        yield (
-            f"{child_id}: no police agency on file for every town, or no town is known. The State "
-            "Police, or who stands in for them, are told and the clock runs; a person finds the "
-            "town."
-        )
+    for child_id, found in route.gaps.items():
+        said = " ".join(OPEN_TOWNS[gap] for gap in found)
+        yield f"{child_id}: {said} The clock runs; a person finds it out."
     for child_id in route.unnamed:
         yield (
             f"{child_id}: somebody of a public agency is implicated and the agency is not named "

@@ -158,6 +158,7 @@ def _status(notice: NewNotice) -> LegStatus:
 PLAIN = Shown("plain", "One child, in Ansonia, everything known.", [child("Ansonia")])
 CASES = (
     Shown("C1", "No town is known.", [child()]),
+    Shown("C1", "Nothing is said of where; the child lives in Ansonia.", [child(home="Ansonia")]),
     Shown(
         "C2",
         "In Ansonia; the child lives in New York.",
@@ -198,6 +199,7 @@ CASES = (
             )
         ],
     ),
+    Shown("C8", "In Windham, and nobody says in which part.", [child("Windham")]),
     Shown(
         "C8", "In Colchester, received at three in the morning.", [child("Colchester")], at=NIGHT
     ),
