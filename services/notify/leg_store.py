@@ -5,6 +5,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.held import with_content
 from services.notify.legs import LegStatus
+from services.notify.retry import TRIP_AFTER
 from shared.runtime.db import Session
 
 _NOTICES = models.notices.fullname
@@ -28,11 +29,22 @@ _ROLES = (
     f"ARRAY(SELECT role FROM {models.stand_ins.fullname} i "
     "WHERE i.notice_id = n.notice_id ORDER BY role)"
 )
+_HELD = (
+    "(a.halted OR (a.consecutive_failures >= :trip AND a.hold_until > clock_timestamp())) AS held"
+)
+_SINCE = (
+    "d.opened_at, d.acknowledged_at, "
+    f"EXISTS (SELECT FROM {models.disclosures.fullname} s WHERE s.notice_id = n.notice_id "
+    f"AND s.channel = 'oral') AS told_orally, d.unread_since IS NOT NULL AS unread, {_HELD}, "
+    f"EXISTS (SELECT FROM {models.recalls.fullname} r WHERE r.notice_id = n.notice_id) "
+    f"AS recalled, (SELECT c.reason FROM {models.closings.fullname} c "
+    "WHERE c.notice_id = n.notice_id) AS closed_because"
+)
 _LEGS = text(
     "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
     "n.version, n.kind, d.state, NULL AS reason, d.attempts, n.planned_at, d.delivered_at, "
     "n.authority, n.rule, n.rules_version, n.directory_version, n.profile, n.fields, "
-    f"{_ROLES} AS also, {MAY_HOLD} AS may_hold, {IN_CONFLICT} AS in_conflict "
+    f"{_ROLES} AS also, {MAY_HOLD} AS may_hold, {IN_CONFLICT} AS in_conflict, {_SINCE} "
     f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
     f"JOIN {models.agencies.fullname} a ON a.agency_id = n.agency_id "
     "WHERE n.referral_id = :referral_id "
@@ -41,7 +53,8 @@ _LEGS = text(
     "SELECT r.notice_id, r.child_id, r.agency_id, r.role, a.name, r.because, r.version, r.kind, "
     "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, "
     "coalesce(s.rules_version, p.rules_version), "
-    "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false "
+    "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false, "
+    "NULL, NULL, false, false, false, false, NULL "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {models.staged_plans.fullname} s ON s.referral_id = r.referral_id "
@@ -54,5 +67,6 @@ _LEGS = text(
 
 async def legs_of(session: Session, referral_id: str, agency_id: str | None) -> list[LegStatus]:
     """Every leg, refused ones too, oldest version first; of one agency only, if one is named."""
-    rows = await session.execute(_LEGS, {"referral_id": referral_id, "agency_id": agency_id})
+    values = {"referral_id": referral_id, "agency_id": agency_id, "trip": TRIP_AFTER}
+    rows = await session.execute(_LEGS, values)
     return [LegStatus(**dict(row)) for row in rows]

@@ -11,9 +11,10 @@ from services.notify.agencies import Directory
 from services.notify.api import must_be, refuse_agencies
 from services.notify.authority import today
 from services.notify.directory import Directories, directory_as_of
-from services.notify.explain import explain, fate_of, questions, words
+from services.notify.explain import explain, questions
 from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
+from services.notify.fates import fate_of, words
 from services.notify.legs import LegStatus
 from services.notify.routes import Route
 from services.notify.rule import Rulebook

@@ -18,7 +18,7 @@ from services.notify import leg_store
 from services.notify.commitment import Committer
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
-from services.notify.explain import words
+from services.notify.fates import words
 from services.notify.replay import Past, replay
 from services.notify.replay_store import last_plans
 from services.notify.routing_api import answer

@@ -139,6 +139,8 @@ class LegOut(_Answer):
     child_id: str
     version: int
     fate: str
+    """pending, held, sending, uncertain, pointed, told, opened, told_orally, acknowledged,
+    recalled, superseded, withdrawn, closed, refused or suppressed: what is true of it now."""
     state: str
     role: str
     recipient: str | None

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from services.notify.agencies import Directory, Kind
-from services.notify.explain import explain, questions, words
+from services.notify.explain import explain, questions
 from services.notify.facts import ChildFacts, ImplicatedKind, PlaceKind
+from services.notify.fates import words
 from services.notify.legs import LegStatus
 from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
 from services.notify.routes import Route
