@@ -115,6 +115,11 @@ def _came(leg: LegStatus, fate: PlannedFate) -> str:
             return f"{said}; a pointer arrived since, and nobody has opened the notice"
         case PlannedFate.UNCERTAIN if leg.held:
             return f"{said}; {_HOLD}"
+        case PlannedFate.REFUSED if leg.conflict_lifted:
+            return (
+                "Not told: a conflict of interest held it back, and was lifted since; the next "
+                "version reaches it"
+            )
         case PlannedFate.RECALLED if not leg.may_hold:
             return "Not told, and not to be: it was not meant for it"
         case PlannedFate.UNCERTAIN | PlannedFate.OPENED | PlannedFate.ACKNOWLEDGED:

@@ -37,7 +37,10 @@ _SINCE = (
     f"EXISTS (SELECT FROM {models.disclosures.fullname} s WHERE s.notice_id = n.notice_id "
     f"AND s.channel = 'oral') AS told_orally, d.unread_since IS NOT NULL AS unread, {_HELD}, "
     f"EXISTS (SELECT FROM {models.recalls.fullname} r WHERE r.notice_id = n.notice_id) "
-    f"AS recalled, (SELECT c.reason FROM {models.closings.fullname} c "
+    f"AS recalled, EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = n.referral_id "
+    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
+    "AND d.state = 'refused' AND d.ended_at BETWEEN k.asserted_at AND k.lifted_at) "
+    f"AS conflict_lifted, (SELECT c.reason FROM {models.closings.fullname} c "
     "WHERE c.notice_id = n.notice_id) AS closed_because"
 )
 _LEGS = text(
@@ -54,7 +57,7 @@ _LEGS = text(
     "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, "
     "coalesce(s.rules_version, p.rules_version), "
     "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false, "
-    "NULL, NULL, false, false, false, false, NULL "
+    "NULL, NULL, false, false, false, false, false, NULL "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {models.staged_plans.fullname} s ON s.referral_id = r.referral_id "

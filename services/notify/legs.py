@@ -49,6 +49,8 @@ class LegStatus:
     held: bool = False
     """Nothing is sent to its agency for now."""
     recalled: bool = False
+    conflict_lifted: bool = False
+    """It was ended by a conflict that holds no more."""
     closed_because: str | None = None
     """Why a person closed it: a code."""
 

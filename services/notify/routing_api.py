@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 
-from services.notify import leg_store
+from services.notify import leg_store, task_store
 from services.notify.agencies import Directory
 from services.notify.api import must_be, refuse_agencies
 from services.notify.authority import today
@@ -16,10 +16,13 @@ from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
 from services.notify.fates import fate_of, words
 from services.notify.legs import LegStatus
+from services.notify.matters import store as matter_store
+from services.notify.matters.store import PlannedMatter
 from services.notify.routes import Route
 from services.notify.rule import Rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.schemas import ExplainedOut, LegOut, RoutingOut, WhatIfIn, WhatIfOut
+from services.notify.schemas import ExplainedOut, LegOut, MatterOut, RoutingOut, WhatIfIn, WhatIfOut
+from services.notify.tasks import TOWNS_AND_NAMES
 from shared.contracts.codes import Stage
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
@@ -35,16 +38,22 @@ def routing_router(db: Database, directories: Directories, rulebooks: Rulebooks)
 
     @routes.get("/v1/referrals/{referral_id}/routing")
     async def explained(referral_id: str, reader: Explainer) -> RoutingOut:
-        """Each leg in words, as it was decided: told, refused and suppressed."""
+        """Each leg in words, as it was decided and as it stands: who is told, who is not; and
+        what was put up for review or asked."""
         refuse_agencies(reader)
         must_be("ref", referral_id)
         async with db.transaction() as session:
             found = await leg_store.legs_of(session, referral_id, None)
+            matters = await matter_store.matters_of(session, referral_id)
+            open_questions = await task_store.details(session, referral_id, TOWNS_AND_NAMES)
         if not found:
             raise not_found()
         citations = {rule.id: rule.citation for rule in rulebooks.latest.rules}
         legs = [leg_out(leg, citations.get(leg.rule)) for leg in found]
-        return RoutingOut(referral_id=referral_id, legs=legs)
+        items = [matter_out(each, citations.get(each.rule)) for each in matters]
+        return RoutingOut(
+            referral_id=referral_id, legs=legs, matters=items, questions=open_questions
+        )
 
     @routes.post("/v1/routing/what-if")
     async def what_if(body: WhatIfIn, reader: Explainer) -> WhatIfOut:
@@ -108,6 +117,21 @@ def leg_out(leg: LegStatus, citation: str | None) -> LegOut:
         rules_version=leg.rules_version,
         directory_version=leg.directory_version,
         sentence=words(leg),
+    )
+
+
+def matter_out(matter: PlannedMatter, citation: str | None) -> MatterOut:
+    """`citation`: as of a leg."""
+    return MatterOut(
+        child_id=matter.child_id,
+        version=matter.version,
+        fate=matter.effect.value,
+        role=matter.role,
+        rule=matter.rule,
+        citation=citation,
+        rules_version=matter.rules_version,
+        directory_version=matter.directory_version,
+        sentence=f"{matter.because}.",
     )
 
 

@@ -38,6 +38,10 @@ class TaskKind(StrEnum):
     MAJORITY_NEAR = "majority_near"
 
 
+TOWNS_AND_NAMES = (TaskKind.UNRESOLVED_TOWN, TaskKind.UNNAMED)
+"""What routing asks of a referral's facts, beside the questions of its rules."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewTask:
     """`about` with the kind names the matter: the same one is filed once."""

@@ -37,9 +37,9 @@ LEG = LegStatus(
     in_conflict=False,
 )
 DELIVERED: dict[str, Any] = {"state": "delivered", "delivered_at": NOW}
-POINTED = {**DELIVERED, "unread": True}
-HOLDS = {"may_hold": True}
-OPENED = {**DELIVERED, **HOLDS, "opened_at": NOW}
+POINTED: dict[str, Any] = {**DELIVERED, "unread": True}
+HOLDS: dict[str, Any] = {"may_hold": True}
+OPENED: dict[str, Any] = {**DELIVERED, **HOLDS, "opened_at": NOW}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,11 @@ OPENED = {**DELIVERED, **HOLDS, "opened_at": NOW}
             "Not told: its authority has expired.",
         ),
         ({"reason": "conflict_of_interest", "state": "refused"}, "suppressed", "Not told: Example"),
+        (
+            {"state": "refused", "conflict_lifted": True},
+            "refused",
+            "Not told: a conflict of interest held it back, and was lifted since",
+        ),
         ({"in_conflict": True}, "suppressed", "Stopped: a conflict of interest was asserted"),
     ],
 )
