@@ -9,7 +9,7 @@ from services.notify.commitment import Committer
 from services.notify.copies import open_copy, seal_copy
 from services.notify.facts_read import FACTS
 from services.notify.intake_client import Content, ProjectedChild, Projection
-from services.notify.occasion import Occasion, Row, delivery_row, refusal_row
+from services.notify.occasion import Occasion, Row, about, delivery_row, refusal_row, related_row
 from services.notify.planning import NewNotice, Plan
 from services.notify.routes import Matter, Refused, Route, Suppressed
 from shared.contracts.codes import NoticeKind, Role, Trigger
@@ -166,10 +166,7 @@ class Clerk:
         self, notice_id: str, notice: NewNotice, occasion: Occasion, heading: Heading, copy: Content
     ) -> Row:
         """Of the table notices; `copy` is what its recipient will see."""
-        if notice.cause is not None:
-            copy = {**copy, "withdrawal": {"cause": notice.cause}}
-        if notice.recalls is not None:
-            copy = {**copy, "recall": {"notice_id": notice.recalls}}
+        copy = {**copy, **about(notice)}
         return {
             "notice_id": notice_id,
             "referral_id": occasion.referral_id,
@@ -199,6 +196,7 @@ class Clerk:
             "part": None if notice.profile is None else occasion.part(notice.form),
             "cause": notice.cause,
             "recalls": notice.recalls,
+            **related_row(notice),
         }
 
     def open_copy(

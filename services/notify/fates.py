@@ -170,4 +170,5 @@ _WHY_OVER = {
 _SAYS = {
     "withdrawal": "that the referral is withdrawn, and the cause by its code",
     "recall": "that a notice is asked back",
+    "related_notice": "under which number it was told before, and the relation by its code",
 }

@@ -21,9 +21,9 @@ MAY_HOLD = (
     f"WHERE s.notice_id = n.notice_id AND {with_content('s')} AND o.outcome <> 'failed')"
 )
 IN_CONFLICT = (
-    f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = n.referral_id "
-    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
-    "AND k.lifted_at IS NULL)"
+    f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id IN (n.referral_id, n.relates_to) "
+    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id "
+    "OR k.referral_id = n.relates_to) AND k.lifted_at IS NULL)"
 )
 _ROLES = (
     f"ARRAY(SELECT role FROM {models.stand_ins.fullname} i "

@@ -8,6 +8,7 @@ from services.notify.matters import tables as matters
 from services.notify.models import metadata
 from services.notify.oncall import tables as oncall
 from services.notify.oral import tables as oral
+from services.notify.related import tables as related
 from services.notify.rulemaking import tables as rulemaking
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "models",
     "oncall",
     "oral",
+    "related",
     "rulemaking",
 ]

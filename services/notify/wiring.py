@@ -30,6 +30,7 @@ from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
+from services.notify.related.relating import Relating, beside
 from services.notify.releasing import releasing
 from services.notify.routers import Routed, all_routers
 from services.notify.rulebook import load_rulebook
@@ -176,7 +177,9 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     oncall = make_area(
         settings, db, emitting.outbox, readiness, parts.signer, chores(db, settings.keys)
     )
+    relating = Relating(db, directories, rulebooks, parts.clerk, emitting.outbox)
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
+    work = beside(work, relating)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,
