@@ -157,6 +157,10 @@ class Directory:
             found = [pair for pair in found if pair[1].open_at(at)] or found
         return list(dict.fromkeys(agency for agency, _ in found))
 
+    def is_parted(self, town: str) -> bool:
+        """Whether a part of it has municipal police of its own: a city in a town, a district."""
+        return town in self._index.parted
+
     def statewide_police(self) -> list[Agency]:
         return self._index.statewide
 
@@ -216,6 +220,12 @@ class _Index:
         theirs = {agency.agency_id for agencies in shared for agency in agencies}
         theirs |= {agency.agency_id for agency in self.by_kind.get(Kind.STATE_POLICE, [])}
         self.state_police_and_theirs = [self.by_id[each] for each in sorted(theirs)]
+        self.parted = frozenset(
+            beat.town
+            for agency in self.by_kind.get(Kind.MUNICIPAL_POLICE, [])
+            for beat in agency.beats
+            if beat.part is not None
+        )
         self.mdt = self._by_district(Kind.MDT_MEMBER)
         self.prosecutors = self._by_district(Kind.STATES_ATTORNEY)
         self.offices = _index(

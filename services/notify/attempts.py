@@ -62,6 +62,8 @@ class Attempt:
     revision: int = 0
     cause: str | None = None
     recalls: str | None = None
+    relates: tuple[str, str] | None = None
+    """Of a related notice: the number that it names, and the relation."""
     part: SealedCopy | None = None
     """What its kind is about, when that is personal: an incident, a consult's outcome."""
     before: SealedCopy | None = None

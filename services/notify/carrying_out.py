@@ -8,6 +8,7 @@ import structlog
 from services.notify import plan_store, store, task_store
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.drafting import Draft, PlanRows
+from services.notify.matters import store as matter_store
 from services.notify.plan_events import events, tasks_for
 from shared.contracts.codes import Stage
 from shared.messaging.outbox import Outbox
@@ -31,6 +32,7 @@ async def carry_out(
     await store.supersede(session, [d for d in drafts if not _withdraws(d)], now)
     await store.withdraw(session, [d for d in drafts if _withdraws(d)], now)
     await plan_store.insert_plans(session, rows)
+    await matter_store.record(session, drafts)
     await task_store.file_tasks(session, [t for each in drafts for t in tasks_for(each)], now)
     await outbox.emit(session, now, *(e for each in drafts for e in events(each)))
     wake_after_commit(session, DELIVER_WAKE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from enum import StrEnum
 from itertools import groupby
 from typing import assert_never
 
@@ -33,18 +34,69 @@ def choose(child: ChildFacts, rule: Rule, directory: Directory, at: datetime) ->
             assert_never(rule.select)
 
 
-def unresolved(child: ChildFacts, directory: Directory) -> bool:
-    """Whether a person must find out more before every police agency is known.
+class Gap(StrEnum):
+    """What a person must find out before it is certain that every police agency is told."""
 
-    No town by which anybody may be told, or one that nobody on file polices. Not unresolved is a
-    child whose residence alone says who: what happened is known to have happened elsewhere, or
-    the residence is protected and another town is known.
-    """
-    if any(place.kind is PlaceKind.UNKNOWN for place in child.places) and not child.incident_towns:
+    NO_TOWN = "no_town"
+    """Of Connecticut, by which anybody may be told."""
+    INCIDENT = "incident_unknown"
+    """A town is known, and it is not where it happened, or not everywhere that it did."""
+    UNPOLICED = "unpoliced"
+    """Nobody on file polices one of the towns."""
+    PART = "part_unknown"
+    """A part of the incident town has police of its own, and nobody says which part it was."""
+
+
+OPEN_TOWNS = {
+    Gap.NO_TOWN: "no town of Connecticut is known by which anybody may be told; the State Police, "
+    "or who stands in for them, are told.",
+    Gap.INCIDENT: "where it happened, or where else, is not known. The police of the towns that "
+    "are known, or who stands in for them, are told; those of the place itself may not be.",
+    Gap.UNPOLICED: "no police agency on file polices one of the towns; the State Police, or who "
+    "stands in for them, are told.",
+    Gap.PART: "a part of the incident town has police of its own, and nobody says in which part "
+    "it happened. The police of the town as a whole, or who stands in for them, are told.",
+}
+"""In words, each a sentence: what is open, and who is told meanwhile. Never a town's name."""
+
+
+def gaps(child: ChildFacts, directory: Directory) -> tuple[Gap, ...]:
+    """None for a child whose residence alone says who, because what happened is known to have
+    happened elsewhere, nor for one whose residence is protected and was the only thing to ask."""
+    found = []
+    if not child.towns:
+        found += [] if child.address_confidential and child.only_outside else [Gap.NO_TOWN]
+    elif _incident_is_open(child):
+        found.append(Gap.INCIDENT)
+    if any(not directory.police_of(town) for town in child.towns):
+        found.append(Gap.UNPOLICED)
+    if any(directory.is_parted(town) for town in _without_part(child)):
+        found.append(Gap.PART)
+    return tuple(found)
+
+
+def _incident_is_open(child: ChildFacts) -> bool:
+    if any(place.kind is PlaceKind.UNKNOWN for place in child.places):
         return True
-    if child.address_confidential and not child.towns:
-        return not child.only_outside
-    return not child.towns or any(not directory.police_of(town) for town in child.towns)
+    return not child.only_outside and not _incident(child)
+
+
+def _without_part(child: ChildFacts) -> frozenset[str]:
+    """Incident towns of which it is not said in which part of them."""
+    placed = frozenset(place.lies_in for place in child.places)
+    whole = frozenset(place.lies_in for place in child.places if place.part is None)
+    return _incident(child) & whole | _incident(child) - placed
+
+
+def _is_stood_in_for(child: ChildFacts, directory: Directory) -> bool:
+    """Whether the State Police are told for police who are not known.
+
+    Not where the town of residence is known and of the incident nothing is said: its police are.
+    """
+    found = gaps(child, directory)
+    unknown = any(place.kind is PlaceKind.UNKNOWN for place in child.places)
+    nowhere = unknown and not child.incident_towns
+    return nowhere or Gap.NO_TOWN in found or Gap.UNPOLICED in found
 
 
 def once(chosen: Iterable[Tied]) -> list[Tied]:
@@ -70,7 +122,7 @@ def _police(child: ChildFacts, directory: Directory, at: datetime) -> Iterator[T
         yield from ((agency, _beat(agency, home, RESIDENCE)) for agency in found)
     if child.address_confidential:
         yield from _statewide(directory, "in place of the residence town's police")
-    if unresolved(child, directory):
+    if _is_stood_in_for(child, directory):
         yield from _statewide(directory, "town unresolved")
 
 

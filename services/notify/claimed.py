@@ -35,6 +35,7 @@ def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
         revision=notice.revision,
         cause=notice.cause,
         recalls=notice.recalls,
+        relates=None if notice.relation is None else (notice.related_number, notice.relation),
         part=_copy(notice, notice.version, notice.part, notice.part_sealed),
         before=_before(notice),
         channel=Channel(notice.channel),

@@ -31,7 +31,9 @@ _AGENCIES = models.agencies.fullname
 
 
 _READ = (
-    "SELECT n.*, c.sealed, p.sealed AS part_sealed, b.sealed AS before_sealed, "
+    "SELECT n.*, CASE WHEN n.relates_to IS NOT NULL THEN (SELECT r.referral_number "
+    f"FROM {models.notices.fullname} r WHERE r.referral_id = n.relates_to LIMIT 1) "
+    "END AS related_number, c.sealed, p.sealed AS part_sealed, b.sealed AS before_sealed, "
     "k.kek_version, k.wrapped, a.name AS agency_name, a.authority_from, "
     "CASE WHEN NOT a.closed THEN a.authority END AS on_file, "
     "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
@@ -61,6 +63,9 @@ _RECORD = text(
     "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
     "FROM claimed c WHERE d.notice_id = c.notice_id "
     f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE {bars('k', 'd')}) "
+    f"AND NOT EXISTS (SELECT FROM {models.notices.fullname} n "
+    f"JOIN {models.conflicts.fullname} k ON k.referral_id = n.relates_to "
+    "AND k.agency_id = n.agency_id AND k.lifted_at IS NULL WHERE n.notice_id = d.notice_id) "
     "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id, c.channel) "
     f"INSERT INTO {models.disclosures.fullname} "
     "(disclosure_id, notice_id, agency_id, attempted_at, channel) "

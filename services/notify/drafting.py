@@ -1,14 +1,15 @@
 """A plan with ids, and the rows that carry it out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.notify.choosing import Gap
 from services.notify.commitment import Committer
 from services.notify.copies import open_copy, seal_copy
 from services.notify.facts_read import FACTS
 from services.notify.intake_client import Content, ProjectedChild, Projection
-from services.notify.occasion import Occasion, Row, delivery_row, refusal_row
+from services.notify.occasion import Occasion, Row, about, delivery_row, refusal_row, related_row
 from services.notify.planning import NewNotice, Plan
 from services.notify.routes import Matter, Refused, Route, Suppressed
 from shared.contracts.codes import NoticeKind, Role, Trigger
@@ -42,10 +43,11 @@ class Draft:
     withheld: Mapping[str, Refused]
     suppressed: Mapping[str, Suppressed]
     unresolved: tuple[str, ...]
-    """Children whose town nobody on file polices."""
+    """Children of whose towns a person must find out more."""
     unnamed: tuple[str, ...] = ()
     """Children in whose matter nobody knows whose officer is implicated."""
     matters: tuple[Matter, ...] = ()
+    gaps: Mapping[str, tuple[Gap, ...]] = field(default_factory=dict)
 
     def stand_ins(self) -> Iterator[tuple[str, str, str, Role]]:
         """(notice, child, agency, role): notices that count for one more role."""
@@ -66,6 +68,7 @@ def draft(plan: Plan, route: Route, occasion: Occasion) -> Draft:
         unresolved=route.unresolved,
         unnamed=route.unnamed,
         matters=route.matters,
+        gaps=route.gaps,
     )
 
 
@@ -163,10 +166,7 @@ class Clerk:
         self, notice_id: str, notice: NewNotice, occasion: Occasion, heading: Heading, copy: Content
     ) -> Row:
         """Of the table notices; `copy` is what its recipient will see."""
-        if notice.cause is not None:
-            copy = {**copy, "withdrawal": {"cause": notice.cause}}
-        if notice.recalls is not None:
-            copy = {**copy, "recall": {"notice_id": notice.recalls}}
+        copy = {**copy, **about(notice)}
         return {
             "notice_id": notice_id,
             "referral_id": occasion.referral_id,
@@ -196,6 +196,7 @@ class Clerk:
             "part": None if notice.profile is None else occasion.part(notice.form),
             "cause": notice.cause,
             "recalls": notice.recalls,
+            **related_row(notice),
         }
 
     def open_copy(

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.notify.agencies import Directory
-from services.notify.legs import LegStatus
+from services.notify.choosing import OPEN_TOWNS
 from services.notify.routes import Matter, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Effect, Rulebook
 from shared.contracts.codes import RefusalReason
 
-CONFLICT_OF_INTEREST = "conflict_of_interest"
 _AnyLeg = Recipient | Refused | Suppressed | StandIn | Matter
 
 
 class Fate(StrEnum):
-    """What becomes of a leg."""
+    """What would become of a leg; of one that is planned, what did is in `fates`."""
 
     TOLD = "told"
     STANDS_IN = "stands_in"
@@ -68,12 +67,9 @@ def explain(route: Route, directory: Directory, rulebook: Rulebook) -> list[Expl
 
 def questions(route: Route) -> Iterator[str]:
     """What a person must find out."""
-    for child_id in route.unresolved:
-        yield (
-            f"{child_id}: no police agency on file for every town, or no town is known. The State "
-            "Police, or who stands in for them, are told and the clock runs; a person finds the "
-            "town."
-        )
+    for child_id, found in route.gaps.items():
+        said = " ".join(OPEN_TOWNS[gap] for gap in found)
+        yield f"{child_id}: {said} The clock runs; a person finds it out."
     for child_id in route.unnamed:
         yield (
             f"{child_id}: somebody of a public agency is implicated and the agency is not named "
@@ -127,7 +123,7 @@ def _sentence(leg: _AnyLeg, name: str | None) -> str:
         case Recipient():
             return f"Told. {leg.because}. Sees the profile {leg.profile}, by {leg.authority}."
         case Refused():
-            return _refused(leg.reason.value, leg.role.value, leg.because)
+            return not_told(leg.reason.value, leg.role.value, leg.because)
         case Suppressed():
             return f"Not told: {leg.because}."
         case StandIn():
@@ -137,7 +133,8 @@ def _sentence(leg: _AnyLeg, name: str | None) -> str:
             return f"{leg.because}."
 
 
-def _refused(reason: str, role: str, because: str) -> str:
+def not_told(reason: str, role: str, because: str) -> str:
+    """A refused leg in words."""
     if reason == RefusalReason.NO_AGENCY_FOR_ROLE:
         return f"Nobody told as {role_words(role)}: {because}. A person is asked to see to it."
     return f"Not told: {REASONS.get(reason, reason)}. {because}."
@@ -150,42 +147,3 @@ def role_words(role: str) -> str:
 
 
 _ACRONYMS = frozenset({"fbi", "hart", "mdt", "ncmec", "siu"})
-
-
-def words(leg: LegStatus) -> str:
-    """A stored leg in words."""
-    if leg.reason == CONFLICT_OF_INTEREST:
-        return f"Not told: {leg.because}."
-    if leg.reason is not None:
-        return _refused(leg.reason, leg.role, leg.because)
-    if leg.in_conflict:
-        held = "what it holds stays with it, and it gets nothing further"
-        return f"Stopped: a conflict of interest was asserted; {held}. {leg.because}."
-    sees = f"Sees {len(leg.fields)} fields of the profile {leg.profile}, by {leg.authority}"
-    if leg.profile is None:
-        sees = f"Sees nothing but {_SAYS.get(leg.kind, 'that its version is outdated')}"
-    also = f" It counts for {', '.join(map(role_words, leg.also))} too." if leg.also else ""
-    return f"{_HOW_FAR.get(leg.state, leg.state)}. {leg.because}. {sees}.{also}"
-
-
-_SAYS = {
-    "withdrawal": "that the referral is withdrawn, and the cause by its code",
-    "recall": "that a notice is asked back",
-}
-_HOW_FAR = {
-    "pending": "To be told",
-    "blocked": "To be told once an earlier attempt has ended",
-    "attempting": "Being told",
-    "delivered": "Told",
-    "superseded": "Overtaken by a later version",
-    "withdrawn": "Not told: the referral was entered in error",
-    "refused": "Not told: the law no longer permitted it when it was due",
-    "closed": "Closed by a person",
-}
-
-
-def fate_of(leg: LegStatus) -> Fate:
-    """A stored leg's fate."""
-    if leg.reason == CONFLICT_OF_INTEREST or leg.in_conflict:
-        return Fate.SUPPRESSED
-    return Fate.REFUSED if leg.state == "refused" else Fate.TOLD

@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from services.notify.agencies import Agency, Directory
 from services.notify.authority import today
-from services.notify.choosing import choose, unresolved
+from services.notify.choosing import choose, gaps
 from services.notify.conflicts import Conflicts, Ground, conflicts_of, stand_ins
 from services.notify.facts import ChildFacts, ReferralFacts
 from services.notify.routes import (
@@ -49,16 +49,19 @@ def route(
         unnamed += [child.child_id] if conflicts.unnamed else []
         if conflicts.grounds:
             by_child[child.child_id] = conflicts
+    gaps_of = {child.child_id: gaps(child, directory) for child in ordered}
+    open_towns = {child_id: found for child_id, found in gaps_of.items() if found}
     return Route(
         recipients=tuple(leg for leg in legs if isinstance(leg, Recipient)),
         refused=tuple(leg for leg in legs if isinstance(leg, Refused)),
-        unresolved=tuple(c.child_id for c in ordered if unresolved(c, directory)),
+        unresolved=tuple(open_towns),
         suppressed=tuple(leg for leg in legs if isinstance(leg, Suppressed)),
         stand_ins=tuple(leg for leg in legs if isinstance(leg, StandIn)),
         unnamed=tuple(unnamed),
         matters=tuple(leg for leg in legs if isinstance(leg, Matter)),
         conflicts=by_child,
         children=frozenset(child.child_id for child in ordered),
+        gaps=open_towns,
     )
 
 

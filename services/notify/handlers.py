@@ -9,6 +9,7 @@ from services.notify.consumer import (
 )
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
+from services.notify.related.relating import NoteLinked
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.shredding import Shred
 from services.notify.stages.handlers import (
@@ -25,6 +26,7 @@ from shared.contracts.referrals import (
     MajorityNear,
     ReferralAmended,
     ReferralDecided,
+    ReferralLinked,
     ReferralReceived,
     ReferralWithdrawn,
 )
@@ -51,6 +53,7 @@ def make_handlers(
         ReferralDecided: PlanDecided(stages),
         ConsultShareRequested: PlanShared(stages),
         ReferralWithdrawn: PlanWithdrawn(stages),
+        ReferralLinked: NoteLinked(),
         ClockApproaching: FileApproaching(),
         ClockBreached: FileBreach(),
         BreachCorrected: NoteCorrection(),

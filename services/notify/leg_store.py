@@ -6,6 +6,7 @@ from services.notify import models
 from services.notify.barred import bars
 from services.notify.held import with_content
 from services.notify.legs import LegStatus
+from services.notify.retry import TRIP_AFTER
 from shared.runtime.db import Session
 
 _NOTICES = models.notices.fullname
@@ -20,16 +21,33 @@ MAY_HOLD = (
     f"JOIN {models.disclosure_outcomes.fullname} o USING (disclosure_id) "
     f"WHERE s.notice_id = n.notice_id AND {with_content('s')} AND o.outcome <> 'failed')"
 )
-IN_CONFLICT = f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE {bars('k', 'n')})"
+IN_CONFLICT = (
+    f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE ({bars('k', 'n')}) "
+    "OR (k.referral_id = n.relates_to AND k.agency_id = n.agency_id AND k.lifted_at IS NULL))"
+)
 _ROLES = (
     f"ARRAY(SELECT role FROM {models.stand_ins.fullname} i "
     "WHERE i.notice_id = n.notice_id ORDER BY role)"
+)
+_HELD = (
+    "(a.halted OR (a.consecutive_failures >= :trip AND a.hold_until > clock_timestamp())) AS held"
+)
+_SINCE = (
+    "d.opened_at, d.acknowledged_at, "
+    f"EXISTS (SELECT FROM {models.disclosures.fullname} s WHERE s.notice_id = n.notice_id "
+    f"AND s.channel = 'oral') AS told_orally, d.unread_since IS NOT NULL AS unread, {_HELD}, "
+    f"EXISTS (SELECT FROM {models.recalls.fullname} r WHERE r.notice_id = n.notice_id) "
+    f"AS recalled, EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = n.referral_id "
+    "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
+    "AND d.state = 'refused' AND d.ended_at BETWEEN k.asserted_at AND k.lifted_at) "
+    f"AS conflict_lifted, (SELECT c.reason FROM {models.closings.fullname} c "
+    "WHERE c.notice_id = n.notice_id) AS closed_because"
 )
 _LEGS = text(
     "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
     "n.version, n.kind, d.state, NULL AS reason, d.attempts, n.planned_at, d.delivered_at, "
     "n.authority, n.rule, n.rules_version, n.directory_version, n.profile, n.fields, "
-    f"{_ROLES} AS also, {MAY_HOLD} AS may_hold, {IN_CONFLICT} AS in_conflict "
+    f"{_ROLES} AS also, {MAY_HOLD} AS may_hold, {IN_CONFLICT} AS in_conflict, {_SINCE} "
     f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
     f"JOIN {models.agencies.fullname} a ON a.agency_id = n.agency_id "
     "WHERE n.referral_id = :referral_id "
@@ -38,7 +56,8 @@ _LEGS = text(
     "SELECT r.notice_id, r.child_id, r.agency_id, r.role, a.name, r.because, r.version, r.kind, "
     "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, "
     "coalesce(s.rules_version, p.rules_version), "
-    "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false "
+    "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false, "
+    "NULL, NULL, false, false, false, false, false, NULL "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {models.staged_plans.fullname} s ON s.referral_id = r.referral_id "
@@ -51,5 +70,6 @@ _LEGS = text(
 
 async def legs_of(session: Session, referral_id: str, agency_id: str | None) -> list[LegStatus]:
     """Every leg, refused ones too, oldest version first; of one agency only, if one is named."""
-    rows = await session.execute(_LEGS, {"referral_id": referral_id, "agency_id": agency_id})
+    values = {"referral_id": referral_id, "agency_id": agency_id, "trip": TRIP_AFTER}
+    rows = await session.execute(_LEGS, values)
     return [LegStatus(**dict(row)) for row in rows]

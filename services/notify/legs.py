@@ -40,6 +40,19 @@ class LegStatus:
     may_hold: bool
     """An attempt was made, or is open, of which it is not certain that nothing was sent."""
     in_conflict: bool
+    opened_at: datetime | None = None
+    """By a person of its own, or when it was told by word of mouth."""
+    acknowledged_at: datetime | None = None
+    told_orally: bool = False
+    unread: bool = False
+    """A pointer arrived, and nobody has opened it since."""
+    held: bool = False
+    """Nothing is sent to its agency for now."""
+    recalled: bool = False
+    conflict_lifted: bool = False
+    """It was ended by a conflict that holds no more."""
+    closed_because: str | None = None
+    """Why a person closed it: a code."""
 
 
 def as_its_agency_sees(legs: Iterable[LegStatus]) -> list[LegStatus]:

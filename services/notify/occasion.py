@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.notify.planning import RECEIVED, DeliveryState, NewNotice
+from services.notify.relates import related_part
 from services.notify.routes import Refused, Suppressed
 from services.notify.rule import Form
 from shared.contracts.codes import NoticeKind, Stage
@@ -31,6 +32,8 @@ class Occasion:
         """What it is that may not be sent, where no duty asks for it."""
         if self.stage is Stage.WITHDRAWN:
             return NoticeKind.WITHDRAWAL
+        if self.series.startswith("related/"):
+            return NoticeKind.RELATED
         return NoticeKind.RECALL if self.series.startswith("recall/") else NoticeKind.SUPERSESSION
 
     def part(self, form: Form) -> str | None:
@@ -56,6 +59,25 @@ def delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
         "state": state.value,
         "next_attempt_at": None if notice.blocked else occasion.now,
     }
+
+
+def about(notice: NewNotice) -> Row:
+    """What its kind is about, of those that hold no copy, as it stands on the form."""
+    found: Row = {}
+    if notice.cause is not None:
+        found["withdrawal"] = {"cause": notice.cause}
+    if notice.recalls is not None:
+        found["recall"] = {"notice_id": notice.recalls}
+    if notice.relates is not None:
+        found["related"] = related_part(notice.relates.number, notice.relates.relation.value)
+    return found
+
+
+def related_row(notice: NewNotice) -> Row:
+    relates = notice.relates
+    if relates is None:
+        return {"relates_to": None, "relation": None}
+    return {"relates_to": relates.referral_id, "relation": relates.relation.value}
 
 
 def refusal_row(

@@ -41,7 +41,7 @@ def tasks_for(draft: Draft) -> list[NewTask]:
     referral_id, version = draft.occasion.referral_id, draft.occasion.version
     legs = [*draft.refused.items(), *draft.withheld.items()]
     filed = [tasks.refused(referral_id, notice_id, version, leg) for notice_id, leg in legs]
-    filed += [tasks.unresolved_town(referral_id, child) for child in draft.unresolved]
+    filed += [tasks.unresolved_town(referral_id, c, draft.gaps[c]) for c in draft.unresolved]
     filed += [tasks.conflict(referral_id, leg.agency_id) for leg in draft.suppressed.values()]
     filed += [tasks.unnamed(referral_id, child) for child in draft.unnamed]
     asked = [each for each in draft.matters if each.effect is Effect.ASK]

@@ -43,6 +43,8 @@ _PLANNED = Bulk(
             "part",
             "cause",
             "recalls",
+            "relates_to",
+            "relation",
         ),
     ),
     (

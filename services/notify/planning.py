@@ -18,6 +18,7 @@ from datetime import date
 from enum import StrEnum
 
 from services.notify.agencies import Directory
+from services.notify.relates import Relates
 from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Form
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
@@ -96,6 +97,7 @@ class NewNotice:
     """A withdrawal's."""
     recalls: str | None = None
     """The notice that a recall asks back."""
+    relates: Relates | None = None
 
 
 @dataclass(frozen=True, slots=True)

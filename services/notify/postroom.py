@@ -15,6 +15,7 @@ from services.notify.attempts import Attempt, SealedCopy
 from services.notify.copies import open_copy
 from services.notify.forms.changes import changes
 from services.notify.outcomes import Obstacle
+from services.notify.relates import related_part
 from services.notify.sender import Letter
 from services.notify.signing import Signer
 from services.notify.webhook_secrets import open_secret
@@ -127,9 +128,9 @@ class Postroom:
         )
 
     def _child(self, attempt: Attempt) -> dict[str, object] | None:
-        """Whole, its reference alone for a withdrawal, or nothing."""
+        """Whole, its reference alone for a withdrawal or a related notice, or nothing."""
         if attempt.copy is None:
-            return None if attempt.cause is None else {}
+            return None if attempt.cause is None and attempt.relates is None else {}
         return self._open(attempt, attempt.copy)
 
     def _about(self, attempt: Attempt, child: dict[str, object] | None) -> dict[str, object]:
@@ -138,6 +139,8 @@ class Postroom:
             about["withdrawal"] = {"cause": attempt.cause}
         if attempt.recalls is not None:
             about["recall"] = {"notice_id": attempt.recalls}
+        if attempt.relates is not None:
+            about["related"] = related_part(*attempt.relates)
         if attempt.part is not None:
             about |= self._open(attempt, attempt.part)
         if attempt.before is not None and child is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.notify.agencies import Directory
+from services.notify.choosing import Gap
 from services.notify.conflicts import Conflicts, Ground
 from services.notify.rule import Effect, Form
 from shared.contracts.codes import RefusalReason, Role
@@ -85,7 +86,7 @@ class Route:
     recipients: tuple[Recipient, ...]
     refused: tuple[Refused, ...]
     unresolved: tuple[str, ...]
-    """Children with no town, or with one that nobody on file polices: a person must find out."""
+    """Children of whose towns a person must find out more; `gaps` says what."""
     suppressed: tuple[Suppressed, ...] = ()
     stand_ins: tuple[StandIn, ...] = ()
     unnamed: tuple[str, ...] = ()
@@ -94,6 +95,7 @@ class Route:
     conflicts: Mapping[str, Conflicts] = field(default_factory=dict)
     """By child: who may learn nothing, chosen by a rule or not."""
     children: frozenset[str] = frozenset()
+    gaps: Mapping[str, tuple[Gap, ...]] = field(default_factory=dict)
 
     def bars(self, child_id: str, agency_id: str | None, directory: Directory) -> bool:
         """Whether nothing may go this way; of a child that the referral no longer names, whoever

@@ -7,19 +7,23 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 
-from services.notify import leg_store
+from services.notify import leg_store, task_store
 from services.notify.agencies import Directory
 from services.notify.api import must_be, refuse_agencies
 from services.notify.authority import today
 from services.notify.directory import Directories, directory_as_of
-from services.notify.explain import explain, fate_of, questions, words
+from services.notify.explain import explain, questions
 from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
+from services.notify.fates import fate_of, words
 from services.notify.legs import LegStatus
+from services.notify.matters import store as matter_store
+from services.notify.matters.store import PlannedMatter
 from services.notify.routes import Route
 from services.notify.rule import Rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.schemas import ExplainedOut, LegOut, RoutingOut, WhatIfIn, WhatIfOut
+from services.notify.schemas import ExplainedOut, LegOut, MatterOut, RoutingOut, WhatIfIn, WhatIfOut
+from services.notify.tasks import TOWNS_AND_NAMES
 from shared.contracts.codes import Stage
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
@@ -35,16 +39,24 @@ def routing_router(db: Database, directories: Directories, rulebooks: Rulebooks)
 
     @routes.get("/v1/referrals/{referral_id}/routing")
     async def explained(referral_id: str, reader: Explainer) -> RoutingOut:
-        """Each leg in words, as it was decided: told, refused and suppressed."""
+        """Each leg in words, as it was decided and as it stands: who is told, who is not; and
+        what was put up for review or asked."""
         refuse_agencies(reader)
         must_be("ref", referral_id)
         async with db.transaction() as session:
             found = await leg_store.legs_of(session, referral_id, None)
-            laws = await rulebooks.citations(session, {leg.rules_version for leg in found})
+            matters = await matter_store.matters_of(session, referral_id)
+            open_questions = await task_store.details(session, referral_id, TOWNS_AND_NAMES)
+            planned_by = {leg.rules_version for leg in found}
+            planned_by |= {each.rules_version for each in matters}
+            laws = await rulebooks.citations(session, planned_by)
         if not found:
             raise not_found()
         legs = [leg_out(leg, laws.get(leg.rules_version, {}).get(leg.rule)) for leg in found]
-        return RoutingOut(referral_id=referral_id, legs=legs)
+        items = [matter_out(e, laws.get(e.rules_version, {}).get(e.rule)) for e in matters]
+        return RoutingOut(
+            referral_id=referral_id, legs=legs, matters=items, questions=open_questions
+        )
 
     @routes.post("/v1/routing/what-if")
     async def what_if(body: WhatIfIn, reader: Explainer) -> WhatIfOut:
@@ -112,6 +124,21 @@ def leg_out(leg: LegStatus, citation: str | None) -> LegOut:
         rules_version=leg.rules_version,
         directory_version=leg.directory_version,
         sentence=words(leg),
+    )
+
+
+def matter_out(matter: PlannedMatter, citation: str | None) -> MatterOut:
+    """`citation`: as of a leg."""
+    return MatterOut(
+        child_id=matter.child_id,
+        version=matter.version,
+        fate=matter.effect.value,
+        role=matter.role,
+        rule=matter.rule,
+        citation=citation,
+        rules_version=matter.rules_version,
+        directory_version=matter.directory_version,
+        sentence=f"{matter.because}.",
     )
 
 

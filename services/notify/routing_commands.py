@@ -12,13 +12,15 @@ facts are opened in memory and nothing of them is shown.
 import argparse
 import sys
 
-from services.notify import leg_store
+from services.notify import leg_store, task_store
 from services.notify.commitment import Committer
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
-from services.notify.explain import words
+from services.notify.fates import words
+from services.notify.matters import store as matter_store
 from services.notify.rulemaking.commands import add_parsers, replay_rules, what_if
 from services.notify.settings import NotifySettings
+from services.notify.tasks import TOWNS_AND_NAMES
 from shared.runtime.db import Database
 from shared.runtime.sealing import Keyring, Sealer
 from shared.runtime.settings import Profile
@@ -54,9 +56,16 @@ def _parser() -> argparse.ArgumentParser:
 async def _explain(referral_id: str, db: Database) -> int:
     async with db.transaction() as session:
         legs = await leg_store.legs_of(session, referral_id, None)
+        matters = await matter_store.matters_of(session, referral_id)
+        questions = await task_store.details(session, referral_id, TOWNS_AND_NAMES)
     if not legs:
         sys.stderr.write("There is no such referral here.\n")
         return 1
     for leg in legs:
         sys.stdout.write(f"v{leg.version} {leg.child_id} {leg.role}: {words(leg)}\n")
+    for each in matters:
+        what = f"v{each.version} {each.child_id} {each.role}: {each.effect.value}"
+        sys.stdout.write(f"{what}: {each.because}.\n")
+    for question in questions:
+        sys.stdout.write(f"To find out: {question}\n")
     return 0

@@ -139,6 +139,8 @@ class LegOut(_Answer):
     child_id: str
     version: int
     fate: str
+    """pending, held, sending, uncertain, pointed, told, opened, told_orally, acknowledged,
+    recalled, superseded, withdrawn, closed, refused or suppressed: what is true of it now."""
     state: str
     role: str
     recipient: str | None
@@ -152,9 +154,27 @@ class LegOut(_Answer):
     sentence: str
 
 
+class MatterOut(_Answer):
+    """A review item or a question that a stored referral has made. It discloses nothing."""
+
+    child_id: str
+    version: int
+    fate: str
+    """review or ask."""
+    role: str
+    rule: str
+    citation: str | None
+    rules_version: str
+    directory_version: int
+    sentence: str
+
+
 class RoutingOut(_Answer):
     referral_id: str
     legs: list[LegOut]
+    matters: list[MatterOut]
+    questions: list[str]
+    """Of towns, and of whose officer somebody is: what a person was asked to find out."""
 
 
 def _town(name: str) -> str:

@@ -4,9 +4,22 @@ from services.notify import models
 from services.notify.controls import tables as controls
 from services.notify.enrolment import tables as enrolment
 from services.notify.mailbox import tables as mailbox
+from services.notify.matters import tables as matters
 from services.notify.models import metadata
 from services.notify.oncall import tables as oncall
 from services.notify.oral import tables as oral
+from services.notify.related import tables as related
 from services.notify.rulemaking import tables as rulemaking
 
-__all__ = ["controls", "enrolment", "mailbox", "metadata", "models", "oncall", "oral", "rulemaking"]
+__all__ = [
+    "controls",
+    "enrolment",
+    "mailbox",
+    "matters",
+    "metadata",
+    "models",
+    "oncall",
+    "oral",
+    "related",
+    "rulemaking",
+]

@@ -90,6 +90,18 @@ async def list_tasks(
     return [_task(row) for row in await session.execute(query)]
 
 
+async def details(session: Session, referral_id: str, kinds: Sequence[TaskKind]) -> list[str]:
+    """What the referral's tasks of these kinds say, acknowledged or not, the oldest first."""
+    rows = await session.execute(
+        text(
+            f"SELECT detail FROM {models.tasks.fullname} WHERE referral_id = :referral_id "
+            "AND kind = ANY(CAST(:kinds AS text[])) ORDER BY created_at, kind, about"
+        ),
+        {"referral_id": referral_id, "kinds": [kind.value for kind in kinds]},
+    )
+    return [row.detail for row in rows]
+
+
 async def acknowledge(session: Session, task_id: str, person: str, now: datetime) -> Task | None:
     """The task afterwards, whoever has acknowledged it first; None when there is no such task."""
     row = (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.notify.choosing import OPEN_TOWNS, Gap
 from services.notify.outcomes import Obstacle
 from services.notify.routes import Matter, Refused
 from shared.contracts.codes import RefusalReason
@@ -36,6 +37,10 @@ class TaskKind(StrEnum):
     NOT_OURS = "not_ours"
     NOT_HELD = "not_held"
     MAJORITY_NEAR = "majority_near"
+
+
+TOWNS_AND_NAMES = (TaskKind.UNRESOLVED_TOWN, TaskKind.UNNAMED)
+"""What routing asks of a referral's facts, beside the questions of its rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +117,10 @@ def unreachable(referral_id: str, agency_id: str, now: datetime) -> NewTask:
     return NewTask(TaskKind.UNREACHABLE, f"{agency_id} {now:%Y-%m-%d}", referral_id, detail)
 
 
-def unresolved_town(referral_id: str, child_id: str) -> NewTask:
-    detail = (
-        f"No police agency on file for every town of child {child_id}, or no town is known; the "
-        "State Police are told in their place and the clock runs. Find the town and amend the "
-        "referral."
-    )
+def unresolved_town(referral_id: str, child_id: str, gaps: Sequence[Gap]) -> NewTask:
+    """One task per child; what is open of its towns, and who is told meanwhile."""
+    said = " ".join(OPEN_TOWNS[gap] for gap in gaps)
+    detail = f"Of child {child_id}: {said} The clock runs. Find it out and amend the referral."
     return NewTask(TaskKind.UNRESOLVED_TOWN, child_id, referral_id, detail)
 
 

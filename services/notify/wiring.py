@@ -29,6 +29,7 @@ from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
 from services.notify.parked_tasks import work_role
 from services.notify.postroom import Postroom
+from services.notify.related.relating import Relating, beside
 from services.notify.releasing import releasing
 from services.notify.routers import Routed, all_routers
 from services.notify.rulemaking.names import open_rulebooks
@@ -179,7 +180,9 @@ def _put_together(
     more = chores(db, settings.keys, parts.sealer, emitting.outbox)
     sealing = parts.signer, parts.sealer
     oncall = make_area(settings, db, emitting.outbox, readiness, *sealing, more)
+    relating = Relating(db, directories, rulebooks, parts.clerk, emitting.outbox)
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
+    work = beside(work, relating)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from services.notify.agencies import Directory, Kind
-from services.notify.explain import explain, questions, words
+from services.notify.explain import explain, questions
 from services.notify.facts import ChildFacts, ImplicatedKind, PlaceKind
+from services.notify.fates import words
 from services.notify.legs import LegStatus
 from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
 from services.notify.routes import Route
@@ -158,6 +159,7 @@ def _status(notice: NewNotice) -> LegStatus:
 PLAIN = Shown("plain", "One child, in Ansonia, everything known.", [child("Ansonia")])
 CASES = (
     Shown("C1", "No town is known.", [child()]),
+    Shown("C1", "Nothing is said of where; the child lives in Ansonia.", [child(home="Ansonia")]),
     Shown(
         "C2",
         "In Ansonia; the child lives in New York.",
@@ -198,6 +200,7 @@ CASES = (
             )
         ],
     ),
+    Shown("C8", "In Windham, and nobody says in which part.", [child("Windham")]),
     Shown(
         "C8", "In Colchester, received at three in the morning.", [child("Colchester")], at=NIGHT
     ),

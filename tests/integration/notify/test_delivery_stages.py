@@ -14,14 +14,16 @@ from services.notify.commitment import Committer
 from services.notify.drafting import Clerk
 from services.notify.forms import schemas
 from services.notify.recalls.recalling import Order, Recalling
+from services.notify.related.relating import NoteLinked, Relating
 from services.notify.releasing import release_once
 from services.notify.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from shared.contracts.codes import WithdrawalCause
+from shared.contracts.codes import Relation, WithdrawalCause
 from shared.contracts.notices import NoticesWithdrawn
+from shared.contracts.referrals import ReferralLinked
 from shared.runtime.ids import utc_now
 from tests.support.deliveries import KEY, World, decrypt, eventually
-from tests.support.planning import CSA, FBI, LEAD, MDT, POLICE, STATE, Child
+from tests.support.planning import CSA, FBI, LEAD, MDT, POLICE, STATE, Child, envelope
 from tests.support.receiver import Receiver, reset
 from tests.support.stages import COMPACT, NEVER_IN_ALL, OFFICE, OTHER_OFFICE, Staging
 
@@ -197,3 +199,50 @@ async def test_c15_a_recall_arrives_and_holds_nothing_but_what_it_asks_back(life
     assert recall["recall"] == {"notice_id": wrong}
     assert "child" not in recall
     assert child.child_id not in json.dumps(recall)
+
+
+async def _related(life: Life) -> tuple[str, str]:
+    """Two linked referrals that everybody was told of, and related notices that wait."""
+    first, second = await life.staging.receive(Child()), await life.staging.receive(Child())
+    async with delivering(life):
+        await life.arrived(10)
+    data = ReferralLinked(
+        referral_id=second,
+        related_referral_id=first,
+        relation=Relation.SAME_FACTS,
+        recorded_at=utc_now(),
+    )
+    async with life.world.db.transaction() as session:
+        await NoteLinked().apply(session, envelope(data), data, None)
+    stages = life.staging.stages
+    book, clerk = stages.rulebooks, stages.clerk
+    relating = Relating(life.world.db, stages.directories, book, clerk, stages.outbox)
+    assert await relating.once() == 5
+    return first, second
+
+
+async def test_c9_a_related_notice_arrives_as_the_published_form_says(life: Life) -> None:
+    await _related(life)
+    async with delivering(life):
+        await life.arrived(15)
+    for agency in (POLICE, FBI, CSA, LEAD, MDT):
+        *_, related = life.forms(agency)
+        assert related["kind"] == "related_notice"
+        assert related["related"]["relation"] == "same_facts"
+        assert set(related["child"]) == {"child_id"}
+
+
+async def test_p3_a_conflict_in_the_first_ends_the_related_notice_of_the_second(
+    life: Life,
+) -> None:
+    first, _ = sorted(await _related(life))
+    await life.world.rows(
+        "INSERT INTO notify.conflicts (conflict_id, assertion_id, referral_id, agency_id, ground, "
+        "asserted_by, asserted_at) VALUES ('cfl_1', 'ast_1', :first, :agency, 'other', 'a', now()) "
+        "RETURNING 1",
+        first=first,
+        agency=FBI,
+    )
+    async with delivering(life):
+        await life.arrived(14)
+    assert [form["kind"] for form in life.forms(FBI)] == ["original", "original"]

@@ -287,11 +287,25 @@ async def test_explain_says_told_refused_and_suppressed_in_words(desk: Desk) -> 
     legs = {leg["recipient"]: leg for leg in answer.json()["legs"]}
     assert legs["Example Agency 0"]["fate"] == "suppressed"
     assert legs["Example Agency 0"]["sentence"].startswith("Stopped: a conflict of interest")
-    assert legs["Example Agency 1"]["fate"] == "told"
+    assert legs["Example Agency 1"]["fate"] == "pending", "planned, and nothing has left"
     assert "in place of another agency" in legs["Example Agency 1"]["sentence"]
     assert "counts for local law enforcement too" in legs["Example Agency 2"]["sentence"]
     assert legs["Example Agency 2"]["citation"] == "DCF Policy 21-14"
     assert "Ansonia" not in answer.text
+
+
+async def test_explain_keeps_what_was_put_up_for_review_and_what_a_person_was_asked(
+    desk: Desk,
+) -> None:
+    referral_id = await desk.planned(Child(towns=(), home="Ansonia"))
+    found = (await desk.ask("GET", f"/v1/referrals/{referral_id}/routing")).json()
+    (item,) = found["matters"]
+    assert (item["fate"], item["role"], item["version"]) == ("review", "hart_director", 1)
+    assert item["citation"] == "DCF Policy 21-14"
+    assert item["rules_version"] == found["legs"][0]["rules_version"]
+    (question,) = found["questions"]
+    assert "where it happened, or where else, is not known" in question
+    assert "Ansonia" not in str(found)
 
 
 async def test_what_if_says_who_would_be_told_at_once_and_later_and_keeps_nothing(

@@ -79,7 +79,8 @@ async def test_explain_says_why_each_was_told(
     done = run(environment, "explain", data.referral_id)
     assert done.returncode == 0, done.stderr
     assert "Example Agency 0: incident town, CGS 17a-101b(c)" in done.stdout
-    assert len(done.stdout.splitlines()) == 5
+    assert len(done.stdout.splitlines()) == 6
+    assert "hart_director: review: The HART Director or designee reviews it" in done.stdout
     assert run(environment, "explain", "ref_" + "0" * 32).returncode == 1
 
 
@@ -92,7 +93,7 @@ async def test_what_if_reads_facts_and_says_who_at_once_and_who_later(
     assert done.returncode == 0, done.stderr
     assert "Example Agency 1: town unresolved, and implicated in a conflict" in done.stdout
     assert "If it is accepted:" in done.stdout
-    assert "To find out: child_1: no police agency on file" in done.stdout
+    assert "To find out: child_1: no town of Connecticut is known" in done.stdout
     wrong = run(environment, "what-if", typed='{"children": [{"ht_type": "secret-typo"}]}')
     assert wrong.returncode == 2
     assert "children.0.ht_type" in wrong.stderr

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from services.notify.agencies import Agency, Kind
+from services.notify.choosing import Gap
+from services.notify.explain import questions
 from services.notify.facts import ImplicatedKind, PlaceKind
 from services.notify.planning import DeliveryState, Earlier, plan_version
 from services.notify.routes import Route
@@ -31,6 +33,10 @@ EVERYWHERE = {"fbi", "chief_states_attorney", "hart_lead"}
 DAY = NOW.date()
 
 
+def asked(found: Route) -> str:
+    return " ".join(questions(found))
+
+
 def because(found: Route, code: str) -> str:
     return next(e.because for e in found.recipients if e.agency_id == f"agy_{code}")
 
@@ -46,6 +52,19 @@ def test_c1_a_place_that_nobody_knows_is_a_town_unknown() -> None:
     found = routed(child(home="Ansonia", places=[place(PlaceKind.UNKNOWN)]))
     assert police(found) == {"ansonia_police", "state_police"}
     assert found.unresolved == ("chd_one",)
+
+
+def test_c1_the_incident_town_unknown_asks_a_person_though_the_home_town_is_known() -> None:
+    found = routed(child(home="Ansonia"))
+    assert police(found) == {"ansonia_police"}, "the home town's police, and nobody by a guess"
+    assert found.gaps == {"chd_one": (Gap.INCIDENT,)}
+    assert "where it happened, or where else, is not known" in asked(found)
+
+
+def test_c1_a_further_place_that_nobody_knows_asks_a_person_though_a_town_is_named() -> None:
+    found = routed(child("Ansonia", places=[place(PlaceKind.UNKNOWN)]))
+    assert police(found) == {"ansonia_police"}
+    assert found.gaps == {"chd_one": (Gap.INCIDENT,)}
 
 
 def test_c2_residence_out_of_state_is_told_by_incident_town_and_ico_only_when_accepted() -> None:
@@ -147,6 +166,40 @@ def test_c8_parts_of_towns_have_police_of_their_own(
 ) -> None:
     where = place(PlaceKind.IN_STATE, town=town, district=district)
     assert police(routed(child(town, places=[where]))) == expected
+
+
+@pytest.mark.parametrize(
+    ("town", "of_the_town"), [("Groton", {"groton_town_police"}), ("Windham", {"troop_k"})]
+)
+def test_c8_a_town_with_police_by_district_and_no_district_asks_and_tells_the_towns_police(
+    town: str, of_the_town: set[str]
+) -> None:
+    for facts in (child(town), child(town, places=[place(PlaceKind.IN_STATE, town=town)])):
+        found = routed(facts)
+        assert police(found) == of_the_town
+        assert found.gaps == {"chd_one": (Gap.PART,)}
+        assert "nobody says in which part" in asked(found)
+        assert town not in asked(found)
+
+
+def test_c8_the_district_of_one_place_does_not_speak_for_another_in_the_same_town() -> None:
+    city = place(PlaceKind.IN_STATE, town="Groton", district="groton_city")
+    found = routed(child("Groton", places=[city, place(PlaceKind.IN_STATE, town="Groton")]))
+    assert police(found) == {"groton_city_police", "groton_town_police"}
+    assert found.gaps == {"chd_one": (Gap.PART,)}
+
+
+@pytest.mark.parametrize("town", ["Mansfield", "Montville", "Ansonia", "Colchester"])
+def test_c8_a_campus_a_reservation_or_an_hour_asks_nobody_when_only_the_town_is_named(
+    town: str,
+) -> None:
+    assert routed(child(town)).gaps == {}
+
+
+def test_c6_internet_only_asks_nobody_whatever_the_parts_of_the_home_town() -> None:
+    found = routed(child(home="Groton", places=[place(PlaceKind.INTERNET)]))
+    assert police(found) == {"groton_town_police"}
+    assert found.gaps == {}
 
 
 @pytest.mark.parametrize(

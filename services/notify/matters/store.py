@@ -1,0 +1,67 @@
+"""All SQL of matters. Nothing here commits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from services.notify.drafting import Draft
+from services.notify.matters.tables import matters
+from services.notify.occasion import Row
+from services.notify.rule import Effect
+from shared.runtime.bulk import Bulk
+from shared.runtime.db import Session
+
+_BULK = Bulk((matters, tuple(column.name for column in matters.columns)))
+_INSERT = text(f"{_BULK.statement.text} ON CONFLICT DO NOTHING")
+_READ = text(
+    "SELECT child_id, version, role, rule, effect, because, rules_version, directory_version "
+    f"FROM {matters.fullname} WHERE referral_id = :referral_id "
+    "ORDER BY version, revision, child_id, role, rule"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMatter:
+    """A review item or a question, by the rules that made it."""
+
+    child_id: str
+    version: int
+    role: str
+    rule: str
+    effect: Effect
+    because: str
+    rules_version: str
+    directory_version: int
+
+
+async def record(session: Session, drafts: Sequence[Draft]) -> None:
+    """What these plans ask or put up, each once however often it is planned."""
+    rows = [row for draft in drafts for row in _rows(draft)]
+    if rows:
+        await session.execute(_INSERT, _BULK.values(rows))
+
+
+async def matters_of(session: Session, referral_id: str) -> list[PlannedMatter]:
+    """Of a referral, oldest version first."""
+    found = await session.execute(_READ, {"referral_id": referral_id})
+    return [PlannedMatter(**{**dict(row), "effect": Effect(row.effect)}) for row in found]
+
+
+def _rows(draft: Draft) -> Iterator[Row]:
+    occasion = draft.occasion
+    for each in draft.matters:
+        yield {
+            "referral_id": occasion.referral_id,
+            "series": occasion.series,
+            "version": occasion.version,
+            "revision": occasion.revision,
+            "child_id": each.child_id,
+            "rule": each.rule,
+            "role": each.role.value,
+            "effect": each.effect.value,
+            "because": each.because,
+            "rules_version": occasion.rules_version,
+            "directory_version": occasion.directory_version,
+            "planned_at": occasion.now,
+        }

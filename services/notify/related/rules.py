@@ -1,0 +1,79 @@
+"""Who gets a related notice, and what it says. Pure.
+
+Only whoever was told of both referrals and has a conflict of interest in neither, whichever child
+it is in (P3): nobody learns by it of a referral that it does not hold. It says the number of the
+first, and the relation by its code; of the child its reference (P4).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from services.notify.agencies import Directory
+from services.notify.planning import Earlier, NewNotice, Plan
+from services.notify.relates import Relates
+from services.notify.routes import Refused, Route
+from shared.contracts.codes import NoticeKind, RefusalReason, Relation
+
+OF_ONE_MATTER = frozenset({Relation.SAME_FACTS, Relation.NEW_ALLEGATION, Relation.SAME_CHILD})
+"""Siblings and operations are other children's matters: their links are nobody's outside."""
+RULE = "related"
+PURPOSE = "Relates this referral to one that its recipient holds"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two: its route of today, and what this recipient holds of it."""
+
+    route: Route
+    held: tuple[Earlier, ...]
+
+    def bars(self, agency_id: str, directory: Directory) -> bool:
+        """From any child of it: a link binds them all."""
+        return any(self.route.bars(c, agency_id, directory) for c in self.route.children)
+
+
+def plan_related(
+    agency_id: str, first: Side, second: Side, relates: Relates, directory: Directory, today: date
+) -> Plan:
+    """One notice for each child of the second that the recipient was told of."""
+    silent = first.bars(agency_id, directory) or second.bars(agency_id, directory)
+    legs = [] if silent or not first.held else list(_latest(second.held))
+    made = [_notice(each, relates, directory, today) for each in legs]
+    return Plan(
+        notices=tuple(each for each in made if isinstance(each, NewNotice)),
+        ended=(),
+        last_tries=(),
+        refused=(),
+        withheld=tuple(each for each in made if isinstance(each, Refused)),
+    )
+
+
+def _latest(held: Iterable[Earlier]) -> Iterator[Earlier]:
+    by_child = {each.child_id: each for each in sorted(held, key=lambda each: each.version)}
+    yield from by_child.values()
+
+
+def _notice(
+    leg: Earlier, relates: Relates, directory: Directory, today: date
+) -> NewNotice | Refused:
+    agency = directory.get(leg.agency_id)
+    reason = RefusalReason.NO_AUTHORITY_ON_FILE if agency is None else agency.refusal(today)
+    because = "was told of both of two linked referrals"
+    if agency is None or reason is not None:
+        assert reason is not None
+        return Refused(leg.child_id, leg.agency_id, leg.role, RULE, because, reason)
+    return NewNotice(
+        child_id=leg.child_id,
+        agency_id=leg.agency_id,
+        role=leg.role,
+        kind=NoticeKind.RELATED,
+        supersedes=None,
+        profile=None,
+        authority=agency.authority or "",
+        purpose=PURPOSE,
+        rule=RULE,
+        because=f"{agency.name}: {because}",
+        blocked=False,
+        relates=relates,
+    )
