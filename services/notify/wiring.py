@@ -22,6 +22,7 @@ from services.notify.directory import Directories
 from services.notify.drafting import Clerk
 from services.notify.handlers import make_handlers
 from services.notify.intake_client import SCOPES
+from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.sweep import reminding
 from services.notify.mailbox.wiring import patience_of, relay_of, senders
 from services.notify.mailer import Relay
@@ -174,8 +175,9 @@ def _put_together(settings: NotifySettings, db: Database, bus: Bus, parts: _Part
     ):
         api.include_router(each)
     more = chores(db, settings.keys, parts.sealer, emitting.outbox)
-    sealing = parts.signer, parts.sealer
-    oncall = make_area(settings, db, emitting.outbox, readiness, *sealing, more)
+    answers = Answers(parts.sealer, emitting.outbox, substitutes)
+    crew = parts.signer, parts.sealer, answers
+    oncall = make_area(settings, db, emitting.outbox, readiness, *crew, more)
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
