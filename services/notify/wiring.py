@@ -22,6 +22,7 @@ from services.notify.directory import Directories
 from services.notify.drafting import Clerk
 from services.notify.handlers import make_handlers
 from services.notify.intake_client import SCOPES
+from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.sweep import reminding
 from services.notify.mailbox.wiring import patience_of, relay_of, senders
 from services.notify.models import INBOX, OUTBOX
@@ -178,8 +179,9 @@ def _put_together(
     ):
         api.include_router(each)
     more = chores(db, settings.keys, parts.sealer, emitting.outbox)
-    sealing = parts.signer, parts.sealer
-    oncall = make_area(settings, db, emitting.outbox, readiness, *sealing, more)
+    answers = Answers(parts.sealer, emitting.outbox, substitutes)
+    crew = parts.signer, parts.sealer, answers
+    oncall = make_area(settings, db, emitting.outbox, readiness, *crew, more)
     relating = Relating(db, directories, rulebooks, parts.clerk, emitting.outbox)
     work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
     work = beside(work, relating)

@@ -55,6 +55,7 @@ def test_every_age_has_a_rule() -> None:
         "unread",
         "unacknowledged",
         "substitution",
+        "oral_entry",
         "shredding",
         "shredding_order",
         "suspension",

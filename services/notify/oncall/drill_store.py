@@ -30,8 +30,16 @@ _ARRIVED = text(
     f"AND EXISTS (SELECT FROM {models.notices.fullname} n WHERE n.referral_id = d.referral_id) "
     f"AND NOT EXISTS (SELECT FROM {models.deliveries.fullname} l "
     f"LEFT JOIN {_RECEIPTS} r USING (notice_id) WHERE l.referral_id = d.referral_id "
-    "AND (l.state <> 'delivered' OR (CAST(:own AS boolean) AND r.notice_id IS NULL))) "
+    "AND (l.state <> 'delivered' OR (CAST(:own AS boolean) "
+    "AND (r.notice_id IS NULL OR l.acknowledged_at IS NULL)))) "
     "ORDER BY d.slot"
+)
+
+_UNANSWERED = text(
+    f"SELECT n.notice_id, n.agency_id FROM {_RECEIPTS} r JOIN {models.notices.fullname} n "
+    f"USING (notice_id) JOIN {models.deliveries.fullname} l USING (notice_id) "
+    "WHERE r.received_at > :since AND n.synthetic AND l.acknowledged_at IS NULL "
+    "ORDER BY n.notice_id"
 )
 
 
@@ -51,8 +59,14 @@ async def taken(session: Session, slot: int, referral_id: str) -> None:
 
 
 async def arrived(session: Session, now: datetime, *, own: bool) -> Sequence[Any]:
-    """Those whose every notice is delivered and, with `own`, was opened by our own recipient."""
+    """Those whose every notice is delivered and, with `own`, was opened and acknowledged by our own
+    recipient."""
     return await session.execute(_ARRIVED, {"since": now - PATIENCE, "own": own})
+
+
+async def unanswered(session: Session, now: datetime) -> Sequence[Any]:
+    """What our own recipient has opened and not acknowledged yet."""
+    return (await session.execute(_UNANSWERED, {"since": now - PATIENCE})).all()
 
 
 async def passed(session: Session, slot: int, now: datetime) -> None:

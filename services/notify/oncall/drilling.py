@@ -1,8 +1,8 @@
 """A synthetic referral every minute, followed until all of it has arrived.
 
 The whole way: intake's answer, its relay, the plan, encryption, the POST, the recipient's own
-receipt, and the log of disclosures. It is marked, so it is never counted, and reaches sample
-agencies only; production has the built-in recipient for it.
+receipt and its acknowledgement in the mailbox, and the log of disclosures. It is marked, so it is
+never counted, and reaches sample agencies only; production has the built-in recipient for it.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from services.notify.mailbox.answering import Answers, Speaker
 from services.notify.oncall import drill_store
 from services.notify.oncall.recipient import TOWN
 from shared.runtime import metrics
@@ -23,10 +24,13 @@ log = structlog.get_logger()
 
 EVERY_SECONDS = 60
 SCOPES = ("referrals:create", "audit:read")
+_ANSWERS = "synthetic recipient"
+_RECEIVED = {"received_by": _ANSWERS, "disposition": "received"}
 
 
 class Drilling:
-    """`own`: the built-in recipient must have opened it. `audit` None: the log is not asked."""
+    """`own`: how the built-in recipient acknowledges what it must have opened; None: sample
+    agencies receive. `audit` None: the log is not asked."""
 
     def __init__(
         self,
@@ -34,7 +38,7 @@ class Drilling:
         intake: InternalClient,
         audit: InternalClient | None,
         *,
-        own: bool,
+        own: Answers | None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._db = db
@@ -44,8 +48,10 @@ class Drilling:
         self._clock = clock
 
     async def once(self) -> None:
-        """1. Send this minute's, if nobody has. 2. See which have arrived."""
+        """1. Send this minute's, if nobody has. 2. Answer what came. 3. See which have arrived."""
         await self._begin()
+        if self._own is not None:
+            await self._acknowledge(self._own)
         await self._follow()
 
     async def _begin(self) -> None:
@@ -66,10 +72,19 @@ class Drilling:
         async with self._db.transaction() as session:
             await drill_store.taken(session, slot, referral_id)
 
+    async def _acknowledge(self, answers: Answers) -> None:
+        now = self._clock()
+        async with self._db.transaction() as session:
+            found = await drill_store.unanswered(session, now)
+        for row in found:
+            speaker = Speaker(row.agency_id, _ANSWERS)
+            async with self._db.transaction() as session:
+                await answers.acknowledge(session, row.notice_id, speaker, _RECEIVED, now)
+
     async def _follow(self) -> None:
         now = self._clock()
         async with self._db.transaction() as session:
-            found = await drill_store.arrived(session, now, own=self._own)
+            found = await drill_store.arrived(session, now, own=self._own is not None)
         for row in found:
             if await self._logged(row.disclosures):
                 async with self._db.transaction() as session:

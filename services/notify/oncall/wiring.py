@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from services.notify import directory_store, seeding
 from services.notify.controls.holding import tell_held
+from services.notify.mailbox.answering import Answers
 from services.notify.oncall import recipient
 from services.notify.oncall.drilling import SCOPES, Drilling
 from services.notify.oncall.email_pager import EmailPager, MailServer
@@ -68,6 +69,7 @@ def make_area(
     readiness: Readiness,
     signer: Signer,
     sealer: Sealer,
+    answers: Answers,
     more: Mapping[str, tuple[float, Chore]],
 ) -> Area:
     """`more`: other areas' chores, which this role does beside its own."""
@@ -79,7 +81,8 @@ def make_area(
         **more,
     }
     if settings.synthetic:
-        drilling = Drilling(db, *clients, own=own_recipient(settings))
+        own = answers if own_recipient(settings) else None
+        drilling = Drilling(db, *clients, own=own)
         chores[_DRILLS] = (2.0, drilling.once)
         chores["recipient"] = (60.0, partial(install_recipient, settings, db))
     if settings.heartbeat_url is not None:

@@ -18,12 +18,18 @@ from services.notify import directory_store, seeding
 from services.notify.commitment import Committer
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
+from services.notify.mailbox.answering import Answers
+from services.notify.models import OUTBOX
 from services.notify.oncall import drill_store, recipient
 from services.notify.oncall.drilling import Drilling
 from services.notify.oncall.heartbeat import Heartbeat, Pulses
 from services.notify.sender import AiohttpSender
+from services.notify.substitution import Substitutes
 from services.notify.synthetic import RECIPIENTS
+from shared.contracts.base import Source
 from shared.contracts.codes import Role
+from shared.contracts.notices import NoticesAcknowledged
+from shared.messaging.outbox import Outbox
 from shared.runtime import keys, metrics
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.internal_http import InternalClient
@@ -94,7 +100,9 @@ async def test_p9_in_production_a_synthetic_referral_goes_the_whole_way_and_nowh
         data = plan.announce(Child(), synthetic=True)
         intake.behaviour = intake_of(data.referral_id)
         audit.behaviour = answer(404)
-        drilling = Drilling(world.db, client("intake", intake), client("audit", audit), own=True)
+        drilling = Drilling(
+            world.db, client("intake", intake), client("audit", audit), own=answers_of(world, plan)
+        )
         await drilling.once()
         await drilling.once()
         assert len(intake.requests) == 1, "one a minute"
@@ -116,11 +124,40 @@ async def test_p9_in_production_a_synthetic_referral_goes_the_whole_way_and_nowh
         assert metrics.DRILL_PASSED._value.get() == 0
         async with world.delivering(open_sender=partial(AiohttpSender, own=own)):
             await eventually(lambda: all_delivered(world))
+        assert await world.events(NoticesAcknowledged) == []
         await drilling.once()
         assert metrics.DRILL_PASSED._value.get() == 0, "the log has nothing of it yet"
+        heard = await world.events(NoticesAcknowledged)
+        assert {each.notices[0].agency_id for each in heard} == {row.agency_id for row in told}
         audit.behaviour = answer(200, body=b'{"entries": [{}]}')
         await drilling.once()
         assert metrics.DRILL_PASSED._value.get() > 0
+        assert len(await world.events(NoticesAcknowledged)) == len(told), "once each"
+        assert await world.rows("SELECT FROM notify.deliveries WHERE acknowledged_at IS NULL") == []
+
+
+async def test_p9_what_is_opened_and_not_acknowledged_has_not_passed(
+    world: World, folder: Path
+) -> None:
+    """The acknowledgement is a part of the way, and its silence an alert."""
+    plan = production(world)
+    async with built_in(world, folder) as own:
+        data = plan.announce(Child(), synthetic=True)
+        await plan.plan(data)
+        async with world.db.transaction() as session:
+            assert await drill_store.begin(session, 1, utc_now())
+            await drill_store.taken(session, 1, data.referral_id)
+        async with world.delivering(open_sender=partial(AiohttpSender, own=own)):
+            await eventually(lambda: all_delivered(world))
+    async with world.db.transaction() as session:
+        assert list(await drill_store.arrived(session, utc_now(), own=True)) == []
+        assert len(await drill_store.unanswered(session, utc_now())) == 5
+
+
+def answers_of(world: World, plan: Planning) -> Answers:
+    outbox = Outbox(OUTBOX, Source.NOTIFY)
+    substitutes = Substitutes(plan.directories, plan.rulebooks, plan.clerk, outbox)
+    return Answers(world.sealer, outbox, substitutes)
 
 
 async def all_delivered(world: World) -> bool:
@@ -174,7 +211,7 @@ async def test_two_pagers_send_one_synthetic_referral_a_minute(
         intake.behaviour = intake_of(new_id("ref"))
         now = utc_now()
         drillings = [
-            Drilling(world.db, client("intake", intake), None, own=False, clock=lambda: now)
+            Drilling(world.db, client("intake", intake), None, own=None, clock=lambda: now)
             for _ in range(4)
         ]
         await asyncio.gather(*(each.once() for each in drillings))
@@ -189,7 +226,7 @@ async def test_an_intake_that_is_away_leaves_silence_and_no_error(
 ) -> None:
     async with receiving() as intake:
         intake.behaviour = answer(503)
-        await Drilling(world.db, client("intake", intake), None, own=False).once()
+        await Drilling(world.db, client("intake", intake), None, own=None).once()
     async with world.db.transaction() as session:
         assert await drill_store.last_passed(session) is None
 
