@@ -1,4 +1,4 @@
-"""A page set by typst in memory: no file is written, and none is read but a template and our fonts."""
+"""A page set by typst in memory: no file is written; the template and our fonts alone are read."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Unprintable(Exception):
 
 
 class Press:
-    """Sets pages by one template. Keep it: what it has read and set before makes the next page fast.
+    """Sets pages by one template. Keep it: what it read and set before makes the next page fast.
 
     `show` is the template's function of the data, which comes with `fonts`, and of the document's
     title. Safe to call from several threads; they take turns.
