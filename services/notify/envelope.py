@@ -28,7 +28,7 @@ CONFIDENTIALITY = (
 )
 REDISCLOSURE = (
     "Do not disclose any of this further without written consent, a court order, or authority of "
-    "law (Conn. Gen. Stat. § 17a-28). Unauthorised disclosure may be punished by fine or "
+    "law (Conn. Gen. Stat. § 17a-28). Unauthorized disclosure may be punished by fine or "
     "imprisonment."
 )
 

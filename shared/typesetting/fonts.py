@@ -30,7 +30,9 @@ def printable(text: str) -> str:
     """The text as it can be printed: the same, but for what has no glyph or no place on paper."""
     if not (text.isascii() and text.isprintable()):
         text = _shown(text)
-    return _UNBROKEN.sub(_breakable, text) if len(text) > _LONGEST else text
+    if len(text) > _LONGEST and max(map(len, text.split()), default=0) > _LONGEST:
+        return _UNBROKEN.sub(_breakable, text)
+    return text
 
 
 def is_right_to_left(text: str) -> bool:
@@ -43,7 +45,7 @@ def is_right_to_left(text: str) -> bool:
 
 def numbers_in(text: str) -> bool:
     """Whether a character of it was replaced by its number."""
-    return re.search(r"\[U\+[0-9A-F]{4,6}\]", text) is not None
+    return "[U+" in text and re.search(r"\[U\+[0-9A-F]{4,6}\]", text) is not None
 
 
 @cache
@@ -54,10 +56,12 @@ def coverage() -> Mapping[str, frozenset[int]]:
 
 
 def _shown(text: str) -> str:
-    text = _DROPPED.sub("", unicodedata.normalize("NFC", text))
-    text = _SPACES.sub(" ", _LINES.sub("\n", text))
-    text = _unshowable().sub(_number, text)
-    if not text.isascii() and _marks().search(text):
+    text = unicodedata.normalize("NFC", text)
+    points = frozenset(map(ord, text))  # far faster than to search for a class of thousands
+    if not points <= _plain():
+        text = _SPACES.sub(" ", _LINES.sub("\n", _DROPPED.sub("", text)))
+        text = _unshowable().sub(_number, text)
+    if not points.isdisjoint(_combining()):
         text = _cluster().sub(_one_font, text)
     return text
 
@@ -81,15 +85,20 @@ def _one_font(match: re.Match[str]) -> str:
 
 
 @cache
-def _unshowable() -> re.Pattern[str]:
+def _showable() -> frozenset[int]:
     shown = frozenset().union(*coverage().values()) - _REORDERING - frozenset(range(0x20))
-    shown |= {0x0A, *map(ord, _JOINERS)}
-    return re.compile(f"[^{_ranges(shown - frozenset(range(0x7F, 0xA0)))}]+")
+    return (shown | {0x0A, *map(ord, _JOINERS)}) - frozenset(range(0x7F, 0xA0))
 
 
 @cache
-def _marks() -> re.Pattern[str]:
-    return re.compile(f"[{_ranges(_combining())}]")
+def _plain() -> frozenset[int]:
+    treated = re.compile(f"{_DROPPED.pattern}|{_SPACES.pattern}|{_LINES.pattern}")
+    return frozenset(each for each in _showable() if not treated.match(chr(each)))
+
+
+@cache
+def _unshowable() -> re.Pattern[str]:
+    return re.compile(f"[^{_ranges(_showable())}]+")
 
 
 @cache

@@ -1,15 +1,15 @@
-"""A page set by typst in memory: no file is written, and none is read but our fonts."""
+"""A page set by typst in memory: no file is written; the template and our fonts alone are read."""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import typst
 
-from shared.typesetting.fonts import FOLDER
+from shared.typesetting.fonts import FOLDER, coverage
 
 
 class Unprintable(Exception):
@@ -17,29 +17,27 @@ class Unprintable(Exception):
 
 
 class Press:
-    """Sets pages. Keep one: what it has read of the fonts makes the next page fast.
+    """Sets pages by one template. Keep it: what it read and set before makes the next page fast.
 
-    Safe to call from several threads; they take turns.
+    `show` is the template's function of the data, which comes with `fonts`, and of the document's
+    title. Safe to call from several threads; they take turns.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, template: Path, show: str) -> None:
         fonts = typst.Fonts(
             include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FOLDER)]
         )
-        self._compiler = typst.Compiler(root=str(FOLDER), font_paths=fonts)
-        self._families = _in_order(fonts.families())
+        self._compiler = typst.Compiler(root=str(template.parent), font_paths=fonts)
+        # Imported and not pasted in: typst then remembers the template as a whole.
+        self._source = f'#import "/{template.name}": {show}\n#{show}'
+        self._families = _in_order(fonts)
         self._lock = Lock()
 
-    def pdf(
-        self, template: str, show: str, data: Mapping[str, Any], title: str, at: datetime
-    ) -> bytes:
-        """Tagged PDF/UA-1; equal data make equal bytes. Raises Unprintable.
-
-        `show` is the template's function of the data, which comes with `fonts`, and of the
-        document's title.
-        """
-        content = json.dumps({**data, "fonts": self._families})
-        source = f"{template}\n#{show}(json(bytes({_literal(content)})), {_literal(title)})"
+    def pdf(self, data: Mapping[str, Any], title: str, at: datetime) -> bytes:
+        """Tagged PDF/UA-1; equal data make equal bytes. Raises Unprintable."""
+        needed = self._needed(json.dumps(data, ensure_ascii=False))
+        content = json.dumps({**data, "fonts": needed})
+        source = f"{self._source}(json(bytes({_literal(content)})), {_literal(title)})"
         try:
             with self._lock:
                 made = self._compiler.compile(
@@ -54,11 +52,14 @@ class Press:
             raise Unprintable("typst set no PDF")
         return made
 
+    def _needed(self, text: str) -> list[str]:
+        """The families with a glyph that the main one lacks: typst would try every other in vain.
 
-@cache
-def press() -> Press:
-    """The process's own, made when first asked for."""
-    return Press()
+        All of them that have it, so that a letter and its marks find the one that has both.
+        """
+        main, *others = self._families
+        lacking = frozenset() if text.isascii() else {*map(ord, text)} - self._families[main]
+        return [main, *(each for each in others if not lacking.isdisjoint(self._families[each]))]
 
 
 def _literal(text: str) -> str:
@@ -67,7 +68,17 @@ def _literal(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _in_order(families: list[str]) -> list[str]:
-    """The main family first. Chinese letters from Droid only; Nanum has some, and Korean's own."""
+def _in_order(fonts: typst.Fonts) -> dict[str, frozenset[int]]:
+    """What each family covers, the main one first.
+
+    Chinese letters from Droid only; Nanum has some, and Korean's own.
+    """
     last = {"Droid Sans Fallback": 1, "NanumSquare": 2}
-    return sorted(families, key=lambda each: (each != "Noto Sans", last.get(each, 0), each))
+    covers = coverage()
+    found = {
+        each.family: covers[name]
+        for each in fonts.fonts()
+        if each.path is not None and (name := Path(each.path).name) in covers
+    }
+    order = sorted(found, key=lambda each: (each != "Noto Sans", last.get(each, 0), each))
+    return {each: found[each] for each in order}

@@ -21,7 +21,7 @@ from services.audit.accounting.withholding import (
     Withheld,
 )
 from shared.typesetting.fonts import printable
-from shared.typesetting.press import press
+from shared.typesetting.press import Press
 
 TITLE = "Accounting of disclosures"
 _EASTERN = ZoneInfo("America/New_York")
@@ -52,12 +52,12 @@ _GROUND = {
 
 def letter(made: Accounting) -> bytes:
     """The PDF. Equal answers make equal bytes. Raises Unprintable."""
-    return press().pdf(_template(), "show-letter", page(made), TITLE, made.answered_at)
+    return _press().pdf(page(made), TITLE, made.answered_at)
 
 
 @cache
-def _template() -> str:
-    return Path(__file__).with_name("letter.typ").read_text(encoding="utf-8")
+def _press() -> Press:
+    return Press(Path(__file__).with_name("letter.typ"), "show-letter")
 
 
 def page(made: Accounting) -> dict[str, Any]:

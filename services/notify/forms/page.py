@@ -1,5 +1,6 @@
 """A form as a page to be typeset: labels and values in their places. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -20,6 +21,10 @@ _DAYS = frozenset({"date_of_birth", "victimised_on"})
 _WIDE = 56
 _WORD = 17
 """What is longer, or has a longer word, stands over the whole width."""
+_HYPHEN = re.compile(r"(?<=[a-z\u00c0-\u04ff])-(?=[a-z\u00c0-\u04ff])", re.IGNORECASE)
+"""Where a line may end within a word; not so in Hebrew or a number."""
+_KEPT = "\u00a0"
+"""Keeps a label and the first word of what it labels on one line."""
 _ISOLATE, _END = "\u2068", "\u2069"
 
 
@@ -79,11 +84,11 @@ def document_title(form: Dcf737 | Dcf823) -> str:
 def _head(form: Dcf737 | Dcf823) -> Iterator[tuple[str, str]]:
     to = form.recipient
     role = worded("role", to.role)
-    yield "For", f"{to.name} ({role})" if to.name else role
+    yield "For", f"{to.name}, {role}" if to.name else role
     yield "Report received by DCF", worded("received_at", form.received_at)
     yield "Triggered by", worded("trigger", form.trigger)
     yield "Referral", form.referral_number
-    replaces = "" if form.supersedes is None else f", after version {form.supersedes}"
+    replaces = "" if form.supersedes is None else f" (after version {form.supersedes})"
     revision = "" if form.revision is None else f", revision {form.revision}"
     yield "Version", f"{form.version}{revision}{replaces}"
 
@@ -190,7 +195,7 @@ def _entry(model: type[BaseModel] | None, number: int, entry: Any) -> Page:
     """A person or a place, as one paragraph: `1. Name: …; Phone: …`."""
     facts = entry.items() if isinstance(entry, dict) else [("entry", entry)]
     said = [
-        f"{title_of(model, name)}: {_isolated(printable(worded(name, value)))}"
+        f"{title_of(model, name)}:{_KEPT}{_isolated(printable(worded(name, value)))}"
         for name, value in facts
         if name not in NEVER and value not in (None, "", [])
     ]
@@ -203,8 +208,16 @@ def _fact(label: str, value: str) -> Page:
 
 def _is_wide(fact: Page) -> bool:
     value: str = fact["value"]
-    wide = len(value) > _WIDE or "\n" in value or max(map(len, value.split()), default=0) > _WORD
-    return wide and not fact["small"]
+    if fact["small"]:
+        return False
+    return len(value) > _WIDE or "\n" in value or _longest_word(value) > _WORD
+
+
+def _longest_word(value: str) -> int:
+    longest = max(map(len, value.split()), default=0)
+    if longest > _WORD and "-" in value:
+        return max(map(len, _HYPHEN.sub("- ", value).split()))
+    return longest
 
 
 def _over_the_width(fact: Page) -> Page:

@@ -51,7 +51,7 @@ class Withdrawal(Part):
 class Recall(Part):
     """A notice was sent to the wrong recipient."""
 
-    notice_id: Text = Field(title="The notice that is recalled")
+    notice_id: Text = Field(title="Recalled notice")
     recalled_at: Moment | None = Field(None, title="Recalled")
 
 

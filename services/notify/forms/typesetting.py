@@ -9,20 +9,18 @@ from shared.typesetting.press import Press, Unprintable
 
 __all__ = ["Typesetter", "Unprintable", "render", "typesetter"]
 
-_TEMPLATE = Path(__file__).with_name("form.typ").read_text(encoding="utf-8")
+_TEMPLATE = Path(__file__).with_name("form.typ")
 
 
 class Typesetter:
     """Sets forms. Keep one: what it has read of the fonts makes the next form fast."""
 
     def __init__(self) -> None:
-        self._press = Press()
+        self._press = Press(_TEMPLATE, "show-form")
 
     def pdf(self, form: Dcf737 | Dcf823) -> bytes:
         """Tagged PDF/UA-1; equal forms make equal bytes. Raises Unprintable."""
-        return self._press.pdf(
-            _TEMPLATE, "show-form", page(form), document_title(form), timestamp(form)
-        )
+        return self._press.pdf(page(form), document_title(form), timestamp(form))
 
 
 @cache

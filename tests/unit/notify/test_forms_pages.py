@@ -289,4 +289,15 @@ def test_a_paragraph_runs_as_its_first_letter_does(text: str, right: bool) -> No
 def test_a_right_to_left_name_takes_nothing_along_that_stands_after_it() -> None:
     body = page(read(of_child({"parents": [{"name": "مثال (ب)", "phone": "203-555-0100"}]})))
     paragraph = body["sections"][0]["long"][0]["paragraphs"][0]["text"]
-    assert paragraph == "1. Name: \u2068مثال (ب)\u2069; Phone: 203-555-0100"
+    assert paragraph == "1. Name:\u00a0\u2068مثال (ب)\u2069; Phone:\u00a0203-555-0100"
+
+
+@pytest.mark.parametrize("name", ["Приклад Синтетическая-Дитина", "Example Synthetic-Childhood"])
+def test_a_name_that_breaks_at_its_hyphen_stays_first(name: str) -> None:
+    body = page(read(of_child({"name": name, "age_years": 15})))
+    assert [fact["label"] for fact in body["sections"][0]["short"]] == ["Name", "Age"]
+
+
+def test_a_long_word_without_a_break_stands_over_the_whole_width() -> None:
+    body = page(read(of_child({"facility": "x" * 18, "case_number": "1-" * 9 + "1"})))
+    assert len(body["sections"][0]["long"]) == 2
