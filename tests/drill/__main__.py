@@ -48,7 +48,6 @@ async def drill(args: argparse.Namespace, site: Site) -> int:
     print("Hartline on one machine, with an archive and a witness elsewhere.", flush=True)
     key = before.prepare(site)
     agencies = MoodyAgencies(site.here.home.agencies, seed=0)
-    agencies.calm = True
     issuer = site.issuer()
 
     def token() -> str:
@@ -79,7 +78,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=25, help="of load before the loss")
     parser.add_argument("--rate", type=float, default=2, help="calls per second")
     parser.add_argument("--archive", type=int, default=5, help="archive_timeout, seconds")
-    parser.add_argument("--within", type=float, default=280, help="seconds for all of it")
+    parser.add_argument("--within", type=float, default=240, help="seconds for all of it")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     began = time.monotonic()
     code = main(parser.parse_args())

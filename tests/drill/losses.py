@@ -1,5 +1,6 @@
 """What a restored database does not know of, by name. Pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ class Received:
     recorded: Sequence[Arrival]
     """With an attempt on record."""
     due_again: Sequence[Arrival]
-    """Planned and not attempted, it says: each goes out again, under its own id."""
+    """Planned, and not attempted or not so often: due again, under its own id."""
     unknown: Sequence[Arrival]
     """Not even planned: each recipient is told anew, under another id."""
 
@@ -29,12 +30,15 @@ def lost(acknowledged: Iterable[Acknowledged], kept: Collection[str]) -> list[Ac
 
 
 def compare(
-    arrivals: Iterable[Arrival], attempted: Collection[str], planned: Collection[str]
+    arrivals: Iterable[Arrival], attempted: Mapping[str, int], planned: Collection[str]
 ) -> Received:
-    """`attempted`, `planned`: ids of notices in the restored database."""
+    """By the ids of notices in the restored database: `attempted`, how often; `planned`. A notice
+    keeps its id through its attempts, so its n-th arrival needs an n-th attempt."""
     recorded, due_again, unknown = [], [], []
+    seen: Counter[str] = Counter()
     for each in arrivals:
-        if each.notice_id in attempted:
+        seen[each.notice_id] += 1
+        if seen[each.notice_id] <= attempted.get(each.notice_id, 0):
             recorded.append(each)
         elif each.notice_id in planned:
             due_again.append(each)

@@ -1,6 +1,6 @@
 """What the restored database says of itself, asked as its superuser."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ class Restored:
     point: datetime
     referrals: Collection[str]
     planned: Collection[str]
-    attempted: Collection[str]
+    attempted: Mapping[str, int]
     entries: int
 
 
@@ -25,7 +25,9 @@ async def read(superuser_dsn: str) -> Restored:
             await database.fetchval("SELECT pg_last_xact_replay_timestamp()"),
             await _column(database, "SELECT referral_id FROM intake.referrals"),
             await _column(database, "SELECT notice_id FROM notify.notices"),
-            await _column(database, "SELECT DISTINCT notice_id FROM notify.disclosures"),
+            await _counted(
+                database, "SELECT notice_id, count(*) FROM notify.disclosures GROUP BY 1"
+            ),
             await database.fetchval("SELECT count(*) FROM audit.entries"),
         )
     finally:
@@ -48,3 +50,7 @@ async def archived(superuser_dsn: str) -> tuple[int, datetime | None]:
 
 async def _column(database: asyncpg.Connection, query: str) -> set[str]:
     return {row[0] for row in await database.fetch(query)}
+
+
+async def _counted(database: asyncpg.Connection, query: str) -> dict[str, int]:
+    return {row[0]: row[1] for row in await database.fetch(query)}

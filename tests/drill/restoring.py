@@ -131,7 +131,7 @@ async def compare_with_receivers(night: Night) -> None:
     known = night.received
     say(
         f"Of {len(arrivals)} notices that receivers have: {len(known.recorded)} on record; "
-        f"{len(known.due_again)} called due, and go out again under their own ids; "
+        f"{len(known.due_again)} called due, to go out again under their own ids; "
         f"{len(known.unknown)} nobody here knows, and are told anew:",
         *(f"{each.notice_id} at {each.agency_id}" for each in known.unrecorded[:_SHOWN]),
     )
@@ -153,6 +153,7 @@ async def release(night: Night) -> None:
         raise WentWrong("A notice left while deliveries were held.")
     url = f"{machines.url(night.site.elsewhere, 'notify')}/v1/proposals/{proposal}/approve"
     bearer = machines.token(night.site.elsewhere, "proposals:decide", subject=_SECOND)
+    night.agencies.calm = True
     night.at.released = time.time()
     async with night.session.post(
         url, json={"decision": reason}, headers={"Authorization": f"Bearer {bearer}"}

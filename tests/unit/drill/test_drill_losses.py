@@ -34,7 +34,7 @@ def test_a_lost_referral_that_was_sent_again_has_a_new_number() -> None:
 
 def test_receivers_notices_are_on_record_or_due_again_or_unknown() -> None:
     recorded, due, unknown = (arrival(each) for each in ("ntc_1", "ntc_2", "ntc_3"))
-    found = compare([recorded, due, unknown], {"ntc_1"}, {"ntc_1", "ntc_2"})
+    found = compare([recorded, due, unknown], {"ntc_1": 1}, {"ntc_1", "ntc_2"})
     assert (found.recorded, found.due_again, found.unknown) == ([recorded], [due], [unknown])
     assert found.unrecorded == [due, unknown]
 
@@ -46,3 +46,9 @@ def test_p2_a_recipient_that_was_told_off_the_record_must_be_told_again_on_it() 
         arrival("ntc_3", mark="mark-2-0"),
     ]
     assert uncovered(held, [arrival("ntc_9")]) == ["ntc_2 at agy_2", "ntc_3 at agy_1"]
+
+
+def test_a_retry_that_nobody_recorded_is_due_again() -> None:
+    first, retry = arrival("ntc_1"), arrival("ntc_1")
+    found = compare([first, retry], {"ntc_1": 1}, {"ntc_1"})
+    assert (found.recorded, found.due_again, found.unknown) == ([first], [retry], [])
