@@ -8,7 +8,7 @@ MACHINE := $(BIN)/python -m deploy.machine
 # Two files at a time, each worker with servers of its own: half of a test is waiting.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help install up smoke down status token test lint ruff format types imports unit chaos load bench lock
+.PHONY: help install up smoke down status token test lint ruff format types imports unit chaos drill load bench lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([.a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -61,6 +61,9 @@ test: $(READY)  ## Every check, against real PostgreSQL and Kafka. CI=true: noth
 
 chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
 	$(BIN)/python -m tests.chaos --bus $(BUS)
+
+drill: $(READY)  ## Lose the disk under load, restore elsewhere by docs/restore.md, and count.
+	PYTHONPATH=clients/python $(BIN)/python -m tests.drill
 
 load: $(READY)  ## Measure the whole way under load.
 	$(BIN)/python -m tests.load --bus $(BUS)

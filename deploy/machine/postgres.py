@@ -113,6 +113,27 @@ class PostgresServer:
         self._process.wait()
         self._process = None
 
+    def tool(self, name: str, *arguments: str) -> str:
+        """Run a program of the wheel's against this server, as its superuser and the account that
+        serves it. What it printed. Raises PostgresFailed."""
+        options = self._as_account()
+        options["env"] |= {
+            "PGHOST": str(self._socket),
+            "PGUSER": SUPERUSER,
+            "PGPASSWORD": self._password.read_text(),
+        }
+        result = subprocess.run(
+            [self._binary(name), *arguments],
+            **options,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0:
+            raise PostgresFailed(f"{name} failed: {result.stderr.strip()}")
+        printed: str = result.stdout
+        return printed
+
     def _make(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700 if self._account is None else 0o711)

@@ -4,6 +4,9 @@ one key that it is sent with, however often.
 An entry is one file, written whole: a part file is flushed to the disk, renamed, and the folder is
 flushed too. Its name holds its place in the order and the Idempotency-Key, and is authenticated
 with its content (AES-256-GCM): an entry that was changed, renamed or exchanged does not open.
+
+What Hartline has is removed; or, with `keep`, stays sealed in `sent/` for that long, because a
+Hartline that lost its disk goes on from a backup and has lost what it answered for since.
 """
 
 import fcntl
@@ -11,9 +14,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -57,16 +62,31 @@ class Spool:
     the key was changed.
     """
 
-    def __init__(self, folder: Path, key: bytes, *, older: Sequence[bytes] = ()) -> None:
-        """Makes the folder, for its owner only. Raises SpoolError."""
+    def __init__(
+        self,
+        folder: Path,
+        key: bytes,
+        *,
+        older: Sequence[bytes] = (),
+        keep: timedelta = timedelta(0),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Makes the folder, for its owner only. Raises SpoolError.
+
+        `keep`: for how long what was sent can be taken back; longer than Hartline's backup may lag.
+        """
         if any(len(each) != 32 for each in (key, *older)):
             raise SpoolError("A spool's key has 32 bytes.")
         self._own = _key_id(key)
         self._ciphers = {_key_id(each): AESGCM(each) for each in (key, *older)}
         self._folder = folder
         self._aside = folder / "aside"
+        self._sent = folder / "sent"
+        self._keep = keep.total_seconds()
+        self._clock = clock
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._aside.mkdir(mode=0o700, exist_ok=True)
+        for each in (self._aside, self._sent):
+            each.mkdir(mode=0o700, exist_ok=True)
 
     def put(self, referral: NewReferral, key: str) -> Entry:
         """Durable when it returns; sent again with the same key, it finds what is there.
@@ -118,9 +138,36 @@ class Spool:
         raise SpoolError(f"Entry {entry.place} does not open: it was changed.")
 
     def remove(self, entry: Entry) -> None:
-        """Hartline has it."""
+        """Not to be sent: its sender was told why."""
         (self._folder / entry.name).unlink(missing_ok=True)
         _flush(self._folder)
+
+    def sent(self, entry: Entry) -> None:
+        """Hartline has it: removed, or kept for a while. What was kept long enough goes."""
+        if self._keep <= 0:
+            self.remove(entry)
+            return
+        now, path = self._clock(), self._folder / entry.name
+        os.utime(path, (now, now))
+        path.replace(self._sent / entry.name)
+        _flush(self._sent)
+        _flush(self._folder)
+        for old in self._sent.iterdir():
+            if old.stat().st_mtime < now - self._keep:
+                old.unlink(missing_ok=True)
+
+    def take_back(self, since: datetime) -> list[Entry]:
+        """What was sent at `since` or later waits again, under its old key: Hartline was restored
+        from a backup. What the backup had gets its old answer.
+        """
+        with self._locked("numbers"):
+            kept = [path for path in self._sent.iterdir() if _NAME.fullmatch(path.name)]
+            names = {path.name for path in kept if path.stat().st_mtime >= since.timestamp()}
+            for name in names:
+                (self._sent / name).replace(self._folder / name)
+            _flush(self._folder)
+            _flush(self._sent)
+            return [each for each in self.waiting() if each.name in names]
 
     def set_aside(self, entry: Entry) -> None:
         """Out of the way of the others, and kept for a person, in `aside/`."""
@@ -137,8 +184,9 @@ class Spool:
         return self._locked("sending")
 
     def _next(self) -> int:
-        """Behind what was set aside too, so that no name comes twice."""
-        places = [int(path.name[:12]) for path in self.aside()]
+        """Behind what was set aside or is kept, so that no name comes twice and order holds."""
+        kept = (path for path in self._sent.iterdir() if _NAME.fullmatch(path.name))
+        places = [int(path.name[:12]) for path in (*self.aside(), *kept)]
         return max(places, default=0) + 1
 
     def _write(self, path: Path, content: bytes) -> None:

@@ -103,7 +103,7 @@ class Reporting:
             else:
                 self._spool.set_aside(entry)
             return SetAside(entry.key, error)
-        self._spool.remove(entry)
+        self._spool.sent(entry)
         return Kept(entry.key, kept)
 
 

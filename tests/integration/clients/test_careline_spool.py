@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_new_referral_goes_behind_those_that_wait(
 
 
 @pytest.mark.parametrize(
-    ("dies_at", "was_sent"), [("Careline.create", False), ("Spool.remove", True)]
+    ("dies_at", "was_sent"), [("Careline.create", False), ("Spool.sent", True)]
 )
 def test_p1_killed_at_any_step_it_is_sent_later_under_its_own_key_and_kept_once(
     network: Faulty,
@@ -223,3 +224,43 @@ client = careline.Careline(url, lambda: os.environ["TOKEN"])
 reporting = careline.Reporting(client, careline.Spool(Path(folder), SPOOL_KEY))
 reporting.report(new_referral(), key=key)
 """
+
+
+def test_what_was_sent_is_taken_back_for_a_hartline_that_was_restored(
+    careline: Careline, network: Faulty, tmp_path: Path
+) -> None:
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    hour = timedelta(hours=1)
+
+    def kept_at(at: datetime) -> Spool:
+        return Spool(tmp_path / "kept", SPOOL_KEY, keep=2 * hour, clock=at.timestamp)
+
+    keys = [new_key() for _ in range(3)]
+    answers = [
+        Reporting(careline, kept_at(now + place * hour)).report(new_referral(), key=key)
+        for place, key in enumerate(keys)
+    ]
+    spool = kept_at(now + 2 * hour)
+    assert spool.waiting() == []
+    assert [entry.key for entry in spool.take_back(now + hour)] == keys[1:]
+    network.seen.clear()
+    # This Hartline has lost nothing: the same keys find the same answers.
+    assert Reporting(careline, spool).send() == answers[1:]
+    assert network.keys == keys[1:]
+
+
+def test_what_was_sent_is_kept_no_longer_than_asked(careline: Careline, tmp_path: Path) -> None:
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    for age in (timedelta(hours=3), timedelta(0)):
+        at = now - age
+        spool = Spool(tmp_path / "kept", SPOOL_KEY, keep=timedelta(hours=2), clock=at.timestamp)
+        Reporting(careline, spool).report(new_referral(), key=new_key())
+    assert len(list((tmp_path / "kept" / "sent").iterdir())) == 1
+
+
+def test_without_being_asked_to_it_keeps_nothing(
+    reporting: Reporting, spool: Spool, tmp_path: Path
+) -> None:
+    reporting.report(new_referral(), key=new_key())
+    assert list((tmp_path / "spool" / "sent").iterdir()) == []
+    assert spool.take_back(datetime(2020, 1, 1, tzinfo=UTC)) == []
