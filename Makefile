@@ -80,8 +80,8 @@ bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, countin
 	$(BIN)/python -m tests.load.bench_forms
 	$(BIN)/python -m tests.load.bench_statistics
 
-.env:  ## Random passwords for docker-compose.yml.
-	umask 077 && $(PYTHON) deploy/compose_env.py > $@
+.secrets:  ## Random passwords for docker-compose.yml, each in a file.
+	$(PYTHON) deploy/compose_secrets.py $@
 
 lock:  ## Write requirements.lock anew from pyproject.toml (needs uv).
 	@command -v uv >/dev/null || { echo "uv is missing (pip install uv)"; exit 1; }

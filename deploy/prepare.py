@@ -2,7 +2,8 @@
 
     python -m deploy.prepare [database] [migrations] [keys] [topics] [samples]
 
-Without a step: all of them. Reads the services' own settings, so that nothing is said twice:
+Without a step: all of them. Reads the services' own settings, each from the environment
+or as a file of HARTLINE_SECRETS, so that nothing is said twice:
 
     HARTLINE_SUPERUSER_DSN        database: makes roles and schemas with the passwords of the DSNs
     HARTLINE_<SCHEMA>_DSN         database (of the bus: HARTLINE_BUS_DSN)
@@ -15,7 +16,6 @@ Without a step: all of them. Reads the services' own settings, so that nothing i
 """
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +33,7 @@ from services.notify.seeding import seed_samples
 from services.notify.signing import Signer
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
+from shared.runtime.settings import one_setting
 from shared.runtime.wakes import Wakes
 
 _KAFKA = "kafka://"
@@ -119,7 +120,7 @@ def _dsns() -> dict[str, SchemaDsns]:
 
 
 def _setting(name: str) -> str:
-    value = os.environ.get(f"HARTLINE_{name}")
+    value = one_setting(f"HARTLINE_{name}")
     if not value:
         raise Misconfigured(f"HARTLINE_{name} is not set: set it (see deploy/prepare.py).")
     return value

@@ -5,7 +5,6 @@ is `run(metadata)`. The schema and its roles must exist (deploy/machine/bootstra
 """
 
 import asyncio
-import os
 import threading
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.runtime.db import Database, async_url
 from shared.runtime.errors import Misconfigured
+from shared.runtime.settings import one_setting
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ def _config(service: str, owner_dsn: str | None = None) -> Config:
 def _owner_dsn(service: str) -> str:
     given: str | None = context.config.attributes.get(_DSN)
     name = f"HARTLINE_{service.upper()}_OWNER_DSN"
-    dsn = given or os.environ.get(name)
+    dsn = given or one_setting(name)
     if not dsn:
         raise CommandError(f"{name} is not set: set it to the DSN of hartline_{service}_owner.")
     return dsn

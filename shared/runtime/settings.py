@@ -1,5 +1,6 @@
 """Settings by environment: `HARTLINE_*`, one typed class per service, secrets redacted."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
@@ -50,9 +51,12 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment. Raises Misconfigured with one line per setting to mend."""
+        """Read the environment, and for what it lacks the files of HARTLINE_SECRETS.
+
+        Raises Misconfigured with one line per setting to mend.
+        """
         try:
-            settings = cls()
+            settings = cls(_secrets_dir=secrets_folder())
         except ValidationError as error:
             raise Misconfigured(_explain(error)) from None
         settings.refuse_unsafe()
@@ -103,6 +107,28 @@ class ServiceSettings(BaseSettings):
             f"{name} is {'not set' if wanted else 'set'} while HARTLINE_KAFKA_SECURITY_PROTOCOL is "
             f"{because}: {'set it' if wanted else 'unset it'}, or choose another protocol."
         )
+
+
+def secrets_folder() -> Path | None:
+    """HARTLINE_SECRETS: each file in it is the setting that it is named for. So a password need
+    not stand in an environment, which every child inherits and `inspect` shows."""
+    named = os.environ.get("HARTLINE_SECRETS")
+    if not named:
+        return None
+    if not os.access(named, os.R_OK | os.X_OK) or not Path(named).is_dir():
+        raise Misconfigured(
+            "HARTLINE_SECRETS is no folder that can be read: name the folder of the secrets' files."
+        )
+    return Path(named)
+
+
+def one_setting(name: str) -> str | None:
+    """A setting by its name, as `ServiceSettings.load` finds it; None where it is not set."""
+    if value := os.environ.get(name):
+        return value
+    folder = secrets_folder()
+    file = folder / name if folder is not None else None
+    return file.read_text().strip() or None if file is not None and file.is_file() else None
 
 
 def _explain(error: ValidationError) -> str:

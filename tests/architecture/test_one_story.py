@@ -99,14 +99,22 @@ def test_compose_runs_what_the_design_names_beside_them() -> None:
 def test_compose_hands_a_service_no_keys_but_its_own() -> None:
     for name in SERVICES:
         mounted = {volume.split(":")[0] for volume in COMPOSE["services"][name]["volumes"]}
-        assert mounted <= {f"keys-{name}", "keys-issuer"}
+        assert mounted <= {f"keys-{name}", "keys-issuer", f"state-{name}"}
 
 
 def test_every_schema_has_its_migrations() -> None:
     assert set(migrate.SERVICES) == {*SERVICES, "bus"}
 
 
-def test_make_env_gives_every_password_that_compose_asks_for() -> None:
-    compose_env = importlib.import_module("deploy.compose_env")
-    asked = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
-    assert asked == {f"HARTLINE_{name}_PASSWORD" for name in compose_env.NAMES}
+def test_compose_hands_a_service_no_password_but_its_own() -> None:
+    for name in SERVICES:
+        assert COMPOSE["services"][name]["secrets"] == [f"HARTLINE_{name.upper()}_DSN"]
+
+
+def test_compose_names_the_secrets_that_make_writes_and_no_other(tmp_path: Path) -> None:
+    compose_secrets = importlib.import_module("deploy.compose_secrets")
+    written = compose_secrets.write(tmp_path / ".secrets")
+    asked = {Path(secret["file"]) for secret in COMPOSE["secrets"].values()}
+    assert asked == {Path(".secrets") / name for name in written}
+    handed = {name for each in COMPOSE["services"].values() for name in each.get("secrets", [])}
+    assert handed == set(written)

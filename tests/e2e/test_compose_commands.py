@@ -39,12 +39,15 @@ class Translation:
         self._folder = str(folder)
         self._kafka = kafka.address
         dsns = schema_dsns(postgres.superuser_dsn, postgres.passwords, DATABASE)
+        self._folder_of_secrets = folder / "secrets"
         self._dsns = {"HARTLINE_SUPERUSER_DSN": in_database(postgres.superuser_dsn, "postgres")}
         for schema in SCHEMAS:
             self._dsns[f"HARTLINE_{schema.upper()}_DSN"] = dsns[schema].app
             self._dsns[f"HARTLINE_{schema.upper()}_OWNER_DSN"] = dsns[schema].owner
 
-    def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, service: str) -> dict[str, str]:
+        """Its own settings, and a folder with its own secrets: of another's it sees none."""
+        settings: Mapping[str, str] = COMPOSE[service].get("environment", {})
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         translated = {name: self._value(name, value) for name, value in settings.items()}
         ports = {
@@ -52,11 +55,19 @@ class Translation:
             for number, service in enumerate(SERVICES, start=1)
             for kind, base in (("PORT", "810"), ("OPS_PORT", "910"))
         }
-        return inherited | translated | ports
+        return inherited | translated | ports | self._secrets(service)
+
+    def _secrets(self, service: str) -> dict[str, str]:
+        names = COMPOSE[service].get("secrets", [])
+        if not names:
+            return {}
+        folder = self._folder_of_secrets / service
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / name).write_text(f"{self._dsns[name]}\n")
+        return {"HARTLINE_SECRETS": str(folder)}
 
     def _value(self, name: str, value: str) -> str:
-        if name in self._dsns:
-            return self._dsns[name]
         if value.startswith("kafka://"):
             return self._kafka
         return self.word(re.sub(r"//\w+:(\d+)", r"//127.0.0.1:\1", value))
@@ -69,7 +80,14 @@ class Translation:
         return re.sub(r"\b[89]10\d\b", lambda match: self.ports.get(match[0], match[0]), word)
 
     def command(self, service: str) -> list[str]:
-        words = COMPOSE[service]["command"]
+        return self._started(COMPOSE[service]["command"])
+
+    def health_check(self, service: str) -> list[str]:
+        kind, *words = COMPOSE[service]["healthcheck"]["test"]
+        assert kind == "CMD"
+        return self._started(words)
+
+    def _started(self, words: list[str]) -> list[str]:
         assert words[0] == "python"
         return [sys.executable, *(self.word(word) for word in words[1:])]
 
@@ -80,17 +98,17 @@ def translation(
 ) -> Iterator[Translation]:
     folder = tmp_path_factory.mktemp("compose")
     (folder / "agencies").mkdir()
+    (folder / "state").mkdir(mode=0o700)
     yield Translation(postgres, kafka, folder)
     drop_database(postgres.superuser_dsn, DATABASE)
 
 
 def test_prepare_can_be_run_twice(translation: Translation) -> None:
-    settings = COMPOSE["prepare"]["environment"]
     for _ in range(2):
         done = subprocess.run(
             translation.command("prepare"),
             cwd=ROOT,
-            env=translation.environment(settings),
+            env=translation.environment("prepare"),
             check=False,
             capture_output=True,
             text=True,
@@ -109,11 +127,19 @@ def test_every_command_becomes_ready_with_the_settings_of_the_file(
         for name in names:
             port = "8105" if name == "agencies" else f"910{names.index(name) + 1}"
             wait_until_ready(name, processes[name], translation.ports[port], tmp_path)
+        assert {name: checked(translation, name) for name in names} == dict.fromkeys(names, 0)
     finally:
         for process in processes.values():
             process.terminate()
         codes = {name: process.wait(30) for name, process in processes.items()}
     assert codes == dict.fromkeys(names, 0)
+    assert {name: checked(translation, name) for name in names} == dict.fromkeys(names, 1)
+
+
+def checked(translation: Translation, name: str) -> int:
+    """What the health check of the file says of it."""
+    words = translation.health_check(name)
+    return subprocess.run(words, cwd=ROOT, check=False, capture_output=True, timeout=30).returncode
 
 
 def start(translation: Translation, name: str, log: Path) -> subprocess.Popen[bytes]:
@@ -121,7 +147,7 @@ def start(translation: Translation, name: str, log: Path) -> subprocess.Popen[by
         return subprocess.Popen(
             translation.command(name),
             cwd=ROOT,
-            env=translation.environment(COMPOSE[name].get("environment", {})),
+            env=translation.environment(name),
             stdout=file,
             stderr=file,
             preexec_fn=die_with_parent(signal.SIGTERM),

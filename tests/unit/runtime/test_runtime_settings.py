@@ -5,7 +5,7 @@ from pydantic import Field, SecretStr
 
 from shared.runtime import failpoints
 from shared.runtime.errors import Misconfigured
-from shared.runtime.settings import Profile, ServiceSettings
+from shared.runtime.settings import Profile, ServiceSettings, one_setting
 
 BASE = {
     "HARTLINE_ISSUER": "https://issuer.example",
@@ -121,3 +121,34 @@ def test_a_whole_security_of_kafka_is_taken(monkeypatch: pytest.MonkeyPatch) -> 
     assert load(monkeypatch, **SASL).kafka_sasl_mechanism == "SCRAM-SHA-512"
     whole = {"HARTLINE_KAFKA_CERT": "/keys/client.pem", "HARTLINE_KAFKA_KEY": "/keys/client.key"}
     assert load(monkeypatch, **SASL, **whole, HARTLINE_KAFKA_CA="/keys/ca.pem")
+
+
+def test_a_setting_may_lie_in_a_file_that_is_named_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "HARTLINE_SAMPLE_DSN").write_text("postgresql://sample:filed@127.0.0.1/hartline\n")
+    settings = load(monkeypatch, HARTLINE_SAMPLE_DSN=None, HARTLINE_SECRETS=str(tmp_path))
+    assert settings.dsn.get_secret_value() == "postgresql://sample:filed@127.0.0.1/hartline"
+    assert one_setting("HARTLINE_SAMPLE_DSN") == settings.dsn.get_secret_value()
+
+
+def test_the_environment_comes_before_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "HARTLINE_SAMPLE_DSN").write_text("postgresql://sample:filed@127.0.0.1/hartline")
+    settings = load(monkeypatch, HARTLINE_SECRETS=str(tmp_path))
+    assert settings.dsn.get_secret_value() == BASE["HARTLINE_SAMPLE_DSN"]
+    assert one_setting("HARTLINE_SAMPLE_DSN") == BASE["HARTLINE_SAMPLE_DSN"]
+
+
+def test_a_secret_that_is_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="HARTLINE_SAMPLE_DSN is not set"):
+        load(monkeypatch, HARTLINE_SAMPLE_DSN=None, HARTLINE_SECRETS=str(tmp_path))
+    assert one_setting("HARTLINE_SAMPLE_DSN") is None
+
+
+def test_a_folder_of_secrets_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(Misconfigured, match="HARTLINE_SECRETS is no folder"):
+        load(monkeypatch, HARTLINE_SECRETS=str(tmp_path / "nowhere"))
