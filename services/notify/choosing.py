@@ -6,8 +6,9 @@ from enum import StrEnum
 from itertools import groupby
 from typing import assert_never
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.facts import ChildFacts, Place, PlaceKind
+from services.notify.register import Directory
 from services.notify.rule import Rule, Selector
 
 Tied = tuple[Agency, str]

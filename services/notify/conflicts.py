@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.facts import Asserted, ChildFacts
 from services.notify.implicated import houses, meant_by
+from services.notify.register import Directory
 from services.notify.rule import Rulebook
 from shared.contracts.codes import HtType
 

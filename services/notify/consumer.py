@@ -6,8 +6,7 @@ from typing import Any
 
 import structlog
 
-from services.notify import store, task_store, tasks
-from services.notify.agencies import Directory
+from services.notify import clock_tasks, store, task_store, tasks
 from services.notify.authority import today
 from services.notify.carrying_out import carry_out
 from services.notify.directory import Directories
@@ -17,6 +16,7 @@ from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
 from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, plan_version
+from services.notify.register import Directory
 from services.notify.rule import Rulebook
 from services.notify.rulebook import further_profiles, profiles
 from services.notify.rulemaking.rulebooks import Rulebooks
@@ -174,7 +174,7 @@ class FileBreach:
     async def apply(
         self, session: Session, event: Event, data: ClockBreached, material: Any
     ) -> None:
-        await task_store.file_tasks(session, [tasks.breached(data)], self._clock())
+        await task_store.file_tasks(session, [clock_tasks.breached(data)], self._clock())
 
 
 class FileApproaching:
@@ -189,7 +189,7 @@ class FileApproaching:
     async def apply(
         self, session: Session, event: Event, data: ClockApproaching, material: Any
     ) -> None:
-        await task_store.file_tasks(session, [tasks.approaching(data)], self._clock())
+        await task_store.file_tasks(session, [clock_tasks.approaching(data)], self._clock())
 
 
 class FileMajority:
@@ -204,7 +204,7 @@ class FileMajority:
     async def apply(
         self, session: Session, event: Event, data: MajorityNear, material: Any
     ) -> None:
-        await task_store.file_tasks(session, [tasks.majority_near(data)], self._clock())
+        await task_store.file_tasks(session, [clock_tasks.majority_near(data)], self._clock())
 
 
 class NoteCorrection:
@@ -216,5 +216,5 @@ class NoteCorrection:
     async def apply(
         self, session: Session, event: Event, data: BreachCorrected, material: Any
     ) -> None:
-        note = tasks.breach_corrected_note(data)
+        note = clock_tasks.breach_corrected_note(data)
         await task_store.add_note(session, TaskKind.BREACHED, data.clock_id, note)

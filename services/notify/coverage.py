@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
+from services.notify.register import Directory
 from shared.contracts.codes import RefusalReason
 
 STATEWIDE = (

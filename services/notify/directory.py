@@ -7,11 +7,12 @@ from datetime import date
 from typing import Any
 
 from services.notify import directory_store
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.channels import beside_encrypted, is_complete
 from services.notify.entries import AgencyEntry
 from services.notify.history import Term, in_force
 from services.notify.jurisdiction import beats
+from services.notify.register import Directory
 from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import Channel
 from shared.runtime.db import Session

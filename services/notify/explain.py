@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.notify.agencies import Directory
 from services.notify.choosing import OPEN_TOWNS
+from services.notify.register import Directory
 from services.notify.routes import Matter, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Effect, Rulebook
 from shared.contracts.codes import RefusalReason

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.notify.agencies import Agency, Directory
+from services.notify.agencies import Agency
 from services.notify.authority import today
 from services.notify.choosing import choose, gaps
 from services.notify.conflicts import Conflicts, Ground, conflicts_of, stand_ins
 from services.notify.facts import ChildFacts, ReferralFacts
+from services.notify.register import Directory
 from services.notify.routes import (
     Matter,
     Recipient,

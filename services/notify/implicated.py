@@ -9,8 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from services.notify.agencies import POLICE, Agency, Directory, Kind
+from services.notify.agencies import POLICE, Agency, Kind
 from services.notify.facts import Implicated, ImplicatedKind
+from services.notify.register import Directory
 
 _TOWN = frozenset({Kind.MUNICIPAL_POLICE, Kind.CAMPUS_POLICE, Kind.AIRPORT_POLICE})
 _PROSECUTORS = frozenset({Kind.CHIEF_STATES_ATTORNEY, Kind.STATES_ATTORNEY})

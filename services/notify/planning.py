@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from services.notify.agencies import Directory
+from services.notify.register import Directory
 from services.notify.relates import Relates
 from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Form
@@ -31,8 +31,7 @@ WITHDRAWAL = "withdrawal"
 NO_DUTY = frozenset({NoticeKind.SUPERSESSION, NoticeKind.WITHDRAWAL, NoticeKind.RECALL})
 """What they say ends or takes back; none of them meets a duty, and no duty asks for one."""
 OF_NO_CLOCK = NO_DUTY | {NoticeKind.CONSULT_OUTCOME}
-"""What is refused of these is a refused disclosure and a task, and no refused notice: the clocks
-of a role's duty to tell must not wait for it."""
+"""What is refused of these is a task and no refused notice: no clock of a duty waits for it."""
 SUPERSESSION_RULE = "supersession"
 SUPERSESSION_PURPOSE = "Correction of an earlier notice"
 
@@ -42,7 +41,7 @@ class DeliveryState(StrEnum):
 
     PENDING = "pending"
     BLOCKED = "blocked"
-    """Waits until the attempt of an earlier version has ended."""
+    """Until the attempt of an earlier version has ended."""
     ATTEMPTING = "attempting"
     DELIVERED = "delivered"
     SUPERSEDED = "superseded"
@@ -93,10 +92,8 @@ class NewNotice:
     because: str
     blocked: bool
     form: Form = Form.DCF_737
-    cause: str | None = None
-    """A withdrawal's."""
-    recalls: str | None = None
-    """The notice that a recall asks back."""
+    cause: str | None = None  # of a withdrawal
+    recalls: str | None = None  # the notice that a recall asks back
     relates: Relates | None = None
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.notify.agencies import Directory
 from services.notify.facts import ReferralFacts
 from services.notify.fanout import route
+from services.notify.register import Directory
 from services.notify.replay_legs import (
     INERT,
     TOLD,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.notify.agencies import Directory
 from services.notify.choosing import Gap
 from services.notify.conflicts import Conflicts, Ground
+from services.notify.register import Directory
 from services.notify.rule import Effect, Form
 from shared.contracts.codes import RefusalReason, Role
 

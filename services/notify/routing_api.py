@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends
 
 from services.notify import leg_store, task_store
-from services.notify.agencies import Directory
 from services.notify.api import must_be, refuse_agencies
 from services.notify.authority import today
 from services.notify.directory import Directories, directory_as_of
@@ -19,10 +18,18 @@ from services.notify.fates import fate_of, words
 from services.notify.legs import LegStatus
 from services.notify.matters import store as matter_store
 from services.notify.matters.store import PlannedMatter
+from services.notify.register import Directory
 from services.notify.routes import Route
+from services.notify.routing_schemas import (
+    ExplainedOut,
+    LegOut,
+    MatterOut,
+    RoutingOut,
+    WhatIfIn,
+    WhatIfOut,
+)
 from services.notify.rule import Rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.schemas import ExplainedOut, LegOut, MatterOut, RoutingOut, WhatIfIn, WhatIfOut
 from services.notify.tasks import TOWNS_AND_NAMES
 from shared.contracts.codes import Stage
 from shared.runtime.auth import Principal, require

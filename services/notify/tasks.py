@@ -9,8 +9,6 @@ from services.notify.choosing import OPEN_TOWNS, Gap
 from services.notify.outcomes import Obstacle
 from services.notify.routes import Matter, Refused
 from shared.contracts.codes import RefusalReason
-from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
-from shared.contracts.referrals import MajorityNear
 
 
 class TaskKind(StrEnum):
@@ -189,49 +187,6 @@ def directory_changed(
         "record again at once."
     )
     return NewTask(TaskKind.DIRECTORY_CHANGED, f"{proposal_id} {agency_id}", None, detail)
-
-
-def breached(data: ClockBreached) -> NewTask:
-    what = "the recipient is told" if data.role else "it is done"
-    detail = (
-        f"{_clock(data)} ran out at {data.due_at:%Y-%m-%dT%H:%M:%SZ}. Make sure that {what} now."
-        f"{_desks(data)}"
-    )
-    return NewTask(TaskKind.BREACHED, data.clock_id, data.referral_id, detail)
-
-
-def approaching(data: ClockApproaching) -> NewTask:
-    """One task per clock and warning."""
-    detail = (
-        f"{_clock(data)} runs out at {data.due_at:%Y-%m-%dT%H:%M:%SZ} and its duty is not met. "
-        f"There is still time.{_desks(data)}"
-    )
-    about = f"{data.clock_id} {data.before_minutes}"
-    return NewTask(TaskKind.APPROACHING, about, data.referral_id, detail)
-
-
-def majority_near(data: MajorityNear) -> NewTask:
-    """One task per child. It says neither when nor why in this child's case: the referral does."""
-    detail = (
-        f"For child {data.child_id} a federal deadline that ends at the age of 18 ends by the end "
-        "of next month. Open the referral, and see to it that HHS was asked for the Eligibility "
-        "Letter (22 USC 7105(b)(1)). For: eligibility_coordinator."
-    )
-    return NewTask(TaskKind.MAJORITY_NEAR, data.child_id, data.referral_id, detail)
-
-
-def _clock(data: ClockBreached | ClockApproaching) -> str:
-    whose = f"for the role {data.role.value}" if data.role else f"for {data.duty}"
-    return f"The clock {data.policy} of child {data.child_id} {whose}"
-
-
-def _desks(data: ClockBreached | ClockApproaching) -> str:
-    return f" For: {', '.join(data.tell)}." if data.tell else ""
-
-
-def breach_corrected_note(data: BreachCorrected) -> str:
-    """To be added to the breach's task."""
-    return f" Later found to have been met in time, at {data.satisfied_at:%Y-%m-%dT%H:%M:%SZ}."
 
 
 def content_shredded(referral_id: str, notice_id: str) -> NewTask:

@@ -159,8 +159,7 @@ async def _refuse_samples(settings: NotifySettings, db: Database) -> None:
 def _put_together(
     settings: NotifySettings, db: Database, bus: Bus, parts: _Parts, rulebooks: Rulebooks
 ) -> App:
-    dsn = settings.dsn.get_secret_value()
-    development = settings.profile is Profile.DEVELOPMENT
+    dsn, development = settings.dsn.get_secret_value(), settings.profile is Profile.DEVELOPMENT
     emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY, pace=PACE_SECONDS)
     directories = Directories(samples=development)
     intake = HttpStageIntake(parts.intake)
@@ -183,8 +182,8 @@ def _put_together(
     crew = parts.signer, parts.sealer, answers
     oncall = make_area(settings, db, emitting.outbox, readiness, *crew, more)
     relating = Relating(db, directories, rulebooks, parts.clerk, emitting.outbox)
-    work = substituting(db, substitutes, releasing(db, work_role(db, consuming)))
-    work = beside(work, relating)
+    work = beside(releasing(db, work_role(db, consuming)), relating)
+    work = substituting(db, substitutes, work)
     roles: dict[str, Role] = {
         "api": serve(api, settings.host, settings.port),
         "consume": consuming.consume,

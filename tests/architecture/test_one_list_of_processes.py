@@ -72,7 +72,7 @@ def environment(way: str, service: str) -> dict[str, str]:
 
 
 def _ours(service: dict[str, Any]) -> bool:
-    return service["image"] == "hartline" and service["command"][2].startswith("services.")
+    return service["image"] == "hartline" and str(service["command"][2]).startswith("services.")
 
 
 def _container(deployment: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def topics(
     return subprocess.run(
         [sys.executable, "-m", "deploy.topics", *words, "--topics", str(TOPICS)],
         cwd=ROOT,
-        env=path | three.settings(user),
+        env=path | dict(three.settings(user)),
         check=False,
         capture_output=True,
         text=True,

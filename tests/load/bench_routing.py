@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.facts import (
     ChildFacts,
     Implicated,
@@ -25,6 +25,7 @@ from services.notify.facts import (
     ReferralFacts,
 )
 from services.notify.fanout import route
+from services.notify.register import Directory
 from services.notify.replay import Past, replay
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import dcf_offices, judicial_districts

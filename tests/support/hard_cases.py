@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from services.notify.agencies import Directory, Kind
+from services.notify.agencies import Kind
 from services.notify.explain import explain, questions
 from services.notify.facts import ChildFacts, ImplicatedKind, PlaceKind
 from services.notify.fates import words
 from services.notify.legs import LegStatus
 from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
+from services.notify.register import Directory
 from services.notify.routes import Route
 from services.notify.routing_table import named_tests, table
 from services.notify.rulebook import load_rulebook

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.explain import explain
 from services.notify.facts import (
     Asserted,
@@ -16,6 +16,7 @@ from services.notify.facts import (
 )
 from services.notify.fanout import route
 from services.notify.jurisdiction import beats
+from services.notify.register import Directory
 from services.notify.routes import Route
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import dcf_offices, judicial_districts

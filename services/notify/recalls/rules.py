@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from services.notify.agencies import Directory
 from services.notify.planning import (
     NO_DUTY,
     DeliveryState,
@@ -13,6 +12,7 @@ from services.notify.planning import (
     is_unread,
     is_untold,
 )
+from services.notify.register import Directory
 from services.notify.routes import Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason
 

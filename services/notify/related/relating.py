@@ -8,13 +8,13 @@ from functools import partial
 import structlog
 
 from services.notify import store as notify_store
-from services.notify.agencies import Directory
 from services.notify.authority import today
 from services.notify.carrying_out import carry_out
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Heading, draft
 from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, Plan
+from services.notify.register import Directory
 from services.notify.related import store
 from services.notify.related.rules import OF_ONE_MATTER, Side, plan_related
 from services.notify.related.store import Due

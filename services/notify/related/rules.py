@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from services.notify.agencies import Directory
 from services.notify.planning import Earlier, NewNotice, Plan
+from services.notify.register import Directory
 from services.notify.relates import Relates
 from services.notify.routes import Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Relation

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from services.notify.agencies import Directory
 from services.notify.authority import today
 from services.notify.directory import Directories, directory_as_of
 from services.notify.drafting import Clerk
+from services.notify.register import Directory
 from services.notify.replay import Change, Past, replay
 from services.notify.routing_api import answer, hypothetical, noon
+from services.notify.routing_schemas import ExplainedOut, WhatIfIn
 from services.notify.rule import Rulebook
 from services.notify.rulebook import load_rulebook
 from services.notify.rulemaking.replaying import Asked, Fixed, replay_last
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.schemas import ExplainedOut, WhatIfIn
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import utc_now

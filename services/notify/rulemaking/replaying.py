@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.notify.agencies import Directory
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
+from services.notify.register import Directory
 from services.notify.replay import Change, Difference, Past, replay
 from services.notify.replay_store import last_plans, opened
 from services.notify.rule import Rulebook

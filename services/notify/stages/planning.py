@@ -6,7 +6,6 @@ from datetime import datetime
 
 from services.notify import conflict_store
 from services.notify import store as notify_store
-from services.notify.agencies import Directory
 from services.notify.authority import today
 from services.notify.carrying_out import carry_out
 from services.notify.directory import Directories
@@ -16,6 +15,7 @@ from services.notify.fanout import route
 from services.notify.intake_client import Content, ProjectedChild, Projection
 from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, plan_version
+from services.notify.register import Directory
 from services.notify.routes import Leg
 from services.notify.rule import Rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from services.notify import conflict_store
-from services.notify.agencies import Directory
 from services.notify.conflict_store import SealedPart
 from services.notify.drafting import Clerk
 from services.notify.facts import ReferralFacts
 from services.notify.facts_read import Facts
 from services.notify.fanout import route
+from services.notify.register import Directory
 from services.notify.routes import Route
 from services.notify.rule import Rulebook
 from services.notify.stages.store import Headed

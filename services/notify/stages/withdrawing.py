@@ -10,7 +10,6 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from services.notify.agencies import Directory
 from services.notify.planning import (
     NO_DUTY,
     WAITING,
@@ -21,6 +20,7 @@ from services.notify.planning import (
     age,
     is_untold,
 )
+from services.notify.register import Directory
 from services.notify.routes import Leg, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, WithdrawalCause
 

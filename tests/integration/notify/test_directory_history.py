@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 from deploy.machine.samples import write_directory
 from services.notify import directory_store, models
-from services.notify.agencies import Directory
 from services.notify.authority import today
 from services.notify.directory import directory_as_of
 from services.notify.directory_commands import run_directory
@@ -17,6 +16,7 @@ from services.notify.entries import AgencyEntry
 from services.notify.history import in_force
 from services.notify.jurisdiction import CONNECTICUT
 from services.notify.parked_tasks import turn_page
+from services.notify.register import Directory
 from services.notify.seeding import seed_samples
 from shared.runtime.ids import utc_now
 from tests.support import planning as support

@@ -10,11 +10,12 @@ from pydantic import TypeAdapter
 
 from deploy.machine.invented import STATEWIDE, sample_agencies
 from deploy.machine.samples import private_keys, write_directory
-from services.notify.agencies import Directory, Kind
+from services.notify.agencies import Kind
 from services.notify.coverage import gaps
 from services.notify.entries import SampleEntry
 from services.notify.history import Term, in_force
 from services.notify.jurisdiction import Beat
+from services.notify.register import Directory
 from services.notify.towns import dcf_offices, every_office, judicial_districts
 
 SAMPLES = sample_agencies()

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from services.notify import directory_file
-from services.notify.agencies import Directory
 from services.notify.coverage import gaps, report
 from services.notify.difference import EntryChange, lines, summary
 from services.notify.directory_changes import Invalid, body, draft, read_body
 from services.notify.entries import AgencyEntry
+from services.notify.register import Directory
 from shared.contracts.codes import RefusalReason
 from shared.runtime.errors import Misconfigured
 from tests.support.planning import JWK

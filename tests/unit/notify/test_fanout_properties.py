@@ -9,9 +9,10 @@ from typing import TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.facts import ChildFacts, ReferralFacts
 from services.notify.fanout import route as route_referral
+from services.notify.register import Directory
 from services.notify.routes import Recipient, Refused, Route
 from services.notify.rulebook import MANDATED, load_rulebook
 from services.notify.towns import judicial_districts

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.facts import ChildFacts, ReferralFacts
 from services.notify.fanout import route
+from services.notify.register import Directory
 from services.notify.routes import Recipient, Route
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import judicial_districts

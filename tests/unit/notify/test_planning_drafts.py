@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.commitment import Committer
 from services.notify.copies import open_copy
 from services.notify.drafting import Clerk, Draft, PlanRows, draft, field_names
@@ -16,6 +16,7 @@ from services.notify.intake_client import Projection
 from services.notify.occasion import Occasion
 from services.notify.plan_events import events, tasks_for
 from services.notify.planning import plan_version
+from services.notify.register import Directory
 from services.notify.rulebook import load_rulebook
 from services.notify.towns import judicial_districts
 from shared.contracts.codes import Trigger

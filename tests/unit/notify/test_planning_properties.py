@@ -6,8 +6,9 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.planning import DeliveryState, Earlier, plan_version
+from services.notify.register import Directory
 from services.notify.routes import Recipient, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 

@@ -5,8 +5,9 @@ from datetime import date
 
 import pytest
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
+from services.notify.register import Directory
 from services.notify.routes import Recipient, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 

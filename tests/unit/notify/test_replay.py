@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.notify.agencies import Directory, Kind
+from services.notify.agencies import Kind
 from services.notify.facts import Asserted, ChildFacts, ImplicatedKind, ReferralFacts
+from services.notify.register import Directory
 from services.notify.replay import Change, Difference, Past, replay
 from services.notify.rule import Condition, Form, Rule, Rulebook
 from services.notify.sample_year import REFERRALS, sample_year

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from services.notify.facts import ImplicatedKind, PlaceKind
 from services.notify.facts_read import Facts
 from services.notify.routing_api import answer
-from services.notify.schemas import WhatIfIn
+from services.notify.routing_schemas import WhatIfIn
 from tests.support.routing import RULES, directory
 
 

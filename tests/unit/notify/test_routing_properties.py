@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import POLICE, Agency, Directory, Kind
+from services.notify.agencies import POLICE, Agency, Kind
 from services.notify.facts import (
     Asserted,
     ChildFacts,
@@ -18,6 +18,7 @@ from services.notify.facts import (
 )
 from services.notify.fanout import route
 from services.notify.jurisdiction import Beat, Hours
+from services.notify.register import Directory
 from services.notify.routes import Route
 from services.notify.rule import Effect
 from services.notify.rulebook import MANDATED

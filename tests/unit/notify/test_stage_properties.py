@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Directory, Kind
+from services.notify.agencies import Agency, Kind
 from services.notify.conflicts import Conflicts, Ground
 from services.notify.planning import (
     NO_DUTY,
@@ -19,6 +19,7 @@ from services.notify.planning import (
     Plan,
     plan_version,
 )
+from services.notify.register import Directory
 from services.notify.routes import Recipient, Route
 from services.notify.rule import Form
 from services.notify.stages.reversing import ACCEPTED, after_reversal, as_withheld
