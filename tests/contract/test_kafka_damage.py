@@ -28,6 +28,10 @@ def broker() -> Iterator[KafkaBroker]:
         yield started
 
 
+PROBED = 5
+CODECS = {"producer": 0, "zstd": 4}
+
+
 @pytest.fixture
 async def bus(broker: KafkaBroker) -> AsyncIterator[KafkaBus]:
     opened = KafkaBus(broker.bootstrap, "test")
@@ -45,12 +49,30 @@ async def produce(broker: KafkaBroker, partition: int, *values: bytes) -> list[i
 
 
 async def compress(broker: KafkaBroker, codec: str) -> None:
-    """As a topic's configuration may say: the broker compresses what comes in uncompressed."""
+    """As a topic's configuration may say: the broker compresses what comes in uncompressed.
+
+    It answers before it does so: what is written to a partition of nobody's shows when it does.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
     configs = {"compression.type": codec}
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, TOPIC, configs)])
     await admin.close()
+    async with asyncio.timeout(60):
+        await produce(broker, PROBED, b"probe")
+        while last_codec(broker, PROBED) != CODECS[codec]:
+            await produce(broker, PROBED, b"probe")
+
+
+def last_codec(broker: KafkaBroker, partition: int) -> int:
+    """The codec of the last batch on disk: its header says the length in bytes 8-11, and the codec
+    in the lowest bits of bytes 21-22."""
+    rest = (broker.home / "data" / f"{TOPIC}-{partition}" / f"{0:020d}.log").read_bytes()
+    found = 0
+    while len(rest) > 23 and (length := int.from_bytes(rest[8:12], "big")):
+        found = rest[22] & 7
+        rest = rest[12 + length :]
+    return found
 
 
 def on_disk(broker: KafkaBroker, partition: int, value: bytes, *, back: int, to: int) -> None:
