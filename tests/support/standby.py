@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from deploy.machine.home import ROOT, make_reachable
 from deploy.machine.postgres import PostgresServer
@@ -63,7 +64,7 @@ class Standby(PostgresServer):
         (self.data / "standby.signal").touch()
         self._give(self.data / "standby.signal")
 
-    def _as_account_of_folder(self) -> dict[str, object]:
+    def _as_account_of_folder(self) -> dict[str, Any]:
         self._own_directory(self.data)
         return self._as_account()
 
