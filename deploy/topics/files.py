@@ -56,8 +56,8 @@ def _of_principal(file: "_File", key: yaml.ScalarNode, node: yaml.Node) -> Itera
     who = str(key.value)
     if not who.startswith("User:") or who in ("User:", "User:*", "User:ANONYMOUS"):
         file.refuse(key, f"{who} is nobody's name", "write User: and the name of one service")
-    parts = file.mapping(node, (), ("writes", "reads", "group"))
-    for verb, operation in (("writes", "write"), ("reads", "read")):
+    parts = file.mapping(node, (), ("writes", "reads", "sees", "group"))
+    for verb, operation in (("writes", "write"), ("reads", "read"), ("sees", "describe")):
         if verb in parts:
             for topic in file.names(parts[verb], verb):
                 yield Acl(who, "topic", topic, operation)

@@ -66,13 +66,14 @@ def environment(way: str, service: str) -> dict[str, str]:
             shared: dict[str, str] = kubernetes.of_kind("ConfigMap")["hartline"]["data"]
             return shared | {each["name"]: each["value"] for each in container["env"]}
         case _:
-            lines = (systemd.FOLDER / "hartline.env").read_text().splitlines()
+            lines = (systemd.FOLDER / "hartline.environment").read_text().splitlines()
             common = dict(line.split("=", 1) for line in lines if line and line[0] != "#")
             return common | systemd.environment(systemd.units()[f"hartline-{service}.service"])
 
 
 def _ours(service: dict[str, Any]) -> bool:
-    return service["image"] == "hartline" and str(service["command"][2]).startswith("services.")
+    ours: bool = service["image"] == "hartline" and service["command"][2].startswith("services.")
+    return ours
 
 
 def _container(deployment: dict[str, Any]) -> dict[str, Any]:

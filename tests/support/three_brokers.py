@@ -2,7 +2,7 @@
 shown by a password, and what one may do is in acls.yaml. Without TLS, which one broker is tried
 with elsewhere (tests/contract/test_kafka_security.py)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.machine.kafka import FOLDER, KafkaBroker
@@ -56,7 +56,7 @@ class ThreeBrokers:
         self._password = home / "password"
         self._password.write_text(PASSWORD)
 
-    def settings(self, user: str) -> Mapping[str, str]:
+    def settings(self, user: str) -> dict[str, str]:
         """What a process of this name is told."""
         return {
             "HARTLINE_PROFILE": "development",

@@ -7,11 +7,14 @@ import pytest
 import yaml
 
 from deploy.machine.home import ROOT
+from deploy.machine.machine import SERVICES
 from deploy.topics.__main__ import main
 from deploy.topics.files import BrokenFile, read_acls, read_topics
 from deploy.topics.plan import Acl
 from shared.contracts.base import Topic
 from shared.contracts.registry import CONSUMERS, EMITTERS
+from shared.messaging.bus import RETENTION
+from shared.messaging.kafka.topics import PARTITIONS
 
 FOLDER = ROOT / "deploy" / "kafka"
 TOPICS = FOLDER / "topics.yaml"
@@ -33,7 +36,15 @@ def test_three_brokers_differ_in_nothing_but_copies() -> None:
     assert one == three
 
 
+def test_the_files_ask_for_what_a_process_makes_where_nobody_has() -> None:
+    """shared/messaging/kafka/topics.py makes what is missing on a trial's brokers."""
+    for topic in read_topics(THREE).values():
+        assert topic.partitions == PARTITIONS
+        assert topic.config["retention.ms"] == str(int(RETENTION.total_seconds() * 1000))
+
+
 def test_the_permissions_are_those_of_the_contracts_and_no_more() -> None:
+    """And a process begins only where it sees every topic (shared/messaging/kafka/topics.py)."""
     wanted = {
         Acl(f"User:hartline-{source.value.rpartition('/')[2]}", "topic", topic.value, "write")
         for topic, sources in EMITTERS.items()
@@ -43,6 +54,11 @@ def test_the_permissions_are_those_of_the_contracts_and_no_more() -> None:
         for service in services:
             wanted.add(Acl(f"User:hartline-{service}", "topic", topic.value, "read"))
             wanted.add(Acl(f"User:hartline-{service}", "group", service, "read"))
+    of_use = {(acl.principal, acl.name) for acl in wanted if acl.resource == "topic"}
+    for service in SERVICES:
+        for topic in Topic:
+            if (f"User:hartline-{service}", topic.value) not in of_use:
+                wanted.add(Acl(f"User:hartline-{service}", "topic", topic.value, "describe"))
     assert read_acls(ACLS) == wanted
 
 
@@ -88,7 +104,11 @@ def test_a_broken_file_of_topics_names_the_line_and_the_mend(
         ("User:hartline-intake", "User:*", "the name of one service"),
         ("User:hartline-intake", "hartline-intake", "write User:"),
         ("writes: [notices, disclosures]", "writes: [everything]", "choose from referrals"),
-        ("writes: [notices, disclosures]", "write: [notices]", "choose from writes, reads, group"),
+        (
+            "writes: [notices, disclosures]",
+            "write: [notices]",
+            "choose from writes, reads, sees, group",
+        ),
         ("writes: [notices, disclosures]", "writes: notices", "a topic on each line"),
         ("    group: audit\n", "", "say both"),
         ("principals:", "principal:", "choose from principals"),
