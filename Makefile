@@ -8,7 +8,7 @@ MACHINE := $(BIN)/python -m deploy.machine
 # Two files at a time, each worker with servers of its own: half of a test is waiting.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help install up smoke down status token test lint ruff format types imports unit chaos drill load bench lock
+.PHONY: help install up smoke down status token test lint ruff format types imports unit brokers chaos drill load bench lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([.a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -58,6 +58,9 @@ unit: $(READY)  ## The tests that need no server.
 test: $(READY)  ## Every check, against real PostgreSQL and Kafka. CI=true: nothing may be skipped.
 	@$(MAKE) --keep-going --no-print-directory lint; linted=$$?; \
 	echo "$(BIN)/pytest $(SIDE_BY_SIDE)"; $(BIN)/pytest $(SIDE_BY_SIDE) && exit $$linted
+
+brokers: $(READY)  ## Three Kafka brokers with permissions, of which some are killed.
+	$(BIN)/pytest -m heavy tests/e2e/test_three_brokers.py
 
 chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
 	$(BIN)/python -m tests.chaos --bus $(BUS)

@@ -30,7 +30,7 @@ from tests.support.brokers import needs_kafka
 from tests.support.buses import Group, publish_surely
 from tests.support.three_brokers import OPERATOR, PASSWORD, ThreeBrokers
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.heavy, pytest.mark.timeout(300)]
 TOPICS = FOLDER / "topics-three-brokers.yaml"
 _LIMITS = Limits(request=6.0, publish=10.0)
 
