@@ -69,6 +69,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "marker_not_moved": "error where",
         "people_paged": "count outcome",
         "pager_failed": "channel reason error",
+        "related_not_planned": "error",
         "drill_not_sent": "error",
         "drill_passed": "referral_id ms",
         "heartbeat_withheld": "reason",

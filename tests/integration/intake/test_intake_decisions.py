@@ -246,7 +246,8 @@ async def test_c9_a_workers_new_allegation_is_a_careline_referral_of_its_own_and
     client: httpx.AsyncClient, intake_db: Database
 ) -> None:
     case = await kept(client, trigger="ongoing_worker")
-    answers = [await send(client, f"{case}/allegations", referral(), "one") for _ in range(2)]
+    body = referral()
+    answers = [await send(client, f"{case}/allegations", body, "one") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].content == answers[1].content
     made = answers[0].json()["referral_id"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from services.notify.commitment import Committer
 from services.notify.drafting import Clerk
@@ -28,6 +29,7 @@ from tests.support.receiver import Receiver, reset
 from tests.support.stages import COMPACT, NEVER_IN_ALL, OFFICE, OTHER_OFFICE, Staging
 
 WITHDRAWAL = "withdrawal"
+_OPEN = text("SELECT count(*) FROM notify.deliveries WHERE open_disclosure_id IS NOT NULL")
 
 
 @dataclass
@@ -52,6 +54,15 @@ class Life:
             return len(self.receiver.requests) >= count
 
         await eventually(enough, within=15)
+
+    async def settled(self) -> None:
+        """Every attempt has ended: a recall waits for none."""
+
+        async def nothing_open() -> bool:
+            async with self.world.db.transaction() as session:
+                return not await session.scalar(_OPEN)
+
+        await eventually(nothing_open, within=15)
 
 
 @pytest.fixture
@@ -183,6 +194,7 @@ async def test_c15_a_recall_arrives_and_holds_nothing_but_what_it_asks_back(life
     await life.staging.receive(child)
     async with delivering(life):
         await life.arrived(5)
+        await life.settled()
         (wrong,) = [f["notice_id"] for f in life.forms(POLICE)]
         recalling = Recalling(
             life.staging.directories,
