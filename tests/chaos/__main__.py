@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -238,9 +239,11 @@ async def _clocks(run: Run) -> clocks.Shown:
 
     async def ask(referral_id: str) -> None:
         url = f"{base}/v1/referrals/{referral_id}/clocks"
-        async with places, run.session.get(url, headers=run.headers) as answer:
-            if answer.status == 200:
-                shown[referral_id] = (await answer.json())["clocks"]
+        # A process that is coming back yet shows nothing, which counts as wrong until it is there.
+        with suppress(aiohttp.ClientError):
+            async with places, run.session.get(url, headers=run.headers) as answer:
+                if answer.status == 200:
+                    shown[referral_id] = (await answer.json())["clocks"]
 
     await asyncio.gather(*(ask(each.referral_id) for each in run.caller.accepted))
     return shown
