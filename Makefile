@@ -8,7 +8,7 @@ MACHINE := $(BIN)/python -m deploy.machine
 # Two files at a time, each worker with servers of its own: half of a test is waiting.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help install up smoke down status token test lint ruff format types imports unit chaos load bench lock
+.PHONY: help install up smoke down status token test lint ruff format types imports unit alerts chaos load bench lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([.a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -58,6 +58,9 @@ unit: $(READY)  ## The tests that need no server.
 test: $(READY)  ## Every check, against real PostgreSQL and Kafka. CI=true: nothing may be skipped.
 	@$(MAKE) --keep-going --no-print-directory lint; linted=$$?; \
 	echo "$(BIN)/pytest $(SIDE_BY_SIDE)"; $(BIN)/pytest $(SIDE_BY_SIDE) && exit $$linted
+
+alerts: $(READY)  ## Every alert fired and ended, by real faults too. Needs Prometheus and Alertmanager.
+	$(BIN)/pytest tests/integration/operations tests/e2e/test_alerts_reach_a_person.py
 
 chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
 	$(BIN)/python -m tests.chaos --bus $(BUS)
