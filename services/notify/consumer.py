@@ -124,7 +124,7 @@ class PlanReferral:
             conflicts = taken[each.referral_id]
             drafts.append(_draft(each, before, directory, book, occasion, conflicts))
         await self._carry_out(session, drafts, projections, known, now)
-        measure_plans(session, (event for event, data, _ in batch if data.referral_id in taken), now)
+        measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
 
     async def _carry_out(
         self,

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -108,9 +108,7 @@ class Run:
 
 
 @asynccontextmanager
-async def machine_watched() -> AsyncIterator[Run]:
-    folder = Path(tempfile.mkdtemp(prefix="hartline-alerts-"))
-    folder.chmod(0o711)
+async def machine_watched(folder: Path) -> AsyncIterator[Run]:
     machine = Machine(Home(folder / "home"), Ports.free())
     try:
         machine.prepare()
@@ -119,7 +117,6 @@ async def machine_watched() -> AsyncIterator[Run]:
             yield Run(machine, receiver)
     finally:
         machine.stop_servers()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _apart(machine: Machine) -> list[Any]:
@@ -136,10 +133,19 @@ def _apart(machine: Machine) -> list[Any]:
     return programs
 
 
-async def test_faults_page_somebody_and_the_pages_end_when_they_are_mended() -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not below pytest's own, which root's PostgreSQL, run by somebody else, cannot reach."""
+    made = Path(tempfile.mkdtemp(prefix="hartline-alerts-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+async def test_faults_page_somebody_and_the_pages_end_when_they_are_mended(folder: Path) -> None:
     """P9"""
     program(PROMETHEUS)
-    async with machine_watched() as run:
+    async with machine_watched(folder) as run:
         await nobody_is_paged_while_all_is_well(run)
         await what_is_scraped_is_as_prometheus_asks(run.machine)
         await the_runbook_asks_only_what_is_answered(run.machine)

@@ -76,32 +76,36 @@ class Receiver:
 @asynccontextmanager
 async def watching(ports: Ports, folder: Path) -> AsyncIterator[Receiver]:
     """Until it is left, the machine is watched; `folder` holds their files and logs."""
-    prometheus, alertmanager, cluster, hook = free_ports(4)
+    prometheus, alertmanager, hook = free_ports(3)
     receiver = Receiver()
     runner = await _serve(receiver, hook)
     config = _prometheus_config(ports, alertmanager)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(_alertmanager_config(hook)))
-    started = [
-        _start(
-            folder,
-            program(ALERTMANAGER),
-            f"--config.file={folder / 'alertmanager.yml'}",
-            f"--storage.path={folder / 'alertmanager'}",
-            f"--web.listen-address=127.0.0.1:{alertmanager}",
-            f"--cluster.listen-address=127.0.0.1:{cluster}",
-        ),
-        _start(
-            folder,
-            program(PROMETHEUS),
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'prometheus'}",
-            f"--web.listen-address=127.0.0.1:{prometheus}",
-        ),
-    ]
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        for port in (alertmanager, prometheus):
-            await _ready(f"http://127.0.0.1:{port}/-/ready")
+        # Prometheus comes second: what it cannot hand over at once, it says again a minute later.
+        started.append(
+            _start(
+                folder,
+                program(ALERTMANAGER),
+                f"--config.file={folder / 'alertmanager.yml'}",
+                f"--storage.path={folder / 'alertmanager'}",
+                f"--web.listen-address=127.0.0.1:{alertmanager}",
+                "--cluster.listen-address=",
+            )
+        )
+        await _ready(f"http://127.0.0.1:{alertmanager}/-/ready")
+        started.append(
+            _start(
+                folder,
+                program(PROMETHEUS),
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'prometheus'}",
+                f"--web.listen-address=127.0.0.1:{prometheus}",
+            )
+        )
+        await _ready(f"http://127.0.0.1:{prometheus}/-/ready")
         yield receiver
     finally:
         for process in started:

@@ -1,4 +1,4 @@
-"""Debian's Prometheus and Alertmanager, where they are; an ordinary user is told how to get them."""
+"""Debian's Prometheus and Alertmanager; where they are missing, how to get them is said."""
 
 import shutil
 import subprocess
@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.alert_rules import FOLDER
 
+_PACKAGES = "prometheus prometheus-alertmanager"
 PROMTOOL, PROMETHEUS, ALERTMANAGER = "promtool", "prometheus", "prometheus-alertmanager"
 
 
