@@ -79,6 +79,7 @@ bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, countin
 	$(BIN)/python -m tests.load.bench_rebuild
 	$(BIN)/python -m tests.load.bench_forms
 	$(BIN)/python -m tests.load.bench_statistics
+	$(BIN)/python -m tests.load.bench_metrics
 
 .env:  ## Random passwords for docker-compose.yml.
 	umask 077 && $(PYTHON) deploy/compose_env.py > $@
