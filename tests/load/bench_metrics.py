@@ -1,7 +1,8 @@
 """What a scrape costs: `python -m tests.load.bench_metrics [--agencies 1000] [--each 100]`.
 
 A machine with so many agencies, each with so many finished deliveries and one that waits, is
-scraped once in 1.1 s, so that every scrape reads the ages anew. Prints milliseconds per service.
+scraped once in 1.1 s, so that every scrape reads the ages anew; no service is nicer than another.
+Prints milliseconds per service.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import asyncio
 import json
 import statistics
 import time
+from dataclasses import replace
 
 import asyncpg
 import httpx
@@ -18,7 +20,7 @@ from deploy.machine.way import Way
 from tests.support import machines
 
 _GOAL_MS = 20.0
-_SCRAPES = 30
+_SCRAPES = 20
 _CLONES = (
     # An agency is one that was seeded, under another id; what it holds, one notice's.
     "CREATE TEMP TABLE clone AS SELECT 'agy_' || md5(i::text) AS agency_id, i "
@@ -43,6 +45,8 @@ _CLONES = (
 
 
 async def measure(machine: Machine, agencies: int, each: int) -> dict[str, object]:
+    programs = machine.supervisor.programs
+    programs |= {name: replace(each, nice=0) for name, each in programs.items()}
     async with machines.running(machine):
         assert not (await Way(machine, patience=60.0).go()).problems
         await _grow(machine, agencies, each)
