@@ -8,7 +8,7 @@ MACHINE := $(BIN)/python -m deploy.machine
 # Two files at a time, each worker with servers of its own: half of a test is waiting.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-.PHONY: help install up smoke down status token test lint ruff format types imports unit brokers chaos drill load bench lock
+.PHONY: help install up smoke down status token test lint ruff format types imports unit alerts brokers chaos drill load bench lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([.a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -62,6 +62,9 @@ test: $(READY)  ## Every check, against real PostgreSQL and Kafka. CI=true: noth
 brokers: $(READY)  ## Three Kafka brokers with permissions, of which some are killed.
 	$(BIN)/pytest -m heavy tests/e2e/test_three_brokers.py
 
+alerts: $(READY)  ## Every alert fired and ended, by real faults too. Needs Prometheus and Alertmanager.
+	$(BIN)/pytest tests/integration/operations tests/e2e/test_alerts_reach_a_person.py
+
 chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
 	$(BIN)/python -m tests.chaos --bus $(BUS)
 
@@ -82,6 +85,7 @@ bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, countin
 	$(BIN)/python -m tests.load.bench_rebuild
 	$(BIN)/python -m tests.load.bench_forms
 	$(BIN)/python -m tests.load.bench_statistics
+	$(BIN)/python -m tests.load.bench_metrics
 
 .secrets:  ## Random passwords for docker-compose.yml, each in a file.
 	$(PYTHON) deploy/compose_secrets.py $@

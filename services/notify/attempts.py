@@ -46,6 +46,7 @@ class Attempt:
     supersedes: int | None
     trigger: str
     received_at: datetime
+    planned_at: datetime
     authority: str
     purpose: str
     copy: SealedCopy | None

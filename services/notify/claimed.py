@@ -21,6 +21,7 @@ def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
         supersedes=notice.supersedes,
         trigger=notice.trigger,
         received_at=notice.received_at,
+        planned_at=notice.planned_at,
         authority=notice.authority,
         purpose=notice.purpose,
         copy=_copy(notice, notice.version, notice.profile, notice.sealed),

@@ -14,6 +14,7 @@ from services.notify.drafting import Clerk, Draft, draft
 from services.notify.facts import Asserted, ReferralFacts
 from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
+from services.notify.measuring import measure_plans
 from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, plan_version
 from services.notify.register import Directory
@@ -123,6 +124,7 @@ class PlanReferral:
             conflicts = taken[each.referral_id]
             drafts.append(_draft(each, before, directory, book, occasion, conflicts))
         await self._carry_out(session, drafts, projections, known, now)
+        measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
 
     async def _carry_out(
         self,

@@ -13,6 +13,7 @@ from services.notify.attempts import DELIVER_WAKE, Attempt, Ended
 from services.notify.delivery_store import Claim
 from services.notify.due_store import Slots
 from services.notify.endpoint_tls_store import with_transports
+from services.notify.measuring import measure_first_attempts
 from services.notify.outcomes import NotSent, Obstacle, Outcome, Unknown
 from services.notify.postroom import CannotPrepare, Postroom
 from services.notify.recorder import Recorder
@@ -153,6 +154,7 @@ class Engine:
             for attempt in claim.attempts if claim else ():
                 self._recorder.put(_ended(attempt, NotSent(Obstacle.INTERRUPTED)))
             raise
+        measure_first_attempts(claim.attempts, now)
         return claim
 
     async def _start(

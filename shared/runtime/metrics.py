@@ -96,6 +96,13 @@ PLANNED = Counter(
     "Legs of planned referral versions: told, refused, or superseded by a later version.",
     ["result"],
 )
+WAY = Histogram(
+    "hartline_notify_way_seconds",
+    "A referral's way by stage: planned, from its acceptance to its plan; attempted, from there "
+    "to the first attempt on record, which the first byte follows.",
+    ["stage"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 900),
+)
 ATTEMPTS = Counter(
     "hartline_notify_attempts_total",
     "Attempts to deliver that ended: accepted, rejected (another status), not_sent or unknown.",

@@ -7,19 +7,16 @@ from prometheus_client import REGISTRY
 
 from deploy.machine.home import ROOT
 from shared.runtime import metrics
+from tests.support.alert_rules import ALERTS, rules
 
-RULES = [
-    rule
-    for group in yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]
-    for rule in group["rules"]
-]
-EXPRESSIONS = " ".join(rule["expr"] for rule in RULES)
+ENDS = ("total", "created", "bucket", "count")
+EXPRESSIONS = " ".join(rule["expr"] for rule in rules())
 
 
 def test_every_rule_says_how_urgent_it_is_and_what_is_wrong() -> None:
-    for rule in RULES:
-        assert rule["labels"]["severity"] in {"page", "look"}
-        assert rule["annotations"]["summary"].endswith((".", "?"))
+    for alert in ALERTS:
+        assert alert.severity in {"page", "look"} or alert.name == "Watchdog"
+        assert alert.summary.endswith((".", "?"))
 
 
 def test_rules_use_only_metrics_that_are_declared() -> None:
@@ -27,9 +24,14 @@ def test_rules_use_only_metrics_that_are_declared() -> None:
     declared = {
         sample
         for family in REGISTRY.collect()
-        for sample in (family.name, f"{family.name}_total", f"{family.name}_bucket")
+        for sample in (family.name, *(f"{family.name}_{end}" for end in ENDS))
     }
     assert set(re.findall(r"hartline_\w+", EXPRESSIONS)) <= declared
+
+
+def test_rules_use_only_recordings_that_are_made() -> None:
+    made = {rule["record"] for rule in rules() if "record" in rule}
+    assert set(re.findall(r"hartline:[\w:]+", EXPRESSIONS)) == made
 
 
 def waiting_with_a_rule() -> set[str]:

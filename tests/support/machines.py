@@ -20,14 +20,16 @@ def prepared(
     *,
     keep: bool = False,
     within: Path | None = None,
+    agencies: bool = False,
 ) -> Iterator[Machine]:
-    """A machine in a temporary home with its servers started and no sample agencies."""
+    """A machine in a temporary home with its servers started; sample agencies if asked for."""
     folder = Path(tempfile.mkdtemp(prefix="hartline-run-", dir=within))
     folder.chmod(0o711)
     machine = Machine(Home(folder), Ports.free(), bus=bus, environment=environment)
     try:
         machine.prepare()
-        machine.supervisor.programs.pop("agencies")
+        if not agencies:
+            machine.supervisor.programs.pop("agencies")
         yield machine
     finally:
         machine.stop_servers()

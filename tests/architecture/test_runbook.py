@@ -1,0 +1,60 @@
+"""Whoever is paged finds the page, and the page is whole: the alert rules and docs/runbook.md."""
+
+import re
+
+import pytest
+from prometheus_client import REGISTRY
+
+from deploy.machine.home import ROOT
+from shared.runtime import metrics
+from tests.support.alert_rules import ALERTS, Alert
+
+BOOK = (ROOT / "docs" / "runbook.md").read_text()
+PARTS = ("For a child", "Look", "Do", "Call", "Over")
+"""What it means, where to look first, how to mend it, whom to call, how to know it is over."""
+
+
+def slug(heading: str) -> str:
+    """The anchor that a Markdown renderer gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+PAGES = {
+    slug(heading): body for heading, body in re.findall(r"(?ms)^## (.+?)\n(.*?)(?=^## |\Z)", BOOK)
+}
+
+
+def named(page: str) -> set[str]:
+    """The alerts that a page says it is about."""
+    line = re.search(r"(?m)^Alerts: (.+)\.$", page)
+    return set(re.findall(r"`(\w+)`", line[1])) if line else set()
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=str)
+def test_each_alert_leads_to_a_page_that_is_about_it(alert: Alert) -> None:
+    file, _, anchor = alert.runbook.partition("#")
+    assert file == "docs/runbook.md"
+    assert alert.name in named(PAGES[anchor])
+
+
+def test_each_alert_that_a_page_is_about_exists_and_no_two_pages_share_one() -> None:
+    about = sorted(name for page in PAGES.values() for name in named(page))
+    assert about == sorted(alert.name for alert in ALERTS)
+
+
+@pytest.mark.parametrize("anchor", [name for name, page in PAGES.items() if named(page)])
+def test_each_page_says_all_that_somebody_needs_at_three_in_the_morning(anchor: str) -> None:
+    said = re.findall(r"\*\*([A-Z][\w ]*?)[:.]?\*\*", " ".join(PAGES[anchor].split()))
+    assert [part for part in PARTS if part not in said] == []
+
+
+def test_it_names_only_metrics_that_are_declared() -> None:
+    assert metrics.OLDEST_AGE
+    declared = {
+        f"{family.name}{suffix}"
+        for family in REGISTRY.collect()
+        for suffix in ("", "_total", "_count", "_created")
+    }
+    assert {name for name in re.findall(r"hartline_[a-z_]+[a-z]", BOOK) if "_app" not in name} <= (
+        declared
+    )

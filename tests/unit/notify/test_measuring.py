@@ -1,0 +1,39 @@
+"""How long a referral takes is counted once for each stage, and only when the stage stands."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from prometheus_client import REGISTRY
+
+from services.notify.measuring import measure_first_attempts, measure_plans
+from shared.runtime.db import Session
+
+NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+
+
+def counted(stage: str, le: str = "+Inf") -> float:
+    name = "hartline_notify_way_seconds_bucket"
+    return REGISTRY.get_sample_value(name, {"stage": stage, "le": le}) or 0.0
+
+
+def test_a_plan_is_measured_once_it_is_committed() -> None:
+    committed: list[Callable[[], None]] = []
+    session = cast(Session, SimpleNamespace(after_commit=committed.append))
+    event = cast(Any, SimpleNamespace(time=NOW - timedelta(seconds=3)))
+    before, late = counted("planned"), counted("planned", "2.5")
+    measure_plans(session, [event], NOW)
+    assert counted("planned") == before
+    [commit] = committed
+    commit()
+    assert (counted("planned"), counted("planned", "2.5")) == (before + 1, late)
+
+
+def test_only_a_first_attempt_is_measured() -> None:
+    def attempt(*, retry: bool) -> Any:
+        return SimpleNamespace(retry=retry, planned_at=NOW - timedelta(seconds=1))
+
+    before = counted("attempted")
+    measure_first_attempts([attempt(retry=False), attempt(retry=True)], NOW)
+    assert counted("attempted") == before + 1
