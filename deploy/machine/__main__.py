@@ -4,7 +4,8 @@ python -m deploy.machine up [--bus kafka]      run everything, show one referral
                             [--sandbox]        … and take nothing but tests, in a home of its own
 python -m deploy.machine smoke [--bus kafka]   the same in a temporary home, checked, then stopped
 python -m deploy.machine down                  stop what `up` runs
-python -m deploy.machine status                what runs, and where
+python -m deploy.machine status [--once]       what runs, where, and the way of a referral
+python -m deploy.machine doctor [--json] [--all]  what is wrong with it, and what to do
 python -m deploy.machine token SCOPE …         a bearer token for what runs
 """
 
@@ -24,6 +25,7 @@ from deploy.machine.machine import BUSES, Machine, NotReady
 from deploy.machine.postgres import PostgresFailed
 from deploy.machine.running import AlreadyRunning
 from deploy.machine.way import Result, Way
+from deploy.operations.__main__ import main as operations
 from shared.runtime.auth import LocalIssuer
 from shared.runtime.errors import Misconfigured
 
@@ -45,7 +47,9 @@ def main(argv: list[str]) -> int:
             case "down":
                 return down()
             case "status":
-                return status()
+                return status(once=arguments.once)
+            case "doctor":
+                return doctor(in_json=arguments.json, everything=arguments.all)
             case _:
                 return token(arguments.scope, arguments.subject, arguments.person)
     except (AlreadyRunning, KafkaUnavailable, Misconfigured, PostgresFailed) as error:
@@ -130,10 +134,23 @@ def down() -> int:
     return 0
 
 
-def status() -> int:
+def status(*, once: bool) -> int:
+    """What runs, and the way of a referral: live on a terminal, or once."""
     found = running.current(running.base())
-    print(found.describe() if found else "Nothing is running: `make up` starts it.")
-    return 0 if found else 1
+    print(found.describe() if found else "Nothing is running: `make up` starts it.", flush=True)
+    if found is None:
+        return 1
+    print()
+    return operations(["status", *found.told, *(["--once"] if once else [])])
+
+
+def doctor(*, in_json: bool, everything: bool) -> int:
+    found = running.current(running.base())
+    if found is None:
+        sys.stderr.write("Nothing is running: `make up` starts it.\n")
+        return 2
+    flags = {"--json": in_json, "--all": everything}
+    return operations(["doctor", *found.told, *(flag for flag, on in flags.items() if on)])
 
 
 def token(scopes: list[str], subject: str, person: bool) -> int:
@@ -196,7 +213,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "up":
             starting.add_argument("--sandbox", action="store_true", help="take only tests")
     commands.add_parser("down")
-    commands.add_parser("status")
+    showing = commands.add_parser("status")
+    showing.add_argument("--once", action="store_true", help="print it once")
+    examining = commands.add_parser("doctor")
+    examining.add_argument("--json", action="store_true", help="every finding, for programs")
+    examining.add_argument("--all", action="store_true", help="say what is well too")
     asking = commands.add_parser("token")
     asking.add_argument("scope", nargs="+")
     asking.add_argument("--subject", default="one-machine-operator")

@@ -63,13 +63,15 @@ class Home:
         self.keys = self.path / "keys"
         self.agencies = self.path / "agencies"
         self.logs = self.path / "logs"
+        self.settings = self.path / "settings"
+        """Each service's own, for the tools of `deploy.operations`."""
         self.issuer_key = self.keys / "issuer" / "issuer.jwk"
         self.jwks = self.keys / "issuer" / "jwks.json"
 
     def make(self) -> None:
         """Make what is missing; never replaces a key or a password."""
         make_reachable(self.path)
-        for folder in (self.keys, self.agencies, self.logs):
+        for folder in (self.keys, self.agencies, self.logs, self.settings):
             folder.mkdir(mode=0o700, exist_ok=True)
         make_keys(self.keys)
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from deploy.machine.home import ROOT, make_reachable, write_private
+from deploy.machine.home import ROOT, Home, make_reachable, write_private
 from deploy.machine.machine import Machine
 
 _STOP_SECONDS = 60.0
@@ -29,6 +29,11 @@ class Running:
     pid: int
     home: str
     ports: dict[str, int]
+
+    @property
+    def told(self) -> list[str]:
+        """For `python -m deploy.operations`: whose settings."""
+        return ["--settings", str(Home(Path(self.home)).settings)]
 
     def describe(self) -> str:
         lines = [f"Up: process {self.pid}, home {self.home}."]
