@@ -6,26 +6,30 @@ python -m deploy.machine smoke [--bus kafka]   the same in a temporary home, che
 python -m deploy.machine down                  stop what `up` runs
 python -m deploy.machine status [--once]       what runs, where, and the way of a referral
 python -m deploy.machine doctor [--json] [--all]  what is wrong with it, and what to do
+python -m deploy.machine run SERVICE …          a service's command: run notify controls list
 python -m deploy.machine token SCOPE …         a bearer token for what runs
 """
 
 import argparse
 import asyncio
+import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from deploy.machine import report, running
-from deploy.machine.home import ISSUER, Home, Ports
+from deploy.machine.home import ISSUER, ROOT, Home, Ports
 from deploy.machine.kafka import KafkaUnavailable
-from deploy.machine.machine import BUSES, Machine, NotReady
+from deploy.machine.machine import BUSES, SERVICES, Machine, NotReady
 from deploy.machine.postgres import PostgresFailed
 from deploy.machine.running import AlreadyRunning
 from deploy.machine.way import Result, Way
 from deploy.operations.__main__ import main as operations
+from deploy.operations.places import read_env
 from shared.runtime.auth import LocalIssuer
 from shared.runtime.errors import Misconfigured
 
@@ -50,6 +54,8 @@ def main(argv: list[str]) -> int:
                 return status(once=arguments.once)
             case "doctor":
                 return doctor(in_json=arguments.json, everything=arguments.all)
+            case "run":
+                return run(arguments.service, arguments.words)
             case _:
                 return token(arguments.scope, arguments.subject, arguments.person)
     except (AlreadyRunning, KafkaUnavailable, Misconfigured, PostgresFailed) as error:
@@ -153,6 +159,18 @@ def doctor(*, in_json: bool, everything: bool) -> int:
     return operations(["doctor", *found.told, *(flag for flag, on in flags.items() if on)])
 
 
+def run(service: str, words: list[str]) -> int:
+    """`python -m services.SERVICE WORDS` with the settings of what runs."""
+    found = running.current(running.base())
+    if found is None:
+        sys.stderr.write("Nothing is running: `make up` starts it.\n")
+        return 2
+    settings = read_env(Home(Path(found.home)).settings / f"{service}.env")
+    argv = [sys.executable, "-m", f"services.{service}", *words]
+    done = subprocess.run(argv, env={**os.environ, **settings}, cwd=ROOT, check=False)
+    return done.returncode
+
+
 def token(scopes: list[str], subject: str, person: bool) -> int:
     found = running.current(running.base())
     if found is None:
@@ -218,6 +236,9 @@ def _parser() -> argparse.ArgumentParser:
     examining = commands.add_parser("doctor")
     examining.add_argument("--json", action="store_true", help="every finding, for programs")
     examining.add_argument("--all", action="store_true", help="say what is well too")
+    commanding = commands.add_parser("run")
+    commanding.add_argument("service", choices=SERVICES)
+    commanding.add_argument("words", nargs=argparse.REMAINDER)
     asking = commands.add_parser("token")
     asking.add_argument("scope", nargs="+")
     asking.add_argument("--subject", default="one-machine-operator")

@@ -52,6 +52,8 @@ async def _bus(places: Sequence[Place]) -> list[Finding]:
     if known is None:
         do = "Give --settings, or run python -m deploy.operations.topics where they are."
         return [look("the bus", "No service's settings are here: not looked at.", do)]
+    if known.settings.get("HARTLINE_BUS", "postgresql") == "postgresql":
+        return [well("the bus", "is in PostgreSQL: there are no topics to configure.")]
     return await _command(known, "deploy.operations.topics")
 
 
@@ -103,7 +105,8 @@ def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
 
 
 def _calendars(seen: Seen) -> list[Finding]:
-    left = min((v for (name, _), v in seen.metrics.items() if name == _CALENDAR), default=math.inf)
+    known = (value for (name, _), value in seen.metrics.items() if name == _CALENDAR)
+    left = min(known, default=math.inf) if seen.service == "deadlines" else math.inf
     if left >= _NINETY_DAYS:
         return []
     do = "Write the next years into a new version of services/deadlines/holidays."

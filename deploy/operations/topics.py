@@ -114,7 +114,7 @@ async def _findings() -> list[Finding]:
     try:
         settings = BusSettings.load()
         if settings.bus == "postgresql":
-            return [well("the bus", "is in PostgreSQL: there are no topics to configure.")]
+            raise Misconfigured("HARTLINE_BUS is not Kafka: set it to kafka://host:port.")
         async with asyncio.timeout(_PATIENCE):
             return await read(settings)
     except Misconfigured as error:
