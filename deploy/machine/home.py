@@ -13,6 +13,7 @@ from shared.runtime import keys
 
 ROOT = Path(__file__).parents[2]
 ISSUER = "hartline-one-machine"
+BUSES = ("postgresql", "kafka")
 KEYS = {
     "intake": {
         "kek-1": "kek",

@@ -25,7 +25,6 @@ from shared.runtime.db import Database
 from shared.runtime.wakes import Wakes
 
 SERVICES = ("intake", "notify", "deadlines", "audit")
-BUSES = ("postgresql", "kafka")
 _WATCH_SECONDS = 0.25
 _READY_SECONDS = 60.0
 

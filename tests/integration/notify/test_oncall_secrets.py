@@ -146,4 +146,4 @@ async def test_a_pager_under_an_older_kek_keeps_the_rotation_from_being_called_d
     newer = Sealer(Keyring({1: bytes(range(32)), 2: bytes(32)}))
     assert await run_rewrap("notify", [], db, newer, HOLDINGS, ACTS) == 1
     assert "4 are left. Have the roster's file approved again" in capsys.readouterr().out
-    assert await run_rewrap("notify", [], db, SEALER, HOLDINGS) == 0
+    assert await run_rewrap("notify", [], db, SEALER, HOLDINGS, ACTS) == 0
