@@ -32,8 +32,12 @@ smoke: $(READY)  ## The same in a temporary home, checked and stopped. BUS=kafka
 down: $(READY)  ## Stop what `make up` runs.
 	@$(MACHINE) down
 
-status: $(READY)  ## What runs, and where to look.
+status: $(READY)  ## What runs, and the way of a referral, live.
 	@$(MACHINE) status
+
+.PHONY: doctor
+doctor: $(READY)  ## What is wrong with what runs, in plain words, and what to do.
+	@$(MACHINE) doctor
 
 token: $(READY)  ## A bearer token: make token SCOPE="tasks:read clocks:read".
 	@$(MACHINE) token $(SCOPE)

@@ -13,6 +13,7 @@ from shared.runtime import keys
 
 ROOT = Path(__file__).parents[2]
 ISSUER = "hartline-one-machine"
+BUSES = ("postgresql", "kafka")
 KEYS = {
     "intake": {
         "kek-1": "kek",
@@ -63,13 +64,15 @@ class Home:
         self.keys = self.path / "keys"
         self.agencies = self.path / "agencies"
         self.logs = self.path / "logs"
+        self.settings = self.path / "settings"
+        """Each service's own, for the tools of `deploy.operations`."""
         self.issuer_key = self.keys / "issuer" / "issuer.jwk"
         self.jwks = self.keys / "issuer" / "jwks.json"
 
     def make(self) -> None:
         """Make what is missing; never replaces a key or a password."""
         make_reachable(self.path)
-        for folder in (self.keys, self.agencies, self.logs):
+        for folder in (self.keys, self.agencies, self.logs, self.settings):
             folder.mkdir(mode=0o700, exist_ok=True)
         make_keys(self.keys)
 

@@ -12,19 +12,19 @@ import httpx
 
 from deploy.machine import bootstrap
 from deploy.machine.bootstrap import SchemaDsns
-from deploy.machine.home import ISSUER, KEYS, ROOT, Home, Ports
+from deploy.machine.home import ISSUER, KEYS, ROOT, Home, Ports, write_private
 from deploy.machine.kafka import KafkaBroker
 from deploy.machine.migrations import upgrade_all
 from deploy.machine.postgres import PostgresServer
 from deploy.machine.processes import Program, Supervisor
 from deploy.machine.samples import write_directory
+from deploy.operations.places import write_env
 from services.notify.seeding import seed_samples
 from services.notify.signing import Signer
 from shared.runtime.db import Database
 from shared.runtime.wakes import Wakes
 
 SERVICES = ("intake", "notify", "deadlines", "audit")
-BUSES = ("postgresql", "kafka")
 _WATCH_SECONDS = 0.25
 _READY_SECONDS = 60.0
 
@@ -75,7 +75,13 @@ class Machine:
             thread.submit(asyncio.run, self._seed(str(directory))).result()
         if self.kafka is not None:
             self.kafka.wait_ready()
+        self._write_settings()
         self.supervisor = Supervisor(self.programs(), self.home.logs)
+
+    def _write_settings(self) -> None:
+        for service in SERVICES:
+            file = self.home.settings / f"{service}.env"
+            write_private(file, write_env(self.environment(service)))
 
     async def _bootstrap(self) -> None:
         superuser, passwords = self.postgres.superuser_dsn(), self.home.passwords()

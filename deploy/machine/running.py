@@ -10,10 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from deploy.machine.home import ROOT, make_reachable, write_private
-from deploy.machine.machine import Machine
+from deploy.machine.home import ROOT, Home, make_reachable, write_private
+
+if TYPE_CHECKING:
+    from deploy.machine.machine import Machine
 
 _STOP_SECONDS = 60.0
 
@@ -29,6 +31,11 @@ class Running:
     pid: int
     home: str
     ports: dict[str, int]
+
+    @property
+    def told(self) -> list[str]:
+        """For `python -m deploy.operations`: whose settings."""
+        return ["--settings", str(Home(Path(self.home)).settings)]
 
     def describe(self) -> str:
         lines = [f"Up: process {self.pid}, home {self.home}."]
@@ -60,7 +67,7 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def remember(folder: Path, machine: Machine) -> None:
+def remember(folder: Path, machine: "Machine") -> None:
     found = Running(os.getpid(), str(machine.home.path), asdict(machine.ports))
     write_private(folder / "running.json", json.dumps(asdict(found)))
 

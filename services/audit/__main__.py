@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from services.audit import commands, export
-from services.audit.models import INBOX
+from services.audit.models import ACTS, INBOX
 from services.audit.sealer import Forked
 from services.audit.settings import AuditSettings, load_signers
 from services.audit.wiring import NAME, open_app, open_database
@@ -77,7 +77,7 @@ async def _command(argv: list[str]) -> int:
     db = open_database(settings, Wakes())
     try:
         if argv[0] in COMMANDS:
-            return await run_command(NAME, argv, db, MessagingTables(inbox=INBOX))
+            return await run_command(NAME, argv, db, MessagingTables(ACTS, inbox=INBOX))
         if argv[0] == "recover":
             return await commands.recover(argv[1:], settings, db, keys)
         if argv[0] == "evidence":

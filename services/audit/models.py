@@ -19,8 +19,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.messaging.tables import inbox_tables
+from shared.runtime.acts import acts_table
 
 metadata = MetaData(schema="audit")
+ACTS = acts_table(metadata)
 INBOX = inbox_tables(metadata)
 
 TIME = DateTime(timezone=True)

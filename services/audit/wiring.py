@@ -21,6 +21,7 @@ from services.audit.accounting.neighbours import (
     People,
 )
 from services.audit.api import routes
+from services.audit.check import watch_routes
 from services.audit.consumer import HANDLERS
 from services.audit.models import INBOX
 from services.audit.printing import Printing
@@ -181,7 +182,9 @@ def _put_together(
         "seal": parts.sealer.run,
         "reconcile": parts.reconciler.run,
     }
-    ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
+    inner = operations(NAME, readiness, ages)
+    inner.router.routes.extend(watch_routes(settings, db))
+    ops = serve(inner, settings.host, settings.ops_port)
     return App(db, messaging, api, readiness, ages, parts.sealer, roles, ops)
 
 

@@ -17,7 +17,7 @@ import structlog
 from services.deadlines.changes.commands import PROPOSE, propose
 from services.deadlines.commands import REBUILD, WHAT_IF, rebuild, what_if
 from services.deadlines.keeper import Keeper
-from services.deadlines.models import INBOX, OUTBOX
+from services.deadlines.models import ACTS, INBOX, OUTBOX
 from services.deadlines.policy_files import SHIPPED, load
 from services.deadlines.policy_register import open_book
 from services.deadlines.settings import DeadlinesSettings
@@ -77,7 +77,7 @@ async def _run(settings: DeadlinesSettings, chosen: tuple[str, ...]) -> None:
 async def _command(argv: list[str]) -> int:
     db = open_database(DeadlinesSettings.load(), Wakes())
     try:
-        return await run_command(NAME, argv, db, MessagingTables(outbox=OUTBOX, inbox=INBOX))
+        return await run_command(NAME, argv, db, MessagingTables(ACTS, outbox=OUTBOX, inbox=INBOX))
     finally:
         await db.close()
 

@@ -14,6 +14,7 @@ from services.deadlines.calendars import calendar_left
 from services.deadlines.changes.api import change_routes
 from services.deadlines.changes.proposing import Changes
 from services.deadlines.changes.watching import Watching
+from services.deadlines.check import watch_routes
 from services.deadlines.consumer import SWEEP_WAKE, handlers
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import INBOX, OUTBOX
@@ -131,7 +132,9 @@ def _put_together(
         "sweep": sweeper.run,
         "relay": emitting.relay,
     }
-    ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
+    inner = operations(NAME, readiness, ages)
+    inner.router.routes.extend(watch_routes(settings, db))
+    ops = serve(inner, settings.host, settings.ops_port)
     return App(db, api, readiness, ages, roles, ops, watching.run)
 
 

@@ -11,7 +11,7 @@ import sys
 import structlog
 
 from services.intake.holdings import HOLDINGS
-from services.intake.models import OUTBOX
+from services.intake.models import ACTS, OUTBOX
 from services.intake.settings import IntakeSettings
 from services.intake.wiring import NAME, open_app, open_database
 from shared.messaging.commands import COMMANDS, MessagingTables, run_command
@@ -68,8 +68,8 @@ async def _command(argv: list[str]) -> int:
     try:
         if argv[0] == REWRAP:
             sealer = Sealer(Keyring.load(settings.keys))
-            return await run_rewrap(NAME, argv[1:], db, sealer, HOLDINGS)
-        return await run_command(NAME, argv, db, MessagingTables(outbox=OUTBOX))
+            return await run_rewrap(NAME, argv[1:], db, sealer, HOLDINGS, ACTS)
+        return await run_command(NAME, argv, db, MessagingTables(ACTS, outbox=OUTBOX))
     finally:
         await db.close()
 

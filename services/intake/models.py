@@ -22,8 +22,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.intake.metadata import TIME, metadata
 from shared.messaging.tables import outbox_tables
+from shared.runtime.acts import acts_table
 
 OUTBOX = outbox_tables(metadata)
+ACTS = acts_table(metadata)
 
 referrals = Table(
     "referrals",

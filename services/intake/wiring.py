@@ -11,6 +11,7 @@ from services.intake import window_store
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.areas import make_areas
+from services.intake.check import watch_routes
 from services.intake.hart.door import keeping_out
 from services.intake.hart.recusing import Recusals
 from services.intake.keyed import Keyed
@@ -192,7 +193,9 @@ def _put_together(
         "sweep": Sweeper(chores(desk)).run,
         "relay": messaging.relay,
     }
-    ops = serve(operations(NAME, readiness, ages), settings.host, settings.ops_port)
+    inner = operations(NAME, readiness, ages)
+    inner.router.routes.extend(watch_routes(settings, db))
+    ops = serve(inner, settings.host, settings.ops_port)
     return App(db, messaging, api, readiness, ages, roles, ops)
 
 

@@ -21,7 +21,7 @@ from services.notify.controls.commands import CONTROLS, run_controls
 from services.notify.directory_commands import DIRECTORY, run_directory
 from services.notify.forms.commands import FORMS, run_forms
 from services.notify.holdings import HOLDINGS
-from services.notify.models import INBOX, OUTBOX
+from services.notify.models import ACTS, INBOX, OUTBOX
 from services.notify.oncall.commands import ONCALL, run_oncall
 from services.notify.routing_commands import ROUTING, run_routing
 from services.notify.seeding import seed_samples
@@ -84,10 +84,10 @@ async def _command(argv: list[str]) -> int:
     db = open_database(settings, Wakes())
     try:
         if argv[0] in COMMANDS:
-            return await run_command(NAME, argv, db, MessagingTables(OUTBOX, INBOX))
+            return await run_command(NAME, argv, db, MessagingTables(ACTS, OUTBOX, INBOX))
         if argv[0] == REWRAP:
             sealer = Sealer(Keyring.load(settings.keys))
-            return await run_rewrap(NAME, argv[1:], db, sealer, HOLDINGS)
+            return await run_rewrap(NAME, argv[1:], db, sealer, HOLDINGS, ACTS)
         if argv[0] == ROUTING:
             return await run_routing(settings, argv[1:], db)
         if argv[0] == CONTROLS:

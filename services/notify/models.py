@@ -18,8 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.messaging.tables import inbox_tables, outbox_tables
+from shared.runtime.acts import acts_table
 
 metadata = MetaData(schema="notify")
+ACTS = acts_table(metadata)
 OUTBOX = outbox_tables(metadata)
 INBOX = inbox_tables(metadata)
 

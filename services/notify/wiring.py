@@ -15,6 +15,7 @@ from services.notify import (
 from services.notify.areas import PROPOSABLES as PROPOSABLES
 from services.notify.areas import chores
 from services.notify.attempts import DELIVER_WAKE
+from services.notify.check import watch_routes
 from services.notify.commitment import Committer
 from services.notify.controls.marking import marked
 from services.notify.deliver import deliver_role
@@ -193,7 +194,7 @@ def _put_together(
         "relay": emitting.relay,
     }
     inner = operations(NAME, readiness, ages)
-    inner.router.routes.extend(oncall.routes)
+    inner.router.routes.extend([*oncall.routes, *watch_routes(settings, db)])
     ops = serve(inner, settings.host, settings.ops_port)
     return App(db, emitting, consuming, api, readiness, ages, roles, ops, oncall)
 

@@ -9,6 +9,8 @@ from shared.messaging.streams import Claimed, Streams
 from shared.messaging.tables import InboxTables
 from shared.runtime.db import Session
 
+_THROUGH = "(CAST(:through AS timestamptz) IS NULL OR parked_at <= :through)"
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
@@ -35,21 +37,33 @@ async def list_parked(session: Session, tables: InboxTables) -> list[Parked]:
     ]
 
 
-async def replay(session: Session, tables: InboxTables, subject: str) -> int:
-    """Try the parked event again, now. How many streams of the subject were released."""
+async def replay(
+    session: Session,
+    tables: InboxTables,
+    subject: str,
+    through: datetime | None = None,
+    *,
+    by: str = "replay",
+) -> int:
+    """Try the parked event again, now. How many streams of the subject were released.
+
+    `through`: none that was parked later.
+    """
     rows = await session.execute(
         text(
             f"UPDATE {tables.streams.fullname} SET parked_at = NULL, parked_reason = NULL, "
             "failures = 0, ready_at = clock_timestamp() "
-            "WHERE subject = :subject AND parked_at IS NOT NULL RETURNING 1"
+            f"WHERE subject = :subject AND parked_at IS NOT NULL AND {_THROUGH} RETURNING 1"
         ),
-        {"subject": subject},
+        {"subject": subject, "through": through},
     )
-    await _release_quarantine(session, tables, subject)
+    await _release_quarantine(session, tables, subject, by)
     return len(rows.all())
 
 
-async def skip(session: Session, tables: InboxTables, subject: str, by: str) -> int:
+async def skip(
+    session: Session, tables: InboxTables, subject: str, by: str, through: datetime | None = None
+) -> int:
     """Move on past the parked events without handling them. `by` is kept with each event.
 
     A stream parked for a fork is only released: its other event lies in quarantine, and moving
@@ -61,21 +75,19 @@ async def skip(session: Session, tables: InboxTables, subject: str, by: str) -> 
             f"FROM {tables.streams.fullname} s JOIN {tables.inbox.fullname} i "
             "ON i.topic = s.topic AND i.source = s.source AND i.subject = s.subject "
             "AND i.sequence = s.cursor + 1 "
-            "WHERE s.subject = :subject AND s.parked_at IS NOT NULL "
+            f"WHERE s.subject = :subject AND s.parked_at IS NOT NULL AND {_THROUGH} "
             "AND s.parked_reason <> 'sequence_conflict' ORDER BY s.topic, s.source FOR UPDATE OF s"
         ),
-        {"subject": subject},
+        {"subject": subject, "through": through},
     )
     for row in rows:
         parked = Claimed(row.topic, row.source, row.subject, row.sequence, 0, "", ())
         await Streams(tables).skip(session, parked, by)
     await _release_quarantine(session, tables, subject, by)
-    return len(rows) + await replay(session, tables, subject)
+    return len(rows) + await replay(session, tables, subject, through)
 
 
-async def _release_quarantine(
-    session: Session, tables: InboxTables, subject: str, by: str = "replay"
-) -> None:
+async def _release_quarantine(session: Session, tables: InboxTables, subject: str, by: str) -> None:
     """A fork's other event stays where it is, marked as looked at."""
     await session.execute(
         text(

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import text
+from sqlalchemy import Table, text
 
+from shared.runtime.acts import account, record
 from shared.runtime.db import Database, Session
 from shared.runtime.errors import Misconfigured
 from shared.runtime.sealing import Sealer, Unsealable, WrappedKey
@@ -76,7 +77,12 @@ class KeyTable:
 
 
 async def run_rewrap(
-    service: str, argv: list[str], db: Database, sealer: Sealer, holdings: Sequence[Holding]
+    service: str,
+    argv: list[str],
+    db: Database,
+    sealer: Sealer,
+    holdings: Sequence[Holding],
+    acts: Table,
 ) -> int:
     """The command; exit code 0 when every key is wrapped by the current KEK, or would be."""
     parser = argparse.ArgumentParser(
@@ -84,29 +90,35 @@ async def run_rewrap(
         description="Wrap every data key by the newest KEK, so that the older ones can go.",
     )
     parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
-    dry = parser.parse_args(argv).dry_run
+    parser.add_argument("--by", default=account(), help="who; kept on record")
+    args = parser.parse_args(argv)
+    dry = args.dry_run
     for holding in holdings:
         async with db.transaction() as session:
             count = await holding.behind(session, sealer.current)
         _say(f"{holding.name}: {count} by an older KEK")
         if not dry:
             try:
-                await _renew(db, sealer, holding, count)
+                done = await _renew(db, sealer, holding, count)
             except Unsealable as error:
                 raise Misconfigured(f"{holding.name}: {error}. Nothing of it was lost.") from None
+            if done:
+                async with db.transaction() as session:
+                    command = f"{REWRAP}: {holding.name} by kek-{sealer.current}.key"
+                    await record(session, acts, command, args.by, done)
     left = 0 if dry else await _left(db, sealer, holdings)
     if not dry and not left:
         _say(f"All is wrapped by kek-{sealer.current}.key. Backups still need the older ones.")
     return 1 if left else 0
 
 
-async def _renew(db: Database, sealer: Sealer, holding: Holding, count: int) -> None:
+async def _renew(db: Database, sealer: Sealer, holding: Holding, count: int) -> int:
     done = 0
     while True:
         async with db.transaction() as session:
             some = await holding.renew(session, sealer)
         if not some:
-            return
+            return done
         done += some
         _say(f"  {done} of {count} wrapped anew")
 

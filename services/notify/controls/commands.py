@@ -4,6 +4,8 @@ python -m services.notify controls list
 python -m services.notify controls pause AGENCY --by PERSON --reason WHY
 python -m services.notify controls stop --by PERSON --reason WHY
 python -m services.notify controls resume HALT --by PERSON --reason WHY
+
+With `--dry-run` the last three say how many notices they are about, and do nothing.
 """
 
 import argparse
@@ -33,6 +35,8 @@ async def run_controls(argv: Sequence[str], db: Database) -> int:
     args = _parser().parse_args(argv)
     if args.action == "list":
         return await _list(db)
+    if args.dry_run:
+        return await _dry_run(args, db)
     if args.action == "resume":
         async with db.transaction() as session:
             outcome = await halting.lift(
@@ -58,6 +62,21 @@ async def _list(db: Database) -> int:
     async with db.transaction() as session:
         found = await halt_store.list_halts(session, only_open=True, limit=1000)
     return _say(*[_line(each) for each in found] or ["Nothing is paused or stopped."])
+
+
+async def _dry_run(args: argparse.Namespace, db: Database) -> int:
+    async with db.transaction() as session:
+        if args.action != "resume":
+            agency = args.agency if args.action == "pause" else None
+            waiting = await halt_store.waiting(session, agency)
+            return _say(f"Would hold {waiting} notice(s) on their way to {agency or 'everybody'}.")
+        found = await halt_store.list_halts(session, only_open=True, limit=1000)
+        halts = [each for each in found if each.halt_id == args.halt]
+        if not halts:
+            raise Misconfigured("There is no such open halt: see `controls list`.")
+        waiting = await halt_store.waiting(session, halts[0].agency_id)
+    how = "propose to another person to let" if halts[0].takes_two else "let"
+    return _say(_line(halts[0]), f"Would {how} {waiting} notice(s) go on, where no other halt is.")
 
 
 def _resumed(outcome: Lifting) -> str:
@@ -101,4 +120,5 @@ def _parser() -> argparse.ArgumentParser:
     for each in (pause, stop, resume):
         each.add_argument("--by", required=True, help="who: the subject of that person's tokens")
         each.add_argument("--reason", required=True, help="why; nothing about a child")
+        each.add_argument("--dry-run", action="store_true", help="say it, and do nothing")
     return parser

@@ -113,5 +113,18 @@ async def list_halts(session: Session, *, only_open: bool, limit: int) -> Sequen
     return [_halt(row) for row in rows]
 
 
+async def waiting(session: Session, agency_id: str | None) -> int:
+    """How many notices are not over at that agency, or at everybody: what a halt would hold."""
+    found: int = await session.scalar(
+        text(
+            f"SELECT count(*) FROM {models.deliveries.fullname} "
+            "WHERE state IN ('pending', 'blocked', 'attempting') "
+            "AND (CAST(:agency_id AS text) IS NULL OR agency_id = :agency_id)"
+        ),
+        {"agency_id": agency_id},
+    )
+    return found
+
+
 def _halt(row: Any) -> Halt:
     return Halt(**{**dict(row), "cause": Cause(row.cause)})

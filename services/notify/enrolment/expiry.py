@@ -51,6 +51,11 @@ def ending(agency_id: str, ends: Iterable[tuple[str, date]], today: date) -> lis
     return [_task(agency_id, what, day) for what, day in ends if day <= today + AHEAD]
 
 
+def mend(what: str) -> str:
+    """What to do about it, as the beginning of a sentence."""
+    return _MEND[what]
+
+
 def _key_to(key: dict[str, Any] | None) -> date | None:
     """A JWK says when it ends by `exp`, in seconds, if it says so."""
     exp = (key or {}).get("exp")

@@ -209,6 +209,26 @@ async def test_the_commands_do_what_the_api_does(
     assert "Nothing is paused" in capsys.readouterr().out
 
 
+async def test_a_dry_run_of_the_commands_says_how_many_and_holds_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agency = await world.agency("http://127.0.0.1:9/")
+    say = ["--by", "maker", "--reason", "Moving."]
+    await run_controls(["pause", agency, *say, "--dry-run"], world.db)
+    await run_controls(["stop", *say, "--dry-run"], world.db)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"Would hold 0 notice(s) on their way to {agency}."
+    assert said[1].endswith("to everybody.")
+    await run_controls(["list"], world.db)
+    assert "Nothing is paused" in capsys.readouterr().out
+    await run_controls(["stop", *say], world.db)
+    halt_id = capsys.readouterr().out.split()[0]
+    await run_controls(["resume", halt_id, *say, "--dry-run"], world.db)
+    assert "Would let 0 notice(s) go on" in capsys.readouterr().out
+    await run_controls(["list"], world.db)
+    assert halt_id in capsys.readouterr().out
+
+
 PATHS = [
     ("GET", "/v1/halts", "controls:read", None),
     ("POST", "/v1/halts", "controls:halt", {"everything": True} | REASON),

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.notify import proposal_store
 from services.notify.holdings import HOLDINGS
+from services.notify.models import ACTS
 from services.notify.oncall import pager_secrets, roster_store, rostering
 from services.notify.oncall.pager import Alarm, PagerFailed
 from services.notify.oncall.roster_file import RosterFile
@@ -143,6 +144,6 @@ async def test_a_pager_under_an_older_kek_keeps_the_rotation_from_being_called_d
 ) -> None:
     await put(db)
     newer = Sealer(Keyring({1: bytes(range(32)), 2: bytes(32)}))
-    assert await run_rewrap("notify", [], db, newer, HOLDINGS) == 1
+    assert await run_rewrap("notify", [], db, newer, HOLDINGS, ACTS) == 1
     assert "4 are left. Have the roster's file approved again" in capsys.readouterr().out
-    assert await run_rewrap("notify", [], db, SEALER, HOLDINGS) == 0
+    assert await run_rewrap("notify", [], db, SEALER, HOLDINGS, ACTS) == 0

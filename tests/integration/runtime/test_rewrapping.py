@@ -74,9 +74,9 @@ async def test_after_it_the_old_kek_is_needed_for_nothing_and_nothing_is_sealed_
 ) -> None:
     kept = await fill(database)
     db = database.open("notify")
-    assert await run_rewrap("notify", ["--dry-run"], db, BOTH, NOTIFY) == 0
+    assert await run_rewrap("notify", ["--dry-run"], db, BOTH, NOTIFY, notify_models.ACTS) == 0
     assert "notify.child_keys: 1200 by an older KEK" in capsys.readouterr().out
-    assert await run_rewrap("notify", [], db, BOTH, NOTIFY) == 0
+    assert await run_rewrap("notify", [], db, BOTH, NOTIFY, notify_models.ACTS) == 0
     assert "All is wrapped by kek-2.key" in capsys.readouterr().out
     async with db.transaction() as session:
         rows = (await session.execute(text("SELECT * FROM notify.child_keys"))).all()
@@ -95,12 +95,12 @@ async def test_a_dry_run_changes_nothing_and_a_second_run_finds_nothing(
 ) -> None:
     await fill(database)
     db = database.open("notify")
-    await run_rewrap("notify", ["--dry-run"], db, BOTH, NOTIFY)
+    await run_rewrap("notify", ["--dry-run"], db, BOTH, NOTIFY, notify_models.ACTS)
     async with db.transaction() as session:
         assert await session.scalar(text("SELECT max(kek_version) FROM notify.child_keys")) == 1
-    await run_rewrap("notify", [], db, BOTH, NOTIFY)
+    await run_rewrap("notify", [], db, BOTH, NOTIFY, notify_models.ACTS)
     capsys.readouterr()
-    await run_rewrap("notify", [], db, BOTH, NOTIFY)
+    await run_rewrap("notify", [], db, BOTH, NOTIFY, notify_models.ACTS)
     assert "notify.child_keys: 0 by an older KEK" in capsys.readouterr().out
 
 
@@ -108,7 +108,7 @@ async def test_a_process_that_lacks_the_old_kek_changes_nothing(database: FreshD
     await fill(database)
     db = database.open("notify")
     with pytest.raises(Misconfigured, match=r"kek-1\.key"):
-        await run_rewrap("notify", [], db, AFTER, NOTIFY)
+        await run_rewrap("notify", [], db, AFTER, NOTIFY, notify_models.ACTS)
 
 
 async def test_intakes_holdings_are_counted_and_renewed_where_they_lie(
@@ -125,7 +125,7 @@ async def test_intakes_holdings_are_counted_and_renewed_where_they_lie(
             ),
             {"wrapped": key.wrapped},
         )
-    assert await run_rewrap("intake", [], db, BOTH, INTAKE) == 0
+    assert await run_rewrap("intake", [], db, BOTH, INTAKE, intake_models.ACTS) == 0
     async with db.transaction() as session:
         for holding in INTAKE:
             assert await holding.behind(session, 2) == 0

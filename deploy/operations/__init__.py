@@ -1,0 +1,1 @@
+"""What whoever is on duty runs: doctor and status."""

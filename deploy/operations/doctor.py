@@ -1,0 +1,136 @@
+"""The doctor: everything that can be looked at, in plain words, the worst first."""
+
+import asyncio
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+
+from deploy.operations.asking import Seen, ask_all
+from deploy.operations.places import Place
+from deploy.operations.thresholds import Threshold, thresholds
+from shared.runtime.findings import Finding, Level, act, clock, look, well
+
+_COMMAND_SECONDS = 8.0
+_CALENDAR = "hartline_deadlines_calendar_ends_seconds"
+_NINETY_DAYS = 90 * 86_400.0
+_WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
+_VERDICTS = {
+    Level.ACT: "Something is wrong: see NOW.",
+    Level.LOOK: "Nothing is wrong now; see soon.",
+    Level.WELL: "All is well.",
+}
+
+
+async def examine(places: Sequence[Place]) -> list[Finding]:
+    """Every finding, the worst first, then in the order of the services."""
+    seen, bus = await asyncio.gather(ask_all(places, checks=True), _bus(places))
+    limits = thresholds()
+    own = await asyncio.gather(
+        *(_of_service(one, place) for one, place in zip(seen, places, strict=True))
+    )
+    found = [finding for some in own for finding in some] + bus
+    found += [finding for one in seen if one.silent is None for finding in running(one, limits)]
+    return sorted(found, key=lambda finding: -finding.level)
+
+
+async def _of_service(seen: Seen, place: Place) -> list[Finding]:
+    """Its own look at itself; from its settings, where it does not answer."""
+    if seen.checks is not None:
+        return list(seen.checks)
+    said = seen.silent or f"{place.url} has no /check: it runs another version."
+    module = f"services.{place.service}.check"
+    if place.environment is None:
+        do = f"Start it; if it does not stay up, run python -m {module} where its settings are."
+        return [act(f"{place.service}, process", said, do)]
+    do = "Start it, and read its log; what follows was looked at from its settings."
+    return [act(f"{place.service}, process", said, do), *await _command(place, module)]
+
+
+async def _bus(places: Sequence[Place]) -> list[Finding]:
+    known = next((place for place in places if place.environment is not None), None)
+    if known is None:
+        do = "Give --settings, or run python -m deploy.operations.topics where they are."
+        return [look("the bus", "No service's settings are here: not looked at.", do)]
+    if known.settings.get("HARTLINE_BUS", "postgresql") == "postgresql":
+        return [well("the bus", "is in PostgreSQL: there are no topics to configure.")]
+    return await _command(known, "deploy.operations.topics")
+
+
+async def _command(place: Place, module: str) -> list[Finding]:
+    """What `python -m module` finds with the service's settings and no others."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module),
+        env=place.environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(_COMMAND_SECONDS):
+            out, _ = await process.communicate()
+        return [Finding.of_json(each) for each in json.loads(out)]
+    except (TimeoutError, ValueError, KeyError):
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        says = f"python -m {module} gave no answer."
+        return [act(f"{place.service}, settings", says, "Run it by hand, and read what it says.")]
+
+
+def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
+    """What can be seen from outside a running service: readiness, ages, clock, calendars."""
+    found = [
+        act(f"{seen.service}, {name}", problem, "docs/runbook.md; it takes no work until then.")
+        for name, problem in seen.problems.items()
+    ]
+    found += old(seen, limits)
+    if seen.clock is not None:
+        found.append(clock(f"{seen.service}, its host's clock", *seen.clock))
+    return found + _calendars(seen)
+
+
+def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
+    """Every age beyond its alert's threshold."""
+    over = [
+        Finding(
+            limits[what].level,
+            f"{seen.service}, {what}",
+            f"{limits[what].says} The oldest has waited {words(age)}.",
+            limits[what].do,
+        )
+        for what, age in sorted(seen.ages().items())
+        if what in limits and age > limits[what].seconds
+    ]
+    return over or [well(f"{seen.service}, ages", "Nothing has waited for too long.")]
+
+
+def _calendars(seen: Seen) -> list[Finding]:
+    known = (value for (name, _), value in seen.metrics.items() if name == _CALENDAR)
+    left = min(known, default=math.inf) if seen.service == "deadlines" else math.inf
+    if left >= _NINETY_DAYS:
+        return []
+    do = "Write the next years into a new version of services/deadlines/holidays."
+    return [look(f"{seen.service}, calendars", f"Holidays are known for {words(left)} more.", do)]
+
+
+def words(seconds: float) -> str:
+    """A duration as a person says it: `4 min`, `2 h 10 min`, `3 days`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} days"
+
+
+def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
+    """The lines to print. Without `everything`, what is well is only counted."""
+    lines = [_VERDICTS[max((f.level for f in findings), default=Level.WELL)], ""]
+    for finding in findings:
+        if finding.level is Level.WELL and not everything:
+            continue
+        lines.append(f"{_WORDS[finding.level]:4}  {finding.about}: {finding.says}")
+        lines += [f"      -> {finding.do}"] if finding.do else []
+    count = sum(finding.level is Level.WELL for finding in findings)
+    return [*lines, f"{count} of {len(findings)} looks found all well."]

@@ -1,0 +1,90 @@
+"""The way of a referral as it is now: what needs a person first, then stage by stage."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from deploy.operations.asking import Seen
+from deploy.operations.doctor import words
+from deploy.operations.thresholds import Threshold
+from shared.runtime.findings import Level
+from shared.runtime.progress import Stage
+
+STAGES = (
+    ("accepted", "intake"),
+    ("relayed", "intake"),
+    ("planned", "notify"),
+    ("attempted", "notify"),
+    ("delivered", "notify"),
+    ("opened", "notify"),
+    ("acknowledged", "notify"),
+    ("in the log", "audit"),
+)
+_AGES_SHOWN = 12
+
+
+def view(seen: Sequence[Seen], limits: Mapping[str, Threshold], now: datetime) -> list[str]:
+    """The whole screen, worst first."""
+    troubles = [line for _, _, line in sorted(_troubles(seen, limits))]
+    head = f"Hartline at {now:%Y-%m-%d %H:%M:%S}Z: "
+    head += (
+        f"{len(troubles)} thing(s) need somebody." if troubles else "every notice is on its way."
+    )
+    return [
+        head,
+        *([""] if troubles else []),
+        *troubles,
+        "",
+        f"  {'stage':14}{'last 24 h':>10}{'waiting':>10}   oldest",
+        *_stages(seen),
+        "",
+        "Oldest of what waits:",
+        *(_ages(seen, limits) or ["  nothing waits"]),
+    ]
+
+
+def _troubles(
+    seen: Sequence[Seen], limits: Mapping[str, Threshold]
+) -> list[tuple[int, float, str]]:
+    """Each with its rank, lowest the worst, and what orders it among its like."""
+    found = []
+    for one in seen:
+        if one.silent is not None:
+            found.append((0, 0.0, f"DOWN    {one.service}: {one.silent}"))
+        found += [(1, 0.0, f"UNREADY {one.service}: {n}: {p}") for n, p in one.problems.items()]
+        for each in one.way.stopped if one.way else ():
+            why = f" ({each.why})" if each.why else ""
+            line = f"{each.what.upper():7} {one.service}: {each.id} for {words(each.seconds)}{why}"
+            found.append((2, -each.seconds, line))
+        for what, age in one.ages().items():
+            limit = limits.get(what)
+            if limit is not None and age > limit.seconds and what != "parked":
+                rank = 3 if limit.level is Level.ACT else 4
+                line = f"{'LATE' if rank == 3 else 'old':7} {one.service}: {what} for {words(age)}"
+                found.append((rank, -age, f"{line} ({limit.alert})"))
+    return found
+
+
+def _stages(seen: Sequence[Seen]) -> list[str]:
+    known = {(one.service, s.name): s for one in seen if one.way for s in one.way.stages}
+    return [_stage(name, known.get((service, name))) for name, service in STAGES]
+
+
+def _stage(name: str, stage: Stage | None) -> str:
+    if stage is None:
+        return f"  {name:14}{'unknown':>10}"
+    waits = words(stage.oldest) if stage.waiting else "-"
+    return f"  {name:14}{stage.done:>10}{stage.waiting:>10}   {waits}"
+
+
+def _ages(seen: Sequence[Seen], limits: Mapping[str, Threshold]) -> list[str]:
+    """The nearest to its alert first."""
+    aged = [
+        (age / max(limits[what].seconds, 1.0), one.service, what, age)
+        for one in seen
+        for what, age in one.ages().items()
+        if age >= 1 and what in limits
+    ]
+    return [
+        f"  {service:10}{what:22}{words(age):>12}   alert at {words(limits[what].seconds)}"
+        for _, service, what, age in sorted(aged, reverse=True)[:_AGES_SHOWN]
+    ]

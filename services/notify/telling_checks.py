@@ -1,0 +1,150 @@
+"""Whether notify can tell whom it must: the looks that no other service has."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from services.notify.authority import today
+from services.notify.controls import halt_store
+from services.notify.controls.halts import Halt
+from services.notify.coverage import Gap, gaps
+from services.notify.directory import Directories
+from services.notify.endpoint_tls import ends_of
+from services.notify.endpoint_tls_store import in_force as transports_in_force
+from services.notify.enrolment import expiry_store
+from services.notify.enrolment.expiry import mend
+from services.notify.oncall import drill_store, roster_store
+from services.notify.settings import NotifySettings
+from shared.runtime.db import Database
+from shared.runtime.errors import Retryable
+from shared.runtime.findings import SOON, Finding, act, look, well
+from shared.runtime.ids import utc_now
+from shared.runtime.settings import Profile
+
+_SILENT = timedelta(minutes=5)
+_SHOWN = 5
+
+
+async def towns(settings: NotifySettings, db: Database) -> list[Finding]:
+    """Whether each of the towns has somebody lawful to tell."""
+    samples = settings.profile is Profile.DEVELOPMENT
+    day = today(utc_now())
+    async with db.transaction() as session:
+        try:
+            directory = await Directories(samples=samples).current(session)
+        except Retryable:
+            do = "Load the directory (docs/directory.md): nobody is told anything."
+            return [act("notify, towns", "The directory holds no agency.", do)]
+    return of_gaps(len(directory.districts), gaps(directory, day))
+
+
+def of_gaps(count: int, found: list[Gap]) -> list[Finding]:
+    about = "notify, towns"
+    if not found:
+        return [well(about, f"All {count} have lawful police and MDT recipients.")]
+    some = "; ".join(map(str, found[:_SHOWN]))
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    do = "python -m services.notify directory coverage lists them; docs/directory.md mends them."
+    return [act(about, f"{some}{more}.", do)]
+
+
+async def running_out(settings: NotifySettings, db: Database) -> list[Finding]:
+    """Authorities, MOUs, keys and certificates of agencies."""
+    now = utc_now()
+    async with db.transaction() as session:
+        lasting = await expiry_store.lasting(session)
+        ids = [each.agency_id for each in lasting]
+        transports = await transports_in_force(session, ids, now)
+    ends = [(each.agency_id, what, day) for each in lasting for what, day in each.ends()]
+    ends += [
+        (agency_id, what, day)
+        for agency_id, transport in transports.items()
+        for what, day in ends_of(transport, settings.keys)
+    ]
+    return of_ends(ends, today(now))
+
+
+def of_ends(ends: Iterable[tuple[str, str, date]], day: date) -> list[Finding]:
+    """A finding for each that is over or near, the first to end first."""
+    near = sorted((each for each in ends if each[2] <= day + SOON), key=lambda each: each[2])
+    if not near:
+        return [well("notify, what runs out", "Nothing of an agency ends within 30 days.")]
+    return [
+        (act if ends_on < day else look)(
+            "notify, what runs out",
+            f"The {what} of {agency_id} {'ended' if ends_on < day else 'ends'} on {ends_on}.",
+            f"{mend(what)}, or it is told nothing from then on.",
+        )
+        for agency_id, what, ends_on in near
+    ]
+
+
+async def drilled(settings: NotifySettings, db: Database) -> list[Finding]:
+    async with db.reading() as session:
+        last = await drill_store.last_passed(session)
+    return of_drill(last, utc_now(), sent=settings.synthetic, profile=settings.profile)
+
+
+def of_drill(
+    last: datetime | None, now: datetime, *, sent: bool, profile: Profile
+) -> list[Finding]:
+    """The last synthetic referral that went the whole way."""
+    about = "notify, synthetic referral"
+    if not sent:
+        if profile is Profile.DEVELOPMENT:
+            return [well(about, "None is sent (HARTLINE_NOTIFY_SYNTHETIC is off).")]
+        do = "Set HARTLINE_NOTIFY_SYNTHETIC=true: nothing else proves the whole way alive."
+        return [look(about, "None is sent.", do)]
+    do = "docs/runbook.md, SyntheticSilent: every stage of the way is a candidate."
+    if last is None:
+        return [act(about, "None has ever gone the whole way.", do)]
+    seconds = (now - last).total_seconds()
+    says = f"The last one went the whole way {seconds:.0f} s ago."
+    return [act(about, says, do) if now - last > _SILENT else well(about, says)]
+
+
+async def on_call(settings: NotifySettings, db: Database) -> list[Finding]:
+    now = utc_now()
+    async with db.reading() as session:
+        roster = await roster_store.in_force(session, now)
+    empty = [role for role in sorted(roster.shifts) if not roster.on_call(role, now)]
+    return of_roster(bool(roster.shifts), empty, settings)
+
+
+def of_roster(there: bool, empty: list[str], settings: NotifySettings) -> list[Finding]:
+    """Whether somebody is on call for every role of the roster."""
+    about = "notify, on call"
+    do = "Have a roster approved (docs/oncall.md)."
+    if not there and settings.profile is Profile.DEVELOPMENT:
+        return [well(about, "There is no roster, and none is needed here.")]
+    if not there:
+        level = look if settings.pager_fallback else act
+        return [level(about, "There is no roster: only the fallback is paged, if any.", do)]
+    if empty:
+        return [act(about, f"Nobody is on call for {', '.join(empty)}.", do)]
+    return [well(about, "Somebody is on call for every role.")]
+
+
+async def halted(settings: NotifySettings, db: Database) -> list[Finding]:
+    async with db.reading() as session:
+        found = await halt_store.list_halts(session, only_open=True, limit=_SHOWN)
+    return of_halts(found, settings)
+
+
+def of_halts(found: Iterable[Halt], settings: NotifySettings) -> list[Finding]:
+    """What holds notices back by decision, and whether a restore would be noticed."""
+    about = "notify, halts"
+    do = "python -m services.notify controls list says why; resume it when that is over."
+    halts = [
+        act(
+            about,
+            f"{h.halt_id} ({h.cause.value}) holds notices since {h.set_at:%Y-%m-%dT%H:%MZ}.",
+            do,
+        )
+        for h in found
+    ]
+    if halts:
+        return halts
+    if settings.marker is None and settings.profile is Profile.PRODUCTION:
+        do = "Set HARTLINE_NOTIFY_MARKER (docs/settings.md)."
+        return [look(about, "A restored database would not start held.", do)]
+    return [well(about, "Nothing is paused or stopped.")]
