@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from services.intake.seen_text import plain, seen
 from services.intake.streets import same, street_forms
 from services.intake.towns import load_towns, towns_in
+from shared.runtime.seen_text import plain, seen
 
 VILLAGES = Path(__file__).parent / "data" / "villages.yaml"
 _SHORTEST = 4

@@ -12,9 +12,9 @@ from services.intake.codes import town_of
 from services.intake.people import Reporter
 from services.intake.places import FITS, IncidentPlace
 from services.intake.schemas import AmendedReferral, Child, NewReferral
-from services.intake.seen_text import plain
 from services.intake.streets import same
 from services.intake.strict_json import Flaw, Path
+from shared.runtime.seen_text import plain
 
 GRACE = timedelta(minutes=5)
 """How far the caller's clock may be ahead of ours."""

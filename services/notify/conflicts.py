@@ -4,16 +4,15 @@ A conflict holds an organisation: the agency, whoever is of one house with it, a
 people of theirs. `implicated.py` says whom the facts of a referral mean.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.notify.agencies import Agency, Kind
-from services.notify.facts import Asserted, ChildFacts
-from services.notify.implicated import houses, meant_by
+from services.notify.facts import Asserted, ChildFacts, Implicated
+from services.notify.implicated import Meant, houses, meant_by
 from services.notify.register import Directory
 from services.notify.rule import Rulebook
-from shared.contracts.codes import HtType
 
 
 class Ground(StrEnum):
@@ -48,17 +47,26 @@ class Conflicts:
 _NONE = Conflicts()
 
 
+def implicated_in(children: Iterable[ChildFacts], directory: Directory) -> tuple[Meant, ...]:
+    """Whom the facts of a referral mean. Of all its children: whoever hears of one of them hears
+    of the matter."""
+    known = list(children)
+    towns = frozenset[str]().union(*(child.towns for child in known))
+    people = frozenset[Implicated]().union(*(child.implicated for child in known))
+    ordered = sorted(people, key=lambda each: (each.kind, each.agency or ""))
+    return tuple(meant_by(each, towns, directory) for each in ordered)
+
+
 def conflicts_of(
-    child: ChildFacts, asserted: Iterable[Asserted], directory: Directory
+    child_id: str, meant: Collection[Meant], asserted: Iterable[Asserted], directory: Directory
 ) -> Conflicts:
     """Everybody who may learn nothing of this child."""
-    mine = [each for each in asserted if each.child_id in (None, child.child_id)]
-    if not mine and not child.implicated:
+    mine = [each for each in asserted if each.child_id in (None, child_id)]
+    if not mine and not meant:
         return _NONE
-    meant = [meant_by(each, child.towns, directory) for each in child.implicated]
     grounds = {a.agency_id: Ground.IMPLICATED for each in meant for a in each.agencies}
     for one in (each for each in mine if not each.alone):
-        agency = directory.get(one.agency_id)
+        agency = directory.heir(one.agency_id)
         known = [] if agency is None else houses([agency], directory)
         grounds = {each.agency_id: Ground.ASSERTED for each in known} | grounds
         grounds[one.agency_id] = Ground.ASSERTED
@@ -70,8 +78,7 @@ def conflicts_of(
 
 def bound_by(agency_id: str, directory: Directory) -> list[str]:
     """Every agency that an asserted conflict of this one holds too; itself first."""
-    child = ChildFacts("", HtType.OTHER)
-    found = conflicts_of(child, [Asserted(agency_id)], directory)
+    found = conflicts_of("", (), [Asserted(agency_id)], directory)
     others = [each.agency_id for each in directory.agencies if found.ground(each) is not None]
     return [agency_id, *sorted({*others} - {agency_id})]
 
@@ -94,6 +101,7 @@ def _whole(kind: Kind, directory: Directory) -> list[Agency]:
 
 
 def _codes(agency_ids: Iterable[str], directory: Directory) -> frozenset[str]:
-    agencies = [directory.get(agency_id) for agency_id in agency_ids]
-    codes = (each.code for each in agencies if each is not None)
-    return frozenset(code for code in (*agency_ids, *codes) if code)
+    known = list(agency_ids)
+    agencies = [directory.get(agency_id) for agency_id in known]
+    codes = (code for each in agencies if each is not None for code in directory.codes_of(each))
+    return frozenset((*known, *codes))

@@ -1,7 +1,7 @@
 """The directory as routing gets it: of today, read again when its version has grown, or as of a
 day and a version of the past."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from services.notify.channels import beside_encrypted, is_complete
 from services.notify.entries import AgencyEntry
 from services.notify.history import Term, in_force
 from services.notify.jurisdiction import beats
-from services.notify.register import Directory
+from services.notify.register import Directory, Former
 from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import Channel
 from shared.runtime.db import Session
@@ -43,7 +43,9 @@ class Directories:
             raise Retryable("the directory holds no agency yet")
         if self._latest is None or self._latest.version != version:
             rows = await directory_store.rows_in_force(session)
-            self._latest = self.allowed(_directory(version, (_agency(row) for row in rows)))
+            former = await directory_store.former(session)
+            made = _directory(version, (_agency(row) for row in rows), former)
+            self._latest = self.allowed(made)
         return self._latest
 
     async def past(self, session: Session) -> "PastDirectories":
@@ -78,7 +80,7 @@ class PastDirectories:
         day = self._days.get(version)
         if version not in self._made and day is not None:
             found = in_force(self._terms, day, version)
-            made = AsOf(version, day, {i: each for i, each in found.items() if not each.closed})
+            made = AsOf.of(version, day, found)
             self._made[version] = self._directories.allowed(made.directory())
         return self._made.get(version, self._latest)
 
@@ -91,9 +93,22 @@ class AsOf:
     day: date
     entries: dict[str, AgencyEntry]
     """Of the agencies that were not closed, by id."""
+    former: tuple[Former, ...] = ()
+
+    @classmethod
+    def of(cls, version: int, day: date, found: Mapping[str, AgencyEntry]) -> "AsOf":
+        """`found`: closed ones too."""
+        closed = [each for each in found.values() if each.closed]
+        return cls(
+            version,
+            day,
+            {id_: entry for id_, entry in found.items() if not entry.closed},
+            tuple(Former(e.agency_id, e.code, e.name, e.successor) for e in closed),
+        )
 
     def directory(self) -> Directory:
-        return _directory(self.version, (entry.agency() for entry in self.entries.values()))
+        agencies = (entry.agency() for entry in self.entries.values())
+        return _directory(self.version, agencies, self.former)
 
 
 async def directory_as_of(
@@ -115,11 +130,13 @@ async def directory_as_of(
         return None
     day = day or today
     found = in_force(await directory_store.terms(session), day, number)
-    return AsOf(number, day, {id_: entry for id_, entry in found.items() if not entry.closed})
+    return AsOf.of(number, day, found)
 
 
-def _directory(version: int, agencies: Any) -> Directory:
-    return Directory(version, tuple(agencies), judicial_districts(), dcf_offices())
+def _directory(version: int, agencies: Iterable[Agency], former: Iterable[Former]) -> Directory:
+    return Directory(
+        version, tuple(agencies), judicial_districts(), dcf_offices(), former=tuple(former)
+    )
 
 
 def _agency(row: Any) -> Agency:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.notify import models
 from services.notify.entries import AgencyEntry
 from services.notify.history import Term, in_force
+from services.notify.register import Former
 from services.notify.synthetic import RECIPIENTS
 from shared.runtime.db import Session
 
@@ -21,6 +22,7 @@ _TERMS = models.agency_terms.fullname
 
 _VERSION = text(f"SELECT version FROM {_DIRECTORY}")
 _READ = text(f"SELECT * FROM {_AGENCIES} WHERE NOT closed")
+_FORMER = text(f"SELECT agency_id, code, name, successor FROM {_AGENCIES} WHERE closed")
 _COME_DUE = text(
     f"SELECT DISTINCT t.agency_id FROM {_TERMS} t WHERE t.valid_from <= :today "
     f"AND t.valid_from > (SELECT max(effective_on) FROM {_VERSIONS})"
@@ -35,6 +37,11 @@ async def version(session: Session) -> int | None:
 async def rows_in_force(session: Session) -> Sequence[Any]:
     """A row of `agencies` for each that is not closed."""
     return await session.execute(_READ)
+
+
+async def former(session: Session) -> list[Former]:
+    """Those that are closed."""
+    return [Former(**dict(row)) for row in await session.execute(_FORMER)]
 
 
 async def count_samples(session: Session) -> int:

@@ -73,7 +73,8 @@ def questions(route: Route) -> Iterator[str]:
     for child_id in route.unnamed:
         yield (
             f"{child_id}: somebody of a public agency is implicated and the agency is not named "
-            "as the directory has it. Everyone of that kind is left out; a person finds out which."
+            "as the directory has it. Whoever it may be by the kind and the name is left out, and "
+            "nobody where neither says anything; a person finds out which it is."
         )
 
 

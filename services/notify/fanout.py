@@ -12,7 +12,7 @@ from datetime import date, datetime
 from services.notify.agencies import Agency
 from services.notify.authority import today
 from services.notify.choosing import choose, gaps
-from services.notify.conflicts import Conflicts, Ground, conflicts_of, stand_ins
+from services.notify.conflicts import Conflicts, Ground, conflicts_of, implicated_in, stand_ins
 from services.notify.facts import ChildFacts, ReferralFacts
 from services.notify.register import Directory
 from services.notify.routes import (
@@ -43,11 +43,12 @@ def route(
     legs: list[_Leg] = []
     unnamed = []
     by_child: dict[str, Conflicts] = {}
+    meant = implicated_in(ordered, directory)
     for child in ordered:
-        conflicts = conflicts_of(child, referral.conflicts, directory)
+        conflicts = conflicts_of(child.child_id, meant, referral.conflicts, directory)
         work = _Work(child, conflicts, directory, rulebook, on, referral.received_at)
         legs += work.legs(rule for rule in rules if rule.fits(child))
-        unnamed += [child.child_id] if conflicts.unnamed else []
+        unnamed += [child.child_id] if conflicts.unnamed and child.implicated else []
         if conflicts.grounds:
             by_child[child.child_id] = conflicts
     gaps_of = {child.child_id: gaps(child, directory) for child in ordered}

@@ -8,7 +8,18 @@ from typing import TypeVar
 
 from services.notify.agencies import OF_OFFICES, POLICE, Agency, Kind
 from services.notify.jurisdiction import Beat
+from services.notify.naming import canonical
 from services.notify.synthetic import RECIPIENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """An agency that was closed. `successor`: the code of who does its work now."""
+
+    agency_id: str
+    code: str | None
+    name: str
+    successor: str | None
 
 
 @dataclass(frozen=True)
@@ -25,10 +36,12 @@ class Directory:
     offices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     recipients: tuple[Agency, ...] = ()
     """The built-in recipients of synthetic referrals, where samples are not routed to."""
+    former: tuple[Former, ...] = ()
+    """Closed agencies: whoever succeeds one has its conflicts."""
     _index: "_Index" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_index", _Index(self.agencies))
+        object.__setattr__(self, "_index", _Index(self.agencies, self.former))
 
     @cached_property
     def samples(self) -> "Directory":
@@ -47,10 +60,20 @@ class Directory:
     def get(self, agency_id: str) -> Agency | None:
         return self._index.by_id.get(agency_id)
 
+    def heir(self, agency_id: str) -> Agency | None:
+        """The agency, or who does the work now of one that was closed."""
+        return self._index.by_id.get(agency_id) or self._index.heirs.get(agency_id)
+
     def called(self, name: str) -> list[Agency]:
-        """By id, code or name, however it is capitalised: several where several are called so."""
-        known = self._index.by_id.get(name)
-        return [known] if known else self._index.by_name.get(_name(name), [])
+        """By id, code or name, however it is written, of today or of an agency that it succeeds:
+        several where several are called so."""
+        known = self.heir(name)
+        return [known] if known else self._index.by_name.get(canonical(name), [])
+
+    def codes_of(self, agency: Agency) -> list[str]:
+        """What it is called by whoever has people of it, and what those whom it succeeds were."""
+        before = self._index.before.get(agency.agency_id, [])
+        return [each for each in (agency.agency_id, agency.code, *before) if each]
 
     def of_kind(self, kind: Kind) -> list[Agency]:
         return self._index.by_kind.get(kind, [])
@@ -104,13 +127,21 @@ class Directory:
 class _Index:
     """What the lookups read. Everything is in the order of agency ids."""
 
-    def __init__(self, agencies: Iterable[Agency]) -> None:
+    def __init__(self, agencies: Iterable[Agency], former: Iterable[Former]) -> None:
         ordered = sorted(agencies, key=lambda agency: agency.agency_id)
         self.by_id = {agency.agency_id: agency for agency in ordered}
+        succeeded = _succeeded(ordered, former)
+        self.heirs = {gone.agency_id: heir for gone, heir in succeeded}
+        self.before = _index(
+            (heir.agency_id, code)
+            for gone, heir in succeeded
+            for code in (gone.agency_id, gone.code)
+            if code
+        )
+        names = [(name, agency) for agency in ordered for name in (agency.name, agency.code)]
+        names += [(name, heir) for gone, heir in succeeded for name in (gone.name, gone.code)]
         self.by_name = _index(
-            (called, agency)
-            for agency in ordered
-            for called in sorted({_name(each) for each in (agency.name, agency.code) if each})
+            dict.fromkeys((canonical(name), agency) for name, agency in names if name)
         )
         self.by_kind = _index((agency.kind, agency) for agency in ordered)
         self.statewide = [
@@ -169,5 +200,16 @@ def _index(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
     return index
 
 
-def _name(called: str) -> str:
-    return " ".join(called.casefold().split())
+def _succeeded(agencies: Iterable[Agency], former: Iterable[Former]) -> list[tuple[Former, Agency]]:
+    """Each closed agency with who does its work today, however many mergers ago."""
+    today = {agency.code: agency for agency in agencies if agency.code}
+    closed = {gone.code: gone for gone in former if gone.code}
+    found = []
+    for gone in sorted(former, key=lambda each: each.agency_id):
+        code, seen = gone.successor, {gone.code}
+        while code in closed and code not in today and code not in seen:
+            seen.add(code)
+            code = closed[code].successor
+        if code is not None and code in today:
+            found.append((gone, today[code]))
+    return found

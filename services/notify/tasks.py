@@ -143,8 +143,9 @@ def lifted(referral_id: str, agency_id: str, conflict_id: str) -> NewTask:
 def unnamed(referral_id: str, child_id: str) -> NewTask:
     detail = (
         f"Somebody of a public agency is implicated in the matter of child {child_id}, and the "
-        "agency is not named as the directory has it, so every agency of that kind is left out. "
-        "Find out which it is and have the referral amended."
+        "agency is not named as the directory has it. Whoever it may be by the kind and the name "
+        "is left out (GET /v1/referrals/…/routing lists them), and nobody where neither says "
+        "anything. Find out which it is and have the referral amended."
     )
     return NewTask(TaskKind.UNNAMED, child_id, referral_id, detail)
 

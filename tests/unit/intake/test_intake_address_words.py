@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.intake.address_words import pattern, villages, without
 from services.intake.masks import WITHHELD, mask, without_address
-from services.intake.seen_text import plain
+from shared.runtime.seen_text import plain
 from services.intake.towns import load_towns
 
 HOME = {

@@ -8,8 +8,10 @@ from services.notify.agencies import Kind
 from services.notify.conflicts import bound_by
 from services.notify.facts import Asserted, Implicated, ImplicatedKind, PlaceKind
 from services.notify.planning import DeliveryState, Earlier, plan_version
+from services.notify.register import Directory, Former
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 from tests.support.routing import (
+    AGENCIES,
     NOW,
     agency,
     changed,
@@ -25,6 +27,7 @@ from tests.support.routing import (
     told,
 )
 
+FULL_WIDTH = "\uff21\uff4e\uff53\uff4f\uff4e\uff49\uff41 \uff30\uff4f\uff4c\uff49\uff43\uff45"
 LOCAL = Role.LOCAL_LAW_ENFORCEMENT
 STATE = {"troop_k", "troop_e", "troop_c", "state_police"}
 
@@ -33,7 +36,9 @@ def municipal(agency: str | None = "Ansonia Police") -> Implicated:
     return officer(ImplicatedKind.MUNICIPAL_OFFICER, agency)
 
 
-@pytest.mark.parametrize("named", ["Ansonia Police", "ansonia_police", "ANSONIA  police"])
+@pytest.mark.parametrize(
+    "named", ["Ansonia Police", "ansonia_police", "ANSONIA  police", FULL_WIDTH]
+)
 def test_c16_a_municipal_officer_the_state_police_fbi_and_chief_states_attorney_stand_in(
     named: str,
 ) -> None:
@@ -140,6 +145,112 @@ def test_c16_p3_anybody_of_a_department_that_is_not_on_file_as_written_leaves_al
     assert police(found) == set()
     assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
     assert found.unnamed == ("chd_one",)
+
+
+ANSONIA = [
+    "Ansonia Police Detective Bureau",
+    "Ansonia Police / FBI Safe Streets",
+    "Ansonia PD - Troop liaison",
+    "Ansonia Police and Troop K",
+    "federal task force, Ansonia Police",
+    "Ansonia P. D.",
+    "Ansonia detective",
+    "AnsoniaPolice",
+    "ansonia_police_dept",
+    "Ansonia P\u043elice Dept",
+]
+
+
+@pytest.mark.parametrize("kind", ImplicatedKind)
+@pytest.mark.parametrize("named", ANSONIA)
+def test_c16_p3_however_a_department_is_written_it_is_left_out_and_a_person_asked(
+    kind: ImplicatedKind, named: str
+) -> None:
+    found = routed(child("Ansonia", implicated=[officer(kind, named)]))
+    assert "ansonia_police" not in told(found)
+    assert "mdt_milford_police" not in told(found)
+    assert found.unnamed == ("chd_one",)
+
+
+@pytest.mark.parametrize("named", ["APD", "Ansonia Dept.", "Public Works, Ansonia"])
+@pytest.mark.parametrize(
+    "kind", [ImplicatedKind.OTHER, ImplicatedKind.STATE_TROOPER, ImplicatedKind.FEDERAL_OFFICER]
+)
+def test_c16_p3_an_officers_town_is_enough_to_leave_its_police_out(
+    kind: ImplicatedKind, named: str
+) -> None:
+    found = routed(child("Ansonia", implicated=[officer(kind, named)]))
+    assert "ansonia_police" not in told(found)
+    assert found.unnamed == ("chd_one",)
+
+
+@pytest.mark.parametrize("kind", [ImplicatedKind.SCHOOL_EMPLOYEE, ImplicatedKind.FACILITY])
+def test_c16_a_school_of_the_town_is_not_its_police(kind: ImplicatedKind) -> None:
+    found = routed(child("Ansonia", implicated=[officer(kind, "Ansonia High School")]))
+    assert police(found) == {"ansonia_police"}
+    assert found.unnamed == ()
+
+
+def test_c16_p3_the_department_hears_of_no_other_child_of_the_referral_either() -> None:
+    found = routed(
+        child("Ansonia", child_id="chd_a", implicated=[municipal()]),
+        child("Ansonia", child_id="chd_b"),
+    )
+    assert "ansonia_police" not in told(found)
+    assert told(found, LOCAL, "chd_b") == {"state_police"}
+
+
+def test_c16_p3_only_the_child_in_whose_matter_it_is_asked_is_asked_about() -> None:
+    found = routed(
+        child("Ansonia", child_id="chd_a", implicated=[municipal(None)]),
+        child("Derby", child_id="chd_b"),
+    )
+    assert found.unnamed == ("chd_a",)
+    assert told(found, LOCAL, "chd_b") == {"state_police"}
+
+
+def test_c17_p3_a_member_who_is_an_officer_is_a_matter_of_their_department() -> None:
+    member = officer(ImplicatedKind.MDT_MEMBER, "mdt_milford_police")
+    found = routed(child("Ansonia", implicated=[member]))
+    assert left_out(found) == {"ansonia_police", "mdt_milford_police"}
+    assert police(found) == {"state_police"}
+    assert "agy_ansonia_police" in bound_by("agy_mdt_milford_police", directory())
+
+
+def merged(*gone: Former) -> Directory:
+    """Ansonia's police were closed, and Valley's do their work; an officer of theirs is on the
+    team under the old code."""
+    valley = agency("valley_police", Kind.MUNICIPAL_POLICE, "Ansonia")
+    kept = tuple(each for each in AGENCIES if each.code != "ansonia_police")
+    return replace(directory(*kept, valley), former=gone)
+
+
+OLD = Former("agy_ansonia_police", "ansonia_police", "Ansonia Police", "valley_police")
+
+
+@pytest.mark.parametrize("named", ["Ansonia Police", "ansonia_police", "agy_ansonia_police"])
+def test_c34_p3_who_succeeds_an_implicated_agency_is_left_out(named: str) -> None:
+    found = routed(child("Ansonia", implicated=[municipal(named)]), by=merged(OLD))
+    assert police(found) == {"state_police"}
+    assert left_out(found) == {"valley_police", "mdt_milford_police"}
+    assert found.unnamed == ()
+
+
+def test_c34_p3_a_conflict_asserted_before_a_merger_holds_who_came_of_it() -> None:
+    asserted = [Asserted("agy_ansonia_police")]
+    twice = Former("agy_older", "older", "Older Police", "ansonia_police")
+    for by, conflicts in (
+        (merged(OLD), asserted),
+        (merged(OLD, twice), [Asserted("agy_older")]),
+    ):
+        found = routed(child("Ansonia"), conflicts=conflicts, by=by)
+        assert left_out(found) == {"valley_police", "mdt_milford_police"}
+
+
+def test_c34_mergers_in_a_ring_and_successors_of_nobody_mean_nobody() -> None:
+    ring = (Former("a", "a", "A", "b"), Former("b", "b", "B", "a"), Former("c", "c", "C", None))
+    by = merged(*ring)
+    assert all(by.heir(each.agency_id) is None for each in ring)
 
 
 def test_c16_p3_somebody_of_a_place_that_is_no_agency_leaves_nobody_out_and_is_asked_about() -> (
