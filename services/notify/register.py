@@ -138,11 +138,7 @@ class _Index:
             for code in (gone.agency_id, gone.code)
             if code
         )
-        names = [(name, agency) for agency in ordered for name in (agency.name, agency.code)]
-        names += [(name, heir) for gone, heir in succeeded for name in (gone.name, gone.code)]
-        self.by_name = _index(
-            dict.fromkeys((canonical(name), agency) for name, agency in names if name)
-        )
+        self.by_name = _by_names(ordered, succeeded)
         self.by_kind = _index((agency.kind, agency) for agency in ordered)
         self.statewide = [
             agency
@@ -198,6 +194,14 @@ def _index(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
     for key, value in pairs:
         index.setdefault(key, []).append(value)
     return index
+
+
+def _by_names(
+    agencies: Iterable[Agency], succeeded: Iterable[tuple[Former, Agency]]
+) -> dict[str, list[Agency]]:
+    names = [(name, agency) for agency in agencies for name in (agency.name, agency.code)]
+    names += [(name, heir) for gone, heir in succeeded for name in (gone.name, gone.code)]
+    return _index(dict.fromkeys((canonical(name), agency) for name, agency in names if name))
 
 
 def _succeeded(agencies: Iterable[Agency], former: Iterable[Former]) -> list[tuple[Former, Agency]]:
