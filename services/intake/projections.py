@@ -79,13 +79,23 @@ def copies(
     return {name: _copy(masked, listed) for name, listed in profiles.items()}
 
 
-def facts(document: Mapping[str, Any]) -> Copy:
-    """The facts that routing needs, of the child's own document alone; unknown, null or empty.
+def facts(document: Mapping[str, Any], beside: Iterable[Mapping[str, Any]] = ()) -> Copy:
+    """The facts that routing needs, of the child's own document; unknown, null or empty.
+
+    1. Masked as a copy is: nobody is told by way of a home that a copy withholds. Whoever lives
+       where a participant `beside` does is routed as a participant (C25).
+    2. But for whose people are implicated, which is on no form: a name with a town in it that was
+       taken out would leave out the wrong agency (P3).
 
     On record they are always all of them: that `implicated` is among a view's fields must not
     say that somebody is (P5).
     """
-    return Copy({**_UNKNOWN, **project(document, FACTS).content}, FACTS)
+    known = copies(document, {"": FACTS}, beside)[""].content
+    people = {"implicated": document.get("implicated", [])}
+    known |= _copy(people, FACTS).content
+    if document.get("residence_town") and "residence_town" not in known:
+        known["address_confidential"] = True
+    return Copy({**_UNKNOWN, **known}, FACTS)
 
 
 def _copy(masked: Mapping[str, Any], listed: Collection[str]) -> Copy:

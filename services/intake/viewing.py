@@ -105,7 +105,7 @@ class Viewing:
             made = copies(document, profiles, beside)
             shown: dict[str, Any] = {"child_id": child_id}
             if question.routing:
-                known = facts(document)
+                known = facts(document, beside)
                 shown["facts"] = known.content
                 fields |= known.fields
             fields = fields.union(*(copy.fields for copy in made.values()))

@@ -49,12 +49,14 @@ _NONE = Conflicts()
 
 def implicated_in(children: Iterable[ChildFacts], directory: Directory) -> tuple[Meant, ...]:
     """Whom the facts of a referral mean. Of all its children: whoever hears of one of them hears
-    of the matter."""
+    of the matter. Where a home is protected, its police may be troopers."""
     known = list(children)
     towns = frozenset[str]().union(*(child.towns for child in known))
+    protected = any(child.address_confidential for child in known)
+    troopers = protected or directory.troopers_police(towns)
     people = frozenset[Implicated]().union(*(child.implicated for child in known))
     ordered = sorted(people, key=lambda each: (each.kind, each.agency or ""))
-    return tuple(meant_by(each, towns, directory) for each in ordered)
+    return tuple(meant_by(each, troopers, directory) for each in ordered)
 
 
 def conflicts_of(

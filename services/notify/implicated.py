@@ -7,7 +7,7 @@ person is asked which it is.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 
 from services.notify.agencies import POLICE, Agency, Kind
@@ -62,8 +62,8 @@ class Meant:
     """A person must find out which."""
 
 
-def meant_by(implicated: Implicated, towns: Iterable[str], directory: Directory) -> Meant:
-    """Whom to leave out. `towns`: those of the matter, whose police may be troopers.
+def meant_by(implicated: Implicated, troopers: bool, directory: Directory) -> Meant:
+    """Whom to leave out. `troopers`: they may be the police of a town of the matter.
 
     A trooper's troop need not be found out: all of the State Police are left out.
     """
@@ -74,7 +74,7 @@ def meant_by(implicated: Implicated, towns: Iterable[str], directory: Directory)
     heard = _Heard() if named else _Heard.of(implicated, directory)
     own = frozenset[Kind]() if fitting else _OF.get(implicated.kind, frozenset())
     kinds = own | heard.kinds
-    if Kind.MUNICIPAL_POLICE in kinds and directory.troopers_police(towns):
+    if Kind.MUNICIPAL_POLICE in kinds and troopers:
         kinds |= {Kind.STATE_POLICE}
     everyone = [agency for kind in sorted(kinds) for agency in directory.of_kind(kind)]
     if Kind.STATE_POLICE in kinds:

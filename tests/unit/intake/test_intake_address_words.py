@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from services.intake.address_words import pattern, villages, without
 from services.intake.masks import WITHHELD, mask, without_address
-from shared.runtime.seen_text import plain
 from services.intake.towns import load_towns
+from shared.runtime.seen_text import plain
 
 HOME = {
     "address_confidential": True,

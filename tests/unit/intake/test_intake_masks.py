@@ -168,3 +168,29 @@ def test_p4_nobody_implicated_and_no_sibling_is_in_any_copy() -> None:
     hidden = ("implicated.", "siblings.", "how_known")
     for listed in load_profiles().values():
         assert not [path for path in listed if path.startswith(hidden)]
+
+
+@pytest.mark.parametrize("named", ["ansonia_police", "MDT Ansonia", "Ansonia Police"])
+def test_c16_c25_p3_whose_people_are_implicated_is_known_to_routing_whatever_else_is_withheld(
+    named: str,
+) -> None:
+    document = {
+        "ht_type": "sex",
+        "residence_town": "Ansonia",
+        "implicated": [{"kind": "other", "agency": named, "name": "Test Officer"}],
+    }
+    protected = document | {"address_confidential": True}
+    assert facts(protected).content["implicated"] == facts(document).content["implicated"]
+    assert facts(protected).content["implicated"] == [{"kind": "other", "agency": named}]
+    assert "Ansonia" not in str(project(protected, EVERYTHING).content)
+
+
+def test_c25_p4_a_sibling_in_the_same_home_is_routed_as_the_participant_is() -> None:
+    protected = {"ht_type": "sex", "residence_town": "Ansonia", "address_confidential": True}
+    sibling = {"ht_type": "sex", "residence_town": "Ansonia"}
+    elsewhere = {"ht_type": "sex", "residence_town": "Derby"}
+    known = facts(sibling, [protected, sibling]).content
+    assert (known["residence_town"], known["address_confidential"]) == (None, True)
+    known = facts(elsewhere, [protected, elsewhere]).content
+    assert (known["residence_town"], known["address_confidential"]) == ("Derby", False)
+    assert facts(sibling, [sibling]).content["residence_town"] == "Ansonia"

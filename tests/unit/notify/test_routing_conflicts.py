@@ -209,6 +209,13 @@ def test_c16_p3_only_the_child_in_whose_matter_it_is_asked_is_asked_about() -> N
     assert told(found, LOCAL, "chd_b") == {"state_police"}
 
 
+def test_c25_p3_where_a_home_is_protected_troopers_may_be_its_police() -> None:
+    facts = child("Derby", home="Ashford", address_confidential=True, implicated=[municipal(None)])
+    found = routed(facts)
+    assert told(found).isdisjoint(STATE)
+    assert counting_for(found, LOCAL) == {"fbi", "chief_states_attorney"}
+
+
 def test_c17_p3_a_member_who_is_an_officer_is_a_matter_of_their_department() -> None:
     member = officer(ImplicatedKind.MDT_MEMBER, "mdt_milford_police")
     found = routed(child("Ansonia", implicated=[member]))
