@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import assert_never
 
 from services.notify.agencies import Agency, Kind
-from services.notify.facts import ChildFacts, Place, PlaceKind
+from services.notify.facts import NATION_TOWNS, ChildFacts, Place, PlaceKind
 from services.notify.register import Directory
 from services.notify.rule import Rule, Selector
 
@@ -71,13 +71,14 @@ def gaps(child: ChildFacts, directory: Directory) -> tuple[Gap, ...]:
         found.append(Gap.INCIDENT)
     if any(not directory.police_of(town) for town in child.towns):
         found.append(Gap.UNPOLICED)
-    if any(directory.is_parted(town) for town in _without_part(child)):
+    lands = any(p.kind is PlaceKind.TRIBAL_LAND and p.part is None and p.town for p in child.places)
+    if lands or any(directory.is_parted(town) for town in _without_part(child)):
         found.append(Gap.PART)
     return tuple(found)
 
 
 def _incident_is_open(child: ChildFacts) -> bool:
-    if any(place.kind is PlaceKind.UNKNOWN for place in child.places):
+    if any(place.is_somewhere or place.contradicts for place in child.places):
         return True
     return not child.only_outside and not _incident(child)
 
@@ -95,7 +96,7 @@ def _is_stood_in_for(child: ChildFacts, directory: Directory) -> bool:
     Not where the town of residence is known and of the incident nothing is said: its police are.
     """
     found = gaps(child, directory)
-    unknown = any(place.kind is PlaceKind.UNKNOWN for place in child.places)
+    unknown = any(place.is_somewhere for place in child.places)
     nowhere = unknown and not child.incident_towns
     return nowhere or Gap.NO_TOWN in found or Gap.UNPOLICED in found
 
@@ -135,9 +136,21 @@ def _police_of_place(place: Place, directory: Directory, at: datetime) -> Iterat
         return
     found = directory.police_of(town, district=place.part, at=at)
     if place.kind is PlaceKind.TRIBAL_LAND:
-        yield from ((agency, "tribal land") for agency in found)
+        yield from ((agency, "tribal land") for agency in [*found, *_tribal(place, directory)])
     else:
         yield from ((agency, _beat(agency, town, INCIDENT)) for agency in found)
+
+
+def _tribal(place: Place, directory: Directory) -> list[Agency]:
+    """The nation's police where its land is said to lie in another town; where no nation is named,
+    those of every nation with land in this one."""
+    tribal = directory.of_kind(Kind.TRIBAL_POLICE)
+    if place.nation is None:
+        return [each for each in tribal if place.town in {beat.town for beat in each.beats}]
+    if not place.contradicts:
+        return []
+    theirs = directory.police_of(NATION_TOWNS[place.nation], district=place.nation)
+    return [each for each in theirs if each in tribal]
 
 
 def _beat(agency: Agency, town: str, word: str) -> str:

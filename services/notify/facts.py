@@ -65,6 +65,18 @@ class Place:
     def part(self) -> str | None:
         return self.district or self.nation
 
+    @property
+    def is_somewhere(self) -> bool:
+        """In Connecticut, or who knows where, and in no town that is known."""
+        nowhere = {PlaceKind.UNKNOWN, PlaceKind.IN_STATE, PlaceKind.TRIBAL_LAND}
+        return self.kind is PlaceKind.UNKNOWN or (self.kind in nowhere and self.lies_in is None)
+
+    @property
+    def contradicts(self) -> bool:
+        """A nation's land, said to lie in a town where ours say it does not."""
+        land = NATION_TOWNS.get(self.nation or "")
+        return land is not None and self.town not in (None, land)
+
 
 @dataclass(frozen=True, slots=True)
 class Implicated:

@@ -148,6 +148,35 @@ def test_c7_tribal_land_goes_to_tribal_police_and_state_police_for_felonies(
     assert found.unresolved == ()
 
 
+def test_c7_tribal_land_of_no_nation_named_tells_those_with_land_in_the_town_and_asks() -> None:
+    found = routed(child("Montville", places=[place(PlaceKind.TRIBAL_LAND, town="Montville")]))
+    assert police(found) == {"mohegan_police", "troop_e", "state_police"}
+    assert found.gaps == {"chd_one": (Gap.PART,)}
+    nowhere = routed(child("Ansonia", places=[place(PlaceKind.TRIBAL_LAND)]))
+    assert police(nowhere) == {"ansonia_police", "state_police"}
+    assert nowhere.gaps == {"chd_one": (Gap.INCIDENT,)}
+
+
+def test_c7_a_nations_land_said_to_lie_in_another_town_tells_both_and_asks() -> None:
+    where = place(PlaceKind.TRIBAL_LAND, town="Ansonia", nation="mohegan")
+    found = routed(child("Ansonia", places=[where]))
+    assert police(found) == {"ansonia_police", "mohegan_police", "state_police"}
+    assert found.gaps == {"chd_one": (Gap.INCIDENT,)}
+    golden = place(PlaceKind.TRIBAL_LAND, town="Colchester", nation="golden_hill_paugussett")
+    found = routed(child("Colchester", places=[golden]))
+    assert police(found) == {"colchester_police", "state_police"}
+    assert found.gaps == {"chd_one": (Gap.INCIDENT,)}
+
+
+def test_c1_somewhere_in_the_state_beside_a_town_that_is_known_is_asked_about() -> None:
+    found = routed(child("Ansonia", places=[place(PlaceKind.IN_STATE)]))
+    assert police(found) == {"ansonia_police"}
+    assert found.gaps == {"chd_one": (Gap.INCIDENT,)}
+    alone = routed(child(home="Ansonia", places=[place(PlaceKind.IN_STATE)]))
+    assert police(alone) == {"ansonia_police", "state_police"}
+    assert alone.gaps == {"chd_one": (Gap.INCIDENT,)}
+
+
 @pytest.mark.parametrize(
     ("town", "district", "expected"),
     [
