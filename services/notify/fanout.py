@@ -85,7 +85,7 @@ class _Work:
         gaps: list[tuple[Rule, list[Agency]]] = []
         for rule in rules:
             found, left_out = self._of_rule(rule)
-            legs += found
+            _add(legs, found)
             if left_out:
                 gaps.append((rule, left_out))
         for rule, left_out in gaps:
@@ -166,6 +166,26 @@ class _Work:
         because = f"nobody on file may be told for this child, {rule.citation}"
         reason = RefusalReason.NO_AGENCY_FOR_ROLE
         return Refused(self.child.child_id, None, rule.role, rule.id, because, reason)
+
+
+def _add(legs: list[_Leg], found: Iterable[_Leg]) -> None:
+    """An agency has one leg to a child, of the first rule that tells it; where it was refused by
+    that one, of the next. Of another role, its leg counts for that role too."""
+    for leg in found:
+        known = None if isinstance(leg, Matter) else _known(legs, leg.agency_id)
+        if known is None:
+            legs.append(leg)
+        elif isinstance(known, Refused) and isinstance(leg, Recipient):
+            legs[legs.index(known)] = leg
+        elif isinstance(known, Recipient) and leg.role is not known.role:
+            legs.append(StandIn(known.child_id, known.agency_id, leg.role))
+
+
+def _known(legs: Iterable[_Leg], agency_id: str | None) -> Recipient | Refused | Suppressed | None:
+    if agency_id is None:
+        return None
+    theirs = (each for each in legs if isinstance(each, Recipient | Refused | Suppressed))
+    return next((each for each in theirs if each.agency_id == agency_id), None)
 
 
 def authority_line(duty: str, on_file: str) -> str:

@@ -20,11 +20,12 @@ from services.notify.fanout import route
 from services.notify.jurisdiction import Beat, Hours
 from services.notify.register import Directory
 from services.notify.routes import Route
-from services.notify.rule import Effect
+from services.notify.rule import Condition, Effect, Rule
 from services.notify.rulebook import MANDATED
 from services.notify.towns import dcf_offices, judicial_districts
 from shared.contracts.codes import HtType, RefusalReason, Stage, Trigger
 from tests.support.routing import AGENCIES, NOW, PROFILES, RULES, changed
+from tests.support.routing import directory as register
 
 TOWNS = ("Ansonia", "Colchester", "Groton", "Ledyard", "Windham")
 PARTS = (None, "groton_city", "mohegan")
@@ -261,6 +262,29 @@ def test_whoever_counts_for_a_role_has_a_notice_of_its_own(
 def test_an_agency_has_one_leg_to_a_child(referral: ReferralFacts, directory: Directory) -> None:
     found = routed(referral, directory)
     legs = [leg.leg for leg in found.recipients]
+    legs += [leg.leg for leg in found.refused if leg.agency_id is not None]
+    assert len(legs) == len(set(legs))
+
+
+@FEW
+@given(
+    referrals(),
+    st.lists(
+        st.tuples(st.sampled_from(RULES.rules), st.frozensets(st.sampled_from(Condition))),
+        max_size=6,
+    ),
+)
+def test_p1_an_agency_has_one_leg_to_a_child_whatever_rules_two_people_have_agreed_to(
+    referral: ReferralFacts, more: list[tuple[Rule, frozenset[Condition]]]
+) -> None:
+    """Two legs could not be kept, and nobody at all would be told."""
+    added = [
+        replace(rule, id=f"more.{n}", when=tuple(sorted(when)))
+        for n, (rule, when) in enumerate(more)
+    ]
+    book = replace(RULES, rules=(*RULES.rules, *added))
+    found = route(referral, register(), book, NOW)
+    legs = [leg.leg for leg in (*found.recipients, *found.suppressed)]
     legs += [leg.leg for leg in found.refused if leg.agency_id is not None]
     assert len(legs) == len(set(legs))
 
