@@ -55,6 +55,12 @@ def gaps(directory: Directory, today: date) -> list[Gap]:
             for kind in STATEWIDE
             for gap in _gap("Statewide", kind.value, directory.of_kind(kind), today)
         ),
+        *(
+            Gap(agency.name, "affiliation", f"no agency on file has the code {code}")
+            for agency in directory.agencies
+            for code in sorted(agency.affiliations)
+            if not directory.called(code)
+        ),
     ]
 
 

@@ -1,6 +1,6 @@
 """Changing the directory: a draft against what is in force, and what approving it does."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -65,7 +65,7 @@ def _after(before: AgencyEntry | None, fields: Fields, new_id: Callable[[], str]
 def _clashes(
     known: Mapping[str, AgencyEntry], drafted: Sequence[EntryChange]
 ) -> list[tuple[int, Mapping[str, Any]]]:
-    """Two agencies of one code, or one agency twice."""
+    """Two agencies of one code, one agency twice, a code that was changed, and names of nobody."""
     taken = {entry.code: id_ for id_, entry in known.items() if entry.code}
     seen: set[str] = set()
     errors = []
@@ -75,7 +75,26 @@ def _clashes(
             errors.append((place, _error("agency_id", "this agency is among the changes twice")))
         if entry.code and taken.setdefault(entry.code, entry.agency_id) != entry.agency_id:
             errors.append((place, _error("code", "another agency has this code")))
+        if change.before is not None and change.before.code not in (None, entry.code):
+            errors.append((place, _error("code", "a code is for good: close it, and add another")))
         seen.add(entry.agency_id)
+    return errors + _of_nobody(taken.keys(), drafted)
+
+
+def _of_nobody(
+    codes: Collection[str], drafted: Sequence[EntryChange]
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """A conflict follows these codes: one that is mistyped would let somebody be told (P3)."""
+    errors = []
+    for place, change in enumerate(drafted):
+        before = set(change.before.affiliations if change.before else ())
+        named = [("affiliations", code) for code in change.after.affiliations if code not in before]
+        named += [("successor", change.after.successor)] if change.after.successor else []
+        errors += [
+            (place, _error(field, f"no agency on file has the code {code}"))
+            for field, code in named
+            if code not in codes
+        ]
     return errors
 
 

@@ -165,6 +165,7 @@ STAND_INS: Mapping[Kind, frozenset[Kind]] = {
     Kind.CAMPUS_POLICE: _NOT_THE_TOWNS_OWN,
     Kind.AIRPORT_POLICE: _NOT_THE_TOWNS_OWN,
     Kind.STATE_POLICE: _NOT_THE_TOWNS_OWN - {Kind.STATE_POLICE},
+    Kind.FBI: _NOT_THE_TOWNS_OWN - {Kind.FBI},
 }
 """Who must stand in where one of these has a conflict of interest (C16)."""
 MAY_STAND_IN = _NOT_THE_TOWNS_OWN

@@ -34,6 +34,15 @@ from shared.contracts.codes import Channel
 from shared.runtime.errors import Wrong
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+
+
+def _seen(name: str) -> str:
+    if not name.isprintable():
+        raise Wrong("must be one line of characters that can be seen")
+    return name
+
+
+Name = Annotated[Words, AfterValidator(_seen)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 ALWAYS = date(2000, 1, 1)
 """From when an entry holds that does not say: before anything that Hartline has recorded."""
@@ -86,7 +95,7 @@ class AgencyEntry(BaseModel):
     code: Code | None = None
     """What people and files call it, for good."""
     kind: Kind
-    name: Words
+    name: Name
     profile: Words
     towns: list[Annotated[str, AfterValidator(_town)]] = []
     beats: list[Annotated[str, AfterValidator(_beat)]] = []

@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -43,20 +45,49 @@ _BY_KIND = (Selector.STATEWIDE, Selector.OFFICE_OF_TOWNS)
 Case = Annotated[str, StringConstraints(pattern=r"^C([1-9]|[12][0-9]|3[0-6])$")]
 
 
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.]{0,99}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""Plain, so that two that look alike are one, and a path or a line can hold it."""
+_BLANKS = frozenset({"agency", "anchor", "citation"})
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of characters that can be seen")
+    return text
+
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_printable)]
+
+
+def _because(text: str) -> str:
+    """Bare blanks alone: `{agency.name}` or `{agency:>99999}` would be worked out in each route."""
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        parts = [("", "?", "", None)]
+    bare = all(
+        name is None or (name in _BLANKS and not (spec or how)) for _, name, spec, how in parts
+    )
+    if not bare:
+        raise ValueError("`because` may use {agency}, {anchor} and {citation}, bare")
+    return text
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Rule(_Strict):
-    id: str = Field(min_length=1)
+    id: Id
     trigger: Trigger | None = None
     role: Role
     select: Selector = Selector.STATEWIDE
     kind: Kind | None = None
     profile: str = ""
-    citation: str = Field(min_length=1)
-    purpose: str = Field(min_length=1)
-    because: str = Field(min_length=1)
+    citation: Line
+    purpose: Line
+    because: Annotated[Line, AfterValidator(_because)]
     ht_types: frozenset[HtType] = Field(frozenset(HtType), min_length=1)
     stage: Stage = Stage.RECEIVED
     when: tuple[Condition, ...] = ()
@@ -72,24 +103,20 @@ class _Rule(_Strict):
             )
         if (self.profile == "") == (self.effect is Effect.NOTICE):
             raise ValueError("a notice needs a `profile`, and nothing else has one")
-        try:
-            self.because.format(agency="", anchor="", citation="")
-        except (LookupError, ValueError):
-            raise ValueError("`because` may use {agency}, {anchor} and {citation}") from None
         return self
 
 
 class _Substitute(_Strict):
-    id: str = Field(min_length=1)
+    id: Id
     instead_of: frozenset[Kind] = Field(min_length=1)
     by: tuple[Kind, ...] = Field(min_length=1)
-    citation: str = Field(min_length=1)
-    because: str = Field(min_length=1)
+    citation: Line
+    because: Line
     cases: tuple[Case, ...] = ()
 
 
 class _File(_Strict):
-    version: str = Field(min_length=1)
+    version: Version
     rules: tuple[_Rule, ...]
     substitutes: tuple[_Substitute, ...] = ()
 

@@ -192,3 +192,33 @@ def test_coverage_says_which_town_has_nobody_and_why() -> None:
     assert report(Directory(1, agencies, districts), DAY)[0] == (
         "Directory version 1 on 2026-03-03: 1 of 3 towns have lawful police and MDT recipients."
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"code": "example_1", "affiliations": ["exmaple_2"]}, "affiliations"),
+        ({"code": "example_1", "closed": True, "successor": "nobody"}, "successor"),
+        ({"agency_id": f"agy_{1:032x}", "code": "another"}, "code"),
+        ({"code": "example_1", "name": "Example\n1"}, "name"),
+        ({"code": "example_1", "name": "Example\u200b1"}, "name"),
+    ],
+)
+def test_p3_what_a_conflict_follows_is_held_together(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as found:
+        drafted(change)
+    assert [each["loc"][0] for _, each in found.value.errors] == [field]
+
+
+def test_an_affiliation_of_an_agency_among_the_changes_is_one_of_somebody() -> None:
+    member = {"code": "member", "kind": "mdt_member", "name": "M", "affiliations": ["example_1"]}
+    closed = {"code": "example_2", "closed": True, "successor": "example_1"}
+    assert len(drafted(member, closed)) == 2
+
+
+def test_an_affiliation_of_nobody_is_shown_where_gaps_are() -> None:
+    lost = entry(3, affiliations=["example_9"]).agency()
+    found = gaps(Directory(1, (lost,), {}), DAY)
+    assert "Example 3: no lawful affiliation: no agency on file has the code example_9" in map(
+        str, found
+    )

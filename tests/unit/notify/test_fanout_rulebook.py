@@ -240,3 +240,38 @@ def test_a_text_that_is_no_rules_file_is_refused_with_the_line(text: str, said: 
     with pytest.raises(Misconfigured) as caught:
         read_rulebook(text, "rules")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("because", "{agency.__class__}"),
+        ("because", "{agency.nope}"),
+        ("because", "{agency:>99999}"),
+        ("because", "{agency!r}"),
+        ("because", "{} {0}"),
+        ("because", "one\nline"),
+        ("citation", "CGS\u200b 1-2"),
+        ("id", "a/b"),
+        ("id", "Rule careline.fbi: unchanged"),
+    ],
+)
+def test_what_would_be_worked_out_or_misread_is_refused(
+    tmp_path: Path, field: str, value: str
+) -> None:
+    loaded = _shipped()
+    loaded["rules"][0][field] = value
+    assert f"rules.0.{field}" in _refusal(tmp_path, loaded)
+
+
+@pytest.mark.parametrize("name", ["2026-2 ", "2026\u20112", "a\0b", "a/b", "a\nb", "", "x" * 65])
+def test_a_versions_name_is_plain_so_that_no_other_looks_like_it(name: str) -> None:
+    text = yaml.safe_dump({**_shipped(), "version": name})
+    with pytest.raises(Misconfigured):
+        read_rulebook(text, "rules")
+
+
+def test_c16_the_fbi_is_not_without_its_stand_ins(tmp_path: Path) -> None:
+    loaded = _shipped()
+    loaded["substitutes"] = [e for e in loaded["substitutes"] if e["id"] != "instead_of.fbi"]
+    assert "fbi" in _refusal(tmp_path, loaded)
