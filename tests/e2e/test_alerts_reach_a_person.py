@@ -169,8 +169,7 @@ async def test_faults_page_somebody_and_the_pages_end_when_they_are_mended(folde
 
         for name in ("intake-relay", "audit-seal", "deadlines"):
             run.kill(name)
-        await run.until("SELECT 1 FROM deadlines.inbox_streams WHERE parked_at IS NOT NULL")
-        await run.command(f"python -m services.deadlines parked skip {refusing} --by Tester")
+        await pass_the_forged_event(run, refusing)
         for name, service in (*late, ("SubjectParked", "notify"), ("RecordQuarantined", "notify")):
             await receiver.until("resolved", name, service, within=PATIENCE)
         for service in ("notify", "deadlines"):
@@ -253,6 +252,15 @@ async def an_event_is_forged(run: Run, referral_id: str) -> None:
         "SELECT 1 FROM notify.inbox_streams WHERE subject = $1 AND parked_at IS NOT NULL",
         referral_id,
     )
+
+
+async def pass_the_forged_event(run: Run, referral_id: str) -> None:
+    """The runbook's replay has sent it once more, to whoever was away too: each parks it."""
+    for service in ("notify", "deadlines"):
+        await run.until(f"SELECT 1 FROM {service}.inbox_streams WHERE parked_at IS NOT NULL")
+        line = f"python -m services.{service} parked skip {referral_id} --by Tester"
+        code, said = await run.command(line)
+        assert code == 0, said
 
 
 def commands() -> list[str]:
