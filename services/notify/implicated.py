@@ -32,6 +32,9 @@ _OF: Mapping[ImplicatedKind, frozenset[Kind]] = {
 and the prosecutors are still told, or nobody would be. Not here: a facility, a foster home, a
 school, a DCF employee. None of these is a recipient unless it is named; rules route around them."""
 
+_ASKED_ABOUT = frozenset({*_OF, ImplicatedKind.DCF_EMPLOYEE})
+"""Where it is not certain whose people they are, a person finds out: of DCF, which unit (C18)."""
+
 _SOUNDS: Mapping[re.Pattern[str], frozenset[Kind]] = {
     re.compile(rf"\b(?:{words})\b(?: (?:police|pd))?"): kinds
     for words, kinds in {
@@ -83,7 +86,8 @@ def meant_by(implicated: Implicated, troopers: bool, directory: Directory) -> Me
     known_enough = some_troop and kinds == own and (heard.kinds or not implicated.agency)
     return Meant(
         (*houses([*named, *heard.agencies], directory), *everyone),
-        ask=not known_enough and bool(named or kinds or heard.agencies or implicated.kind in _OF),
+        ask=not known_enough
+        and bool(named or kinds or heard.agencies or implicated.kind in _ASKED_ABOUT),
     )
 
 

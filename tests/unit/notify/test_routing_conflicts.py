@@ -209,6 +209,18 @@ def test_c16_p3_only_the_child_in_whose_matter_it_is_asked_is_asked_about() -> N
     assert told(found, LOCAL, "chd_b") == {"state_police"}
 
 
+@pytest.mark.parametrize("unit", [None, "Example Unit"])
+def test_c18_of_which_unit_an_employee_of_the_department_is_a_person_finds_out(
+    unit: str | None,
+) -> None:
+    found = routed(child("Ansonia", implicated=[officer(ImplicatedKind.DCF_EMPLOYEE, unit)]))
+    assert found.unnamed == ("chd_one",)
+    assert left_out(found) == set()
+    named = officer(ImplicatedKind.DCF_EMPLOYEE, "Hart Lead")
+    found = routed(child("Ansonia", implicated=[named]))
+    assert (found.unnamed, left_out(found)) == ((), {"hart_lead"})
+
+
 def test_c25_p3_where_a_home_is_protected_troopers_may_be_its_police() -> None:
     facts = child("Derby", home="Ashford", address_confidential=True, implicated=[municipal(None)])
     found = routed(facts)
