@@ -68,7 +68,8 @@ class Difference:
     replayed: int = 0
     changed: int = 0
     left_out: int = 0
-    """Of the last plans, those that cannot be replayed: nobody could be told, or no facts lie."""
+    """Of the last plans, those that cannot be replayed: nobody could be told, no facts lie, or
+    the content about a child was destroyed."""
     sample: bool = False
     """Whether it was the sample year, and no referral that ever was."""
     by_stage: Counter[Stage] = field(default_factory=Counter)
@@ -86,7 +87,10 @@ class Difference:
         what = "made-up referrals of the sample year" if self.sample else "referral versions"
         yield f"{self.replayed} {what} replayed, {self.changed} differ{self._but()}."
         if self.left_out:
-            yield f"{self.left_out} more cannot be replayed: nobody was told, or no facts lie here."
+            yield (
+                f"{self.left_out} more cannot be replayed: nobody was told, or the facts do not "
+                "lie here, or no longer."
+            )
         for stage in Stage:
             yield f"{stage.value}: {self.by_stage[stage]} differ.{self._reached(stage)}"
         for (stage, sign, says), count in sorted(

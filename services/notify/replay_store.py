@@ -31,10 +31,14 @@ _SEALED = text(
     "of_children AS (SELECT referral_id, version, n.child_id "
     f"FROM last JOIN {_NOTICES} n USING (referral_id, version) "
     "UNION SELECT referral_id, version, r.child_id "
-    f"FROM last JOIN {_REFUSALS} r USING (referral_id, version)) "
+    f"FROM last JOIN {_REFUSALS} r USING (referral_id, version)), "
+    "whole AS (SELECT referral_id, version "
+    f"FROM of_children JOIN {models.child_keys.fullname} USING (child_id) "
+    "GROUP BY referral_id, version HAVING bool_and(wrapped <> '')) "
     "SELECT l.referral_id, l.version, l.planned_at, l.directory_version, o.child_id, h.trigger, "
     "h.received_at, h.synthetic, c.sealed, k.kek_version, k.wrapped "
     "FROM last l JOIN headed h USING (referral_id, version) "
+    "JOIN whole USING (referral_id, version) "
     "JOIN of_children o USING (referral_id, version) "
     f"JOIN {models.copies.fullname} c ON c.child_id = o.child_id AND c.version = l.version "
     f"AND c.profile = '{FACTS}' "
@@ -62,12 +66,14 @@ class SealedPlans:
     """The last referral versions planned, as they lie, and what else they are routed by."""
 
     rows: Sequence[Any]
-    """By version, the oldest first: one for each child whose facts lie here."""
+    """By version, the oldest first: one for each child whose facts lie here. None of a version
+    in which the content of one was destroyed: what it would change cannot be told whole."""
     conflicts: Mapping[str, frozenset[Asserted]]
     """Asserted and not lifted, by referral."""
     reached: Mapping[_Version, frozenset[Stage]]
     planned: int
-    """Also those of whom nobody could be told, and those of before the facts were kept."""
+    """Also those of whom nobody could be told, those of before the facts were kept, and those
+    whose content was destroyed."""
 
     @property
     def versions(self) -> int:
