@@ -22,11 +22,13 @@ _REFUSALS = models.refusals.fullname
 
 _LAST = (
     "WITH last AS (SELECT referral_id, version, planned_at, directory_version "
-    f"FROM {_PLANS} ORDER BY planned_at DESC, referral_id LIMIT :n)"
+    f"FROM {_PLANS} p WHERE NOT EXISTS (SELECT FROM {_NOTICES} s "
+    "WHERE s.referral_id = p.referral_id AND s.synthetic) "
+    "ORDER BY planned_at DESC, referral_id LIMIT :n)"
 )
 _SEALED = text(
     f"{_LAST}, headed AS (SELECT DISTINCT ON (referral_id, version) referral_id, version, trigger, "
-    f"received_at, synthetic FROM last JOIN {_NOTICES} n USING (referral_id, version) "
+    f"received_at FROM last JOIN {_NOTICES} n USING (referral_id, version) "
     "ORDER BY referral_id, version), "
     "of_children AS (SELECT referral_id, version, n.child_id "
     f"FROM last JOIN {_NOTICES} n USING (referral_id, version) "
@@ -36,7 +38,7 @@ _SEALED = text(
     f"FROM of_children JOIN {models.child_keys.fullname} USING (child_id) "
     "GROUP BY referral_id, version HAVING bool_and(wrapped <> '')) "
     "SELECT l.referral_id, l.version, l.planned_at, l.directory_version, o.child_id, h.trigger, "
-    "h.received_at, h.synthetic, c.sealed, k.kek_version, k.wrapped "
+    "h.received_at, c.sealed, k.kek_version, k.wrapped "
     "FROM last l JOIN headed h USING (referral_id, version) "
     "JOIN whole USING (referral_id, version) "
     "JOIN of_children o USING (referral_id, version) "
@@ -63,7 +65,8 @@ _Version = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class SealedPlans:
-    """The last referral versions planned, as they lie, and what else they are routed by."""
+    """The last referral versions planned, as they lie, and what else they are routed by. None of a
+    synthetic referral: those come all day long and would push out the real ones."""
 
     rows: Sequence[Any]
     """By version, the oldest first: one for each child whose facts lie here. None of a version
@@ -126,7 +129,6 @@ def opened(sealed: SealedPlans, clerk: Clerk) -> Iterator[Past]:
             first.version,
             facts,
             first.planned_at,
-            first.synthetic,
             first.directory_version,
             sealed.reached.get(version, frozenset()) | {Stage.RECEIVED},
         )

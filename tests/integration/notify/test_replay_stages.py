@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,33 @@ async def test_c29_a_destroyed_child_among_the_last_is_counted_and_the_others_ar
     after, changes = await replayed(staging, without("careline.hart_lead"))
     assert (after.replayed, after.left_out) == (2, 1)
     assert left.child_id in {each.child_id for each in changes}
+
+
+async def test_synthetic_referrals_do_not_push_the_real_ones_out_of_the_replay(
+    staging: Staging,
+) -> None:
+    await staging.receive(Child())
+    for _ in range(3):
+        await staging.handle(staging.announce(Child(), synthetic=True))
+        staging.now += timedelta(minutes=15)
+    asked = Asked(RULES, without("careline.fbi"), last=2)
+    found = await replay_last(staging.db, staging.directories, CLERK, asked)
+    assert (found.replayed, found.changed, found.left_out) == (1, 1, 0)
+    assert (found.sample, found.reached[Stage.RECEIVED]) == (False, 1)
+
+
+async def test_beside_few_real_referrals_the_sample_year_is_replayed_and_called_so(
+    staging: Staging,
+) -> None:
+    """A rule of nobody who ever came is tried by somebody made up."""
+    await staging.receive(Child())
+    found, changes = await replayed(staging, without("missing.ncmec"))
+    assert (found.replayed, found.changed, changes) == (1, 0, [])
+    assert found.beside is not None
+    assert (found.beside.sample, found.beside.replayed) == (True, 212)
+    assert found.beside.changed > 0
+    said = "\n".join(found.lines())
+    assert "1 referral versions replayed, 0 differ" in said
+    assert "Beside them: 212 made-up referrals of the sample year replayed" in said
+    assert "Rule - missing.ncmec" in said
+    assert "no referral replayed calls for it" not in said
