@@ -11,6 +11,7 @@ from services.notify.conflicts import bound_by
 from services.notify.directory import Directories
 from services.notify.schemas import ConflictIn, ConflictOut, ConflictsOut
 from services.notify.substitution import Substitutes
+from services.notify.substitution_loop import fill_one
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id, utc_now
@@ -49,6 +50,7 @@ def conflict_router(db: Database, directories: Directories, substitutes: Substit
                 asserted_at=utc_now(),
             )
             conflict = await _asserted(session, substitutes, conflict)
+        await fill_one(db, substitutes, referral_id)
         return ConflictOut.model_validate(conflict)
 
     @routes.get("/v1/referrals/{referral_id}/conflicts")

@@ -65,7 +65,9 @@ _TAKE_GAPS = text(
     "ORDER BY d.notice_id, k.asserted_at ON CONFLICT DO NOTHING RETURNING notice_id) "
     f"SELECT n.* FROM {_NOTICES} n JOIN taken USING (notice_id) ORDER BY notice_id"
 )
-_WITH_GAPS = text(f"SELECT DISTINCT k.referral_id {_UNFILLED} ORDER BY 1 LIMIT 100")
+_WITH_GAPS = text(
+    f"SELECT DISTINCT k.referral_id {_UNFILLED} AND k.referral_id > :after ORDER BY 1 LIMIT 100"
+)
 _AGE = text(
     "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(k.asserted_at)), 0) " + _UNFILLED
 )
@@ -144,10 +146,10 @@ async def take_gaps(
     return (await session.execute(_TAKE_GAPS, values)).all()
 
 
-async def with_gaps(session: Session) -> list[str]:
+async def with_gaps(session: Session, after: str = "") -> list[str]:
     """Referrals with a conflict in whose place nobody was planned yet: a plan that was under way
-    saw no conflict, and the assertion no plan."""
-    return await session.scalars(_WITH_GAPS)
+    saw no conflict, and the assertion no plan. In order, a hundred of them behind `after`."""
+    return await session.scalars(_WITH_GAPS, {"after": after})
 
 
 async def ages(session: Session) -> dict[str, float]:

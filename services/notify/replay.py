@@ -42,7 +42,6 @@ class Past:
     version: int
     facts: ReferralFacts
     planned_at: datetime
-    synthetic: bool = False
     directory_version: int = 0
     """By which it was routed."""
     reached: frozenset[Stage] = frozenset({Stage.RECEIVED})
@@ -68,9 +67,12 @@ class Difference:
     replayed: int = 0
     changed: int = 0
     left_out: int = 0
-    """Of the last plans, those that cannot be replayed: nobody could be told, or no facts lie."""
+    """Of the last plans, those that cannot be replayed: nobody could be told, no facts lie, or
+    the content about a child was destroyed."""
     sample: bool = False
     """Whether it was the sample year, and no referral that ever was."""
+    beside: "Difference | None" = None
+    """What they would change in the sample year, where few referrals are on record."""
     by_stage: Counter[Stage] = field(default_factory=Counter)
     """Referral versions that differ."""
     reached: Counter[Stage] = field(default_factory=Counter)
@@ -82,19 +84,31 @@ class Difference:
     """How many legs those rules decided, under either version."""
 
     def lines(self) -> Iterator[str]:
-        """For a person: what was replayed, each stage, the totals, and the rules themselves."""
+        """For a person: what was replayed, each stage, the totals; the same of the sample year
+        beside them; and the rules themselves."""
+        yield from self._found()
+        if self.beside is not None:
+            yield from (f"Beside them: {line}" for line in self.beside._found())
+        for id_, says in self.rules.items():
+            yield f"Rule {says}{'' if self._tried(id_) else ' (no referral replayed calls for it)'}"
+
+    def _found(self) -> Iterator[str]:
         what = "made-up referrals of the sample year" if self.sample else "referral versions"
         yield f"{self.replayed} {what} replayed, {self.changed} differ{self._but()}."
         if self.left_out:
-            yield f"{self.left_out} more cannot be replayed: nobody was told, or no facts lie here."
+            yield (
+                f"{self.left_out} more cannot be replayed: nobody was told, or the facts do not "
+                "lie here, or no longer."
+            )
         for stage in Stage:
             yield f"{stage.value}: {self.by_stage[stage]} differ.{self._reached(stage)}"
         for (stage, sign, says), count in sorted(
             self.totals.items(), key=lambda pair: (_ORDER[pair[0][0]], -pair[1], pair[0][1:])
         ):
             yield f"{sign} {stage.value}: {says}: {count}"
-        for id_, says in self.rules.items():
-            yield f"Rule {says}{'' if self._bears(id_) else ' (no referral replayed calls for it)'}"
+
+    def _tried(self, id_: str) -> bool:
+        return self._bears(id_) or (self.beside is not None and self.beside._bears(id_))
 
     def _bears(self, id_: str) -> bool:
         return self.called_for[id_] > 0 or not id_
@@ -161,10 +175,9 @@ class _Again:
         """1. Route both ways what the rules may decide otherwise; nothing else can differ.
         2. Whoever hears of a withdrawal is whoever any stage tells."""
         found = self._found
-        allowed = directory.samples if past.synthetic else directory
-        both = {s: self._both(past, s, allowed) for s in Stage if self._may_differ(past, s)}
+        both = {s: self._both(past, s, directory) for s in Stage if self._may_differ(past, s)}
         pairs = {stage: _pairs(stage, *routes) for stage, routes in both.items()}
-        withdrawn = self._withdrawn(past, both, allowed)
+        withdrawn = self._withdrawn(past, both, directory)
         pairs[Stage.WITHDRAWN] = [*pairs.get(Stage.WITHDRAWN, ()), *withdrawn]
         for stage, mine in pairs.items():
             for pair in mine:

@@ -22,19 +22,25 @@ _REFUSALS = models.refusals.fullname
 
 _LAST = (
     "WITH last AS (SELECT referral_id, version, planned_at, directory_version "
-    f"FROM {_PLANS} ORDER BY planned_at DESC, referral_id LIMIT :n)"
+    f"FROM {_PLANS} p WHERE NOT EXISTS (SELECT FROM {_NOTICES} s "
+    "WHERE s.referral_id = p.referral_id AND s.synthetic) "
+    "ORDER BY planned_at DESC, referral_id LIMIT :n)"
 )
 _SEALED = text(
     f"{_LAST}, headed AS (SELECT DISTINCT ON (referral_id, version) referral_id, version, trigger, "
-    f"received_at, synthetic FROM last JOIN {_NOTICES} n USING (referral_id, version) "
+    f"received_at FROM last JOIN {_NOTICES} n USING (referral_id, version) "
     "ORDER BY referral_id, version), "
     "of_children AS (SELECT referral_id, version, n.child_id "
     f"FROM last JOIN {_NOTICES} n USING (referral_id, version) "
     "UNION SELECT referral_id, version, r.child_id "
-    f"FROM last JOIN {_REFUSALS} r USING (referral_id, version)) "
+    f"FROM last JOIN {_REFUSALS} r USING (referral_id, version)), "
+    "whole AS (SELECT referral_id, version "
+    f"FROM of_children JOIN {models.child_keys.fullname} USING (child_id) "
+    "GROUP BY referral_id, version HAVING bool_and(wrapped <> '')) "
     "SELECT l.referral_id, l.version, l.planned_at, l.directory_version, o.child_id, h.trigger, "
-    "h.received_at, h.synthetic, c.sealed, k.kek_version, k.wrapped "
+    "h.received_at, c.sealed, k.kek_version, k.wrapped "
     "FROM last l JOIN headed h USING (referral_id, version) "
+    "JOIN whole USING (referral_id, version) "
     "JOIN of_children o USING (referral_id, version) "
     f"JOIN {models.copies.fullname} c ON c.child_id = o.child_id AND c.version = l.version "
     f"AND c.profile = '{FACTS}' "
@@ -59,15 +65,18 @@ _Version = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class SealedPlans:
-    """The last referral versions planned, as they lie, and what else they are routed by."""
+    """The last referral versions planned, as they lie, and what else they are routed by. None of a
+    synthetic referral: those come all day long and would push out the real ones."""
 
     rows: Sequence[Any]
-    """By version, the oldest first: one for each child whose facts lie here."""
+    """By version, the oldest first: one for each child whose facts lie here. None of a version
+    in which the content of one was destroyed: what it would change cannot be told whole."""
     conflicts: Mapping[str, frozenset[Asserted]]
     """Asserted and not lifted, by referral."""
     reached: Mapping[_Version, frozenset[Stage]]
     planned: int
-    """Also those of whom nobody could be told, and those of before the facts were kept."""
+    """Also those of whom nobody could be told, those of before the facts were kept, and those
+    whose content was destroyed."""
 
     @property
     def versions(self) -> int:
@@ -120,7 +129,6 @@ def opened(sealed: SealedPlans, clerk: Clerk) -> Iterator[Past]:
             first.version,
             facts,
             first.planned_at,
-            first.synthetic,
             first.directory_version,
             sealed.reached.get(version, frozenset()) | {Stage.RECEIVED},
         )

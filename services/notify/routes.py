@@ -96,11 +96,16 @@ class Route:
     """By child: who may learn nothing, chosen by a rule or not."""
     children: frozenset[str] = frozenset()
     gaps: Mapping[str, tuple[Gap, ...]] = field(default_factory=dict)
+    destroyed: frozenset[str] = frozenset()
+    """Children whose content was destroyed: nobody can say any more who has a conflict in their
+    matter, so that nothing goes their way."""
 
     def bars(self, child_id: str, agency_id: str | None, directory: Directory) -> bool:
         """Whether nothing may go this way; of a child that the referral no longer names, whoever
-        is barred from another."""
+        is barred from another, and everybody where another's content was destroyed."""
         known = child_id in self.children
+        if self.destroyed and not known:
+            return True
         mine = (c for child, c in self.conflicts.items() if child == child_id or not known)
         agency = directory.get(agency_id or "")
         return any(

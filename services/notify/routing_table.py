@@ -62,7 +62,8 @@ The file that the software comes with is in force until another is.
 referrals under it and under what would be in force on its day, through every stage whether they
 came to it or not, and stores the difference with the proposal: who is told or no longer told, and
 whose form, profile, authority or standing in is another. A changed rule that none of them calls for
-is named. Before the first referral a made-up year is replayed, and called so. Another person
+is named. Synthetic referrals are no part of it. Where fewer than 212 referral versions are on
+record, a made-up year is replayed beside them, and called so. Another person
 approves it at `/v1/proposals` (scope `proposals:decide`), and it is in force from its day, in every
 process, without a restart. Of what has begun by a day, what began last is in force. A file that
 leaves out or narrows a duty of `services/notify/duties.py` is refused, each mistake with its line.

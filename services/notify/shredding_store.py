@@ -52,6 +52,16 @@ async def begin(session: Session, order: ShredOrdered, now: datetime) -> None:
     )
 
 
+async def destroyed(session: Session, referral_id: str) -> frozenset[str]:
+    """Children of the referral whose key is gone. Read what is sealed first: a key that was read
+    before its destruction still opens, and none that was read empty is missing here."""
+    found = await session.scalars(
+        text(f"SELECT DISTINCT child_id FROM {_SHREDDINGS} WHERE referral_id = :referral_id"),
+        {"referral_id": referral_id},
+    )
+    return frozenset(found)
+
+
 async def unended(session: Session, child_id: str) -> list[Leg]:
     """Deliveries about the child that wait, or whose attempt is under way, in locking order."""
     rows = await session.execute(

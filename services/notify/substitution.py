@@ -1,11 +1,11 @@
 """A conflict asserted after planning: who stands in, as a plan of its own (P3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.notify import conflict_store, plan_store, store, task_store, tasks
+from services.notify import conflict_store, plan_store, shredding_store, store, task_store, tasks
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.conflict_store import Conflict, SealedPart
 from services.notify.directory import Directories
@@ -48,14 +48,15 @@ class Substitutes:
 
         1. Lock the referral's deliveries, then the agencies: what is claimed already is on record.
         2. Record it, and end what waits.
-        3. Plan who stands in, for what has been planned.
+
+        Who stands in is planned by `fill`, once this is committed: nothing that may go wrong there
+        undoes it.
         """
         now = conflict.asserted_at
         history = await store.lock_history(session, [conflict.referral_id])
         await conflict_store.hold_agencies(session, conflict.agency_ids)
         await conflict_store.insert(session, conflict)
         await conflict_store.end_waiting(session, conflict.referral_id, now)
-        await self.fill(session, conflict.referral_id, history, now)
         planned = {each.agency_id for each in history}
         filed = [
             tasks.conflict(conflict.referral_id, agency_id)
@@ -69,7 +70,8 @@ class Substitutes:
     ) -> None:
         """Plan whoever stands in for notices to agencies in conflict, each of them once.
 
-        `history`: every notice of the referral, locked.
+        `history`: every notice of the referral, locked. Of a child whose content was destroyed
+        nobody can be told: that is a task.
         """
         directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
@@ -79,7 +81,9 @@ class Substitutes:
         if not gaps:
             return
         version = gaps[0].version
-        parts = await conflict_store.sealed_parts(session, referral_id, version)
+        lying = await conflict_store.sealed_parts(session, referral_id, version)
+        destroyed = await shredding_store.destroyed(session, referral_id)
+        parts = [part for part in lying if part.child_id not in destroyed]
         conflicts = await conflict_store.in_force(session, referral_id)
         allowed = directory.samples if gaps[0].synthetic else directory
         facts = ReferralFacts(
@@ -92,6 +96,7 @@ class Substitutes:
         found = _find(routed, history, version, parts)
         occasion = Occasion(referral_id, version, book.version, directory.version, now)
         await plan_store.insert_plans(session, [self._rows(found, occasion, gaps[0], parts)])
+        await task_store.file_tasks(session, _unfilled(gaps, destroyed), now)
         await self._outbox.emit(session, now, _event(found, gaps, occasion))
         wake_after_commit(session, DELIVER_WAKE)
 
@@ -127,6 +132,14 @@ class Substitutes:
 def _facts_of(parts: Sequence[SealedPart], gaps: Sequence[Any]) -> list[SealedPart]:
     children = {gap.child_id for gap in gaps}
     return [part for part in parts if part.holds_facts and part.child_id in children]
+
+
+def _unfilled(gaps: Sequence[Any], destroyed: Set[str]) -> list[tasks.NewTask]:
+    return [
+        tasks.nobody_stands_in(gap.referral_id, gap.notice_id, gap.agency_id)
+        for gap in gaps
+        if gap.child_id in destroyed
+    ]
 
 
 def _find(

@@ -30,15 +30,29 @@ def substituting(db: Database, substitutes: Substitutes, work: Role) -> Role:
 
 
 async def fill_once(db: Database, substitutes: Substitutes) -> int:
-    """How many referrals were looked at."""
-    now = utc_now()
-    async with db.transaction() as session:
-        found = await conflict_store.with_gaps(session)
-    for referral_id in found:
+    """How many referrals were looked at. One that fails keeps none behind it from its turn."""
+    looked_at, last = 0, ""
+    while found := await _with_gaps(db, last):
+        for referral_id in found:
+            await fill_one(db, substitutes, referral_id)
+        looked_at, last = looked_at + len(found), found[-1]
+    return looked_at
+
+
+async def fill_one(db: Database, substitutes: Substitutes, referral_id: str) -> None:
+    """In a transaction of its own. What fails is looked at again a moment later, and its age is
+    measured."""
+    try:
         async with db.transaction() as session:
             history = await store.lock_history(session, [referral_id])
-            await substitutes.fill(session, referral_id, history, now)
-    return len(found)
+            await substitutes.fill(session, referral_id, history, utc_now())
+    except Exception as error:
+        log.warning("substitutes_not_planned", referral_id=referral_id, error=error)
+
+
+async def _with_gaps(db: Database, after: str) -> list[str]:
+    async with db.transaction() as session:
+        return await conflict_store.with_gaps(session, after)
 
 
 async def _fill_forever(db: Database, substitutes: Substitutes, stop: asyncio.Event) -> None:

@@ -198,6 +198,24 @@ def content_shredded(referral_id: str, notice_id: str) -> NewTask:
     return NewTask(TaskKind.CONTENT_SHREDDED, notice_id, referral_id, detail)
 
 
+def nobody_stands_in(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
+    detail = (
+        f"Agency {agency_id} has a conflict of interest, and nobody was told in its place of the "
+        f"child of notice {notice_id}: the content about the child was destroyed. Look whether "
+        "somebody must be told by other means."
+    )
+    return NewTask(TaskKind.CONTENT_SHREDDED, f"{notice_id} stand-in", referral_id, detail)
+
+
+def withdrawal_untold(referral_id: str, child_id: str) -> NewTask:
+    detail = (
+        f"The referral was withdrawn, and whoever holds a notice of child {child_id} was not told "
+        "so: the content about the child was destroyed, and with it who has a conflict of "
+        "interest. Look who must hear of it by other means."
+    )
+    return NewTask(TaskKind.CONTENT_SHREDDED, f"{child_id} withdrawal", referral_id, detail)
+
+
 def nobody_told(referral_id: str, version: int) -> NewTask:
     detail = (
         f"Version {version} of the referral came to notify after the content about its children "

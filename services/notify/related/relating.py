@@ -32,7 +32,6 @@ from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import Role, sleep_unless
-from shared.runtime.sealing import Unsealable
 
 log = structlog.get_logger()
 
@@ -72,13 +71,26 @@ class Relating:
         self._clock = clock
 
     async def once(self) -> int:
-        """How many recipients were decided on."""
+        """How many recipients were decided on. One of whom that fails stays due, and keeps none
+        behind it from its turn."""
+        decided = passed = 0
+        while found := await self._due(passed):
+            done = [await self._decided(each) for each in found]
+            decided, passed = decided + sum(done), passed + len(done) - sum(done)
+        return decided
+
+    async def _due(self, passed: int) -> list[Due]:
         async with self._db.transaction() as session:
-            found = await store.due(session, self._clock())
-        for each in found:
+            return await store.due(session, self._clock(), passed)
+
+    async def _decided(self, due: Due) -> bool:
+        try:
             async with self._db.transaction() as session:
-                await self._decide(session, each)
-        return len(found)
+                await self._decide(session, due)
+        except Exception as error:
+            log.warning("related_not_planned", referral_id=due.referral_id, error=error)
+            return False
+        return True
 
     async def _decide(self, session: Session, due: Due) -> None:
         """1. Lock what both referrals became: no conflict is asserted in either meanwhile.
@@ -90,8 +102,7 @@ class Relating:
         history = await notify_store.lock_history(session, ends)
         headed = {end: await stage_store.headed(session, end) for end in ends}
         known = [(found.received_at, end, found) for end, found in headed.items() if found]
-        if len(known) < len(ends):
-            return
+        assert len(known) == len(ends), "whoever is due was told of both"
         (_, first, one), (_, second, other) = sorted(known, key=lambda each: each[:2])
         if not await store.take(session, first, second, due.agency_id, now):
             return
@@ -99,10 +110,7 @@ class Relating:
         book = await self._rulebooks.current(session)
         allowed = directory.samples if other.synthetic else directory
         seen = partial(self._side, session, due.agency_id, history, allowed, book, now)
-        try:
-            earlier, later = await seen(first, one), await seen(second, other)
-        except Unsealable:  # The content was destroyed: nobody can say who has a conflict (P3).
-            return
+        earlier, later = await seen(first, one), await seen(second, other)
         relates = Relates(first, one.number, due.relation)
         plan = plan_related(due.agency_id, earlier, later, relates, allowed, today(now))
         series = related_series(first)

@@ -29,8 +29,10 @@ class Side:
     held: tuple[Earlier, ...]
 
     def bars(self, agency_id: str, directory: Directory) -> bool:
-        """From any child of it: a link binds them all."""
-        return any(self.route.bars(c, agency_id, directory) for c in self.route.children)
+        """From any child of it: a link binds them all. Where the content of one was destroyed,
+        nobody can say who has a conflict."""
+        children = self.route.children | self.route.destroyed
+        return any(self.route.bars(c, agency_id, directory) for c in children)
 
 
 def plan_related(

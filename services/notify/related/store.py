@@ -46,7 +46,8 @@ _DUE = text(
     f"AND NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.agency_id = b.agency_id "
     "AND p.first_referral_id IN (l.referral_id, l.related_referral_id) "
     "AND p.second_referral_id IN (l.referral_id, l.related_referral_id)) "
-    "ORDER BY l.linked_at, l.referral_id, l.related_referral_id, b.agency_id LIMIT 100"
+    "ORDER BY l.linked_at, l.referral_id, l.related_referral_id, b.agency_id "
+    "LIMIT 100 OFFSET :passed"
 )
 _HELD = text(
     f"{_TOLD.format(what='n.notice_id', referral=':referral_id')} AND n.agency_id = :agency_id"
@@ -74,9 +75,10 @@ async def link(session: Session, data: ReferralLinked) -> None:
     await session.execute(_LINK, {**values, "at": data.recorded_at})
 
 
-async def due(session: Session, now: datetime) -> list[Due]:
-    """Recipients of both of whom nobody has decided yet, the oldest link first."""
-    rows = await session.execute(_DUE, {"since": now - LOOKED_AT_FOR})
+async def due(session: Session, now: datetime, passed: int = 0) -> list[Due]:
+    """Recipients of both of whom nobody has decided yet, the oldest link first, a hundred of them
+    behind the first `passed`."""
+    rows = await session.execute(_DUE, {"since": now - LOOKED_AT_FOR, "passed": passed})
     return [Due(**{**dict(row), "relation": Relation(row.relation)}) for row in rows]
 
 

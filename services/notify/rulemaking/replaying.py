@@ -1,4 +1,5 @@
-"""The replay of the last referrals, or of the sample year, beside the event loop."""
+"""The replay of the last referrals, and of the sample year where few are on record, beside the
+event loop."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -31,9 +32,9 @@ class Fixed:
 class Asked:
     """What would `new` change, in place of `old`?
 
-    `last`: of so many of the last referral versions, or of the sample year where none is on
-    record; None: of the sample year whatever is. Without `fixed` each is routed by the directory of
-    its day, and the sample year by today's.
+    `last`: of so many of the last referral versions, and where fewer than a year's can be replayed,
+    beside them of the sample year; None: of the sample year alone. Without `fixed` each is routed
+    by the directory of its day, and the sample year by today's.
     """
 
     old: Rulebook
@@ -43,12 +44,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _Part:
     past: Iterable[Past]
     directory_of: Callable[[int], Directory]
     count: int
-    left_out: int = 0
-    sample: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Either or both."""
+
+    real: _Part | None
+    year: _Part | None
+    left_out: int
 
 
 async def replay_last(
@@ -61,17 +69,37 @@ async def replay_last(
 ) -> Difference:
     """The facts are opened in memory, and nothing of them is shown. Raises Unsealable."""
     ready = await _ready(db, directories, clerk, asked)
-    found = await asyncio.to_thread(
-        replay,
-        ready.past,
-        ready.directory_of,
-        asked.old,
-        asked.new,
-        lambda done: progress(done, ready.count),
-        each_change,
-    )
-    found.sample, found.left_out = ready.sample, ready.left_out
+    return await asyncio.to_thread(_replay, ready, asked, progress, each_change)
+
+
+def _replay(
+    ready: _Ready, asked: Asked, progress: Progress, each_change: Callable[[Change], None]
+) -> Difference:
+    """Every change of the sample year is only of interest where nothing else was replayed."""
+    real, year = ready.real, ready.year
+    before = 0 if real is None else real.count
+    count = before + (0 if year is None else year.count)
+    found = made_up = None
+    if real is not None:
+        found = _part(real, asked, lambda done: progress(done, count), each_change)
+    if year is not None:
+        each = each_change if found is None else lambda _: None
+        made_up = _part(year, asked, lambda done: progress(before + done, count), each)
+        made_up.sample = True
+    if found is None:
+        assert made_up is not None
+        found, made_up = made_up, None
+    found.beside, found.left_out = made_up, ready.left_out
     return found
+
+
+def _part(
+    part: _Part,
+    asked: Asked,
+    progress: Callable[[int], None],
+    each_change: Callable[[Change], None],
+) -> Difference:
+    return replay(part.past, part.directory_of, asked.old, asked.new, progress, each_change)
 
 
 async def _ready(db: Database, directories: Directories, clerk: Clerk, asked: Asked) -> _Ready:
@@ -80,13 +108,18 @@ async def _ready(db: Database, directories: Directories, clerk: Clerk, asked: As
         latest = await directories.current(session)
         sealed = await last_plans(session, asked.last or 0)
     left_out = sealed.planned - sealed.versions
+    year = None
+    if sealed.versions < REFERRALS:
+        year = _year(asked.fixed or Fixed(latest, utc_now()))
     if not sealed.versions:
-        fixed = asked.fixed or Fixed(latest, utc_now())
-        year = sample_year(fixed.at)
-        return _Ready(year, lambda _: fixed.directory, REFERRALS, left_out, sample=True)
+        return _Ready(None, year, left_out)
     past = opened(sealed, clerk)
     if asked.fixed is None:
-        return _Ready(past, by.of, sealed.versions, left_out)
+        return _Ready(_Part(past, by.of, sealed.versions), year, left_out)
     one = asked.fixed
     then = (replace(each, planned_at=one.at) for each in past)
-    return _Ready(then, lambda _: one.directory, sealed.versions, left_out)
+    return _Ready(_Part(then, lambda _: one.directory, sealed.versions), year, left_out)
+
+
+def _year(fixed: Fixed) -> _Part:
+    return _Part(sample_year(fixed.at), lambda _: fixed.directory, REFERRALS)

@@ -174,6 +174,17 @@ class PlanWithdrawn:
         heading = Heading(headed.number, headed.trigger, headed.received_at, headed.synthetic)
         rows = stages.clerk.bare_rows(drafted, heading)
         await carry_out(session, stages.outbox, [drafted], [rows], now)
+        await task_store.file_tasks(session, _untold(history, route), now)
+
+
+def _untold(history: Sequence[Earlier], route: Route) -> list[tasks.NewTask]:
+    """Of children whose content was destroyed nobody is told, not even of the withdrawal."""
+    held = {(each.referral_id, each.child_id) for each in history if each.may_hold}
+    return [
+        tasks.withdrawal_untold(referral_id, child_id)
+        for referral_id, child_id in sorted(held)
+        if child_id in route.destroyed
+    ]
 
 
 def _fetched(material: Material, wish: Wish) -> Projection:

@@ -1,8 +1,9 @@
 """The route of a referral's latest version, of the facts that lie sealed: who has a conflict."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from services.notify import conflict_store
+from services.notify import conflict_store, shredding_store
 from services.notify.conflict_store import SealedPart
 from services.notify.drafting import Clerk
 from services.notify.facts import ReferralFacts
@@ -27,20 +28,22 @@ async def latest_route(
     given_back: bool = True,
 ) -> Route:
     """As of now, with the conflicts that persons have asserted since. `given_back`: and with the
-    holds that recipients set themselves, who said that the matter is not theirs."""
+    holds that recipients set themselves, who said that the matter is not theirs. Children whose
+    content was destroyed are left out of it, and named in it. Raises Unsealable."""
     asserted = await conflict_store.in_force(session, referral_id)
     parts = await conflict_store.sealed_parts(session, referral_id, headed.version)
+    destroyed = await shredding_store.destroyed(session, referral_id)
     facts = ReferralFacts(
         headed.trigger,
         headed.received_at,
         tuple(
             _facts(clerk, part, headed.version).of(part.child_id)
             for part in parts
-            if part.holds_facts
+            if part.holds_facts and part.child_id not in destroyed
         ),
         conflicts=frozenset(each for each in asserted if given_back or not each.alone),
     )
-    return route(facts, directory, rulebook, now)
+    return replace(route(facts, directory, rulebook, now), destroyed=destroyed)
 
 
 def _facts(clerk: Clerk, part: SealedPart, version: int) -> Facts:

@@ -196,7 +196,7 @@ async def test_replay_compares_with_the_rules_in_force_on_the_day(
     assert "1 referral versions replayed, 0 differ." in then.stdout
 
 
-async def test_replay_takes_the_sample_year_where_no_referral_is_on_record_or_it_is_asked_for(
+async def test_replay_takes_the_sample_year_where_few_referrals_are_on_record_or_it_is_asked_for(
     planning: Planning, environment: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "proposed.yaml"
@@ -207,7 +207,9 @@ async def test_replay_takes_the_sample_year_where_no_referral_is_on_record_or_it
     assert made_up in none.stdout
     assert "+ received: told Example Agency 6 (profile hart, form dcf_737): 1" in none.stdout
     await planning.plan(planning.announce(Child()))
-    assert made_up not in run(environment, "replay", "--rules", str(file)).stdout
+    few = run(environment, "replay", "--rules", str(file)).stdout
+    assert "1 referral versions replayed, 1 differ." in few
+    assert f"Beside them: {made_up}" in few
     asked = run(environment, "replay", "--rules", str(file), "--sample-year")
     assert made_up in asked.stdout
     assert "212 of 212" in asked.stderr

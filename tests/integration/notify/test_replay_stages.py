@@ -2,21 +2,27 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from services.notify import conflict_store
 from services.notify.conflict_store import Conflict
+from services.notify.models import OUTBOX
 from services.notify.replay import Change, Difference
 from services.notify.rule import Form, Rule, Rulebook
 from services.notify.rulebook import load_rulebook
 from services.notify.rulemaking.replaying import Asked, replay_last
+from services.notify.shredding import Shred
+from shared.contracts.base import Source
 from shared.contracts.codes import Stage, WithdrawalCause
+from shared.contracts.shredding import ShredOrdered
+from shared.messaging.outbox import Outbox
 from shared.runtime.ids import new_id, utc_now
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
-from tests.support.planning import CLERK, POLICE, Child
+from tests.support.planning import CLERK, POLICE, Child, envelope
 from tests.support.stages import Staging
 
 RULES = load_rulebook()
@@ -134,3 +140,58 @@ async def test_what_cannot_be_replayed_is_counted(database: FreshDatabase, tmp_p
     found, _ = await replayed(staging, RULES)
     assert (found.sample, found.left_out) == (True, 1)
     assert "1 more cannot be replayed" in "\n".join(found.lines())
+
+
+async def test_c29_a_destroyed_child_among_the_last_is_counted_and_the_others_are_replayed(
+    staging: Staging,
+) -> None:
+    """Its version is left out, a later one without it is not."""
+    gone, left = Child(), Child(name="Test Child Two")
+    referral_id = await staging.receive(gone, left)
+    await staging.receive(Child())
+    data = ShredOrdered(
+        referral_id=referral_id,
+        shredding_id=new_id("shr"),
+        child_id=gone.child_id,
+        ordered_at=utc_now(),
+    )
+    async with staging.db.transaction() as session:
+        shred = Shred(Outbox(OUTBOX, Source.NOTIFY))
+        await shred.apply(session, envelope(data), data, None)
+    before, changes = await replayed(staging, without("careline.hart_lead"))
+    assert (before.replayed, before.left_out) == (1, 1)
+    assert referral_id not in {each.referral_id for each in changes}
+    await staging.handle(staging.amended(referral_id, 2, left))
+    after, changes = await replayed(staging, without("careline.hart_lead"))
+    assert (after.replayed, after.left_out) == (2, 1)
+    assert left.child_id in {each.child_id for each in changes}
+
+
+async def test_synthetic_referrals_do_not_push_the_real_ones_out_of_the_replay(
+    staging: Staging,
+) -> None:
+    await staging.receive(Child())
+    for _ in range(3):
+        await staging.handle(staging.announce(Child(), synthetic=True))
+        staging.now += timedelta(minutes=15)
+    asked = Asked(RULES, without("careline.fbi"), last=2)
+    found = await replay_last(staging.db, staging.directories, CLERK, asked)
+    assert (found.replayed, found.changed, found.left_out) == (1, 1, 0)
+    assert (found.sample, found.reached[Stage.RECEIVED]) == (False, 1)
+
+
+async def test_beside_few_real_referrals_the_sample_year_is_replayed_and_called_so(
+    staging: Staging,
+) -> None:
+    """A rule of nobody who ever came is tried by somebody made up."""
+    await staging.receive(Child())
+    found, changes = await replayed(staging, without("missing.ncmec"))
+    assert (found.replayed, found.changed, changes) == (1, 0, [])
+    assert found.beside is not None
+    assert (found.beside.sample, found.beside.replayed) == (True, 212)
+    assert found.beside.changed > 0
+    said = "\n".join(found.lines())
+    assert "1 referral versions replayed, 0 differ" in said
+    assert "Beside them: 212 made-up referrals of the sample year replayed" in said
+    assert "Rule - missing.ncmec" in said
+    assert "no referral replayed calls for it" not in said

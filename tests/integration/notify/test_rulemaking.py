@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from services.notify import models, proposal_store
 from services.notify.areas import PROPOSABLES
@@ -146,6 +147,24 @@ async def test_rules_are_in_force_once_a_second_person_has_seen_what_they_change
     after = await desk.planned()
     assert {version for version, _ in after} == {"test-1"}
     assert {role for _, role in after} - {role for _, role in before} == {"hart_director"}
+
+
+async def test_c29_a_destroyed_child_among_the_last_referrals_does_not_lock_the_rules(
+    desk: Desk,
+) -> None:
+    await desk.planned()
+    await desk.planned()
+    async with desk.db.transaction() as session:
+        await session.execute(
+            text(
+                "UPDATE notify.child_keys SET wrapped = '', kek_version = 0, shredded_at = now() "
+                "WHERE child_id = (SELECT min(child_id) FROM notify.child_keys)"
+            )
+        )
+    made = await desk.propose(BOTH_LEADS)
+    assert made.status_code == 201, made.text
+    assert made.json()["replayed"] == 1
+    assert any("1 more cannot be replayed" in line for line in made.json()["difference"])
 
 
 async def test_what_was_planned_keeps_the_rules_that_chose_it(desk: Desk) -> None:
