@@ -11,6 +11,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from shared.runtime.text import storable
+
+_MOST = 50
+"""Flaws that are named of one file."""
+
 Place = tuple[str | int, ...]
 """Where in a document: keys and list positions from its root."""
 
@@ -41,6 +46,8 @@ def read_model(
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return [Flaw(file, line, f"this is not YAML ({error.problem}): mend the line.")]
+    except RecursionError:
+        return [Flaw(file, 1, "lists lie in one another too deep: a policy file is shallow.")]
     except (yaml.YAMLError, UnicodeDecodeError):
         return [Flaw(file, 1, "this is not text in UTF-8: save it as such.")]
     (first, *_) = model.model_fields
@@ -57,17 +64,41 @@ def read_model(
         found = model.model_validate(root.data)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        return flaws + [_flaw(file, detail, lines, model) for detail in details]
+        return flaws + [_flaw(file, detail, lines, model) for detail in details[:_MOST]]
     return flaws or found
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves days as they are written; the model reads them, and says what is wrong with them."""
+    """Leaves days as they are written; the model reads them, and says what is wrong with them.
+
+    Every node is as long as it is written: a name for a part (an anchor) would let a line stand
+    for millions. Tags would call for readings that fail in ways of their own.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            raise _not_read("`&` and `*` are not read here, write it out", event.start_mark)
+        if event.tag is not None:
+            raise _not_read("`!` is not read here, write the value alone", event.start_mark)
+        if isinstance(event, yaml.ScalarEvent) and not storable(event.value):
+            raise _not_read("there is a character that cannot be stored", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, OverflowError):
+            raise _not_read("there is no such number", node.start_mark) from None
+
+
+def _not_read(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,22 @@ async def test_a_file_with_a_flaw_is_refused_with_file_line_and_mend(
     assert await desk.deadlines.rows("SELECT 1 FROM deadlines.policy_proposals") == []
 
 
+HOSTILE = [
+    "policy: &x {y: *x}",
+    "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]),
+    "policy: le12\nversion: " + "9" * 5000,
+    le12(source='"a\\0b"'),
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=["cyclic", "bomb", "number", "nul"])
+async def test_a_text_made_to_hurt_is_refused_like_any_other(desk: Desk, text: str) -> None:
+    asked = await desk.post("/v1/policies/what-if", {"text": text}, "policies:read")
+    for answer in (asked, await propose_it(desk, text)):
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "#/text"
+
+
 async def test_what_is_shadowed_or_has_been_overtaken_is_not_approved(desk: Desk) -> None:
     first = (await propose_it(desk, le12())).json()["proposal_id"]
     second = (await propose_it(desk, le12(8, version='"2026-4"'))).json()["proposal_id"]

@@ -106,6 +106,42 @@ def test_what_is_no_policy_is_refused(tmp_path: Path, content: str) -> None:
     assert "le12.yaml:" in refusal(tmp_path, le12=content)
 
 
+BOMB = "\n".join(
+    ["policy: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "mend"),
+    [
+        (BOMB, 1, "`&` and `*` are not read here"),
+        ("policy: le12\nwords: &a [*a]", 2, "`&` and `*` are not read here"),
+        ("policy: le12\nwords: *a", 2, "`&` and `*` are not read here"),
+        ("policy: le12\nwords: !!timestamp x", 2, "`!` is not read here"),
+        ('policy: le12\nwords: !!int ""', 2, "`!` is not read here"),
+        ("policy: le12\nversion: " + "9" * 5000, 2, "there is no such number"),
+        ("policy: le12\nversion: 0b_", 2, "there is no such number"),
+        ("policy: le12\nversion: 1" + ":59" * 400 + ".5", 2, "there is no such number"),
+        ('policy: le12\nwords: "a\\0b"', 2, "a character that cannot be stored"),
+        ('policy: le12\nwords: "a\\ud800b"', 2, "a character that cannot be stored"),
+        ("policy: le12\n? [a, b]\n: 1\n", 2, "this is not YAML"),
+        ("policy: " + "[" * 9000, 1, "too deep"),
+    ],
+    ids=lambda each: str(each)[:20],
+)
+def test_what_yaml_makes_of_a_short_text_ends_in_a_sentence_with_its_line(
+    tmp_path: Path, content: str, line: int, mend: str
+) -> None:
+    said = refusal(tmp_path, le12=content)
+    assert f"le12.yaml:{line}: " in said
+    assert mend in said
+
+
+def test_of_a_text_that_is_all_wrong_the_first_flaws_are_named(tmp_path: Path) -> None:
+    said = refusal(tmp_path, le12="\n".join(f"a{n}: 1" for n in range(4000)))
+    assert len(said.splitlines()) == 50
+
+
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "le12.yaml").write_bytes(b"policy: \xff\xfe")
     assert "UTF-8" in refusal(tmp_path)
