@@ -18,7 +18,7 @@ class PolicyBook:
 
     def __init__(self, current: Iterable[Policy], used: Iterable[Policy] = ()) -> None:
         self.current: Mapping[tuple[str, str], Policy] = {each.key: each for each in current}
-        self._all = {each.key: each for each in used} | dict(self.current)
+        self._all = dict(self.current) | {each.key: each for each in used}
         self.duties = tuple(sorted({each.duty for each in self._all.values()}))
         self._of_duty: dict[str, list[Policy]] = defaultdict(list)
         for each in sorted(self.current.values(), key=_begins, reverse=True):

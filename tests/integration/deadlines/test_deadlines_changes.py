@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 
 from services.deadlines.changes.commands import propose
 from services.deadlines.changes.watching import Watching
@@ -13,6 +14,7 @@ from services.deadlines.policy_files import SHIPPED, load
 from shared.contracts.codes import HtType
 from shared.runtime.errors import Misconfigured
 from tests.integration.deadlines.conftest import Desk
+from tests.support.databases import FreshDatabase
 from tests.support.deadlines import (
     CHILD,
     DUE,
@@ -92,14 +94,56 @@ async def test_a_policy_is_asked_of_the_past_and_needs_a_second_person(desk: Des
     ]
 
 
-async def test_the_database_itself_refuses_one_person_as_two(desk: Desk) -> None:
+@pytest.mark.parametrize("by", ["maker", "Maker", " MAKER ", "ｍaker"])
+async def test_the_database_itself_refuses_one_person_as_two(desk: Desk, by: str) -> None:
     made = (await propose_it(desk, le12())).json()
-    with pytest.raises(Exception, match="ck_policy_proposals_two_people"):
+    with pytest.raises(Exception, match="needs two people"):
         await desk.deadlines.rows(
-            "UPDATE deadlines.policy_proposals SET state = 'approved', decided_by = 'maker', "
+            "UPDATE deadlines.policy_proposals SET state = 'approved', decided_by = :by, "
             "decided_at = now() WHERE proposal_id = :id RETURNING 1",
             id=made["proposal_id"],
+            by=by,
         )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE deadlines.policy_proposals SET body = jsonb_set(body, '{length,hours}', '200')",
+        "UPDATE deadlines.policy_proposals SET state = 'withdrawn'",
+        "UPDATE deadlines.policy_proposals SET decided_by = 'somebody else'",
+        "UPDATE deadlines.policy_proposals SET reason = 'Another.'",
+        "DELETE FROM deadlines.policy_proposals",
+    ],
+)
+async def test_what_was_approved_stays_as_it_was_for_the_owner_too(
+    desk: Desk, change: str, database: FreshDatabase
+) -> None:
+    proposal_id = await approved(desk, le12())
+    owner = database.open("deadlines", owner=True)
+    for db in (owner, desk.deadlines.db):
+        with pytest.raises(Exception, match="policy_proposals"):
+            async with db.transaction() as session:
+                await session.execute(sql(change))
+    shown = (await desk.get(f"{ROOT}/{proposal_id}", "policies:read")).json()
+    assert (shown["state"], shown["policy"]["length"]) == ("approved", "6 h")
+
+
+async def test_clocks_run_under_what_was_registered_at_the_approval(
+    desk: Desk, database: FreshDatabase
+) -> None:
+    of = desk.deadlines
+    await approved(desk, le12())
+    async with database.open("deadlines", owner=True).transaction() as session:
+        for statement in (
+            "ALTER TABLE deadlines.policy_proposals DISABLE TRIGGER policy_proposals_stay",
+            "UPDATE deadlines.policy_proposals SET body = jsonb_set(body, '{length,hours}', '200')",
+        ):
+            await session.execute(sql(statement))
+    of.clock.now = ON_THE_FIRST
+    await settle(watching(of))
+    await of.hear(received(at=ON_THE_FIRST))
+    assert (await of.clock_of()).due_at == ON_THE_FIRST + 6 * HOUR
 
 
 async def test_it_is_in_force_from_its_day_in_a_process_that_was_running(desk: Desk) -> None:
