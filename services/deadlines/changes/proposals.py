@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from unicodedata import normalize
 
 from services.deadlines.book import PolicyBook
 from services.deadlines.policy import Policy
@@ -97,9 +98,14 @@ def governs(book: PolicyBook, duty: str) -> tuple[str, ...]:
 
 def new_state(proposal: Proposal, person: str, *, approve: bool) -> ProposalState | None:
     """What the person's decision makes of an open proposal; None: not theirs to make."""
-    if person != proposal.proposed_by:
+    if _same(person) != _same(proposal.proposed_by):
         return ProposalState.APPROVED if approve else ProposalState.REJECTED
     return None if approve else ProposalState.WITHDRAWN
+
+
+def _same(subject: str) -> str:
+    """Equal for what one person might be called by two issuers."""
+    return normalize("NFKC", subject).strip().casefold()
 
 
 def still_fits(proposal: Proposal, book: PolicyBook, today: date) -> bool:

@@ -1,18 +1,16 @@
 """Two people change a policy, and running processes go over to it without a restart (P6)."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text as sql
 
-from services.deadlines.changes.commands import propose
+from services.deadlines.__main__ import main
 from services.deadlines.changes.watching import Watching
 from services.deadlines.commands import rebuild
 from services.deadlines.policy_files import SHIPPED, load
 from shared.contracts.codes import HtType
-from shared.runtime.errors import Misconfigured
 from tests.integration.deadlines.conftest import Desk
 from tests.support.databases import FreshDatabase
 from tests.support.deadlines import (
@@ -293,20 +291,17 @@ async def test_a_new_process_reads_what_was_approved(desk: Desk) -> None:
     assert (await again.clock_of()).due_at == at + 6 * HOUR
 
 
-async def test_a_command_proposes_a_file_and_names_its_flaws(
-    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "le12.yaml"
-    file.write_text(le12(effective_from="2999-01-01"))
-    say = ["--by", "maker", "--reason", "Half the time."]
-    assert await propose(desk.deadlines.db, [str(file), *say]) == 0
-    shown = capsys.readouterr().out
-    assert "le12 2026-3: 6 h, from 2999-01-01" in shown
-    (made,) = await desk.deadlines.rows("SELECT proposal_id FROM deadlines.policy_proposals")
-    assert f"POST {ROOT}/{made.proposal_id}/approve" in shown
-    file.write_text(le12(effective_from="2020-01-01"))
-    with pytest.raises(Misconfigured, match=r"le12\.yaml:\d+: give an `effective_from`"):
-        await propose(desk.deadlines.db, [str(file), *say])
+@pytest.mark.parametrize("by", ["Maker", " maker", "MAKER ", "ｍaker"])
+async def test_one_person_by_another_spelling_is_not_a_second_one(desk: Desk, by: str) -> None:
+    made = (await propose_it(desk, le12())).json()["proposal_id"]
+    assert (await decide(desk, made, by=by)).status_code == 403
+    assert (await decide(desk, made, "reject", by=by)).json()["state"] == "withdrawn"
+
+
+def test_no_command_takes_a_name_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["propose"])
+    assert "there is no role propose" in capsys.readouterr().err
 
 
 PATHS = [
