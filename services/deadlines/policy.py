@@ -119,12 +119,23 @@ class Policy(Part):
             and statement.ht_type in self.applies.ht_types
         )
 
+    @property
+    def begins(self) -> date:
+        return self.effective_from or date.min
+
+    @property
+    def ends(self) -> date:
+        return self.effective_to or date.max
+
+    def began_by(self, moment: datetime) -> bool:
+        """Whether its first day in Connecticut had come."""
+        return self.effective_from is None or self.effective_from <= local_day(moment)
+
     def in_force(self, moment: datetime) -> bool:
         """Whether it is in force on the day in Connecticut on which `moment` falls."""
         if self.effective_from is None and self.effective_to is None:
             return True
-        day = local_day(moment)
-        return (self.effective_from or date.min) <= day <= (self.effective_to or date.max)
+        return self.begins <= local_day(moment) <= self.ends
 
     def collides_with(self, other: "Policy") -> bool:
         """Whether both could govern one clock on some day."""
@@ -132,6 +143,6 @@ class Policy(Part):
             self.duty == other.duty
             and not self.applies.triggers.isdisjoint(other.applies.triggers)
             and not self.applies.ht_types.isdisjoint(other.applies.ht_types)
-            and (self.effective_from or date.min) <= (other.effective_to or date.max)
-            and (other.effective_from or date.min) <= (self.effective_to or date.max)
+            and self.begins <= other.ends
+            and other.begins <= self.ends
         )

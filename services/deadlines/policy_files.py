@@ -88,3 +88,15 @@ def _clashes(found: list[_Read]) -> Iterator[Flaw]:
                 f"on some days it and {one.file.name} would both govern {one.policy.duty}: "
                 "let `effective_from`, `effective_to` or `applies` keep them apart.",
             )
+        elif one.policy.policy == other.policy.policy:
+            yield from _versions(one, other)
+
+
+def _versions(one: _Read, other: _Read) -> Iterator[Flaw]:
+    """What is wrong between two versions of one policy."""
+    if one.policy.duty != other.policy.duty:
+        mend = f"its duty is `{one.policy.duty}` in {one.file.name}: another is a new policy."
+        yield Flaw(other.file, 1, mend)
+    if twice := set(one.policy.rewrites) & set(other.policy.rewrites):
+        mend = f"{one.file.name} rewrites {min(twice)} too: one version goes over to one other."
+        yield Flaw(other.file, 1, mend)

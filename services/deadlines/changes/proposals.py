@@ -121,13 +121,22 @@ def _wrong(policy: Policy, book: PolicyBook, today: date) -> Iterator[tuple[str,
         yield "effective_from", "give an `effective_from` after today: nothing changes backwards."
     if book.knows(policy.key):
         yield "version", "this version is there already: count it up."
+    if other := next((e for e in book.versions(policy.policy) if e.duty != policy.duty), None):
+        yield "duty", f"the duty of {policy.policy} is `{other.duty}`: another one is a new policy."
+    yield from _wrong_rewrites(policy, book)
+    for other in book.of_duty(policy.duty):
+        if policy.collides_with(other) and other.begins >= (first or today):
+            mend = f"{other.policy} {other.version} begins later or on that day and governs then."
+            yield "effective_from", f"{mend} Let it begin after that."
+
+
+def _wrong_rewrites(policy: Policy, book: PolicyBook) -> Iterator[tuple[str, str]]:
     for version in policy.rewrites:
         if not book.knows((policy.policy, version)):
             yield "rewrites", "`rewrites` names a version that there is not: name earlier ones."
-    for other in book.of_duty(policy.duty):
-        if policy.collides_with(other) and (other.effective_from or date.min) >= (first or today):
-            mend = f"{other.policy} {other.version} begins later or on that day and governs then."
-            yield "effective_from", f"{mend} Let it begin after that."
+        elif heir := book.heir((policy.policy, version)):
+            mend = f"{version} goes over to {heir.version} already: name that one."
+            yield "rewrites", mend
 
 
 def _line(text: str, key: str) -> int:

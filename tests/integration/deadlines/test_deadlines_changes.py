@@ -215,6 +215,7 @@ async def test_p6_a_breach_outlives_the_policy_that_would_have_spared_it(desk: D
         (le12(effective_from=""), "le12.yaml:1: give an `effective_from` after today"),
         (le12(version='"2026-2"'), "this version is there already: count it up"),
         (le12(rewrites='["2025-9"]'), "`rewrites` names a version that there is not"),
+        (le12(duty="tell_local_police"), "the duty of le12 is `tell_local_law_enforcement`"),
         (le12(citation=""), "le12.yaml:1: `force: law` needs a `citation`"),
     ],
 )
@@ -227,6 +228,28 @@ async def test_a_file_with_a_flaw_is_refused_with_file_line_and_mend(
     assert error["pointer"] == "#/text"
     assert says in error["detail"]
     assert await desk.deadlines.rows("SELECT 1 FROM deadlines.policy_proposals") == []
+
+
+async def test_a_version_goes_over_to_one_other_and_not_to_a_second(desk: Desk) -> None:
+    await approved(desk, le12(20, rewrites='["2026-2"]'))
+    later = {"version": '"2026-4"', "effective_from": "2026-03-11"}
+    (error,) = (await propose_it(desk, le12(30, **later, rewrites='["2026-2"]'))).json()["errors"]
+    assert "2026-2 goes over to 2026-3 already: name that one" in error["detail"]
+    assert (await propose_it(desk, le12(30, **later, rewrites='["2026-3"]'))).status_code == 201
+
+
+async def test_p6_a_clock_that_was_met_before_is_not_made_late_by_what_rewrites_it(
+    desk: Desk,
+) -> None:
+    of = desk.deadlines
+    await of.hear(received(), planned("A"), delivered("A", RECEIVED + 8 * HOUR))
+    await approved(desk, le12(6, rewrites='["2026-2"]'))
+    of.clock.now = ON_THE_FIRST
+    await settle(watching(of))
+    await of.sweep_at(ON_THE_FIRST + HOUR)
+    row = await of.clock_of()
+    assert (row.policy_version, row.state) == ("2026-2", "satisfied")
+    assert await of.emitted() == []
 
 
 HOSTILE = [

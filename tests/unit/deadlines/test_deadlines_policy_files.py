@@ -97,6 +97,22 @@ def test_policies_of_one_duty_may_follow_each_other(tmp_path: Path) -> None:
     assert {policy.version for policy in load(tmp_path)} == {"2026-2", "2027-1"}
 
 
+def test_a_policy_has_one_duty(tmp_path: Path) -> None:
+    other = LE12.replace('"2026-2"', '"2026-3"').replace("duty: tell_", "duty: inform_")
+    said = refusal(tmp_path, le12=LE12, other=other)
+    assert "other.yaml:1: its duty is `tell_local_law_enforcement` in le12.yaml" in said
+
+
+def test_a_version_goes_over_to_one_other(tmp_path: Path) -> None:
+    heirs = {
+        f"le12_{n}": LE12.replace('"2026-2"', f'"{n}"')
+        + f'effective_from: {n}-01-01\neffective_to: {n}-12-31\nrewrites: ["2026-2"]\n'
+        for n in (2027, 2028)
+    }
+    le12 = f"{LE12}effective_to: 2026-12-31\n"
+    assert "le12_2027.yaml rewrites 2026-2 too" in refusal(tmp_path, le12=le12, **heirs)
+
+
 def test_a_version_may_be_given_once(tmp_path: Path) -> None:
     assert "count the version up" in refusal(tmp_path, one=LE12, two=LE12)
 
