@@ -1,6 +1,6 @@
 """YAML files that hold a model each: read, and refused with file, line and what is right."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from shared.runtime.text import storable
 
@@ -25,6 +25,17 @@ Change = Callable[[dict[Any, Any]], str | None]
 """Changes a document before it is validated. What is wrong with it, if it cannot."""
 
 
+def misfit(at: str, mend: str) -> PydanticCustomError:
+    """For validators of several fields: which one to mend, like `warned.before_minutes`."""
+    return PydanticCustomError("misfit", "{mend}", {"mend": mend, "at": at})
+
+
+def line_of(text: str, key: str) -> int:
+    """Where a key of the first level stands; else the first line."""
+    starts = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith(f"{key}:"))
+    return next(starts, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Flaw:
     """What is wrong in a file, and the mend."""
@@ -38,9 +49,16 @@ class Flaw:
 
 
 def read_model(
-    file: Path, model: type[M], content: str | None = None, change: Change | None = None
+    file: Path,
+    model: type[M],
+    content: str | None = None,
+    change: Change | None = None,
+    check: Callable[[M], Iterable[tuple[str, str]]] = lambda _: (),
 ) -> M | list[Flaw]:
-    """One file, or all that is wrong with it. `content` stands in for what the file holds."""
+    """One file, or all that is wrong with it. `content` stands in for what the file holds.
+
+    `check` names what a model may hold and a file may not: a field as in `misfit`, and the mend.
+    """
     try:
         root = _parse(file.read_text(encoding="utf-8") if content is None else content)
     except yaml.MarkedYAMLError as error:
@@ -65,6 +83,7 @@ def read_model(
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         return flaws + [_flaw(file, detail, lines, model) for detail in details[:_MOST]]
+    flaws += [Flaw(file, _line(_place(at), lines), f"{mend}.") for at, mend in check(found)]
     return flaws or found
 
 
@@ -151,13 +170,23 @@ def _flaw(
     file: Path, detail: ErrorDetails, lines: Mapping[Place, int], root: type[BaseModel]
 ) -> Flaw:
     place = tuple(detail["loc"])
-    line = next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
-    return Flaw(file, line, _mend(detail, place, root))
+    if detail["type"] == "misfit":
+        place += _place(detail["ctx"]["at"])
+    return Flaw(file, _line(place, lines), _mend(detail, place, root))
+
+
+def _place(at: str) -> Place:
+    return tuple(at.split("."))
+
+
+def _line(place: Place, lines: Mapping[Place, int]) -> int:
+    """Of a place, or of the innermost part around it that is written."""
+    return next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
 
 
 def _mend(detail: ErrorDetails, place: Place, root: type[BaseModel]) -> str:
-    if detail["type"] == "value_error":
-        return f"{detail['msg'].removeprefix('Value error, ')}."
+    if detail["type"] == "misfit":
+        return f"{detail['msg']}."
     name = ".".join(str(part) for part in place if isinstance(part, str))
     if detail["type"] == "extra_forbidden":
         return _unknown(name, place, root)

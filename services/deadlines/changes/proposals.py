@@ -8,10 +8,10 @@ from pathlib import Path
 from unicodedata import normalize
 
 from services.deadlines.book import PolicyBook
-from services.deadlines.policy import Policy
+from services.deadlines.policy import Policy, first_gap
 from services.deadlines.policy_files import Calendars, read
 from services.deadlines.what_if import Difference
-from services.deadlines.yaml_models import Flaw
+from services.deadlines.yaml_models import Flaw, line_of
 
 
 class ProposalState(StrEnum):
@@ -88,7 +88,9 @@ def examine(
     found = read(path, calendars, text)
     if not isinstance(found, Policy):
         return found
-    return [Flaw(path, _line(text, key), mend) for key, mend in _wrong(found, book, today)] or found
+    return [
+        Flaw(path, line_of(text, key), mend) for key, mend in _wrong(found, book, today)
+    ] or found
 
 
 def governs(book: PolicyBook, duty: str) -> tuple[str, ...]:
@@ -123,6 +125,9 @@ def _wrong(policy: Policy, book: PolicyBook, today: date) -> Iterator[tuple[str,
         yield "version", "this version is there already: count it up."
     if other := next((e for e in book.versions(policy.policy) if e.duty != policy.duty), None):
         yield "duty", f"the duty of {policy.policy} is `{other.duty}`: another one is a new policy."
+    current = [each for each in book.current.values() if each.policy == policy.policy]
+    if (day := first_gap([*current, policy])) is not None:
+        yield "effective_from", f"no version of {policy.policy} governs from {day} on: begin then."
     yield from _wrong_rewrites(policy, book)
     for other in book.of_duty(policy.duty):
         if policy.collides_with(other) and other.begins >= (first or today):
@@ -137,9 +142,3 @@ def _wrong_rewrites(policy: Policy, book: PolicyBook) -> Iterator[tuple[str, str
         elif heir := book.heir((policy.policy, version)):
             mend = f"{version} goes over to {heir.version} already: name that one."
             yield "rewrites", mend
-
-
-def _line(text: str, key: str) -> int:
-    """Where a key of the first level stands; else the first line."""
-    starts = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith(f"{key}:"))
-    return next(starts, 1)

@@ -216,7 +216,7 @@ async def test_p6_a_breach_outlives_the_policy_that_would_have_spared_it(desk: D
         (le12(version='"2026-2"'), "this version is there already: count it up"),
         (le12(rewrites='["2025-9"]'), "`rewrites` names a version that there is not"),
         (le12(duty="tell_local_police"), "the duty of le12 is `tell_local_law_enforcement`"),
-        (le12(citation=""), "le12.yaml:1: `force: law` needs a `citation`"),
+        (le12(citation=""), "le12.yaml:3: `force: law` needs a `citation`"),
     ],
 )
 async def test_a_file_with_a_flaw_is_refused_with_file_line_and_mend(
