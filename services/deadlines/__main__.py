@@ -4,7 +4,6 @@ python -m services.deadlines [ROLE …]         every role, or only those named
 python -m services.deadlines policies [DIR]   check the policy files, and show what they say
 python -m services.deadlines rebuild [--check]  fold every clock again from the stored facts
 python -m services.deadlines what-if FILE     what a policy file would have made of the past
-python -m services.deadlines propose FILE --by PERSON --reason WHY  put it before a second person
 python -m services.deadlines parked …         see --help; also bus replay, prune
 """
 
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import structlog
 
-from services.deadlines.changes.commands import PROPOSE, propose
 from services.deadlines.commands import REBUILD, WHAT_IF, rebuild, what_if
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import ACTS, INBOX, OUTBOX
@@ -53,7 +51,7 @@ async def _main(argv: list[str]) -> int:
         return await _command(argv)
     if argv and argv[0] == "policies":
         return _policies(argv[1:])
-    if argv and argv[0] in (REBUILD, WHAT_IF, PROPOSE):
+    if argv and argv[0] in (REBUILD, WHAT_IF):
         return await _past(argv)
     parser = argparse.ArgumentParser(prog=f"python -m services.{NAME}", description=__doc__)
     parser.add_argument("roles", nargs="*", metavar="ROLE", help=", ".join(ROLES))
@@ -86,8 +84,6 @@ async def _past(argv: list[str]) -> int:
     db = open_database(DeadlinesSettings.load(), Wakes())
     try:
         book = await open_book(db, load())
-        if argv[0] == PROPOSE:
-            return await propose(db, argv[1:])
         if argv[0] == WHAT_IF:
             return await what_if(db, book, argv[1:])
         return await rebuild(db, Keeper(book, Outbox(OUTBOX, Source.DEADLINES)), argv[1:])

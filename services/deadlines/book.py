@@ -1,7 +1,7 @@
 """The book of policies: which one governs a clock. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from services.deadlines.facts import Statement
@@ -16,14 +16,21 @@ class UnknownPolicy(Retryable):
 class PolicyBook:
     """The policies in force, and every version under which a clock may still run."""
 
-    def __init__(self, current: Iterable[Policy], used: Iterable[Policy] = ()) -> None:
+    def __init__(
+        self,
+        current: Iterable[Policy],
+        used: Iterable[Policy] = (),
+        today: date = date.max,
+    ) -> None:
+        """Policies that begin after `today` take no running clock over yet."""
         self.current: Mapping[tuple[str, str], Policy] = {each.key: each for each in current}
-        self._all = {each.key: each for each in used} | dict(self.current)
+        self._all = dict(self.current) | {each.key: each for each in used}
         self.duties = tuple(sorted({each.duty for each in self._all.values()}))
         self._of_duty: dict[str, list[Policy]] = defaultdict(list)
-        for each in sorted(self.current.values(), key=_begins, reverse=True):
+        for each in sorted(self.current.values(), key=lambda each: each.begins, reverse=True):
             self._of_duty[each.duty].append(each)
         self._heirs = {(e.policy, old): e for e in self.current.values() for old in e.rewrites}
+        self._today = today
 
     def get(self, key: tuple[str, str]) -> Policy:
         """Raises UnknownPolicy."""
@@ -38,29 +45,48 @@ class PolicyBook:
     def of_duty(self, duty: str) -> Sequence[Policy]:
         return self._of_duty[duty]
 
+    def versions(self, policy: str) -> Sequence[Policy]:
+        """Every version of it that there ever was."""
+        return [each for each in self._all.values() if each.policy == policy]
+
+    def heir(self, key: tuple[str, str]) -> Policy | None:
+        """What rewrites a version, also if only on a day to come."""
+        return self._heirs.get(key)
+
+    def heirs(self, policy: Policy) -> Iterator[Policy]:
+        """Those whose day has come that take its running clocks over, one from the other."""
+        seen = {policy.key}
+        heir = self.heir(policy.key)
+        while heir is not None and heir.begins <= self._today and heir.key not in seen:
+            yield heir
+            seen.add(heir.key)
+            heir = self.heir(heir.key)
+
     def governing(
         self, duty: str, statement: Statement, running: tuple[str, str] | None
     ) -> Policy | None:
         """The policy of a duty for what is stated; None when none applies and none is running.
 
-        A running clock keeps its policy version while that still applies to the child, so a
-        changed policy rewrites no clock, unless it says so (`rewrites`). When nothing applies any
-        more it keeps it as well: a clock never stops silently. Of two in force the one that began
-        last governs.
+        A running clock keeps the policy version that it began with while that still applies to the
+        child. What takes it over comes after (`heirs`), however often it is asked. When nothing
+        applies any more it keeps it as well: a clock never stops silently. Of two in force the one
+        that began last governs.
         """
-        kept = None
-        if running is not None:
-            kept = self.get(running)
-            heir = self._heirs.get(running)
-            if heir is not None and heir.applies_to(statement):
-                return heir
-            if kept.applies_to(statement):
-                return kept
+        kept = None if running is None else self._origin(self.get(running), statement)
+        if kept is not None and kept.applies_to(statement):
+            return kept
+        return self._in_force(duty, statement) or kept
+
+    def _in_force(self, duty: str, statement: Statement) -> Policy | None:
         for each in self._of_duty[duty]:
             if each.applies_to(statement) and each.in_force(statement.received_at):
                 return each
-        return kept
+        return None
 
-
-def _begins(policy: Policy) -> date:
-    return policy.effective_from or date.min
+    def _origin(self, policy: Policy, statement: Statement) -> Policy:
+        """What a clock began with that a policy took over, or the policy itself."""
+        if policy.rewrites and not policy.began_by(statement.received_at):
+            began = self._in_force(policy.duty, statement)
+            if began is not None and policy in self.heirs(began):
+                return began
+        return policy

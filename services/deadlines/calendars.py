@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.deadlines.yaml_models import misfit
+
 CONNECTICUT = "America/New_York"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,62}$")]
@@ -57,16 +59,18 @@ class Calendar(BaseModel):
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         if len(set(self.weekdays)) < len(self.weekdays):
-            raise ValueError("a weekday is listed twice: keep one")
+            raise misfit("weekdays", "a weekday is listed twice: keep one")
         if not self.holidays:
             return self
         if self.covers_from is None or self.covers_to is None:
-            raise ValueError("`holidays` need `covers_from` and `covers_to`: say for which years")
+            raise misfit(
+                "holidays", "`holidays` need `covers_from` and `covers_to`: say for which years"
+            )
         if self.covers_to < self.covers_from:
-            raise ValueError("`covers_to` lies before `covers_from`: exchange them")
+            raise misfit("covers_to", "`covers_to` lies before `covers_from`: exchange them")
         outside = [d for d in self.holidays if not self.covers_from <= d <= self.covers_to]
         if outside:
-            raise ValueError(f"the holiday {min(outside)} lies outside of what it covers")
+            raise misfit("holidays", f"the holiday {min(outside)} lies outside of what it covers")
         return self
 
     def counts(self, day: date) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.deadlines.book import PolicyBook
 from services.deadlines.facts import Fact, Statement
+from services.deadlines.heirs import heir_of
 from services.deadlines.openings import beginning, matters
 from services.deadlines.policy import Policy
 from services.deadlines.sla import ClockState, Lacking, Standing, fold, never_started, state_of
@@ -119,11 +120,12 @@ def _wind(
                 governing = policy if clock is None else _pinned(book, clock, statement, story)
                 if governing is not None:
                     about = (facts[0].referral_id, child_id, matter)
+                    governing = heir_of(book, governing, about, story)
                     yield _stand(clock, governing, about, story, make_id)
 
 
 def _pinned(book: PolicyBook, clock: Clock, statement: Statement, story: Story) -> Policy:
-    """What governs a clock that runs: its own version, unless another may take it over."""
+    """What governs a clock that runs: the version that it began with, while that applies."""
     own = (clock.policy, clock.policy_version)
     governing = book.governing(clock.duty, statement, own)
     if governing is None or beginning(governing, clock.child_id, clock.matter, story) is None:

@@ -1,11 +1,12 @@
 """Policies: the duties that have a clock, as data. The texts are in policies/*.yaml."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from services.deadlines.calendars import Name, Sentence, local_day
+from services.deadlines.calendars import ONE_DAY, Name, Sentence, local_day
 from services.deadlines.facts import Statement
 from services.deadlines.policy_parts import (
     DESKS,
@@ -19,6 +20,7 @@ from services.deadlines.policy_parts import (
     Warned,
     When,
 )
+from services.deadlines.yaml_models import misfit
 from shared.contracts.codes import Role
 
 
@@ -69,35 +71,47 @@ class Policy(Part):
     @model_validator(mode="after")
     def _law_is_cited(self) -> Self:
         if self.force == "law" and self.citation is None:
-            raise ValueError("`force: law` needs a `citation`; without one write `force: policy`")
+            raise misfit(
+                "force", "`force: law` needs a `citation`; without one write `force: policy`"
+            )
         return self
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Self:
         if self.effective_from and self.effective_to and self.effective_to < self.effective_from:
-            raise ValueError("`effective_to` lies before `effective_from`: exchange them")
+            raise misfit(
+                "effective_to", "`effective_to` lies before `effective_from`: exchange them"
+            )
         return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         consult = any(each in PER_CONSULT for each in self.basis)
         if consult != (self.satisfied.when is When.CONSULT_STEP_TAKEN):
-            raise ValueError("a `basis` of a consult goes with `when: consult_step_taken`")
+            raise misfit(
+                "satisfied.when", "a `basis` of a consult goes with `when: consult_step_taken`"
+            )
         told = Basis.TOLD in self.basis
         if told != (self.satisfied.when is When.RECIPIENT_ANSWERED):
-            raise ValueError("`basis: notice.told` goes with `when: recipient_answered`")
+            raise misfit(
+                "satisfied.when", "`basis: notice.told` goes with `when: recipient_answered`"
+            )
         if (consult or told) and len(self.basis) > 1:
-            raise ValueError("a `basis` of a consult or of a notice stands alone")
+            raise misfit("basis", "a `basis` of a consult or of a notice stands alone")
         role = self.satisfied.role
         if role is None and (self.applies.only_if_planned or Basis.LEG_KNOWN in self.basis):
-            raise ValueError("`only_if_planned` and `basis: leg.known` need a `role`")
+            raise misfit("satisfied.when", "`only_if_planned` and `basis: leg.known` need a `role`")
         if Basis.LEG_KNOWN in self.basis and not self.applies.only_if_planned:
-            raise ValueError("`basis: leg.known` needs `only_if_planned: true`")
+            raise misfit(
+                "applies.only_if_planned", "`basis: leg.known` needs `only_if_planned: true`"
+            )
+        if self.version in self.rewrites:
+            raise misfit("rewrites", "`rewrites` names this version itself: name earlier ones")
         hours = self.length.hours
         if self.warned and hours and max(self.warned.before_minutes) >= hours * 60:
-            raise ValueError("a warning lies before the clock's beginning: shorten it")
-        if self.version in self.rewrites:
-            raise ValueError("`rewrites` names this version itself: name earlier ones")
+            raise misfit(
+                "warned.before_minutes", "a warning lies before the clock's beginning: shorten it"
+            )
         return self
 
     @property
@@ -119,12 +133,23 @@ class Policy(Part):
             and statement.ht_type in self.applies.ht_types
         )
 
+    @property
+    def begins(self) -> date:
+        return self.effective_from or date.min
+
+    @property
+    def ends(self) -> date:
+        return self.effective_to or date.max
+
+    def began_by(self, moment: datetime) -> bool:
+        """Whether its first day in Connecticut had come."""
+        return self.effective_from is None or self.effective_from <= local_day(moment)
+
     def in_force(self, moment: datetime) -> bool:
         """Whether it is in force on the day in Connecticut on which `moment` falls."""
         if self.effective_from is None and self.effective_to is None:
             return True
-        day = local_day(moment)
-        return (self.effective_from or date.min) <= day <= (self.effective_to or date.max)
+        return self.begins <= local_day(moment) <= self.ends
 
     def collides_with(self, other: "Policy") -> bool:
         """Whether both could govern one clock on some day."""
@@ -132,6 +157,16 @@ class Policy(Part):
             self.duty == other.duty
             and not self.applies.triggers.isdisjoint(other.applies.triggers)
             and not self.applies.ht_types.isdisjoint(other.applies.ht_types)
-            and (self.effective_from or date.min) <= (other.effective_to or date.max)
-            and (other.effective_from or date.min) <= (self.effective_to or date.max)
+            and self.begins <= other.ends
+            and other.begins <= self.ends
         )
+
+
+def first_gap(versions: Iterable[Policy]) -> date | None:
+    """The first day between versions of one policy on which none of them is in force."""
+    covered: date | None = None
+    for each in sorted(versions, key=lambda each: each.begins):
+        if covered is not None and covered < each.begins and covered + ONE_DAY < each.begins:
+            return covered + ONE_DAY
+        covered = each.ends if covered is None else max(covered, each.ends)
+    return None

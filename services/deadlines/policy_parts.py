@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.deadlines.calendars import Calendar, last_of_month, local_day
 from services.deadlines.facts import FactKind
+from services.deadlines.yaml_models import misfit
 from shared.contracts.codes import HtType, Role, Stage, Trigger
 
 
@@ -101,11 +102,12 @@ class Length(Part):
     def _is_one_length(self) -> Self:
         given = [self.hours, self.days, self.days_after_month_end]
         if sum(each is not None for each in given) != 1:
-            raise ValueError("give one of `hours`, `days` and `days_after_month_end`")
+            raise misfit("hours", "give one of `hours`, `days` and `days_after_month_end`")
         if (self.hours is None) != (self.calendar is not None):
-            raise ValueError(
+            raise misfit(
+                "calendar",
                 "`days` and `days_after_month_end` need a `calendar`; `hours` are elapsed time "
-                "and have none"
+                "and have none",
             )
         return self
 
@@ -172,10 +174,10 @@ class Satisfied(Part):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.role is None) == (self.when is When.EVERY_AGENCY_TOLD):
-            raise ValueError("`role` belongs to `when: every_agency_told`, and to no other")
+            raise misfit("role", "`role` belongs to `when: every_agency_told`, and to no other")
         if strange := self.by - _BY[self.when]:
             allowed = ", ".join(sorted(_BY[self.when]))
-            raise ValueError(f"{min(strange)} cannot meet `{self.when}`: write of {allowed}")
+            raise misfit("by", f"{min(strange)} cannot meet `{self.when}`: write of {allowed}")
         return self
 
 

@@ -42,14 +42,14 @@ class Difference:
 def count(
     proposed: Policy, book: PolicyBook, story: Story, now: datetime, counts: Counter[str]
 ) -> None:
-    """Add one referral to the counts. The effective days of what is proposed are left aside: it is
-    asked of all of them."""
+    """Add one referral to the counts, with the children that what is proposed applies to: what
+    governs the others stays. Its effective days are left aside: it is asked of all of them."""
     counts["referrals"] += 1
     for child_id, statement in story.statements.items():
-        if statement.synthetic:
+        if statement.synthetic or not proposed.applies_to(statement):
             continue
         current = book.governing(proposed.duty, statement, None)
-        new = _missed(proposed, child_id, story, now) if proposed.applies_to(statement) else {}
+        new = _missed(proposed, child_id, story, now)
         old = {} if current is None else _missed(current, child_id, story, now)
         counts.update(
             clocks=len(new),

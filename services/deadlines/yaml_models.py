@@ -1,6 +1,6 @@
 """YAML files that hold a model each: read, and refused with file, line and what is right."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,7 +9,12 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from shared.runtime.text import storable
+
+_MOST = 50
+"""Flaws that are named of one file."""
 
 Place = tuple[str | int, ...]
 """Where in a document: keys and list positions from its root."""
@@ -18,6 +23,17 @@ M = TypeVar("M", bound=BaseModel)
 
 Change = Callable[[dict[Any, Any]], str | None]
 """Changes a document before it is validated. What is wrong with it, if it cannot."""
+
+
+def misfit(at: str, mend: str) -> PydanticCustomError:
+    """For validators of several fields: which one to mend, like `warned.before_minutes`."""
+    return PydanticCustomError("misfit", "{mend}", {"mend": mend, "at": at})
+
+
+def line_of(text: str, key: str) -> int:
+    """Where a key of the first level stands; else the first line."""
+    starts = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith(f"{key}:"))
+    return next(starts, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +49,23 @@ class Flaw:
 
 
 def read_model(
-    file: Path, model: type[M], content: str | None = None, change: Change | None = None
+    file: Path,
+    model: type[M],
+    content: str | None = None,
+    change: Change | None = None,
+    check: Callable[[M], Iterable[tuple[str, str]]] = lambda _: (),
 ) -> M | list[Flaw]:
-    """One file, or all that is wrong with it. `content` stands in for what the file holds."""
+    """One file, or all that is wrong with it. `content` stands in for what the file holds.
+
+    `check` names what a model may hold and a file may not: a field as in `misfit`, and the mend.
+    """
     try:
         root = _parse(file.read_text(encoding="utf-8") if content is None else content)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return [Flaw(file, line, f"this is not YAML ({error.problem}): mend the line.")]
+    except RecursionError:
+        return [Flaw(file, 1, "lists lie in one another too deep: a policy file is shallow.")]
     except (yaml.YAMLError, UnicodeDecodeError):
         return [Flaw(file, 1, "this is not text in UTF-8: save it as such.")]
     (first, *_) = model.model_fields
@@ -57,17 +82,42 @@ def read_model(
         found = model.model_validate(root.data)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        return flaws + [_flaw(file, detail, lines, model) for detail in details]
+        return flaws + [_flaw(file, detail, lines, model) for detail in details[:_MOST]]
+    flaws += [Flaw(file, _line(_place(at), lines), f"{mend}.") for at, mend in check(found)]
     return flaws or found
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves days as they are written; the model reads them, and says what is wrong with them."""
+    """Leaves days as they are written; the model reads them, and says what is wrong with them.
+
+    Every node is as long as it is written: a name for a part (an anchor) would let a line stand
+    for millions. Tags would call for readings that fail in ways of their own.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            raise _not_read("`&` and `*` are not read here, write it out", event.start_mark)
+        if event.tag is not None:
+            raise _not_read("`!` is not read here, write the value alone", event.start_mark)
+        if isinstance(event, yaml.ScalarEvent) and not storable(event.value):
+            raise _not_read("there is a character that cannot be stored", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, OverflowError):
+            raise _not_read("there is no such number", node.start_mark) from None
+
+
+def _not_read(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +170,23 @@ def _flaw(
     file: Path, detail: ErrorDetails, lines: Mapping[Place, int], root: type[BaseModel]
 ) -> Flaw:
     place = tuple(detail["loc"])
-    line = next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
-    return Flaw(file, line, _mend(detail, place, root))
+    if detail["type"] == "misfit":
+        place += _place(detail["ctx"]["at"])
+    return Flaw(file, _line(place, lines), _mend(detail, place, root))
+
+
+def _place(at: str) -> Place:
+    return tuple(at.split("."))
+
+
+def _line(place: Place, lines: Mapping[Place, int]) -> int:
+    """Of a place, or of the innermost part around it that is written."""
+    return next(lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines)
 
 
 def _mend(detail: ErrorDetails, place: Place, root: type[BaseModel]) -> str:
-    if detail["type"] == "value_error":
-        return f"{detail['msg'].removeprefix('Value error, ')}."
+    if detail["type"] == "misfit":
+        return f"{detail['msg']}."
     name = ".".join(str(part) for part in place if isinstance(part, str))
     if detail["type"] == "extra_forbidden":
         return _unknown(name, place, root)

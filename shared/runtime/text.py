@@ -11,6 +11,10 @@ _SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+def storable(value: str) -> bool:
+    return _UNSTORABLE.search(value) is None
+
+
 def check_text(body: bytes) -> None:
     """Raises Problem 422 for a JSON body with text that could not be stored exactly.
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from unicodedata import normalize
 
 from services.deadlines.book import PolicyBook
-from services.deadlines.policy import Policy
+from services.deadlines.policy import Policy, first_gap
 from services.deadlines.policy_files import Calendars, read
 from services.deadlines.what_if import Difference
-from services.deadlines.yaml_models import Flaw
+from services.deadlines.yaml_models import Flaw, line_of
 
 
 class ProposalState(StrEnum):
@@ -87,7 +88,9 @@ def examine(
     found = read(path, calendars, text)
     if not isinstance(found, Policy):
         return found
-    return [Flaw(path, _line(text, key), mend) for key, mend in _wrong(found, book, today)] or found
+    return [
+        Flaw(path, line_of(text, key), mend) for key, mend in _wrong(found, book, today)
+    ] or found
 
 
 def governs(book: PolicyBook, duty: str) -> tuple[str, ...]:
@@ -97,9 +100,14 @@ def governs(book: PolicyBook, duty: str) -> tuple[str, ...]:
 
 def new_state(proposal: Proposal, person: str, *, approve: bool) -> ProposalState | None:
     """What the person's decision makes of an open proposal; None: not theirs to make."""
-    if person != proposal.proposed_by:
+    if _same(person) != _same(proposal.proposed_by):
         return ProposalState.APPROVED if approve else ProposalState.REJECTED
     return None if approve else ProposalState.WITHDRAWN
+
+
+def _same(subject: str) -> str:
+    """Equal for what one person might be called by two issuers."""
+    return normalize("NFKC", subject).strip().casefold()
 
 
 def still_fits(proposal: Proposal, book: PolicyBook, today: date) -> bool:
@@ -115,16 +123,22 @@ def _wrong(policy: Policy, book: PolicyBook, today: date) -> Iterator[tuple[str,
         yield "effective_from", "give an `effective_from` after today: nothing changes backwards."
     if book.knows(policy.key):
         yield "version", "this version is there already: count it up."
-    for version in policy.rewrites:
-        if not book.knows((policy.policy, version)):
-            yield "rewrites", "`rewrites` names a version that there is not: name earlier ones."
+    if other := next((e for e in book.versions(policy.policy) if e.duty != policy.duty), None):
+        yield "duty", f"the duty of {policy.policy} is `{other.duty}`: another one is a new policy."
+    current = [each for each in book.current.values() if each.policy == policy.policy]
+    if (day := first_gap([*current, policy])) is not None:
+        yield "effective_from", f"no version of {policy.policy} governs from {day} on: begin then."
+    yield from _wrong_rewrites(policy, book)
     for other in book.of_duty(policy.duty):
-        if policy.collides_with(other) and (other.effective_from or date.min) >= (first or today):
+        if policy.collides_with(other) and other.begins >= (first or today):
             mend = f"{other.policy} {other.version} begins later or on that day and governs then."
             yield "effective_from", f"{mend} Let it begin after that."
 
 
-def _line(text: str, key: str) -> int:
-    """Where a key of the first level stands; else the first line."""
-    starts = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith(f"{key}:"))
-    return next(starts, 1)
+def _wrong_rewrites(policy: Policy, book: PolicyBook) -> Iterator[tuple[str, str]]:
+    for version in policy.rewrites:
+        if not book.knows((policy.policy, version)):
+            yield "rewrites", "`rewrites` names a version that there is not: name earlier ones."
+        elif heir := book.heir((policy.policy, version)):
+            mend = f"{version} goes over to {heir.version} already: name that one."
+            yield "rewrites", mend

@@ -1,5 +1,6 @@
 """Proposing a policy and deciding on one, each with its transaction."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -55,7 +56,7 @@ class Changes:
         self, text: str, file: str, seconds: float = SECONDS
     ) -> tuple[Policy, Difference] | Flawed:
         """What a policy file would have made of the past; it need not be fit to be proposed."""
-        policy = read(Path(file), self._calendars, text)
+        policy = await asyncio.to_thread(read, Path(file), self._calendars, text)
         if not isinstance(policy, Policy):
             return Flawed(policy)
         return policy, await self._asked(policy, seconds)
@@ -67,7 +68,8 @@ class Changes:
         now = self._clock()
         async with self._db.transaction() as session:
             coming = await policy_register.read_coming_book(session, self._files)
-        policy = examine(text, file, self._calendars, coming, local_day(now))
+        today = local_day(now)
+        policy = await asyncio.to_thread(examine, text, file, self._calendars, coming, today)
         if not isinstance(policy, Policy):
             return Flawed(policy)
         assert policy.effective_from is not None

@@ -100,11 +100,11 @@ async def close(
 
 
 async def approved(session: Session) -> list[Policy]:
-    """Every policy that two people put in force, or will be."""
+    """Every policy that two people put in force, or will be, as it was registered then."""
     found = await session.execute(
         text(
-            "SELECT CAST(body AS text) AS body FROM deadlines.policy_proposals "
-            "WHERE state = 'approved'"
+            "SELECT CAST(p.body AS text) AS body FROM deadlines.policy_proposals c "
+            "JOIN deadlines.policies p USING (policy, version) WHERE c.state = 'approved'"
         )
     )
     return [Policy.model_validate_json(row.body) for row in found]
@@ -178,11 +178,12 @@ async def rewind(session: Session, today: date, now: datetime, limit: int) -> bo
 SOON = timedelta(seconds=20)
 
 _NEXT = text(
-    "SELECT proposal_id, policy, rewound_to, ARRAY(SELECT jsonb_array_elements_text("
-    "body->'rewrites')) AS rewrites FROM deadlines.policy_proposals WHERE state = 'approved' "
-    "AND rewound_at IS NULL AND effective_from <= CAST(:today AS date) "
-    "AND jsonb_array_length(body->'rewrites') > 0 "
-    "ORDER BY effective_from LIMIT 1 FOR UPDATE SKIP LOCKED"
+    "SELECT c.proposal_id, c.policy, c.rewound_to, ARRAY(SELECT jsonb_array_elements_text("
+    "p.body->'rewrites')) AS rewrites FROM deadlines.policy_proposals c "
+    "JOIN deadlines.policies p USING (policy, version) WHERE c.state = 'approved' "
+    "AND c.rewound_at IS NULL AND c.effective_from <= CAST(:today AS date) "
+    "AND jsonb_array_length(p.body->'rewrites') > 0 "
+    "ORDER BY c.effective_from LIMIT 1 FOR UPDATE OF c SKIP LOCKED"
 )
 _REWIND = text(
     "UPDATE deadlines.clocks SET look_at = :at WHERE clock_id = ANY(ARRAY(SELECT clock_id "

@@ -1,18 +1,18 @@
 """Two people change a policy, and running processes go over to it without a restart (P6)."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 
-from services.deadlines.changes.commands import propose
+from services.deadlines.__main__ import main
 from services.deadlines.changes.watching import Watching
 from services.deadlines.commands import rebuild
 from services.deadlines.policy_files import SHIPPED, load
 from shared.contracts.codes import HtType
-from shared.runtime.errors import Misconfigured
 from tests.integration.deadlines.conftest import Desk
+from tests.support.databases import FreshDatabase
 from tests.support.deadlines import (
     CHILD,
     DUE,
@@ -92,14 +92,56 @@ async def test_a_policy_is_asked_of_the_past_and_needs_a_second_person(desk: Des
     ]
 
 
-async def test_the_database_itself_refuses_one_person_as_two(desk: Desk) -> None:
+@pytest.mark.parametrize("by", ["maker", "Maker", " MAKER ", "ｍaker"])
+async def test_the_database_itself_refuses_one_person_as_two(desk: Desk, by: str) -> None:
     made = (await propose_it(desk, le12())).json()
-    with pytest.raises(Exception, match="ck_policy_proposals_two_people"):
+    with pytest.raises(Exception, match="needs two people"):
         await desk.deadlines.rows(
-            "UPDATE deadlines.policy_proposals SET state = 'approved', decided_by = 'maker', "
+            "UPDATE deadlines.policy_proposals SET state = 'approved', decided_by = :by, "
             "decided_at = now() WHERE proposal_id = :id RETURNING 1",
             id=made["proposal_id"],
+            by=by,
         )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE deadlines.policy_proposals SET body = jsonb_set(body, '{length,hours}', '200')",
+        "UPDATE deadlines.policy_proposals SET state = 'withdrawn'",
+        "UPDATE deadlines.policy_proposals SET decided_by = 'somebody else'",
+        "UPDATE deadlines.policy_proposals SET reason = 'Another.'",
+        "DELETE FROM deadlines.policy_proposals",
+    ],
+)
+async def test_what_was_approved_stays_as_it_was_for_the_owner_too(
+    desk: Desk, change: str, database: FreshDatabase
+) -> None:
+    proposal_id = await approved(desk, le12())
+    owner = database.open("deadlines", owner=True)
+    for db in (owner, desk.deadlines.db):
+        with pytest.raises(Exception, match="policy_proposals"):
+            async with db.transaction() as session:
+                await session.execute(sql(change))
+    shown = (await desk.get(f"{ROOT}/{proposal_id}", "policies:read")).json()
+    assert (shown["state"], shown["policy"]["length"]) == ("approved", "6 h")
+
+
+async def test_clocks_run_under_what_was_registered_at_the_approval(
+    desk: Desk, database: FreshDatabase
+) -> None:
+    of = desk.deadlines
+    await approved(desk, le12())
+    async with database.open("deadlines", owner=True).transaction() as session:
+        for statement in (
+            "ALTER TABLE deadlines.policy_proposals DISABLE TRIGGER policy_proposals_stay",
+            "UPDATE deadlines.policy_proposals SET body = jsonb_set(body, '{length,hours}', '200')",
+        ):
+            await session.execute(sql(statement))
+    of.clock.now = ON_THE_FIRST
+    await settle(watching(of))
+    await of.hear(received(at=ON_THE_FIRST))
+    assert (await of.clock_of()).due_at == ON_THE_FIRST + 6 * HOUR
 
 
 async def test_it_is_in_force_from_its_day_in_a_process_that_was_running(desk: Desk) -> None:
@@ -173,7 +215,8 @@ async def test_p6_a_breach_outlives_the_policy_that_would_have_spared_it(desk: D
         (le12(effective_from=""), "le12.yaml:1: give an `effective_from` after today"),
         (le12(version='"2026-2"'), "this version is there already: count it up"),
         (le12(rewrites='["2025-9"]'), "`rewrites` names a version that there is not"),
-        (le12(citation=""), "le12.yaml:1: `force: law` needs a `citation`"),
+        (le12(duty="tell_local_police"), "the duty of le12 is `tell_local_law_enforcement`"),
+        (le12(citation=""), "le12.yaml:3: `force: law` needs a `citation`"),
     ],
 )
 async def test_a_file_with_a_flaw_is_refused_with_file_line_and_mend(
@@ -185,6 +228,44 @@ async def test_a_file_with_a_flaw_is_refused_with_file_line_and_mend(
     assert error["pointer"] == "#/text"
     assert says in error["detail"]
     assert await desk.deadlines.rows("SELECT 1 FROM deadlines.policy_proposals") == []
+
+
+async def test_a_version_goes_over_to_one_other_and_not_to_a_second(desk: Desk) -> None:
+    await approved(desk, le12(20, rewrites='["2026-2"]'))
+    later = {"version": '"2026-4"', "effective_from": "2026-03-11"}
+    (error,) = (await propose_it(desk, le12(30, **later, rewrites='["2026-2"]'))).json()["errors"]
+    assert "2026-2 goes over to 2026-3 already: name that one" in error["detail"]
+    assert (await propose_it(desk, le12(30, **later, rewrites='["2026-3"]'))).status_code == 201
+
+
+async def test_p6_a_clock_that_was_met_before_is_not_made_late_by_what_rewrites_it(
+    desk: Desk,
+) -> None:
+    of = desk.deadlines
+    await of.hear(received(), planned("A"), delivered("A", RECEIVED + 8 * HOUR))
+    await approved(desk, le12(6, rewrites='["2026-2"]'))
+    of.clock.now = ON_THE_FIRST
+    await settle(watching(of))
+    await of.sweep_at(ON_THE_FIRST + HOUR)
+    row = await of.clock_of()
+    assert (row.policy_version, row.state) == ("2026-2", "satisfied")
+    assert await of.emitted() == []
+
+
+HOSTILE = [
+    "policy: &x {y: *x}",
+    "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]),
+    "policy: le12\nversion: " + "9" * 5000,
+    le12(source='"a\\0b"'),
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=["cyclic", "bomb", "number", "nul"])
+async def test_a_text_made_to_hurt_is_refused_like_any_other(desk: Desk, text: str) -> None:
+    asked = await desk.post("/v1/policies/what-if", {"text": text}, "policies:read")
+    for answer in (asked, await propose_it(desk, text)):
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "#/text"
 
 
 async def test_what_is_shadowed_or_has_been_overtaken_is_not_approved(desk: Desk) -> None:
@@ -233,20 +314,17 @@ async def test_a_new_process_reads_what_was_approved(desk: Desk) -> None:
     assert (await again.clock_of()).due_at == at + 6 * HOUR
 
 
-async def test_a_command_proposes_a_file_and_names_its_flaws(
-    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "le12.yaml"
-    file.write_text(le12(effective_from="2999-01-01"))
-    say = ["--by", "maker", "--reason", "Half the time."]
-    assert await propose(desk.deadlines.db, [str(file), *say]) == 0
-    shown = capsys.readouterr().out
-    assert "le12 2026-3: 6 h, from 2999-01-01" in shown
-    (made,) = await desk.deadlines.rows("SELECT proposal_id FROM deadlines.policy_proposals")
-    assert f"POST {ROOT}/{made.proposal_id}/approve" in shown
-    file.write_text(le12(effective_from="2020-01-01"))
-    with pytest.raises(Misconfigured, match=r"le12\.yaml:\d+: give an `effective_from`"):
-        await propose(desk.deadlines.db, [str(file), *say])
+@pytest.mark.parametrize("by", ["Maker", " maker", "MAKER ", "ｍaker"])
+async def test_one_person_by_another_spelling_is_not_a_second_one(desk: Desk, by: str) -> None:
+    made = (await propose_it(desk, le12())).json()["proposal_id"]
+    assert (await decide(desk, made, by=by)).status_code == 403
+    assert (await decide(desk, made, "reject", by=by)).json()["state"] == "withdrawn"
+
+
+def test_no_command_takes_a_name_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["propose"])
+    assert "there is no role propose" in capsys.readouterr().err
 
 
 PATHS = [

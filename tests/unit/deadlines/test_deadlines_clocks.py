@@ -100,6 +100,66 @@ def test_a_changed_policy_rewrites_no_running_clock() -> None:
     assert of_role(wound(received(), book=book)).standing.due_at == DUE + 12 * HOUR
 
 
+def heir(first: date, last: date | None = None, hours: int = 6, **more: object) -> PolicyBook:
+    """The shipped policies, and one that takes police's clock over."""
+    (le12,) = [policy for policy in load() if policy.policy == "le12"]
+    days = {"effective_from": first, "effective_to": last, "length": {"hours": hours}}
+    rewriting = edited(
+        le12, version="2026-3", warned=None, rewrites=("2026-2",), **{**days, **more}
+    )
+    return PolicyBook([rewriting, *load()])
+
+
+def twice(book: PolicyBook, *events: FactBearing, before: PolicyBook = BOOK) -> str:
+    """The version of police's clock, however often and since when it was folded."""
+    once = wound(*events, book=book)
+    versions = {
+        of_role(clocks).policy_version
+        for clocks in (
+            once,
+            wound(*events, running=once, book=book),
+            wound(*events, running=wound(*events, book=before), book=book),
+            wound(*events, running=wound(*events[:1], book=book), book=book),
+        )
+    }
+    (version,) = versions
+    return version
+
+
+def test_p6_a_clock_goes_over_once_to_what_rewrites_it_however_often_it_is_folded() -> None:
+    assert twice(heir(date(2026, 4, 1)), received(), planned("A")) == "2026-3"
+    late = delivered("A", RECEIVED + 1000 * HOUR)
+    assert twice(heir(date(2026, 4, 1)), received(), planned("A"), late) == "2026-3"
+
+
+def test_p6_a_clock_that_was_over_before_the_heirs_day_stays_as_it_ended() -> None:
+    told = (received(), planned("A"), delivered("A", RECEIVED + 8 * HOUR))
+    assert twice(heir(date(2026, 3, 8)), *told) == "2026-2"
+    assert of_role(wound(*told, book=heir(date(2026, 3, 8)))).state is ClockState.SATISFIED
+
+
+def test_p6_what_is_received_after_the_heirs_last_day_is_not_its_own() -> None:
+    book = heir(date(2026, 1, 1), date(2026, 1, 31))
+    assert twice(book, received(), planned("A")) == "2026-2"
+
+
+def test_p6_no_clock_goes_over_before_the_heirs_day() -> None:
+    book = heir(date(2026, 3, 10))
+    waiting = PolicyBook(book.current.values(), today=date(2026, 3, 9))
+    assert twice(waiting, received()) == "2026-2"
+
+
+def test_p6_an_heir_is_inherited_from_in_turn() -> None:
+    book = heir(date(2026, 3, 10))
+    (second,) = [policy for policy in book.current.values() if policy.version == "2026-3"]
+    days = {"effective_from": date(2026, 3, 20), "rewrites": ("2026-3",)}
+    third = edited(second, version="2026-4", **days)
+    chain = PolicyBook([third, *book.current.values()])
+    assert twice(chain, received(), before=book) == "2026-4"
+    told = delivered("A", RECEIVED + 24 * 7 * HOUR)
+    assert twice(chain, received(), planned("A"), told, before=book) == "2026-3"
+
+
 def test_a_policy_governs_the_reports_received_while_it_is_in_force() -> None:
     (le12,) = [policy for policy in load() if policy.policy == "le12"]
     old = edited(le12, version="1", length={"hours": 6}, effective_to=date(2026, 3, 6))

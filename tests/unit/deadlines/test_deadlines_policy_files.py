@@ -1,11 +1,14 @@
 """Policy files are refused with file, line and what would be right."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from services.deadlines.__main__ import main
-from services.deadlines.policy_files import SHIPPED, load
+from services.deadlines.book import PolicyBook
+from services.deadlines.changes.proposals import examine
+from services.deadlines.policy_files import SHIPPED, load, load_calendars
 from shared.runtime.errors import Misconfigured
 
 LE12 = (SHIPPED / "le12.yaml").read_text()
@@ -87,7 +90,8 @@ def test_days_in_the_wrong_order_are_refused(tmp_path: Path) -> None:
 def test_policies_of_one_duty_may_not_overlap(tmp_path: Path) -> None:
     other = LE12.replace("policy: le12", "policy: other") + "effective_from: 2027-01-01\n"
     said = refusal(tmp_path, le12=LE12, other=other)
-    assert "other.yaml:1: on some days it and le12.yaml would both govern" in said
+    line = len(other.splitlines())
+    assert f"other.yaml:{line}: on some days it and le12.yaml would both govern" in said
 
 
 def test_policies_of_one_duty_may_follow_each_other(tmp_path: Path) -> None:
@@ -97,6 +101,85 @@ def test_policies_of_one_duty_may_follow_each_other(tmp_path: Path) -> None:
     assert {policy.version for policy in load(tmp_path)} == {"2026-2", "2027-1"}
 
 
+def test_between_two_versions_of_a_policy_no_day_is_without_one(tmp_path: Path) -> None:
+    new = LE12.replace('"2026-2"', '"2026-3"') + "effective_from: 2026-04-01\n"
+    said = refusal(tmp_path, old=f"{LE12}effective_to: 2026-02-28\n", new=new)
+    line = len(new.splitlines())
+    assert f"new.yaml:{line}: no version of le12 governs from 2026-03-01 on: begin then." in said
+
+
+def test_a_proposal_leaves_no_day_without_a_version_either() -> None:
+    le12 = next(policy for policy in load() if policy.policy == "le12")
+    book = PolicyBook([le12.model_copy(update={"effective_to": date(2026, 2, 28)})])
+    for first, gap in (("2026-04-01", True), ("2026-03-01", False)):
+        text = LE12.replace('"2026-2"', '"2026-3"') + f"effective_from: {first}\n"
+        found = examine(text, "le12.yaml", load_calendars(), book, date(2026, 1, 1))
+        said = "no version of le12 governs from 2026-03-01 on: begin then."
+        assert isinstance(found, list) is gap
+        assert not gap or [str(each) for each in found] == [
+            f"le12.yaml:{len(text.splitlines())}: {said}"
+        ]
+
+
+def test_a_calendar_has_a_name_of_its_own(tmp_path: Path) -> None:
+    content = "calendar: every_day\nsource: x\nweekdays: [monday]\n"
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(content)
+    with pytest.raises(Misconfigured, match=r"two\.yaml:1: there is a calendar every_day already"):
+        load_calendars(tmp_path)
+
+
+DAYS = LE12.replace("hours: 12", "days: 1\n  calendar: every_day")
+ENTRY = (SHIPPED / "entry5d.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "near", "mend"),
+    [
+        (LE12.replace("[240, 60]", "[720]"), "before_minutes", "before the clock's beginning"),
+        (DAYS.replace("[240, 60]", "[44640]"), "before_minutes", "before the clock's beginning"),
+        (DAYS.replace("[240, 60]", "[1380]"), "before_minutes", "before the clock's beginning"),
+        (LE12.replace("citation", "# "), "force:", "`force: law` needs a `citation`"),
+        (LE12.replace("hours: 12", "hours: 12\n  days: 1"), "  hours", "give one of `hours`"),
+        (LE12.replace("hours: 12", "days: 5"), "length", "need a `calendar`"),
+        (LE12.replace("  role: ", "  # "), "satisfied", "`role` belongs to"),
+        (
+            f"{LE12}effective_from: 2026-02-01\neffective_to: 2026-01-01\n",
+            "effective_to",
+            "lies before `effective_from`",
+        ),
+        (f'{LE12}rewrites: ["2026-1"]\n', "rewrites", "`rewrites` needs an `effective_from`"),
+        (
+            ENTRY.replace("by: [consult.entered]", "by: [consult.completed]"),
+            "  by:",
+            "consult.completed starts this clock and would meet it at once",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_named_where_it_is_mended(
+    tmp_path: Path, content: str, near: str, mend: str
+) -> None:
+    said = refusal(tmp_path, le12=content).splitlines()
+    expected = f"{tmp_path / 'le12.yaml'}:{line_of(near, content)}: "
+    assert [line for line in said if line.startswith(expected) and mend in line], said
+
+
+def test_a_policy_has_one_duty(tmp_path: Path) -> None:
+    other = LE12.replace('"2026-2"', '"2026-3"').replace("duty: tell_", "duty: inform_")
+    said = refusal(tmp_path, le12=LE12, other=other)
+    assert "other.yaml:3: its duty is `tell_local_law_enforcement` in le12.yaml" in said
+
+
+def test_a_version_goes_over_to_one_other(tmp_path: Path) -> None:
+    heirs = {
+        f"le12_{n}": LE12.replace('"2026-2"', f'"{n}"')
+        + f'effective_from: {n}-01-01\neffective_to: {n}-12-31\nrewrites: ["2026-2"]\n'
+        for n in (2027, 2028)
+    }
+    le12 = f"{LE12}effective_to: 2026-12-31\n"
+    assert "le12_2027.yaml rewrites 2026-2 too" in refusal(tmp_path, le12=le12, **heirs)
+
+
 def test_a_version_may_be_given_once(tmp_path: Path) -> None:
     assert "count the version up" in refusal(tmp_path, one=LE12, two=LE12)
 
@@ -104,6 +187,42 @@ def test_a_version_may_be_given_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "- a list", "just words", "policy: [\n", "\x00"])
 def test_what_is_no_policy_is_refused(tmp_path: Path, content: str) -> None:
     assert "le12.yaml:" in refusal(tmp_path, le12=content)
+
+
+BOMB = "\n".join(
+    ["policy: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))]
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "mend"),
+    [
+        (BOMB, 1, "`&` and `*` are not read here"),
+        ("policy: le12\nwords: &a [*a]", 2, "`&` and `*` are not read here"),
+        ("policy: le12\nwords: *a", 2, "`&` and `*` are not read here"),
+        ("policy: le12\nwords: !!timestamp x", 2, "`!` is not read here"),
+        ('policy: le12\nwords: !!int ""', 2, "`!` is not read here"),
+        ("policy: le12\nversion: " + "9" * 5000, 2, "there is no such number"),
+        ("policy: le12\nversion: 0b_", 2, "there is no such number"),
+        ("policy: le12\nversion: 1" + ":59" * 400 + ".5", 2, "there is no such number"),
+        ('policy: le12\nwords: "a\\0b"', 2, "a character that cannot be stored"),
+        ('policy: le12\nwords: "a\\ud800b"', 2, "a character that cannot be stored"),
+        ("policy: le12\n? [a, b]\n: 1\n", 2, "this is not YAML"),
+        ("policy: " + "[" * 9000, 1, "too deep"),
+    ],
+    ids=lambda each: str(each)[:20],
+)
+def test_what_yaml_makes_of_a_short_text_ends_in_a_sentence_with_its_line(
+    tmp_path: Path, content: str, line: int, mend: str
+) -> None:
+    said = refusal(tmp_path, le12=content)
+    assert f"le12.yaml:{line}: " in said
+    assert mend in said
+
+
+def test_of_a_text_that_is_all_wrong_the_first_flaws_are_named(tmp_path: Path) -> None:
+    said = refusal(tmp_path, le12="\n".join(f"a{n}: 1" for n in range(4000)))
+    assert len(said.splitlines()) == 50
 
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
