@@ -9,6 +9,7 @@ from prometheus_client import Counter
 from services.deadlines import store
 from services.deadlines.book import PolicyBook
 from services.deadlines.clocks import Announced, Clock, wind
+from services.deadlines.policy import Policy
 from services.deadlines.sayings import (
     BREACHED,
     CORRECTED,
@@ -47,8 +48,11 @@ class Keeper:
 
     def warnings_left(self, clock: Clock) -> frozenset[int]:
         """Those that its policy has and that were not said, in minutes before the due time."""
-        policy = self._book.get((clock.policy, clock.policy_version))
-        return frozenset(policy.warnings) - clock.warned
+        return frozenset(self.policy_of(clock).warnings) - clock.warned
+
+    def policy_of(self, clock: Clock) -> Policy:
+        """Raises UnknownPolicy."""
+        return self._book.get((clock.policy, clock.policy_version))
 
     async def fold(self, session: Session, referral_ids: Sequence[str]) -> Folded:
         """Lock every clock of these referrals, and make each again from all its facts."""

@@ -48,7 +48,8 @@ Verdict = Rest | LookAgain | Warn | Breach
 class Evidence:
     """What we know of facts that have not reached us.
 
-    `complete_until`: every event of notify's up to then has left it; null when it cannot be asked.
+    `complete_until`: every event of those who state such facts up to then has left them; null when
+    one of them cannot be asked.
     `unfinished`: something about this referral is known to be under way.
     """
 

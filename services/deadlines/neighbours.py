@@ -1,23 +1,24 @@
-"""What deadlines asks of notify before it says that a clock ran out."""
+"""What deadlines asks of the services whose facts it folds before it says that a clock ran out."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.contracts.base import Instant
+from shared.contracts.base import Instant, Source
 from shared.runtime.errors import Permanent, Retryable
 from shared.runtime.internal_http import InternalClient
 
 SCOPES = ("internal:watermark",)
 SECONDS = 2.0
-"""How long notify may take to answer: a breach waits for it."""
+"""How long a neighbour may take to answer: a breach waits for it."""
 
 
 class Watermark(BaseModel):
-    """How far notify's facts have left it, by notify's own clock.
+    """How far a neighbour's facts have left it, by its own clock.
 
-    `sequences`: the last event that notify has emitted on topic notices, by referral asked for.
+    `sequences`: the last event that it has emitted, by referral asked for.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -27,13 +28,13 @@ class Watermark(BaseModel):
     sequences: Mapping[str, int] = {}
 
 
-class Notify(Protocol):
+class Neighbour(Protocol):
     async def watermark(self, referral_ids: Sequence[str]) -> Watermark | None:
         """None when it cannot be had."""
 
 
-class HttpNotify:
-    """Notify over its internal API."""
+class HttpNeighbour:
+    """A service over its internal API."""
 
     def __init__(self, client: InternalClient) -> None:
         self._client = client
@@ -45,3 +46,14 @@ class HttpNotify:
             return Watermark.model_validate(answer)
         except (Retryable, Permanent, ValidationError):
             return None
+
+
+class Neighbours:
+    """All of them, asked at the same time."""
+
+    def __init__(self, each: Mapping[Source, Neighbour]) -> None:
+        self._each = each
+
+    async def watermarks(self, referral_ids: Sequence[str]) -> Mapping[Source, Watermark | None]:
+        said = await asyncio.gather(*(n.watermark(referral_ids) for n in self._each.values()))
+        return dict(zip(self._each, said, strict=True))

@@ -1,0 +1,86 @@
+"""P6: a breach waits, two minutes at most, for facts of intake's that are on their way."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.deadlines.verdicts import PATIENCE, SETTLE
+from tests.support.clock_events import consult_completed, consult_requested, withdrawn
+from tests.support.databases import FreshDatabase
+from tests.support.deadlines import DUE, HOUR, RECEIVED, REFERRAL, Service, received, service
+
+SECOND = timedelta(seconds=1)
+CONSULT_DUE = RECEIVED + 72 * HOUR
+BREACHED = "hartline.deadline.breached.v1"
+CORRECTED = "hartline.deadline.breach_corrected.v1"
+
+
+@pytest.fixture
+async def deadlines(database: FreshDatabase) -> Service:
+    return await service(database.open("deadlines"))
+
+
+async def said(deadlines: Service, policy: str) -> list[str]:
+    events = await deadlines.emitted(role=None)
+    types = [event["type"] for event in events if event["policy"] == policy]
+    return [each for each in types if each in (BREACHED, CORRECTED)]
+
+
+async def waits_two_minutes(deadlines: Service, policy: str, due: datetime) -> None:
+    """Nothing is said of it for as long, and then it is."""
+    moment = due + SETTLE
+    while moment < due + PATIENCE:
+        await deadlines.sweep_at(moment)
+        assert await said(deadlines, policy) == []
+        moment += SECOND
+    await deadlines.sweep_at(due + PATIENCE)
+    assert await said(deadlines, policy) == [BREACHED]
+
+
+async def test_a_consult_that_has_not_left_intake_is_waited_for(deadlines: Service) -> None:
+    await deadlines.hear(received(), consult_requested(RECEIVED))
+    deadlines.intake.oldest = CONSULT_DUE - SECOND
+    await deadlines.sweep_at(CONSULT_DUE + SECOND)
+    await deadlines.hear(consult_completed(CONSULT_DUE - 5 * SECOND))
+    deadlines.intake.oldest = None
+    for seconds in (10, 20, 200):
+        await deadlines.sweep_at(CONSULT_DUE + seconds * SECOND)
+    assert await said(deadlines, "hart72") == []
+
+
+async def test_an_event_of_intakes_that_was_not_read_is_waited_for(deadlines: Service) -> None:
+    """By its number: all has left intake, and lies unread on the bus."""
+    await deadlines.hear(received(), consult_requested(RECEIVED))
+    deadlines.intake.sequences = {REFERRAL: 3}
+    await waits_two_minutes(deadlines, "hart72", CONSULT_DUE)
+
+
+async def test_while_intake_is_away_a_breach_waits_two_minutes_at_most(
+    deadlines: Service,
+) -> None:
+    await deadlines.hear(received(), consult_requested(RECEIVED))
+    deadlines.intake.away = True
+    await waits_two_minutes(deadlines, "hart72", CONSULT_DUE)
+
+
+async def test_while_notify_is_away_a_consult_that_is_overdue_waits_for_nothing(
+    deadlines: Service,
+) -> None:
+    await deadlines.hear(received(), consult_requested(RECEIVED))
+    deadlines.notify.away = True
+    await deadlines.sweep_at(CONSULT_DUE - HOUR)
+    await deadlines.sweep_at(CONSULT_DUE + SECOND)
+    assert await said(deadlines, "hart72") == [BREACHED]
+
+
+async def test_a_report_entered_in_error_that_is_on_its_way_is_no_breach_of_anything(
+    deadlines: Service,
+) -> None:
+    await deadlines.hear(received())
+    deadlines.intake.sequences = {REFERRAL: 2}
+    await deadlines.sweep_at(DUE + SECOND)
+    await deadlines.hear(withdrawn(DUE - SECOND))
+    deadlines.intake.sequences = {}
+    for seconds in (10, 200):
+        await deadlines.sweep_at(DUE + seconds * SECOND)
+    assert await said(deadlines, "le12") == []
