@@ -105,10 +105,15 @@ class Sweeper:
 
     async def _take(self) -> Sequence[Due]:
         async with self._db.transaction(durable=False) as session:
-            if isinstance(self._clock, Timekeeper):
-                self._clock.compare(await sweep_store.database_now(session))
-            now = self._clock()
+            now = await self._compared_now(session)
             return await sweep_store.claim_due(session, now, now + LEASE, _BATCH)
+
+    async def _compared_now(self, session: Session) -> datetime:
+        """What time it is, the database's clock being asked again: ours may jump at any moment,
+        and so between the two transactions too."""
+        if isinstance(self._clock, Timekeeper):
+            self._clock.compare(await sweep_store.database_now(session))
+        return self._clock()
 
     async def _decide(self, due: Sequence[Due], watermarks: Watermarks) -> int:
         """How many breaches were announced, and committed."""
@@ -117,7 +122,7 @@ class Sweeper:
             held = await store.try_hold_referrals(session, [each.referral_id for each in due])
             folded = await self._keeper.fold(session, held)
             evidence = await _evidence(session, held, watermarks)
-            now = self._clock()
+            now = await self._compared_now(session)
             clocks = [
                 self._decided(clock, evidence[clock.referral_id], now)
                 if clock.clock_id in taken

@@ -1,13 +1,28 @@
 """P6: a breach waits, two minutes at most, for facts of intake's that are on their way."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
-from services.deadlines.verdicts import PATIENCE, SETTLE
+from services.deadlines.neighbours import Neighbours, Watermark
+from services.deadlines.sweeper import Sweeper
+from services.deadlines.timekeeper import Timekeeper
+from services.deadlines.verdicts import MINUTE, PATIENCE, SETTLE
+from shared.contracts.base import Source
 from tests.support.clock_events import consult_completed, consult_requested, withdrawn
 from tests.support.databases import FreshDatabase
-from tests.support.deadlines import DUE, HOUR, RECEIVED, REFERRAL, Service, received, service
+from tests.support.deadlines import (
+    DUE,
+    HOUR,
+    RECEIVED,
+    REFERRAL,
+    Service,
+    SetClock,
+    planned,
+    received,
+    service,
+)
 
 SECOND = timedelta(seconds=1)
 CONSULT_DUE = RECEIVED + 72 * HOUR
@@ -84,3 +99,59 @@ async def test_a_report_entered_in_error_that_is_on_its_way_is_no_breach_of_anyt
     for seconds in (10, 200):
         await deadlines.sweep_at(DUE + seconds * SECOND)
     assert await said(deadlines, "le12") == []
+
+
+class Jumping:
+    """A host's clock that is ahead by `off`, and intake, while whose answer it jumps."""
+
+    def __init__(self, deadlines: Service) -> None:
+        self._deadlines = deadlines
+        self.off = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self._deadlines.clock.now + self.off
+
+    async def watermark(self, referral_ids: Sequence[str]) -> Watermark | None:
+        self.off = 30 * HOUR
+        return await self._deadlines.intake.watermark(referral_ids)
+
+
+class OfTheDatabase(Timekeeper):
+    """Compares with the tests' clock instead of the database's."""
+
+    def __init__(self, host: Jumping, database: SetClock) -> None:
+        super().__init__(host)
+        self._database = database
+
+    def compare(self, database: datetime) -> None:
+        super().compare(self._database.now)
+
+
+async def test_a_host_whose_clock_jumps_while_the_others_are_asked_puts_no_breach_off(
+    deadlines: Service,
+) -> None:
+    await deadlines.hear(received(), planned("A"))
+    host = Jumping(deadlines)
+    clock = OfTheDatabase(host, deadlines.clock)
+    neighbours = Neighbours({Source.INTAKE: host, Source.NOTIFY: deadlines.notify})
+    sweeper = Sweeper(deadlines.db, deadlines.keep._keeper, neighbours, clock)
+    for early in (239, 59):
+        deadlines.clock.now = DUE - early * MINUTE
+        await sweeper.sweep_once()
+        assert (await deadlines.clock_of()).look_at <= DUE + SETTLE
+        assert await said(deadlines, "le12") == []
+        host.off = timedelta(0)
+    await deadlines.sweep_at(DUE + SECOND)
+    assert await said(deadlines, "le12") == [BREACHED]
+
+
+async def test_waiting_since_a_time_that_has_not_come_is_waiting_since_now(
+    deadlines: Service,
+) -> None:
+    """What a clock that ran ahead has left behind."""
+    await deadlines.hear(received())
+    deadlines.intake.away = True
+    await deadlines.rows(
+        "UPDATE deadlines.clocks SET waiting_since = :at RETURNING 1", at=DUE + HOUR
+    )
+    await waits_two_minutes(deadlines, "le12", DUE + SECOND)
