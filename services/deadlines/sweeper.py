@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 
@@ -67,10 +67,14 @@ class Sweeper:
         self._clock = clock
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            swept = await self.sweep_once()
-            if swept.taken < _BATCH:
-                await self._wait(stop)
+        comparing = asyncio.create_task(self._neighbours.stay_compared())
+        try:
+            while not stop.is_set():
+                swept = await self.sweep_once()
+                if swept.taken < _BATCH:
+                    await self._wait(stop)
+        finally:
+            await _cancelled(comparing)
 
     async def sweep_once(self) -> Swept:
         """One batch. Nothing due costs one query."""
@@ -163,9 +167,13 @@ class Sweeper:
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((woken, stopped), return_when=asyncio.FIRST_COMPLETED)
         for task in (woken, stopped):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await _cancelled(task)
+
+
+async def _cancelled(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _evidence(

@@ -80,7 +80,8 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
         source: InternalClient(source.name.lower(), url, bearer, seconds=SECONDS)
         for source, url in urls.items()
     }
-    neighbours = Neighbours({source: HttpNeighbour(each) for source, each in clients.items()})
+    clock = Timekeeper()
+    asked = {source: HttpNeighbour(each) for source, each in clients.items()}
     wakes = Wakes()
     signals = Signals(settings.dsn.get_secret_value(), f"hartline {NAME} signals")
     db = open_database(settings, wakes)
@@ -95,7 +96,7 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
         emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.DEADLINES)
         keeper = Keeper(await open_book(db, policies), emitting.outbox)
         consuming = _consuming(settings, db, bus, keeper)
-        sweeper = Sweeper(db, keeper, neighbours, Timekeeper())
+        sweeper = Sweeper(db, keeper, Neighbours(asked, clock), clock)
         changes = Changes(db, policies, load_calendars())
         watching = Watching(db, policies, keeper)
         yield _put_together(settings, db, verifier, emitting, consuming, sweeper, changes, watching)

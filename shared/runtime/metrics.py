@@ -156,6 +156,11 @@ CLOCK_SKEW = Gauge(
     "hartline_deadlines_clock_skew_seconds",
     "How far this host's clock is ahead of the database's; beyond a second the latter is followed.",
 )
+NEIGHBOUR_SKEW = Gauge(
+    "hartline_deadlines_neighbour_skew_seconds",
+    "How far the clock of a service that states facts is ahead of ours; NaN: it did not answer.",
+    ["neighbour"],
+)
 CALENDAR_ENDS = Gauge(
     "hartline_deadlines_calendar_ends_seconds",
     "Until a calendar of the policies knows no more holidays.",

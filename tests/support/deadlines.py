@@ -208,6 +208,7 @@ class FakeNeighbour:
 
     clock: SetClock
     away: bool = False
+    off: timedelta = timedelta(0)
     oldest: datetime | None = None
     sequences: dict[str, int] = field(default_factory=dict)
     asked: int = 0
@@ -217,7 +218,7 @@ class FakeNeighbour:
         if self.away:
             return None
         return Watermark(
-            oldest_unrelayed_at=self.oldest, now=self.clock.now, sequences=self.sequences
+            oldest_unrelayed_at=self.oldest, now=self.clock.now + self.off, sequences=self.sequences
         )
 
 
@@ -285,7 +286,7 @@ async def service(db: Database, *, at: datetime = RECEIVED) -> Service:
     """The parts, with the shipped policies."""
     clock = SetClock(at)
     intake, notify = FakeNeighbour(clock), FakeNeighbour(clock)
-    neighbours = Neighbours({Source.INTAKE: intake, Source.NOTIFY: notify})
+    neighbours = Neighbours({Source.INTAKE: intake, Source.NOTIFY: notify}, clock)
     keeper = Keeper(await open_book(db, load()), Outbox(OUTBOX, Source.DEADLINES))
     sweeper = Sweeper(db, keeper, neighbours, clock)
     return Service(db, clock, intake, notify, KeepFacts(keeper, clock), sweeper)

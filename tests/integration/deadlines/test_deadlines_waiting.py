@@ -1,9 +1,12 @@
 """P6: a breach waits, two minutes at most, for facts of intake's that are on their way."""
 
+import asyncio
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.deadlines.neighbours import Neighbours, Watermark
 from services.deadlines.sweeper import Sweeper
@@ -155,3 +158,46 @@ async def test_waiting_since_a_time_that_has_not_come_is_waiting_since_now(
         "UPDATE deadlines.clocks SET waiting_since = :at RETURNING 1", at=DUE + HOUR
     )
     await waits_two_minutes(deadlines, "le12", DUE + SECOND)
+
+
+async def test_a_neighbour_whose_clock_is_ahead_is_shown_and_makes_no_breach_early(
+    deadlines: Service,
+) -> None:
+    await deadlines.hear(received(), planned("A"))
+    deadlines.notify.off = HOUR
+    await deadlines.sweep_at(DUE - SECOND)
+    assert await said(deadlines, "le12") == []
+    assert (skew("notify"), skew("intake")) == (3600, 0)
+    await deadlines.sweep_at(DUE + SECOND)
+    assert await said(deadlines, "le12") == [BREACHED]
+
+
+async def test_a_neighbour_whose_clock_is_behind_is_shown_and_delays_a_breach_two_minutes(
+    deadlines: Service,
+) -> None:
+    await deadlines.hear(received(), planned("A"))
+    deadlines.notify.off = -HOUR
+    await waits_two_minutes(deadlines, "le12", DUE)
+    assert (skew("notify"), skew("intake")) == (-3600, 0)
+    deadlines.notify.away = True
+    await deadlines.sweeper._neighbours.watermarks(())
+    assert math.isnan(skew("notify"))
+
+
+async def test_clocks_are_compared_while_nothing_is_due(deadlines: Service) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(deadlines.sweeper.run(stop))
+    deadlines.intake.off = -2 * HOUR
+    async with asyncio.timeout(5):
+        while skew("intake") != -7200:
+            await asyncio.sleep(0.02)
+        stop.set()
+        await running
+    assert deadlines.intake.asked == 1
+
+
+def skew(neighbour: str) -> float:
+    name = "hartline_deadlines_neighbour_skew_seconds"
+    found = REGISTRY.get_sample_value(name, {"neighbour": neighbour})
+    assert found is not None
+    return found
