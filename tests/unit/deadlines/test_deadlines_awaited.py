@@ -5,6 +5,7 @@ import pytest
 from services.deadlines.awaited import STREAMS, awaited, evidence_for, stated_by
 from services.deadlines.facts import FactKind
 from services.deadlines.policy_files import load
+from services.deadlines.reading import FactBearing
 from services.deadlines.verdicts import Evidence
 from shared.contracts.base import Source
 from tests.support.clock_events import (
@@ -46,7 +47,7 @@ def test_a_duty_to_tell_waits_for_notify_and_for_what_intake_may_end(name: str) 
 
 
 def test_every_kind_of_fact_is_stated_by_who_emits_its_event() -> None:
-    events = [
+    events: list[FactBearing] = [
         received(),
         amended(2),
         withdrawn(RECEIVED),
