@@ -39,12 +39,16 @@ class Keeper:
     commits."""
 
     def __init__(self, book: PolicyBook, outbox: Outbox) -> None:
-        self._book = book
         self._outbox = outbox
+        self.use(book)
 
     def use(self, book: PolicyBook) -> None:
-        """Wind by this book from the next fold on."""
+        """Wind by this book from the next fold on. Whatever can be counted of its policies is
+        counted from 0, so that an alert rule sees the first of each."""
         self._book = book
+        for name in book.names():
+            for counter in (metrics.CLOCKS_BREACHED, metrics.BREACHES_CORRECTED, metrics.WARNED):
+                counter.labels(name)
 
     def warnings_left(self, clock: Clock) -> frozenset[int]:
         """Those that its policy has and that were not said, in minutes before the due time."""
