@@ -42,6 +42,10 @@ class PolicyBook:
     def knows(self, key: tuple[str, str]) -> bool:
         return key in self._all
 
+    def names(self) -> frozenset[str]:
+        """Of all policies, whatever their version."""
+        return frozenset(policy for policy, _ in self._all)
+
     def of_duty(self, duty: str) -> Sequence[Policy]:
         return self._of_duty[duty]
 

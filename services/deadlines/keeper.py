@@ -9,6 +9,7 @@ from prometheus_client import Counter
 from services.deadlines import store
 from services.deadlines.book import PolicyBook
 from services.deadlines.clocks import Announced, Clock, wind
+from services.deadlines.policy import Policy
 from services.deadlines.sayings import (
     BREACHED,
     CORRECTED,
@@ -38,17 +39,24 @@ class Keeper:
     commits."""
 
     def __init__(self, book: PolicyBook, outbox: Outbox) -> None:
-        self._book = book
         self._outbox = outbox
+        self.use(book)
 
     def use(self, book: PolicyBook) -> None:
-        """Wind by this book from the next fold on."""
+        """Wind by this book from the next fold on. Whatever can be counted of its policies is
+        counted from 0, so that an alert rule sees the first of each."""
         self._book = book
+        for name in book.names():
+            for counter in (metrics.CLOCKS_BREACHED, metrics.BREACHES_CORRECTED, metrics.WARNED):
+                counter.labels(name)
 
     def warnings_left(self, clock: Clock) -> frozenset[int]:
         """Those that its policy has and that were not said, in minutes before the due time."""
-        policy = self._book.get((clock.policy, clock.policy_version))
-        return frozenset(policy.warnings) - clock.warned
+        return frozenset(self.policy_of(clock).warnings) - clock.warned
+
+    def policy_of(self, clock: Clock) -> Policy:
+        """Raises UnknownPolicy."""
+        return self._book.get((clock.policy, clock.policy_version))
 
     async def fold(self, session: Session, referral_ids: Sequence[str]) -> Folded:
         """Lock every clock of these referrals, and make each again from all its facts."""

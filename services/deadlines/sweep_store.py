@@ -45,39 +45,34 @@ async def next_look(session: Session) -> datetime | None:
     return moment
 
 
-async def finished_sequences(session: Session, referral_ids: Sequence[str]) -> Mapping[str, int]:
-    """By referral: the last event of notify's that we have folded. Absent: none arrived."""
-    rows = await session.execute(
-        text(
-            "SELECT subject, cursor FROM deadlines.inbox_streams WHERE topic = :topic "
-            "AND source = :source AND subject = ANY(CAST(:ids AS text[]))"
-        ),
-        {
-            "topic": Topic.NOTICES.value,
-            "source": Source.NOTIFY.value,
-            "ids": list(referral_ids),
-        },
-    )
-    return {row.subject: row.cursor for row in rows}
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How far the events about a referral from one service have come here.
+
+    `folded`: the last one that was folded; `heard`: the last one that arrived.
+    """
+
+    folded: int = 0
+    heard: int = 0
 
 
-async def unfinished(session: Session, referral_ids: Sequence[str]) -> set[str]:
-    """Those of these referrals with events in our inbox that are not folded yet, or missing."""
-    streams = ((Topic.REFERRALS, Source.INTAKE), (Topic.NOTICES, Source.NOTIFY))
+async def streams_of(
+    session: Session, referral_ids: Sequence[str], streams: Mapping[Source, Topic]
+) -> Mapping[tuple[str, Source], Stream]:
+    """By referral and service. Absent: none arrived."""
     rows = await session.execute(
         text(
-            "SELECT s.subject FROM deadlines.inbox_streams s "
+            "SELECT s.subject, s.source, s.cursor, s.highest FROM deadlines.inbox_streams s "
             "JOIN unnest(CAST(:topics AS text[]), CAST(:sources AS text[])) AS w(topic, source) "
-            "USING (topic, source) "
-            "WHERE s.subject = ANY(CAST(:ids AS text[])) AND s.cursor < s.highest"
+            "USING (topic, source) WHERE s.subject = ANY(CAST(:ids AS text[]))"
         ),
         {
-            "topics": [topic.value for topic, _ in streams],
-            "sources": [source.value for _, source in streams],
+            "topics": [topic.value for topic in streams.values()],
+            "sources": [source.value for source in streams],
             "ids": list(referral_ids),
         },
     )
-    return set(rows.scalars())
+    return {(row.subject, Source(row.source)): Stream(row.cursor, row.highest) for row in rows}
 
 
 async def waiting(session: Session) -> tuple[float, float | None]:

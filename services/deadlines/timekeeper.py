@@ -12,8 +12,9 @@ BOUND = timedelta(seconds=1)
 
 class Timekeeper:
     """This host's clock, corrected once it is off by more than BOUND; so two sweepers on two hosts
-    never differ by more. It is compared before every batch is taken, so a clock that jumps, either
-    way, is noticed before anything is announced by it."""
+    never differ by more. It is compared before every batch is taken and again before it is
+    decided, so a clock that jumps, either way, is noticed before anything is announced, or put
+    off, by it."""
 
     def __init__(self, host: Callable[[], datetime] = utc_now) -> None:
         self._host = host

@@ -48,7 +48,8 @@ Verdict = Rest | LookAgain | Warn | Breach
 class Evidence:
     """What we know of facts that have not reached us.
 
-    `complete_until`: every event of notify's up to then has left it; null when it cannot be asked.
+    `complete_until`: every event of those who state such facts up to then has left them; null when
+    one of them cannot be asked.
     `unfinished`: something about this referral is known to be under way.
     """
 
@@ -81,8 +82,9 @@ def look(
     """What to do about a clock whose time to look has come.
 
     A breach waits while facts dated up to the due time may be on their way, and no longer than
-    PATIENCE after due, or after it was first found overdue (`since`). A warning waits for nothing,
-    and is not said once the time is over.
+    PATIENCE after due, or after it was first found overdue (`since`; one that has not come yet is
+    a jumping clock's, and no moment). A warning waits for nothing, and is not said once the time
+    is over.
     """
     first = look_at(standing, breached_at)
     if first is None:
@@ -94,7 +96,8 @@ def look(
         if come and now < standing.due_at:
             return Warn(frozenset(come), later)
         return LookAgain(first if come else later, None)
-    since = since or max(standing.due_at, now - SETTLE)
+    if since is None or since > now:
+        since = max(standing.due_at, now - SETTLE)
     if _all_here(evidence, first) or now >= since + PATIENCE:
         return Breach()
     return LookAgain(min(now + max(RECHECK, (now - since) / 8), since + PATIENCE), since)

@@ -18,7 +18,7 @@ from services.deadlines.check import watch_routes
 from services.deadlines.consumer import SWEEP_WAKE, handlers
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import INBOX, OUTBOX
-from services.deadlines.notify_client import SCOPES, SECONDS, HttpNotify
+from services.deadlines.neighbours import SCOPES, SECONDS, HttpNeighbour, Neighbours
 from services.deadlines.policy_files import load, load_calendars
 from services.deadlines.policy_register import open_book
 from services.deadlines.report_api import report_routes
@@ -76,7 +76,13 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
     policies = load()
     verifier = TokenVerifier(settings.jwks, settings.issuer)
     bearer = tokens(settings, f"service:{NAME}", SCOPES)
-    client = InternalClient("notify", settings.notify_url, bearer, seconds=SECONDS)
+    urls = {Source.INTAKE: settings.intake_url, Source.NOTIFY: settings.notify_url}
+    clients = {
+        source: InternalClient(source.name.lower(), url, bearer, seconds=SECONDS)
+        for source, url in urls.items()
+    }
+    clock = Timekeeper()
+    asked = {source: HttpNeighbour(each) for source, each in clients.items()}
     wakes = Wakes()
     signals = Signals(settings.dsn.get_secret_value(), f"hartline {NAME} signals")
     db = open_database(settings, wakes)
@@ -91,14 +97,15 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
         emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.DEADLINES)
         keeper = Keeper(await open_book(db, policies), emitting.outbox)
         consuming = _consuming(settings, db, bus, keeper)
-        sweeper = Sweeper(db, keeper, HttpNotify(client), Timekeeper())
+        sweeper = Sweeper(db, keeper, Neighbours(asked, clock), clock)
         changes = Changes(db, policies, load_calendars())
         watching = Watching(db, policies, keeper)
         yield _put_together(settings, db, verifier, emitting, consuming, sweeper, changes, watching)
     finally:
         await signals.close()
         await bus.close()
-        await client.close()
+        for client in clients.values():
+            await client.close()
         await db.close()
 
 

@@ -36,10 +36,11 @@ from services.intake.sweeper import Chore, Patience, Sweeper
 from services.intake.towns import load_towns
 from services.intake.versions import Announcing
 from services.intake.viewing import Viewing
-from shared.contracts.base import Source
+from shared.contracts.base import Source, Topic
 from shared.messaging.buses import open_bus
 from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.messaging.service import Emitting
+from shared.messaging.watermark import watermark_routes
 from shared.runtime.auth import TokenVerifier
 from shared.runtime.closed_windows import window_routes
 from shared.runtime.db import Database, check_server
@@ -133,8 +134,8 @@ def make_desk(
 
 
 def all_routes(desk: Desk) -> Sequence[APIRouter]:
-    """The routes of every area, behind one door. Raises Misconfigured for a table that does not
-    fit."""
+    """The routes of every area, behind one door, and the watermark. Raises Misconfigured for a
+    table that does not fit."""
     listed = frozenset().union(*load_profiles().values())
     door = APIRouter(dependencies=[Depends(keeping_out(desk.db, desk.areas.recusals))])
     for each in (
@@ -145,7 +146,7 @@ def all_routes(desk: Desk) -> Sequence[APIRouter]:
         statistics_api.routes(desk.statistics),
     ):
         door.include_router(each)
-    return (door,)
+    return door, watermark_routes(desk.db, OUTBOX, Topic.REFERRALS)
 
 
 def make_statistics(db: Database, outbox: Outbox, keyed: Keyed) -> StatisticsDesk:

@@ -5,23 +5,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.notify import leg_store, store, task_store
+from services.notify import leg_store, models, task_store
 from services.notify.legs import as_its_agency_sees
-from services.notify.schemas import NoticeOut, NoticesOut, TaskOut, TasksOut, WatermarkOut
+from services.notify.schemas import NoticeOut, NoticesOut, TaskOut, TasksOut
+from shared.contracts.base import Topic
+from shared.messaging.watermark import watermark_routes
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
 from shared.runtime.problem import Problem, not_found
 
 _PAGE = 100
-_SUBJECTS = 200
 _NO = ("false", "0", "no")
 
 EVERYBODYS = "notices:read-all"
 Reader = Annotated[Principal, Depends(require("notices:read"))]
 TaskReader = Annotated[Principal, Depends(require("tasks:read"))]
 Acknowledger = Annotated[Principal, Depends(require("tasks:acknowledge"))]
-Service = Annotated[Principal, Depends(require("internal:watermark"))]
 
 
 def router(db: Database) -> APIRouter:
@@ -73,20 +73,7 @@ def router(db: Database) -> APIRouter:
             raise Problem(409, "Conflict", "Somebody else has acknowledged this task already.")
         return TaskOut.model_validate(task)
 
-    @routes.get("/internal/v1/watermark")
-    async def watermark(
-        service: Service,
-        subject: Annotated[list[str] | None, Query(max_length=_SUBJECTS)] = None,
-    ) -> WatermarkOut:
-        """How far the facts of topic notices have reached the bus; for each `subject` asked about,
-        the last event emitted as well."""
-        refuse_agencies(service)
-        now = utc_now()
-        async with db.transaction() as session:
-            oldest = await store.oldest_unrelayed(session)
-            sequences = await store.last_sequences(session, subject or [])
-        return WatermarkOut(oldest_unrelayed_at=oldest, now=now, sequences=sequences)
-
+    routes.include_router(watermark_routes(db, models.OUTBOX, Topic.NOTICES))
     return routes
 
 

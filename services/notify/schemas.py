@@ -57,17 +57,6 @@ class TasksOut(_Answer):
     next: str | None
 
 
-class WatermarkOut(_Answer):
-    """No fact on topic notices older than `oldest_unrelayed_at` (null: than `now`) is missing
-    from the bus."""
-
-    oldest_unrelayed_at: datetime | None
-    now: datetime
-    sequences: dict[str, int]
-    """By referral asked for, the last event emitted on topic notices; 0 for none. Whoever has
-    folded that many is missing nothing that had happened by `now`."""
-
-
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -12,7 +12,6 @@ from services.notify.held import with_content
 from services.notify.occasion import Occasion
 from services.notify.planning import DeliveryState, Earlier
 from services.notify.routes import Leg
-from shared.contracts.base import Topic
 from shared.contracts.codes import NoticeKind, Role
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
@@ -179,32 +178,6 @@ async def withdraw(session: Session, drafts: Sequence[Draft], now: datetime) -> 
         ),
         {"now": now, "ids": ended + flying},
     )
-
-
-async def oldest_unrelayed(session: Session) -> datetime | None:
-    """When the oldest event on topic notices was written that the bus has not acknowledged."""
-    oldest: datetime | None = await session.scalar(
-        text(
-            f"SELECT min(created_at) FROM {models.OUTBOX.outbox.fullname} "
-            "WHERE sent_at IS NULL AND topic = :topic"
-        ),
-        {"topic": Topic.NOTICES.value},
-    )
-    return oldest
-
-
-async def last_sequences(session: Session, subjects: Sequence[str]) -> dict[str, int]:
-    """The last event emitted on topic notices about each of these subjects; 0 for none."""
-    if not subjects:
-        return {}
-    rows = await session.execute(
-        text(
-            f"SELECT subject, sequence FROM {models.OUTBOX.heads.fullname} "
-            "WHERE topic = :topic AND subject = ANY(CAST(:subjects AS text[]))"
-        ),
-        {"topic": Topic.NOTICES.value, "subjects": list(subjects)},
-    )
-    return dict.fromkeys(subjects, 0) | {row.subject: row.sequence for row in rows}
 
 
 async def ages(session: Session) -> dict[str, float]:

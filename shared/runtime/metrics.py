@@ -4,6 +4,8 @@ Base units; `_total` counts, `_seconds` measures. Labels take few values, known 
 an id, an agency, a town or anything of a referral. A process serves them on its operations port.
 """
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 # Every service
@@ -163,10 +165,16 @@ CLOCK_SKEW = Gauge(
     "hartline_deadlines_clock_skew_seconds",
     "How far this host's clock is ahead of the database's; beyond a second the latter is followed.",
 )
+NEIGHBOUR_SKEW = Gauge(
+    "hartline_deadlines_neighbour_skew_seconds",
+    "How far the clock of a service that states facts is ahead of ours; NaN: it did not answer.",
+    ["neighbour"],
+)
 CALENDAR_ENDS = Gauge(
     "hartline_deadlines_calendar_ends_seconds",
-    "Until a calendar of the policies knows no more holidays.",
+    "Until a calendar of the policies knows no more holidays; NaN in processes without one.",
 )
+CALENDAR_ENDS.set(math.nan)
 WARNED = Counter(
     "hartline_deadlines_warnings_total", "Warnings that a clock is about to run out.", ["policy"]
 )
@@ -174,3 +182,4 @@ NEXT_DUE = Gauge(
     "hartline_deadlines_next_due_seconds",
     "Until the next open clock falls due; NaN when none is open.",
 )
+NEXT_DUE.set(math.nan)

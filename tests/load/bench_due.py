@@ -1,8 +1,8 @@
 """How soon an idle service says that a clock ran out: `python -m tests.load.bench_due`.
 
-A process of its own with its roles sweep and relay over a durable PostgreSQL, notify's watermark
-answered by another server; clocks fall due a referral at a time. From due to committed (the event
-is in the outbox) and to sent (the bus has it). Prints JSON.
+A process of its own with its roles sweep and relay over a durable PostgreSQL, the
+others' watermarks answered by another server; clocks fall due a referral at a time. From due to
+committed (the event is in the outbox) and to sent (the bus has it). Prints JSON.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from shared.contracts.codes import HtType
 from shared.runtime import logging
 from tests.support.databases import TestServer, test_server
 from tests.support.deadlines import Service, opaque, received, service
-from tests.support.deadlines_process import deadlines_process, notify_with_a_watermark
+from tests.support.deadlines_process import deadlines_process, neighbour_with_a_watermark
 
 CLOCKS_PER_REFERRAL = 4
 LENGTH = timedelta(hours=12)
@@ -30,8 +30,8 @@ async def measure(server: TestServer, referrals: int) -> dict[str, Any]:
     database = server.new_database()
     of = await service(database.open("deadlines"))
     with tempfile.TemporaryDirectory() as home:
-        async with notify_with_a_watermark() as notify:
-            process = deadlines_process(database, Path(home), notify)
+        async with neighbour_with_a_watermark() as url:
+            process = deadlines_process(database, Path(home), url)
             await process.start("sweep", "relay")
             try:
                 last = await fill(of, referrals)

@@ -11,7 +11,7 @@ from services.deadlines.consumer import KeepFacts
 from services.deadlines.facts import Fact
 from services.deadlines.keeper import Keeper
 from services.deadlines.models import OUTBOX
-from services.deadlines.notify_client import Watermark
+from services.deadlines.neighbours import Neighbours, Watermark
 from services.deadlines.policy_files import load
 from services.deadlines.policy_register import open_book
 from services.deadlines.reading import FactBearing, facts_of
@@ -203,11 +203,12 @@ class SetClock:
 
 
 @dataclass
-class FakeNotify:
-    """Notify as deadlines sees it. By default it has nothing that has not left it."""
+class FakeNeighbour:
+    """Intake or notify as deadlines sees it. By default it has nothing that has not left it."""
 
     clock: SetClock
     away: bool = False
+    off: timedelta = timedelta(0)
     oldest: datetime | None = None
     sequences: dict[str, int] = field(default_factory=dict)
     asked: int = 0
@@ -217,7 +218,7 @@ class FakeNotify:
         if self.away:
             return None
         return Watermark(
-            oldest_unrelayed_at=self.oldest, now=self.clock.now, sequences=self.sequences
+            oldest_unrelayed_at=self.oldest, now=self.clock.now + self.off, sequences=self.sequences
         )
 
 
@@ -227,7 +228,8 @@ class Service:
 
     db: Database
     clock: SetClock
-    notify: FakeNotify
+    intake: FakeNeighbour
+    notify: FakeNeighbour
     keep: KeepFacts
     sweeper: Sweeper
 
@@ -283,11 +285,13 @@ class Service:
 async def service(db: Database, *, at: datetime = RECEIVED) -> Service:
     """The parts, with the shipped policies."""
     clock = SetClock(at)
-    notify = FakeNotify(clock)
+    intake, notify = FakeNeighbour(clock), FakeNeighbour(clock)
+    neighbours = Neighbours({Source.INTAKE: intake, Source.NOTIFY: notify}, clock)
     keeper = Keeper(await open_book(db, load()), Outbox(OUTBOX, Source.DEADLINES))
-    return Service(db, clock, notify, KeepFacts(keeper, clock), Sweeper(db, keeper, notify, clock))
+    sweeper = Sweeper(db, keeper, neighbours, clock)
+    return Service(db, clock, intake, notify, KeepFacts(keeper, clock), sweeper)
 
 
 def second_sweeper(of: Service, db: Database) -> Sweeper:
     """Another process's sweeper over the same database."""
-    return Sweeper(db, of.keep._keeper, of.notify, of.clock)
+    return Sweeper(db, of.keep._keeper, of.sweeper._neighbours, of.clock)

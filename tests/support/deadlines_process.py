@@ -1,5 +1,5 @@
-"""`python -m services.deadlines` as a process of its own, beside a notify that only has a
-watermark."""
+"""`python -m services.deadlines` as a process of its own, beside an intake and a
+notify that only have a watermark."""
 
 import asyncio
 import json
@@ -88,8 +88,8 @@ class DeadlinesProcess:
         return f"http://127.0.0.1:{self.ops_port}/{path}"
 
 
-def deadlines_process(database: FreshDatabase, home: Path, notify_url: str) -> DeadlinesProcess:
-    """Not started yet."""
+def deadlines_process(database: FreshDatabase, home: Path, neighbour_url: str) -> DeadlinesProcess:
+    """Not started yet. Intake and notify are one server here."""
     issuer_key, jwks, failpoints = home / "issuer.jwk", home / "jwks.json", home / "failpoints"
     keys.make("issuer", issuer_key)
     jwks.write_text(json.dumps(keys.jwks(issuer_key)))
@@ -102,7 +102,8 @@ def deadlines_process(database: FreshDatabase, home: Path, notify_url: str) -> D
         "HARTLINE_ISSUER": "https://issuer.test",
         "HARTLINE_JWKS": str(jwks),
         "HARTLINE_LOCAL_ISSUER_KEY": str(issuer_key),
-        "HARTLINE_NOTIFY_URL": notify_url,
+        "HARTLINE_INTAKE_URL": neighbour_url,
+        "HARTLINE_NOTIFY_URL": neighbour_url,
         "HARTLINE_DEADLINES_DSN": database.dsns["deadlines"].app,
         "HARTLINE_DEADLINES_PORT": str(port),
         "HARTLINE_DEADLINES_OPS_PORT": str(ops_port),
@@ -112,7 +113,7 @@ def deadlines_process(database: FreshDatabase, home: Path, notify_url: str) -> D
 
 
 @asynccontextmanager
-async def notify_with_a_watermark() -> AsyncIterator[str]:
+async def neighbour_with_a_watermark() -> AsyncIterator[str]:
     """Its base URL. It has emitted nothing, and says so."""
 
     async def watermark(request: Request) -> JSONResponse:

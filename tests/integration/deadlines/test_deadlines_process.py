@@ -13,7 +13,7 @@ from tests.support.deadlines import HOUR, Service, opaque, received, service
 from tests.support.deadlines_process import (
     DeadlinesProcess,
     deadlines_process,
-    notify_with_a_watermark,
+    neighbour_with_a_watermark,
 )
 
 pytestmark = pytest.mark.slow
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 async def process(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[DeadlinesProcess]:
-    async with notify_with_a_watermark() as notify_url:
-        process = deadlines_process(database, tmp_path, notify_url)
+    async with neighbour_with_a_watermark() as url:
+        process = deadlines_process(database, tmp_path, url)
         yield process
         process.kill()
 
@@ -81,6 +81,7 @@ async def test_every_role_in_one_process_counts_its_breaches_and_drains(
     ("setting", "value", "sentence"),
     [
         ("HARTLINE_DEADLINES_DSN", None, "HARTLINE_DEADLINES_DSN is not set: set it."),
+        ("HARTLINE_INTAKE_URL", None, "HARTLINE_INTAKE_URL is not set: set it."),
         ("HARTLINE_NOTIFY_URL", None, "HARTLINE_NOTIFY_URL is not set: set it."),
         ("HARTLINE_NOTIFY_URL", "notify:1", "HARTLINE_NOTIFY_URL: "),
         ("HARTLINE_LOCAL_ISSUER_KEY", None, "HARTLINE_INTERNAL_TOKEN is not set: set it to "),

@@ -311,9 +311,9 @@ async def test_a_clock_looked_at_twice_at_once_is_announced_once(database: Fresh
     deadlines.clock.now = DUE + SECOND + LEASE
     second = await other._take()
     assert {due.clock_id for due in first} == {due.clock_id for due in second}
-    watermark = await deadlines.notify.watermark([REFERRAL])
+    watermarks = await deadlines.sweeper._neighbours.watermarks([REFERRAL])
     for sweeper, due in ((deadlines.sweeper, first), (other, second)):
-        await sweeper._decide(due, watermark)
+        await sweeper._decide(due, watermarks)
     assert [event["type"] for event in await deadlines.emitted()] == [BREACHED]
 
 
@@ -377,7 +377,7 @@ async def test_a_host_whose_clock_is_off_announces_nothing_early_and_nothing_lat
     deadlines = await service(database.open("deadlines"))
     (row,) = await deadlines.rows("SELECT clock_timestamp() AS now")
     host = Timekeeper(lambda: utc_now() + hours * HOUR)
-    sweeper = Sweeper(deadlines.db, deadlines.keep._keeper, deadlines.notify, host)
+    sweeper = Sweeper(deadlines.db, deadlines.keep._keeper, deadlines.sweeper._neighbours, host)
     deadlines.notify.clock.now = row.now + 2 * HOUR
     await deadlines.hear(received(at=row.now - 11.5 * HOUR))
     assert (await sweeper.sweep_once()).breached == 0
