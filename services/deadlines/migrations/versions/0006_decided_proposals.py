@@ -2,13 +2,13 @@
 
 Refuses only what no code does.
 
-Revises: 0004
+Revises: 0005
 """
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
