@@ -1,16 +1,18 @@
 """The fold: from facts and a policy to how a clock stands. Pure; the same for every order (P6)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.deadlines.facts import FactKind
 from services.deadlines.openings import Spell, beginning, spells
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Basis, Satisfied, When
-from services.deadlines.story import Leg, Story
+from services.deadlines.story import Story
 from shared.contracts.codes import Stage
+
+_AT_THE_END = datetime.max.replace(tzinfo=UTC)
 
 
 class Lacking(StrEnum):
@@ -106,9 +108,9 @@ def state_of(standing: Standing, breached_at: datetime | None) -> ClockState:
 def told_in_role(policy: Policy, child_id: str, story: Story) -> Mapping[str, datetime | None]:
     """Who has to be told by the latest plan, and when each first was; null while it was not."""
     rule = policy.satisfied
-    if rule.role is None or not (plans := story.plans.get(rule.stage)):
+    if rule.role is None or not (plans := story.plans_for(rule.stage, child_id)):
         return {}
-    leg = story.legs.get((rule.stage, max(plans), child_id, rule.role), Leg())
+    leg = story.leg((rule.stage, max(plans), child_id, rule.role), _AT_THE_END)
     told = _first_told(rule, child_id, story)
     return {agency: told.get(agency) for agency in sorted(leg.agencies)}
 
@@ -130,11 +132,12 @@ def _told(
     policy: Policy, child_id: str, story: Story, basis_at: datetime, due_at: datetime
 ) -> Standing:
     rule = policy.satisfied
-    plans = story.plans.get(rule.stage, {})
+    plans = story.plans_for(rule.stage, child_id)
     told = _first_told(rule, child_id, story)
     accepted = spells(story.decisions) if policy.basis == (Basis.ACCEPTED,) else None
     owed = _owed(policy, child_id, story, plans, accepted)
     moments = {*plans.values(), *told.values(), *_edges(accepted)}
+    moments |= _changes_of(rule, child_id, story, plans)
     if story.in_error_at is not None:
         moments.add(story.in_error_at)
     since: datetime | None = None
@@ -177,13 +180,24 @@ def _owed(
         version = _current(plans, moment)
         if not policy.applies.only_if_planned or version is None or rule.role is None:
             return True
-        return (rule.stage, version, child_id, rule.role) in story.legs
+        return story.has_leg(rule.stage, version, child_id, rule.role)
 
     return owed
 
 
 def _edges(accepted: Sequence[Spell] | None) -> set[datetime]:
     return {at for each in accepted or () for at in (each.start, each.end) if at is not None}
+
+
+def _changes_of(
+    rule: Satisfied, child_id: str, story: Story, versions: Iterable[int]
+) -> set[datetime]:
+    """When somebody came to the leg, or left it."""
+    if rule.role is None:
+        return set()
+    keys = ((rule.stage, version, child_id, rule.role) for version in versions)
+    members = [each for key in keys for each in story.members.get(key, ())]
+    return {at for each in members for at in (each.since, each.until) if at is not None}
 
 
 def _current(plans: Mapping[int, datetime], moment: datetime) -> int | None:
@@ -201,7 +215,7 @@ def _lacking_of(
 ) -> Lacking | None:
     if version is None or rule.role is None:
         return Lacking.PLAN
-    leg = story.legs.get((rule.stage, version, child_id, rule.role), Leg())
+    leg = story.leg((rule.stage, version, child_id, rule.role), moment)
     untold = {agency for agency in leg.agencies if agency not in told or told[agency] > moment}
     if not leg.agencies or leg.nobody_fits or untold & leg.refused:
         return Lacking.LAWFUL_RECIPIENT

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +18,26 @@ LegKey = tuple[Stage, int, str, Role]
 """Stage, version, child and role."""
 
 
-@dataclass(slots=True)
-class Leg:
-    """The recipients of one role in one plan."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A recipient of a leg, from when it was planned until it left it. `agency_id` is null where
+    no agency fits the role."""
 
-    agencies: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
+    agency_id: str | None
+    refused: bool
+    since: datetime
+    until: datetime | None
+
+    def is_there(self, moment: datetime) -> bool:
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The recipients of one role in one plan, at one moment."""
+
+    agencies: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     nobody_fits: bool = False
 
 
@@ -44,11 +58,12 @@ class Story:
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._latest: dict[str, tuple[int, datetime, Statement]] = {}
+        self._spoken: dict[str, set[int]] = defaultdict(set)
         self.recorded: dict[int, datetime] = {}
         """When each version was recorded."""
         self.plans: dict[Stage, dict[int, datetime]] = defaultdict(dict)
         """When the recipients of each version were fixed, by stage."""
-        self.legs: dict[LegKey, Leg] = {}
+        self.members: dict[LegKey, set[Member]] = defaultdict(set)
         self.decisions: dict[int, tuple[bool, datetime]] = {}
         """By its number: whether it accepted, and since when."""
         self.in_error_at: datetime | None = None
@@ -67,6 +82,27 @@ class Story:
     def planned(self, stage: Stage, child_id: str, role: Role) -> int | None:
         """The first version whose plan had a leg of this role; None while none has."""
         return self._first_planned.get((stage, child_id, role))
+
+    def has_leg(self, stage: Stage, version: int, child_id: str, role: Role) -> bool:
+        """Whether a version's plan has a leg of this role, emptied meanwhile or not."""
+        return (stage, version, child_id, role) in self.members
+
+    def leg(self, key: LegKey, moment: datetime) -> Leg:
+        """Who was of a leg at a moment."""
+        there = [each for each in self.members.get(key, ()) if each.is_there(moment)]
+        return Leg(
+            frozenset(each.agency_id for each in there if each.agency_id),
+            frozenset(each.agency_id for each in there if each.agency_id and each.refused),
+            any(each.agency_id is None for each in there),
+        )
+
+    def plans_for(self, stage: Stage, child_id: str) -> Mapping[int, datetime]:
+        """When the recipients of each version were fixed: of those versions that speak of the
+        child. One that does not state it, because its content was destroyed (C29) or it never
+        belonged to the referral, says nothing of its duties."""
+        spoken = self._spoken[child_id]
+        plans = self.plans.get(stage, {})
+        return {version: at for version, at in plans.items() if version in spoken}
 
     def consults(self, kind: FactKind, child_id: str) -> list[str]:
         """The consults on a child of which this step is known."""
@@ -105,16 +141,19 @@ class Story:
         if fact.child_id is None or fact.statement is None:
             return
         _earliest(self.recorded, fact.version, fact)
+        self._spoken[fact.child_id].add(fact.version)
         word = (fact.version, fact.statement.received_at, fact.statement)
         known = self._latest.get(fact.child_id)
         if known is None or word[:2] > known[:2]:
             self._latest[fact.child_id] = word
 
     def _read_notices(self, facts: list[Fact]) -> None:
-        """Notices with nothing to tell, and whoever left a leg, are out of it, whenever that comes
-        to light."""
+        """Notices with nothing to tell are of no leg, whenever that comes to light."""
         empty = {f.notice_id for f in facts if f.kind is FactKind.SUPERSESSION_PLANNED}
-        gone = empty | {f.notice_id for f in facts if f.kind is FactKind.LEFT}
+        left: dict[str | None, datetime] = {}
+        for fact in facts:
+            if fact.kind is FactKind.LEFT:
+                _earliest(left, fact.notice_id, fact)
         shared = {
             f.notice_id
             for f in facts
@@ -136,21 +175,17 @@ class Story:
                     )
                 )
             elif fact.kind in (FactKind.PLANNED, FactKind.REFUSED):
-                self._lay(fact, fact.child_id, fact.role, out=fact.notice_id in gone)
+                self._lay(fact, fact.child_id, fact.role, left.get(fact.notice_id))
 
-    def _lay(self, fact: Fact, child_id: str, role: Role, *, out: bool) -> None:
+    def _lay(self, fact: Fact, child_id: str, role: Role, left_at: datetime | None) -> None:
         stage = fact.stage or Stage.RECEIVED
+        self._spoken[child_id].add(fact.version)
         known = self._first_planned.get((stage, child_id, role), fact.version)
         self._first_planned[stage, child_id, role] = min(fact.version, known)
-        leg = self.legs.setdefault((stage, fact.version, child_id, role), Leg())
-        if out:
-            return
-        if fact.agency_id is not None:
-            leg.agencies.add(fact.agency_id)
-        if fact.kind is FactKind.REFUSED:
-            leg.nobody_fits |= fact.agency_id is None
-            if fact.agency_id is not None:
-                leg.refused.add(fact.agency_id)
+        refused = fact.kind is FactKind.REFUSED
+        self.members[stage, fact.version, child_id, role].add(
+            Member(fact.agency_id, refused, fact.occurred_at, left_at)
+        )
 
 
 def _earliest(times: dict[Any, datetime], key: object, fact: Fact) -> None:

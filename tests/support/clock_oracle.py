@@ -17,6 +17,7 @@ from shared.contracts.notices import (
     NoticesPickedUp,
     NoticesPlanned,
     NoticesRefused,
+    NoticesRerouted,
     NoticesToldOrally,
 )
 from shared.contracts.referrals import (
@@ -32,7 +33,12 @@ from shared.contracts.referrals import (
 
 HOUR = timedelta(hours=1)
 HOME = ZoneInfo("America/New_York")
-EMPTY = {NoticeKind.SUPERSESSION, NoticeKind.RECALL, NoticeKind.WITHDRAWAL}
+EMPTY = {
+    NoticeKind.SUPERSESSION,
+    NoticeKind.RECALL,
+    NoticeKind.WITHDRAWAL,
+    NoticeKind.CONSULT_OUTCOME,
+}
 LEGS = {
     "le12": (Role.LOCAL_LAW_ENFORCEMENT, Stage.RECEIVED),
     "fbi12": (Role.FBI, Stage.RECEIVED),
@@ -127,13 +133,7 @@ class _Reading:
 
     def _received_at(self) -> datetime:
         """The latest version's word."""
-        versions = [
-            e
-            for e in self.events
-            if isinstance(e, ReferralReceived | ReferralAmended)
-            and any(c.child_id == self.child for c in e.children)
-        ]
-        return max(versions, key=lambda e: e.version).received_at
+        return self._stating()[-1].received_at
 
     def _discovered(self) -> datetime | None:
         versions = self._versions_with_leg()
@@ -142,22 +142,27 @@ class _Reading:
         first = min(versions)
         if first == 1:
             return self._received_at()
-        recorded = [
-            e.recorded_at
-            for e in self.events
-            if isinstance(e, ReferralReceived | ReferralAmended) and e.version == first
-        ]
-        plans = [e for e in self._plans(None) if e.version == first]
-        return recorded[0] if recorded else min(_planned_at(e) for e in plans)
+        recorded = [e.recorded_at for e in self._versions() if e.version == first]
+        plans = [e for e in self._all_plans() if e.version == first]
+        return min(recorded) if recorded else min(_planned_at(e) for e in plans)
+
+    def _versions(self) -> list[ReferralReceived | ReferralAmended]:
+        return [*self._all(ReferralReceived), *self._all(ReferralAmended)]
+
+    def _stating(self) -> list[ReferralReceived | ReferralAmended]:
+        """The versions that state the child, in their order."""
+        found = [e for e in self._versions() if any(c.child_id == self.child for c in e.children)]
+        return sorted(found, key=lambda e: e.version)
 
     def _versions_with_leg(self) -> set[int]:
         role, stage = LEGS[self.policy]
+        empty = self._empty()
         return {
             e.version
-            for e in self.events
-            if isinstance(e, NoticesPlanned | NoticesRefused) and e.stage is stage
+            for e in self._choices()
+            if e.stage is stage
             for leg in e.notices
-            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in self._empty()
+            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in empty
         }
 
     def _accepted_basis(self) -> datetime | None:
@@ -209,14 +214,13 @@ class _Reading:
         if not plans:
             return False
         latest = max(e.version for e in plans)
-        empty = self._empty()
+        gone = self._left(moment) | self._empty()
         whom = [
             leg.agency_id
-            for e in self.events
-            if isinstance(e, NoticesPlanned | NoticesRefused)
-            and (e.version, e.stage) == (latest, stage)
+            for e in self._choices()
+            if (e.version, e.stage) == (latest, stage) and _planned_at(e) <= moment
             for leg in e.notices
-            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in empty
+            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in gone
         ]
         outcomes = {
             leg.notice_id
@@ -232,20 +236,44 @@ class _Reading:
         made = [e for e in self._all(ReferralDecided) if _decision_at(e) <= moment]
         return bool(made) and max(made, key=lambda e: e.decision).outcome.value == "accepted"
 
-    def _plans(self, moment: datetime | None) -> list[NoticesPlanned | NoticesRefused]:
-        """Those of its stage that were made by then."""
+    def _plans(self, moment: datetime) -> list[NoticesPlanned | NoticesRefused]:
+        """Those of its stage that were made by then and have something to say of the child: their
+        version states it, or they name it."""
+        return [e for e in self._all_plans() if _planned_at(e) <= moment and self._is_about(e)]
+
+    def _all_plans(self) -> list[NoticesPlanned | NoticesRefused]:
         _, stage = LEGS[self.policy]
-        found = [
-            e
-            for e in self.events
-            if isinstance(e, NoticesPlanned | NoticesRefused) and e.stage is stage
-        ]
-        return [e for e in found if moment is None or _planned_at(e) <= moment]
+        found = [*self._all(NoticesPlanned), *self._all(NoticesRefused)]
+        return [e for e in found if e.stage is stage]
+
+    def _is_about(self, plan: NoticesPlanned | NoticesRefused) -> bool:
+        empty = self._empty()
+        named = {
+            e.version
+            for e in self._choices()
+            for leg in e.notices
+            if leg.child_id == self.child and leg.notice_id not in empty
+        }
+        return plan.version in named | {e.version for e in self._stating()}
+
+    def _choices(self) -> list[NoticesPlanned | NoticesRefused | NoticesRerouted]:
+        """Whatever says who is to be told."""
+        kinds = NoticesPlanned, NoticesRefused, NoticesRerouted
+        return [e for kind in kinds for e in self._all(kind)]
+
+    def _left(self, moment: datetime) -> set[str]:
+        """The notices whose recipients were out of their legs by then."""
+        return {
+            leg.notice_id
+            for e in self._all(NoticesRerouted)
+            if e.rerouted_at <= moment
+            for leg in e.left
+        }
 
     def _empty(self) -> set[str]:
         return {
             leg.notice_id
-            for e in self._all(NoticesPlanned)
+            for e in (*self._all(NoticesPlanned), *self._all(NoticesRerouted))
             for leg in e.notices
             if leg.kind in EMPTY
         }
@@ -280,8 +308,14 @@ def _decision_at(decision: ReferralDecided) -> datetime:
     return decision.decided_at if accepted else decision.recorded_at
 
 
-def _planned_at(plan: NoticesPlanned | NoticesRefused) -> datetime:
-    return plan.planned_at if isinstance(plan, NoticesPlanned) else plan.refused_at
+def _planned_at(plan: NoticesPlanned | NoticesRefused | NoticesRerouted) -> datetime:
+    match plan:
+        case NoticesPlanned():
+            return plan.planned_at
+        case NoticesRefused():
+            return plan.refused_at
+        case NoticesRerouted():
+            return plan.rerouted_at
 
 
 def _midnight_after(day: date) -> datetime:

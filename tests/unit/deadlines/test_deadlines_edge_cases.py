@@ -12,7 +12,7 @@ from services.deadlines.policy_files import load
 from services.deadlines.reading import FactBearing
 from services.deadlines.sla import ClockState, Lacking
 from shared.contracts.base import EventData
-from shared.contracts.codes import NoticeKind, Role, Stage, WithdrawalCause
+from shared.contracts.codes import HtType, NoticeKind, Role, Stage, WithdrawalCause
 from shared.contracts.registry import CONSUMERS, EVENTS
 from tests.support.clock_events import (
     acknowledged,
@@ -32,6 +32,7 @@ from tests.support.clock_events import (
     withdrawn,
 )
 from tests.support.deadlines import (
+    CHILD,
     DUE,
     HOUR,
     RECEIVED,
@@ -47,6 +48,7 @@ from tests.support.deadlines import (
 
 BOOK = PolicyBook(load())
 MINUTE = timedelta(minutes=1)
+SIBLING = opaque("chd", 2)
 ICO = Role.INTERSTATE_COMPACT
 
 
@@ -183,6 +185,65 @@ def _names(model: type[EventData]) -> set[str]:
     schema = model.model_json_schema()
     parts = [schema, *schema.get("$defs", {}).values()]
     return {name for part in parts for name in part.get("properties", ())}
+
+
+# C29: the content of one child is destroyed, and later versions no longer state it
+
+
+BOTH = {CHILD: HtType.SEX, SIBLING: HtType.SEX}
+
+
+def of_sibling(policy: str, *events: FactBearing) -> Clock:
+    (clock,) = [c for c in wound(*events) if (c.policy, c.child_id) == (policy, SIBLING)]
+    return clock
+
+
+@pytest.mark.parametrize("heard", ["in order", "plan first"])
+def test_c29_a_version_that_no_longer_states_a_child_leaves_its_clocks_alone(heard: str) -> None:
+    """Also while only the plan of that version is here: the topics race."""
+    events = (
+        received(children=BOTH),
+        planned("A"),
+        planned("A", child=SIBLING),
+        delivered("A", RECEIVED + HOUR, child=SIBLING),
+    )
+    later = RECEIVED + 9000 * HOUR
+    amendment = amended(2, {CHILD: HtType.SEX}, recorded_at=later)
+    rest = (amendment, planned("A", later, version=2))
+    after = of_sibling("le12", *events, *(rest if heard == "in order" else rest[1:]))
+    assert after.standing == of_sibling("le12", *events).standing
+    assert (after.state, after.look_at) == (ClockState.SATISFIED, None)
+
+
+def test_c29_what_was_owed_to_a_destroyed_child_is_not_forgotten_either() -> None:
+    events = (received(children=BOTH), planned("AB", child=SIBLING))
+    told = delivered("A", RECEIVED + HOUR, child=SIBLING)
+    dropped = (
+        amended(2, {CHILD: HtType.SEX}, recorded_at=RECEIVED + 2 * HOUR),
+        planned("A", RECEIVED + 2 * HOUR, version=2),
+    )
+    clock = of_sibling("le12", *events, told, *dropped)
+    assert (clock.state, clock.standing.lacking) == (ClockState.OPEN, Lacking.DELIVERY)
+
+
+def test_c29_a_conditional_duty_towards_a_destroyed_child_is_not_released_by_its_going() -> None:
+    events = (received(children=BOTH), planned("N", role=Role.NCMEC, child=SIBLING))
+    dropped = (
+        amended(2, {CHILD: HtType.SEX}, recorded_at=RECEIVED + 2 * HOUR),
+        planned("A", RECEIVED + 2 * HOUR, version=2),
+    )
+    assert of_sibling("ncmec24", *events, *dropped).state is ClockState.OPEN
+
+
+# Reroutes: who left a leg, and from when
+
+
+def test_whoever_leaves_a_leg_after_the_due_time_takes_no_breach_along() -> None:
+    """B was responsible when the time was over, and had not been told."""
+    events = (received(), planned("AB"), delivered("A", RECEIVED + HOUR))
+    standing = clock_of("le12", *events, rerouted("B", "", DUE + 5 * HOUR)).standing
+    assert standing.satisfied_at == DUE + 5 * HOUR
+    assert not standing.in_time
 
 
 # C26, C27: missing from care, foreign nationality. A leg's existence is all that is known
