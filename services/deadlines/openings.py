@@ -51,7 +51,7 @@ def _time(
 ) -> datetime | None:
     match basis:
         case Basis.RECEIVED:
-            return story.statements[child_id].received_at
+            return _received_at(policy, child_id, story)
         case Basis.ACCEPTED:
             return _accepted_at(policy, story)
         case Basis.LEG_KNOWN:
@@ -81,6 +81,18 @@ def spells(decisions: Mapping[int, tuple[bool, datetime]]) -> list[Spell]:
     return [each for each in found if each.end != each.start]
 
 
+def _received_at(policy: Policy, child_id: str, story: Story) -> datetime:
+    """The latest word on it, but none that was recorded after the time was over by the words
+    before moves the end further off: so amending it takes no breach back, announced or not. One
+    that says it was received earlier still counts, for that breach came to light late (C33)."""
+    first, *later = story.stated(child_id)
+    received_at = first.received_at
+    for each in later:
+        in_time = each.recorded_at <= policy.length.end(received_at)
+        received_at = each.received_at if in_time else min(received_at, each.received_at)
+    return received_at
+
+
 def _accepted_at(policy: Policy, story: Story) -> datetime | None:
     """The first acceptance that was not reversed before the clock ran out, or the last one."""
     held = spells(story.decisions)
@@ -98,5 +110,5 @@ def _leg_known_at(policy: Policy, child_id: str, story: Story) -> datetime | Non
     if version is None:
         return None
     if version == 1:
-        return story.statements[child_id].received_at
+        return _received_at(policy, child_id, story)
     return story.recorded.get(version) or story.plans[stage].get(version)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.deadlines.facts import Fact, FactKind, Statement
 from shared.contracts.codes import Role, Stage
@@ -53,11 +53,19 @@ class Telling:
     """By the outcome of a consult, which is no notice of the referral itself."""
 
 
+class Stated(NamedTuple):
+    """One version's word on one child."""
+
+    received_at: datetime
+    recorded_at: datetime
+    statement: Statement
+
+
 class Story:
     """All facts of one referral. `facts` may come in any order and repeat themselves."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
-        self._latest: dict[str, tuple[int, datetime, Statement]] = {}
+        self._stated: dict[str, dict[int, Stated]] = defaultdict(dict)
         self._spoken: dict[str, set[int]] = defaultdict(set)
         self.recorded: dict[int, datetime] = {}
         """When each version was recorded."""
@@ -72,9 +80,13 @@ class Story:
         """When a step was first taken: by kind, child, and consult."""
         self._read(list(facts))
         self.statements: Mapping[str, Statement] = {
-            child: statement for child, (_, _, statement) in self._latest.items()
+            child: versions[max(versions)].statement for child, versions in self._stated.items()
         }
         """The latest version's word on each child."""
+
+    def stated(self, child_id: str) -> list[Stated]:
+        """What each version that states the child says of it, in their order."""
+        return [stated for _, stated in sorted(self._stated[child_id].items())]
 
     def tellings(self, child_id: str) -> Iterable[Telling]:
         return self._told.get(child_id, ())
@@ -142,10 +154,10 @@ class Story:
             return
         _earliest(self.recorded, fact.version, fact)
         self._spoken[fact.child_id].add(fact.version)
-        word = (fact.version, fact.statement.received_at, fact.statement)
-        known = self._latest.get(fact.child_id)
-        if known is None or word[:2] > known[:2]:
-            self._latest[fact.child_id] = word
+        word = Stated(fact.statement.received_at, fact.occurred_at, fact.statement)
+        versions = self._stated[fact.child_id]
+        known = versions.get(fact.version, word)
+        versions[fact.version] = max(word, known, key=lambda each: each[:2])
 
     def _read_notices(self, facts: list[Fact]) -> None:
         """Notices with nothing to tell are of no leg, whenever that comes to light."""

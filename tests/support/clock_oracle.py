@@ -53,6 +53,9 @@ CONDITIONAL = {"ncmec24", "hhs24"}
 """And ico1, which has a basis of its own: whom nobody planned to tell need not be told."""
 
 
+Versions = Sequence[ReferralReceived | ReferralAmended]
+
+
 @dataclass(frozen=True)
 class Word:
     """What the words say of one clock."""
@@ -132,8 +135,17 @@ class _Reading:
         return basis + hours.get(self.policy, 12) * HOUR
 
     def _received_at(self) -> datetime:
-        """The latest version's word."""
-        return self._stating()[-1].received_at
+        """The latest version's word, unless the time was over by the word before when it was
+        recorded: then the sooner of both, for nobody amends a breach away."""
+        return self._received_by_word_of(self._stating())
+
+    def _received_by_word_of(self, versions: Versions) -> datetime:
+        latest = versions[-1]
+        if len(versions) == 1:
+            return latest.received_at
+        before = self._received_by_word_of(versions[:-1])
+        over = self.due(before) < latest.recorded_at
+        return min(before, latest.received_at) if over else latest.received_at
 
     def _discovered(self) -> datetime | None:
         versions = self._versions_with_leg()

@@ -392,6 +392,44 @@ def test_c33_a_backdated_identification_is_due_before_it_was_heard_of() -> None:
     assert clock.look_at < RECEIVED
 
 
+@pytest.mark.parametrize("moved", [timedelta(hours=3), timedelta(days=10)])
+def test_c33_received_at_amended_after_the_due_time_moves_it_no_further_off(
+    moved: timedelta,
+) -> None:
+    """However slow the sweeper was to announce the breach; and a third version does not either,
+    though by the second one's word it would be in time."""
+    late = amended(2, at=RECEIVED + moved, recorded_at=DUE + HOUR)
+    third = amended(3, at=RECEIVED + 2 * moved, recorded_at=DUE + 2 * HOUR)
+    told = delivered("A", DUE + 2 * HOUR)
+    for events in ((late,), (late, third)):
+        clock = clock_of("le12", received(), planned("A"), *events, told)
+        assert (clock.standing.due_at, clock.standing.in_time) == (DUE, False)
+
+
+def test_c33_received_at_amended_in_time_moves_the_due_time() -> None:
+    events = (received(), amended(2, at=RECEIVED + 3 * HOUR, recorded_at=DUE))
+    assert clock_of("le12", *events).standing.due_at == DUE + 3 * HOUR
+    again = amended(3, at=RECEIVED + 4 * HOUR, recorded_at=DUE + 2 * HOUR)
+    assert clock_of("le12", *events, again).standing.due_at == DUE + 4 * HOUR
+
+
+def test_c33_what_turns_out_to_have_been_received_earlier_was_due_earlier() -> None:
+    """Else a breach is hidden by entering too late a time and mending it afterwards."""
+    earlier = amended(2, at=RECEIVED - 2 * HOUR, recorded_at=DUE + 9 * HOUR)
+    told = delivered("A", DUE - HOUR)
+    clock = clock_of("le12", received(), planned("A"), told, earlier)
+    assert (clock.standing.due_at, clock.standing.in_time) == (DUE - 2 * HOUR, False)
+
+
+def test_c33_each_clock_has_its_own_end_by_which_an_amendment_is_in_time() -> None:
+    """24 hours of the Coordinator's are not over when the 12 of the police are."""
+    role = Role.ELIGIBILITY_COORDINATOR
+    events = (received(), planned("A"), planned("E", role=role))
+    later = amended(2, at=RECEIVED + HOUR, recorded_at=DUE + HOUR)
+    assert clock_of("le12", *events, later).standing.due_at == DUE
+    assert clock_of("hhs24", *events, later).standing.due_at == RECEIVED + 25 * HOUR
+
+
 def test_a_confirmed_victim_of_whom_police_were_told_before_needs_no_second_report() -> None:
     events = (received(), planned("A"), delivered("A", RECEIVED + HOUR))
     clock = clock_of("le24_identified", *events, identified(RECEIVED + 99 * HOUR))

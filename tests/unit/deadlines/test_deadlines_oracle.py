@@ -30,6 +30,7 @@ from tests.support.clock_events import (
 )
 from tests.support.deadlines import (
     CHILD,
+    HOUR,
     LE,
     RECEIVED,
     agency,
@@ -104,7 +105,8 @@ def stories(draw: st.DrawFn) -> list[FactBearing]:
             at = draw(st.sampled_from([RECEIVED, RECEIVED - STEP, RECEIVED + STEP]))
             dropped = draw(st.integers(0, 3)) == 0
             children = {SIBLING: HtType.SEX} if dropped else None
-            made.append(amended(version, children, at=at, recorded_at=draw(times)))
+            recorded_at = draw(times) + draw(st.sampled_from([0, 12, 24])) * HOUR
+            made.append(amended(version, children, at=at, recorded_at=recorded_at))
             if dropped:
                 made.append(planned("A", draw(times), version=version, child=SIBLING))
                 continue
