@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.deadlines.facts import FactKind
-from services.deadlines.openings import Spell, beginning, spells
+from services.deadlines.openings import Spell, beginning, holdings, spells
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Basis, Satisfied, When
 from services.deadlines.story import Story
@@ -75,8 +75,7 @@ def fold(policy: Policy, child_id: str, matter: str, story: Story) -> Standing |
     if rule.when is When.EVERY_AGENCY_TOLD:
         return _told(policy, child_id, story, basis_at, due_at)
     if rule.when is When.RECIPIENT_ANSWERED:
-        met = _first_told(rule, child_id, story).get(matter)
-        return _reached(basis_at, due_at, met, story.in_error_at, Lacking.ANSWER)
+        return _answered(rule, child_id, matter, story, basis_at, due_at)
     steps = (story.step(FactKind(kind), child_id, matter) for kind in rule.by)
     met = min((at for at in steps if at is not None), default=None)
     return _reached(basis_at, due_at, met, story.in_error_at, Lacking.CONSULT_STEP)
@@ -128,6 +127,35 @@ def _reached(
     )
 
 
+def _answered(
+    rule: Satisfied,
+    child_id: str,
+    agency_id: str,
+    story: Story,
+    basis_at: datetime,
+    due_at: datetime,
+) -> Standing:
+    met = _first_answer(rule, child_id, agency_id, story)
+    held = holdings(child_id, agency_id, story)
+    moments = {at for at in (met, story.in_error_at, *_edges(held)) if at is not None}
+    since: datetime | None = None
+    for moment in sorted(moments):
+        in_error = story.in_error_at is not None and story.in_error_at <= moment
+        answered = met is not None and met <= moment
+        left = not any(each.holds(moment) for each in held)
+        since = since or moment if in_error or answered or left else None
+    lacking = None if since else Lacking.ANSWER
+    return Standing(basis_at, due_at, since, lacking, since is not None and met is None)
+
+
+def _first_answer(rule: Satisfied, child_id: str, agency_id: str, story: Story) -> datetime | None:
+    """Of whichever notice; of one with nothing to tell (a withdrawal, say) since it was told."""
+    told = [each for each in story.tellings(child_id) if each.agency_id == agency_id]
+    first = min((each.at for each in told), default=None)
+    news = (each for each in story.answers(child_id, agency_id) if first and each.at >= first)
+    return min((each.at for each in (*told, *news) if each.kind in rule.by), default=None)
+
+
 def _told(
     policy: Policy, child_id: str, story: Story, basis_at: datetime, due_at: datetime
 ) -> Standing:
@@ -151,10 +179,10 @@ def _told(
 
 
 def _first_told(rule: Satisfied, child_id: str, story: Story) -> dict[str, datetime]:
-    """When each agency was first told of the child, or answered. A consult's outcome is no notice
-    of the referral."""
+    """When each agency was first told of the child. A consult's outcome is no notice of the
+    referral."""
     told: dict[str, datetime] = {}
-    of_referral = rule.when is When.EVERY_AGENCY_TOLD and rule.stage is not Stage.CONSULT_SHARED
+    of_referral = rule.stage is not Stage.CONSULT_SHARED
     for each in story.tellings(child_id):
         if each.kind not in rule.by or (each.consult_outcome and of_referral):
             continue

@@ -51,6 +51,20 @@ class Telling:
     at: datetime
     consult_outcome: bool
     """By the outcome of a consult, which is no notice of the referral itself."""
+    notice_id: str | None
+    planned_at: datetime
+    """When its notice was planned; of one whose plan is not known, when it was told."""
+
+
+class Departure(NamedTuple):
+    """An agency is to be told nothing further: it gave a notice back, is in conflict, or was never
+    meant. It goes for all that was planned for it before."""
+
+    notice_id: str | None
+    at: datetime
+
+    def ends(self, telling: Telling) -> bool:
+        return self.notice_id == telling.notice_id or telling.planned_at < self.at
 
 
 class Stated(NamedTuple):
@@ -90,6 +104,14 @@ class Story:
 
     def tellings(self, child_id: str) -> Iterable[Telling]:
         return self._told.get(child_id, ())
+
+    def answers(self, child_id: str, agency_id: str) -> Iterable[Telling]:
+        """What an agency heard by notices with nothing to tell: not of the child, and yet what it
+        says of them shows that it heard."""
+        return [each for each in self._news.get(child_id, ()) if each.agency_id == agency_id]
+
+    def departures(self, child_id: str, agency_id: str) -> Iterable[Departure]:
+        return self._departed.get((child_id, agency_id), ())
 
     def planned(self, stage: Stage, child_id: str, role: Role) -> int | None:
         """The first version whose plan had a leg of this role; None while none has."""
@@ -163,30 +185,41 @@ class Story:
         """Notices with nothing to tell are of no leg, whenever that comes to light."""
         empty = {f.notice_id for f in facts if f.kind is FactKind.SUPERSESSION_PLANNED}
         left: dict[str | None, datetime] = {}
+        laid: dict[str | None, datetime] = {}
         for fact in facts:
             if fact.kind is FactKind.LEFT:
                 _earliest(left, fact.notice_id, fact)
+            elif fact.kind is FactKind.PLANNED:
+                _earliest(laid, fact.notice_id, fact)
         shared = {
             f.notice_id
             for f in facts
             if f.kind is FactKind.PLANNED and f.stage is Stage.CONSULT_SHARED
         }
         self._told: dict[str, list[Telling]] = defaultdict(list)
+        self._news: dict[str, list[Telling]] = defaultdict(list)
+        self._departed: dict[tuple[str, str], set[Departure]] = defaultdict(set)
         self._first_planned: dict[tuple[Stage, str, Role], int] = {}
         for fact in facts:
-            if fact.child_id is None or fact.role is None or fact.notice_id in empty:
+            if fact.child_id is None or fact.role is None:
                 continue
             if fact.kind in TELLING and fact.agency_id is not None:
-                self._told[fact.child_id].append(
+                to = self._news if fact.notice_id in empty else self._told
+                to[fact.child_id].append(
                     Telling(
                         fact.kind,
                         fact.agency_id,
                         fact.role,
                         fact.occurred_at,
                         fact.notice_id in shared,
+                        fact.notice_id,
+                        laid.get(fact.notice_id, fact.occurred_at),
                     )
                 )
-            elif fact.kind in (FactKind.PLANNED, FactKind.REFUSED):
+            elif fact.kind is FactKind.LEFT and fact.agency_id is not None:
+                departure = Departure(fact.notice_id, fact.occurred_at)
+                self._departed[fact.child_id, fact.agency_id].add(departure)
+            elif fact.kind in (FactKind.PLANNED, FactKind.REFUSED) and fact.notice_id not in empty:
                 self._lay(fact, fact.child_id, fact.role, left.get(fact.notice_id))
 
     def _lay(self, fact: Fact, child_id: str, role: Role, left_at: datetime | None) -> None:

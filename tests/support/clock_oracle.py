@@ -71,6 +71,16 @@ class Word:
         return self.since is not None and self.since <= self.due
 
 
+@dataclass(frozen=True)
+class Heard:
+    """Something was told to somebody."""
+
+    who: str
+    notice: str
+    at: datetime
+    answered: bool
+
+
 def read(policy: str, child: str, matter: str, events: Sequence[EventData]) -> Word | None:
     """None: there is no such clock."""
     reading = _Reading(policy, child, matter, events)
@@ -115,8 +125,7 @@ class _Reading:
                 of_child = (e for e in self._all(VictimIdentified) if e.child_id == self.child)
                 return min((e.identified_at for e in of_child), default=None)
             case "ack24":
-                told = (at for who, at, _ in self._tellings() if who == self.matter)
-                return min(told, default=None)
+                return self._told_basis()
             case "ico1":
                 return self._accepted_basis() if self._versions_with_leg() else None
             case "ncmec24" | "hhs24":
@@ -177,6 +186,54 @@ class _Reading:
             if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in empty
         }
 
+    def _told_basis(self) -> datetime | None:
+        """When it was first told, if it was not out of it again within the day; else when it was
+        told anew; else the last time."""
+        instant = timedelta(microseconds=1)
+        changes = sorted(
+            {each.at for each in self._heard()}
+            | {e.rerouted_at for e in self._all(NoticesRerouted)}
+        )
+        starts = [at for at in changes if self._holds(at) and not self._holds(at - instant)]
+        for start in starts:
+            if all(self._holds(at) for at in changes if start <= at <= start + 24 * HOUR):
+                return start
+        return starts[-1] if starts else None
+
+    def _holds(self, moment: datetime) -> bool:
+        """Whether the agency has something of the child, of which it has not been told since that
+        it is not its own: no later word about what it was told before then counts."""
+        return any(each.at <= moment and not self._is_out(each, moment) for each in self._heard())
+
+    def _heard(self) -> list[Heard]:
+        empty = self._empty()
+        return [h for h in self._hearings() if h.who == self.matter and h.notice not in empty]
+
+    def _is_out(self, heard: Heard, moment: datetime) -> bool:
+        plans = [
+            _planned_at(e)
+            for e in (*self._all(NoticesPlanned), *self._all(NoticesRerouted))
+            if any(leg.notice_id == heard.notice for leg in e.notices)
+        ]
+        planned = min(plans, default=heard.at)
+        return any(
+            leg.notice_id == heard.notice or planned < e.rerouted_at
+            for e in self._all(NoticesRerouted)
+            if e.rerouted_at <= moment
+            for leg in e.left
+            if (leg.child_id, leg.agency_id) == (self.child, self.matter)
+        )
+
+    def _has_answered(self, moment: datetime) -> bool:
+        """To whichever notice; to one that told nothing, once there was something to answer."""
+        first = min((each.at for each in self._heard()), default=None)
+        empty = self._empty()
+        return any(
+            each.answered and (each.notice not in empty or (first and each.at >= first))
+            for each in self._hearings()
+            if each.who == self.matter and each.at <= moment
+        )
+
     def _accepted_basis(self) -> datetime | None:
         """The beginning of the first acceptance that stood for an hour; else of the last."""
         starts = []
@@ -198,6 +255,8 @@ class _Reading:
                 return False
         if self.policy == "ico1" and not self._accepted(moment):
             return False
+        if self.policy == "ack24" and not self._holds(moment):
+            return False
         if self.policy in CONDITIONAL or self.policy == "ico1":
             plans = self._plans(moment)
             if plans:
@@ -213,10 +272,7 @@ class _Reading:
                 at = self._first(ConsultEntered, "entered_at")
                 return at is not None and at <= moment
             case "ack24":
-                return any(
-                    who == self.matter and at <= moment and answered
-                    for who, at, answered in self._tellings()
-                )
+                return self._has_answered(moment)
             case _:
                 return self._everybody_told(moment)
 
@@ -241,7 +297,7 @@ class _Reading:
             for leg in e.notices
             if leg.kind not in EMPTY
         }
-        told = {who for who, at, _ in self._tellings(outcomes) if at <= moment}
+        told = {who for who, at in self._tellings(outcomes) if at <= moment}
         return bool(whom) and all(who in told for who in whom)
 
     def _accepted(self, moment: datetime) -> bool:
@@ -290,21 +346,26 @@ class _Reading:
             if leg.kind in EMPTY
         }
 
-    def _tellings(self, but: Collection[str] = ()) -> Iterator[tuple[str, datetime, bool]]:
-        """Who was told of the child, when, and whether that was an answer."""
+    def _tellings(self, but: Collection[str] = ()) -> Iterator[tuple[str, datetime]]:
+        """Who was told of the child, and when."""
         empty = self._empty().union(but)
+        return ((each.who, each.at) for each in self._hearings() if each.notice not in empty)
+
+    def _hearings(self) -> Iterator[Heard]:
+        """All that anybody was told by any notice about the child."""
         for e in self.events:
             for leg in getattr(e, "notices", ()):
-                if leg.child_id != self.child or leg.notice_id in empty:
+                if leg.child_id != self.child:
                     continue
+                who, notice = leg.agency_id, leg.notice_id
                 if isinstance(e, NoticesDelivered) and leg.channel is Channel.ENCRYPTED:
-                    yield leg.agency_id, leg.delivered_at, False
+                    yield Heard(who, notice, leg.delivered_at, False)
                 elif isinstance(e, NoticesPickedUp):
-                    yield leg.agency_id, leg.picked_up_at, False
+                    yield Heard(who, notice, leg.picked_up_at, False)
                 elif isinstance(e, NoticesAcknowledged):
-                    yield leg.agency_id, leg.acknowledged_at, True
+                    yield Heard(who, notice, leg.acknowledged_at, True)
                 elif isinstance(e, NoticesToldOrally):
-                    yield leg.agency_id, leg.told_at, True
+                    yield Heard(who, notice, leg.told_at, True)
 
     def _first(self, kind: type[EventData], name: str) -> datetime | None:
         times = [getattr(e, name) for e in self._all(kind) if e.consult_id == self.matter]

@@ -246,6 +246,68 @@ def test_whoever_leaves_a_leg_after_the_due_time_takes_no_breach_along() -> None
     assert not standing.in_time
 
 
+# Who need not, or may not, be asked whether it heard
+
+
+def heard(*events: FactBearing) -> Clock:
+    (clock,) = [c for c in clocks_of("ack24", *events) if c.matter == agency("A")]
+    return clock
+
+
+TOLD = (received(), planned("A"), delivered("A", RECEIVED + HOUR))
+LEFT_AT = RECEIVED + 2 * HOUR
+
+
+@pytest.mark.parametrize("to", ["", "B"])
+def test_c15_c16_whoever_gave_it_back_was_never_meant_or_is_in_conflict_owes_no_answer(
+    to: str,
+) -> None:
+    clock = heard(*TOLD, rerouted("A", to, LEFT_AT))
+    assert (clock.state, clock.look_at) == (ClockState.RELEASED, None)
+    assert clock.standing.satisfied_at == LEFT_AT
+
+
+def test_c16_leaving_after_the_day_was_over_erases_no_breach() -> None:
+    clock = heard(*TOLD, rerouted("A", "B", RECEIVED + 26 * HOUR))
+    assert clock.state is ClockState.OPEN
+    assert clock.breached(RECEIVED + 27 * HOUR).state is ClockState.BREACHED
+
+
+def test_c16_leaving_counts_for_what_earlier_versions_told() -> None:
+    corrected = (amended(2), planned("A", RECEIVED + 90 * MINUTE, version=2))
+    clock = heard(*TOLD, *corrected, rerouted("A", "B", LEFT_AT, version=2))
+    assert clock.state is ClockState.RELEASED
+
+
+def test_c16_what_was_under_way_when_the_conflict_came_asks_nobody() -> None:
+    events = (received(), planned("A"), rerouted("A", "B", RECEIVED + HOUR))
+    late = delivered("A", RECEIVED + HOUR + MINUTE)
+    assert clocks_of("ack24", *events, late) == []
+
+
+def test_c16_once_the_conflict_is_lifted_and_it_is_told_anew_its_day_begins_anew() -> None:
+    again = RECEIVED + 50 * HOUR
+    events = (*TOLD, rerouted("A", "B", LEFT_AT), amended(2, recorded_at=again))
+    back = (planned("A", again, version=2), delivered("A", again + HOUR, version=2))
+    clock = heard(*events, *back)
+    assert (clock.state, clock.standing.due_at) == (ClockState.OPEN, again + 25 * HOUR)
+
+
+def test_c14_acknowledging_the_withdrawal_answers_for_the_referral_too() -> None:
+    news = planned("A", LEFT_AT, version=2, kind=NoticeKind.WITHDRAWAL)
+    said = acknowledged("A", LEFT_AT + HOUR, version=2)
+    clock = heard(*TOLD, withdrawn(LEFT_AT, WithdrawalCause.MISTAKEN_REPORT), news, said)
+    assert (clock.state, clock.standing.satisfied_at) == (ClockState.SATISFIED, LEFT_AT + HOUR)
+    assert heard(*TOLD, news, said).state is ClockState.SATISFIED
+
+
+def test_c14_what_told_nothing_of_the_child_asks_for_no_answer_and_answers_nothing_before() -> None:
+    news = planned("A", RECEIVED, version=2, kind=NoticeKind.SUPERSESSION)
+    said = acknowledged("A", RECEIVED + MINUTE, version=2)
+    assert clocks_of("ack24", received(), news, said) == []
+    assert heard(*TOLD, news, said).standing.lacking is Lacking.ANSWER
+
+
 # C26, C27: missing from care, foreign nationality. A leg's existence is all that is known
 
 

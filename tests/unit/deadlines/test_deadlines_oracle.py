@@ -61,7 +61,8 @@ def plans(draw: st.DrawFn, version: int) -> list[FactBearing]:
     at = draw(times)
     told = draw(st.frozensets(names, max_size=2))
     left = draw(st.frozensets(names, max_size=1)) - told
-    kind = draw(st.sampled_from([NoticeKind.ORIGINAL, NoticeKind.RELATED]))
+    kinds = [NoticeKind.ORIGINAL, NoticeKind.RELATED, NoticeKind.WITHDRAWAL]
+    kind = draw(st.sampled_from(kinds))
     made.append(
         planned(sorted(told), at, version=version, role=role, superseded=sorted(left), kind=kind)
     )
