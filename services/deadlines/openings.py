@@ -15,7 +15,7 @@ THE_CHILD = ""
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A time during which the acceptance held. `end` is null while it does."""
+    """While an acceptance held, or an agency a notice. `end` is null as long as it does."""
 
     start: datetime
     end: datetime | None
@@ -31,7 +31,8 @@ def matters(policy: Policy, child_id: str, story: Story) -> Sequence[str]:
     if first in PER_CONSULT:
         return story.consults(PER_CONSULT[first], child_id)
     if first is Basis.TOLD:
-        return sorted({each.agency_id for each in story.tellings(child_id)})
+        told = {each.agency_id for each in story.tellings(child_id)}
+        return sorted(each for each in told if holdings(child_id, each, story))
     rule = policy.satisfied
     if policy.applies.only_if_planned and (
         rule.role is None or story.planned(rule.stage, child_id, rule.role) is None
@@ -51,16 +52,15 @@ def _time(
 ) -> datetime | None:
     match basis:
         case Basis.RECEIVED:
-            return story.statements[child_id].received_at
+            return _received_at(policy, child_id, story)
         case Basis.ACCEPTED:
-            return _accepted_at(policy, story)
+            return _first_that_stood(policy, spells(story.decisions))
         case Basis.LEG_KNOWN:
             return _leg_known_at(policy, child_id, story)
         case Basis.IDENTIFIED:
             return story.step(FactKind.IDENTIFIED, child_id, None)
         case Basis.TOLD:
-            told = (each.at for each in story.tellings(child_id) if each.agency_id == matter)
-            return min(told, default=None)
+            return _first_that_stood(policy, holdings(child_id, matter, story))
         case Basis.CONSULT_REQUESTED | Basis.CONSULT_COMPLETED:
             return story.step(PER_CONSULT[basis], child_id, matter)
 
@@ -81,9 +81,37 @@ def spells(decisions: Mapping[int, tuple[bool, datetime]]) -> list[Spell]:
     return [each for each in found if each.end != each.start]
 
 
-def _accepted_at(policy: Policy, story: Story) -> datetime | None:
-    """The first acceptance that was not reversed before the clock ran out, or the last one."""
-    held = spells(story.decisions)
+def holdings(child_id: str, agency_id: str, story: Story) -> list[Spell]:
+    """When an agency held what it was told of the child: until it left."""
+    found: list[Spell] = []
+    left = sorted(story.departures(child_id, agency_id), key=lambda each: each.at)
+    told = (each for each in story.tellings(child_id) if each.agency_id == agency_id)
+    for each in sorted(told, key=lambda each: each.at):
+        end = next((departure.at for departure in left if departure.ends(each)), None)
+        if end is not None and end <= each.at:
+            continue
+        last = found[-1] if found else None
+        if last is None or (last.end is not None and last.end < each.at):
+            found.append(Spell(each.at, end))
+        elif last.end is not None:
+            found[-1] = Spell(last.start, None if end is None else max(end, last.end))
+    return found
+
+
+def _received_at(policy: Policy, child_id: str, story: Story) -> datetime:
+    """The latest word on it, but none that was recorded after the time was over by the words
+    before moves the end further off: so amending it takes no breach back, announced or not. One
+    that says it was received earlier still counts, for that breach came to light late (C33)."""
+    first, *later = story.stated(child_id)
+    received_at = first.received_at
+    for each in later:
+        in_time = each.recorded_at <= policy.length.end(received_at)
+        received_at = each.received_at if in_time else min(received_at, each.received_at)
+    return received_at
+
+
+def _first_that_stood(policy: Policy, held: Sequence[Spell]) -> datetime | None:
+    """The beginning of the first that did not end before the clock ran out, or of the last."""
     for each in held:
         if each.end is None or each.end > policy.length.end(each.start):
             return each.start
@@ -98,5 +126,5 @@ def _leg_known_at(policy: Policy, child_id: str, story: Story) -> datetime | Non
     if version is None:
         return None
     if version == 1:
-        return story.statements[child_id].received_at
+        return _received_at(policy, child_id, story)
     return story.recorded.get(version) or story.plans[stage].get(version)

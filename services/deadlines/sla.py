@@ -1,16 +1,18 @@
 """The fold: from facts and a policy to how a clock stands. Pure; the same for every order (P6)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.deadlines.facts import FactKind
-from services.deadlines.openings import Spell, beginning, spells
+from services.deadlines.openings import Spell, beginning, holdings, spells
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Basis, Satisfied, When
-from services.deadlines.story import Leg, Story
+from services.deadlines.story import Story
 from shared.contracts.codes import Stage
+
+_AT_THE_END = datetime.max.replace(tzinfo=UTC)
 
 
 class Lacking(StrEnum):
@@ -73,8 +75,7 @@ def fold(policy: Policy, child_id: str, matter: str, story: Story) -> Standing |
     if rule.when is When.EVERY_AGENCY_TOLD:
         return _told(policy, child_id, story, basis_at, due_at)
     if rule.when is When.RECIPIENT_ANSWERED:
-        met = _first_told(rule, child_id, story).get(matter)
-        return _reached(basis_at, due_at, met, story.in_error_at, Lacking.ANSWER)
+        return _answered(rule, child_id, matter, story, basis_at, due_at)
     steps = (story.step(FactKind(kind), child_id, matter) for kind in rule.by)
     met = min((at for at in steps if at is not None), default=None)
     return _reached(basis_at, due_at, met, story.in_error_at, Lacking.CONSULT_STEP)
@@ -106,9 +107,9 @@ def state_of(standing: Standing, breached_at: datetime | None) -> ClockState:
 def told_in_role(policy: Policy, child_id: str, story: Story) -> Mapping[str, datetime | None]:
     """Who has to be told by the latest plan, and when each first was; null while it was not."""
     rule = policy.satisfied
-    if rule.role is None or not (plans := story.plans.get(rule.stage)):
+    if rule.role is None or not (plans := story.plans_for(rule.stage, child_id)):
         return {}
-    leg = story.legs.get((rule.stage, max(plans), child_id, rule.role), Leg())
+    leg = story.leg((rule.stage, max(plans), child_id, rule.role), _AT_THE_END)
     told = _first_told(rule, child_id, story)
     return {agency: told.get(agency) for agency in sorted(leg.agencies)}
 
@@ -126,15 +127,45 @@ def _reached(
     )
 
 
+def _answered(
+    rule: Satisfied,
+    child_id: str,
+    agency_id: str,
+    story: Story,
+    basis_at: datetime,
+    due_at: datetime,
+) -> Standing:
+    met = _first_answer(rule, child_id, agency_id, story)
+    held = holdings(child_id, agency_id, story)
+    moments = {at for at in (met, story.in_error_at, *_edges(held)) if at is not None}
+    since: datetime | None = None
+    for moment in sorted(moments):
+        in_error = story.in_error_at is not None and story.in_error_at <= moment
+        answered = met is not None and met <= moment
+        left = not any(each.holds(moment) for each in held)
+        since = since or moment if in_error or answered or left else None
+    lacking = None if since else Lacking.ANSWER
+    return Standing(basis_at, due_at, since, lacking, since is not None and met is None)
+
+
+def _first_answer(rule: Satisfied, child_id: str, agency_id: str, story: Story) -> datetime | None:
+    """Of whichever notice; of one with nothing to tell (a withdrawal, say) since it was told."""
+    told = [each for each in story.tellings(child_id) if each.agency_id == agency_id]
+    first = min((each.at for each in told), default=None)
+    news = (each for each in story.answers(child_id, agency_id) if first and each.at >= first)
+    return min((each.at for each in (*told, *news) if each.kind in rule.by), default=None)
+
+
 def _told(
     policy: Policy, child_id: str, story: Story, basis_at: datetime, due_at: datetime
 ) -> Standing:
     rule = policy.satisfied
-    plans = story.plans.get(rule.stage, {})
+    plans = story.plans_for(rule.stage, child_id)
     told = _first_told(rule, child_id, story)
     accepted = spells(story.decisions) if policy.basis == (Basis.ACCEPTED,) else None
     owed = _owed(policy, child_id, story, plans, accepted)
     moments = {*plans.values(), *told.values(), *_edges(accepted)}
+    moments |= _changes_of(rule, child_id, story, plans)
     if story.in_error_at is not None:
         moments.add(story.in_error_at)
     since: datetime | None = None
@@ -148,10 +179,10 @@ def _told(
 
 
 def _first_told(rule: Satisfied, child_id: str, story: Story) -> dict[str, datetime]:
-    """When each agency was first told of the child, or answered. A consult's outcome is no notice
-    of the referral."""
+    """When each agency was first told of the child. A consult's outcome is no notice of the
+    referral."""
     told: dict[str, datetime] = {}
-    of_referral = rule.when is When.EVERY_AGENCY_TOLD and rule.stage is not Stage.CONSULT_SHARED
+    of_referral = rule.stage is not Stage.CONSULT_SHARED
     for each in story.tellings(child_id):
         if each.kind not in rule.by or (each.consult_outcome and of_referral):
             continue
@@ -177,13 +208,24 @@ def _owed(
         version = _current(plans, moment)
         if not policy.applies.only_if_planned or version is None or rule.role is None:
             return True
-        return (rule.stage, version, child_id, rule.role) in story.legs
+        return story.has_leg(rule.stage, version, child_id, rule.role)
 
     return owed
 
 
 def _edges(accepted: Sequence[Spell] | None) -> set[datetime]:
     return {at for each in accepted or () for at in (each.start, each.end) if at is not None}
+
+
+def _changes_of(
+    rule: Satisfied, child_id: str, story: Story, versions: Iterable[int]
+) -> set[datetime]:
+    """When somebody came to the leg, or left it."""
+    if rule.role is None:
+        return set()
+    keys = ((rule.stage, version, child_id, rule.role) for version in versions)
+    members = [each for key in keys for each in story.members.get(key, ())]
+    return {at for each in members for at in (each.since, each.until) if at is not None}
 
 
 def _current(plans: Mapping[int, datetime], moment: datetime) -> int | None:
@@ -201,7 +243,7 @@ def _lacking_of(
 ) -> Lacking | None:
     if version is None or rule.role is None:
         return Lacking.PLAN
-    leg = story.legs.get((rule.stage, version, child_id, rule.role), Leg())
+    leg = story.leg((rule.stage, version, child_id, rule.role), moment)
     untold = {agency for agency in leg.agencies if agency not in told or told[agency] > moment}
     if not leg.agencies or leg.nobody_fits or untold & leg.refused:
         return Lacking.LAWFUL_RECIPIENT

@@ -17,6 +17,7 @@ from shared.contracts.notices import (
     NoticesPickedUp,
     NoticesPlanned,
     NoticesRefused,
+    NoticesRerouted,
     NoticesToldOrally,
 )
 from shared.contracts.referrals import (
@@ -32,7 +33,12 @@ from shared.contracts.referrals import (
 
 HOUR = timedelta(hours=1)
 HOME = ZoneInfo("America/New_York")
-EMPTY = {NoticeKind.SUPERSESSION, NoticeKind.RECALL, NoticeKind.WITHDRAWAL}
+EMPTY = {
+    NoticeKind.SUPERSESSION,
+    NoticeKind.RECALL,
+    NoticeKind.WITHDRAWAL,
+    NoticeKind.CONSULT_OUTCOME,
+}
 LEGS = {
     "le12": (Role.LOCAL_LAW_ENFORCEMENT, Stage.RECEIVED),
     "fbi12": (Role.FBI, Stage.RECEIVED),
@@ -45,6 +51,9 @@ LEGS = {
 }
 CONDITIONAL = {"ncmec24", "hhs24"}
 """And ico1, which has a basis of its own: whom nobody planned to tell need not be told."""
+
+
+Versions = Sequence[ReferralReceived | ReferralAmended]
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,16 @@ class Word:
     @property
     def in_time(self) -> bool:
         return self.since is not None and self.since <= self.due
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something was told to somebody."""
+
+    who: str
+    notice: str
+    at: datetime
+    answered: bool
 
 
 def read(policy: str, child: str, matter: str, events: Sequence[EventData]) -> Word | None:
@@ -106,8 +125,7 @@ class _Reading:
                 of_child = (e for e in self._all(VictimIdentified) if e.child_id == self.child)
                 return min((e.identified_at for e in of_child), default=None)
             case "ack24":
-                told = (at for who, at, _ in self._tellings() if who == self.matter)
-                return min(told, default=None)
+                return self._told_basis()
             case "ico1":
                 return self._accepted_basis() if self._versions_with_leg() else None
             case "ncmec24" | "hhs24":
@@ -126,14 +144,17 @@ class _Reading:
         return basis + hours.get(self.policy, 12) * HOUR
 
     def _received_at(self) -> datetime:
-        """The latest version's word."""
-        versions = [
-            e
-            for e in self.events
-            if isinstance(e, ReferralReceived | ReferralAmended)
-            and any(c.child_id == self.child for c in e.children)
-        ]
-        return max(versions, key=lambda e: e.version).received_at
+        """The latest version's word, unless the time was over by the word before when it was
+        recorded: then the sooner of both, for nobody amends a breach away."""
+        return self._received_by_word_of(self._stating())
+
+    def _received_by_word_of(self, versions: Versions) -> datetime:
+        latest = versions[-1]
+        if len(versions) == 1:
+            return latest.received_at
+        before = self._received_by_word_of(versions[:-1])
+        over = self.due(before) < latest.recorded_at
+        return min(before, latest.received_at) if over else latest.received_at
 
     def _discovered(self) -> datetime | None:
         versions = self._versions_with_leg()
@@ -142,23 +163,76 @@ class _Reading:
         first = min(versions)
         if first == 1:
             return self._received_at()
-        recorded = [
-            e.recorded_at
-            for e in self.events
-            if isinstance(e, ReferralReceived | ReferralAmended) and e.version == first
-        ]
-        plans = [e for e in self._plans(None) if e.version == first]
-        return recorded[0] if recorded else min(_planned_at(e) for e in plans)
+        recorded = [e.recorded_at for e in self._versions() if e.version == first]
+        plans = [e for e in self._all_plans() if e.version == first]
+        return min(recorded) if recorded else min(_planned_at(e) for e in plans)
+
+    def _versions(self) -> list[ReferralReceived | ReferralAmended]:
+        return [*self._all(ReferralReceived), *self._all(ReferralAmended)]
+
+    def _stating(self) -> list[ReferralReceived | ReferralAmended]:
+        """The versions that state the child, in their order."""
+        found = [e for e in self._versions() if any(c.child_id == self.child for c in e.children)]
+        return sorted(found, key=lambda e: e.version)
 
     def _versions_with_leg(self) -> set[int]:
         role, stage = LEGS[self.policy]
+        empty = self._empty()
         return {
             e.version
-            for e in self.events
-            if isinstance(e, NoticesPlanned | NoticesRefused) and e.stage is stage
+            for e in self._choices()
+            if e.stage is stage
             for leg in e.notices
-            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in self._empty()
+            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in empty
         }
+
+    def _told_basis(self) -> datetime | None:
+        """When it was first told, if it was not out of it again within the day; else when it was
+        told anew; else the last time."""
+        instant = timedelta(microseconds=1)
+        changes = sorted(
+            {each.at for each in self._heard()}
+            | {e.rerouted_at for e in self._all(NoticesRerouted)}
+        )
+        starts = [at for at in changes if self._holds(at) and not self._holds(at - instant)]
+        for start in starts:
+            if all(self._holds(at) for at in changes if start <= at <= start + 24 * HOUR):
+                return start
+        return starts[-1] if starts else None
+
+    def _holds(self, moment: datetime) -> bool:
+        """Whether the agency has something of the child, of which it has not been told since that
+        it is not its own: no later word about what it was told before then counts."""
+        return any(each.at <= moment and not self._is_out(each, moment) for each in self._heard())
+
+    def _heard(self) -> list[Heard]:
+        empty = self._empty()
+        return [h for h in self._hearings() if h.who == self.matter and h.notice not in empty]
+
+    def _is_out(self, heard: Heard, moment: datetime) -> bool:
+        plans = [
+            _planned_at(e)
+            for e in (*self._all(NoticesPlanned), *self._all(NoticesRerouted))
+            if any(leg.notice_id == heard.notice for leg in e.notices)
+        ]
+        planned = min(plans, default=heard.at)
+        return any(
+            leg.notice_id == heard.notice or planned < e.rerouted_at
+            for e in self._all(NoticesRerouted)
+            if e.rerouted_at <= moment
+            for leg in e.left
+            if (leg.child_id, leg.agency_id) == (self.child, self.matter)
+        )
+
+    def _has_answered(self, moment: datetime) -> bool:
+        """To whichever notice; to one that told nothing, once there was something to answer."""
+        first = min((each.at for each in self._heard()), default=None)
+        empty = self._empty()
+        return any(
+            each.answered and (each.notice not in empty or (first and each.at >= first))
+            for each in self._hearings()
+            if each.who == self.matter and each.at <= moment
+        )
 
     def _accepted_basis(self) -> datetime | None:
         """The beginning of the first acceptance that stood for an hour; else of the last."""
@@ -181,6 +255,8 @@ class _Reading:
                 return False
         if self.policy == "ico1" and not self._accepted(moment):
             return False
+        if self.policy == "ack24" and not self._holds(moment):
+            return False
         if self.policy in CONDITIONAL or self.policy == "ico1":
             plans = self._plans(moment)
             if plans:
@@ -196,10 +272,7 @@ class _Reading:
                 at = self._first(ConsultEntered, "entered_at")
                 return at is not None and at <= moment
             case "ack24":
-                return any(
-                    who == self.matter and at <= moment and answered
-                    for who, at, answered in self._tellings()
-                )
+                return self._has_answered(moment)
             case _:
                 return self._everybody_told(moment)
 
@@ -209,14 +282,13 @@ class _Reading:
         if not plans:
             return False
         latest = max(e.version for e in plans)
-        empty = self._empty()
+        gone = self._left(moment) | self._empty()
         whom = [
             leg.agency_id
-            for e in self.events
-            if isinstance(e, NoticesPlanned | NoticesRefused)
-            and (e.version, e.stage) == (latest, stage)
+            for e in self._choices()
+            if (e.version, e.stage) == (latest, stage) and _planned_at(e) <= moment
             for leg in e.notices
-            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in empty
+            if (leg.child_id, leg.role) == (self.child, role) and leg.notice_id not in gone
         ]
         outcomes = {
             leg.notice_id
@@ -225,46 +297,75 @@ class _Reading:
             for leg in e.notices
             if leg.kind not in EMPTY
         }
-        told = {who for who, at, _ in self._tellings(outcomes) if at <= moment}
+        told = {who for who, at in self._tellings(outcomes) if at <= moment}
         return bool(whom) and all(who in told for who in whom)
 
     def _accepted(self, moment: datetime) -> bool:
         made = [e for e in self._all(ReferralDecided) if _decision_at(e) <= moment]
         return bool(made) and max(made, key=lambda e: e.decision).outcome.value == "accepted"
 
-    def _plans(self, moment: datetime | None) -> list[NoticesPlanned | NoticesRefused]:
-        """Those of its stage that were made by then."""
+    def _plans(self, moment: datetime) -> list[NoticesPlanned | NoticesRefused]:
+        """Those of its stage that were made by then and have something to say of the child: their
+        version states it, or they name it."""
+        return [e for e in self._all_plans() if _planned_at(e) <= moment and self._is_about(e)]
+
+    def _all_plans(self) -> list[NoticesPlanned | NoticesRefused]:
         _, stage = LEGS[self.policy]
-        found = [
-            e
-            for e in self.events
-            if isinstance(e, NoticesPlanned | NoticesRefused) and e.stage is stage
-        ]
-        return [e for e in found if moment is None or _planned_at(e) <= moment]
+        found = [*self._all(NoticesPlanned), *self._all(NoticesRefused)]
+        return [e for e in found if e.stage is stage]
+
+    def _is_about(self, plan: NoticesPlanned | NoticesRefused) -> bool:
+        empty = self._empty()
+        named = {
+            e.version
+            for e in self._choices()
+            for leg in e.notices
+            if leg.child_id == self.child and leg.notice_id not in empty
+        }
+        return plan.version in named | {e.version for e in self._stating()}
+
+    def _choices(self) -> list[NoticesPlanned | NoticesRefused | NoticesRerouted]:
+        """Whatever says who is to be told."""
+        kinds = NoticesPlanned, NoticesRefused, NoticesRerouted
+        return [e for kind in kinds for e in self._all(kind)]
+
+    def _left(self, moment: datetime) -> set[str]:
+        """The notices whose recipients were out of their legs by then."""
+        return {
+            leg.notice_id
+            for e in self._all(NoticesRerouted)
+            if e.rerouted_at <= moment
+            for leg in e.left
+        }
 
     def _empty(self) -> set[str]:
         return {
             leg.notice_id
-            for e in self._all(NoticesPlanned)
+            for e in (*self._all(NoticesPlanned), *self._all(NoticesRerouted))
             for leg in e.notices
             if leg.kind in EMPTY
         }
 
-    def _tellings(self, but: Collection[str] = ()) -> Iterator[tuple[str, datetime, bool]]:
-        """Who was told of the child, when, and whether that was an answer."""
+    def _tellings(self, but: Collection[str] = ()) -> Iterator[tuple[str, datetime]]:
+        """Who was told of the child, and when."""
         empty = self._empty().union(but)
+        return ((each.who, each.at) for each in self._hearings() if each.notice not in empty)
+
+    def _hearings(self) -> Iterator[Heard]:
+        """All that anybody was told by any notice about the child."""
         for e in self.events:
             for leg in getattr(e, "notices", ()):
-                if leg.child_id != self.child or leg.notice_id in empty:
+                if leg.child_id != self.child:
                     continue
+                who, notice = leg.agency_id, leg.notice_id
                 if isinstance(e, NoticesDelivered) and leg.channel is Channel.ENCRYPTED:
-                    yield leg.agency_id, leg.delivered_at, False
+                    yield Heard(who, notice, leg.delivered_at, False)
                 elif isinstance(e, NoticesPickedUp):
-                    yield leg.agency_id, leg.picked_up_at, False
+                    yield Heard(who, notice, leg.picked_up_at, False)
                 elif isinstance(e, NoticesAcknowledged):
-                    yield leg.agency_id, leg.acknowledged_at, True
+                    yield Heard(who, notice, leg.acknowledged_at, True)
                 elif isinstance(e, NoticesToldOrally):
-                    yield leg.agency_id, leg.told_at, True
+                    yield Heard(who, notice, leg.told_at, True)
 
     def _first(self, kind: type[EventData], name: str) -> datetime | None:
         times = [getattr(e, name) for e in self._all(kind) if e.consult_id == self.matter]
@@ -280,8 +381,14 @@ def _decision_at(decision: ReferralDecided) -> datetime:
     return decision.decided_at if accepted else decision.recorded_at
 
 
-def _planned_at(plan: NoticesPlanned | NoticesRefused) -> datetime:
-    return plan.planned_at if isinstance(plan, NoticesPlanned) else plan.refused_at
+def _planned_at(plan: NoticesPlanned | NoticesRefused | NoticesRerouted) -> datetime:
+    match plan:
+        case NoticesPlanned():
+            return plan.planned_at
+        case NoticesRefused():
+            return plan.refused_at
+        case NoticesRerouted():
+            return plan.rerouted_at
 
 
 def _midnight_after(day: date) -> datetime:

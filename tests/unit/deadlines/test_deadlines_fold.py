@@ -104,6 +104,8 @@ def stories(draw: st.DrawFn) -> list[FactBearing]:
     """A referral with up to three plans, at any times, and whatever became of them."""
     events: list[FactBearing] = [received()]
     for version in range(1, draw(st.integers(0, 3)) + 1):
+        if version > 1:
+            events.append(amended(version, recorded_at=RECEIVED))
         at = draw(minutes)
         told = draw(st.frozensets(names, max_size=3))
         left = draw(st.frozensets(names, max_size=1)) - told
