@@ -40,9 +40,7 @@ async def test_synthetic_clocks_that_were_to_be_looked_at_are_let_go(desk: Desk)
     await of.sweep_at(DUE + HOUR)
     said = await of.emitted(None)
     await of.hear(SYNTHETIC.model_copy(update={"received_at": RECEIVED + HOUR}))
-    await of.rows(
-        "UPDATE deadlines.clocks SET look_at = due_at, state = 'open' RETURNING clock_id"
-    )
+    await of.rows("UPDATE deadlines.clocks SET look_at = due_at, state = 'open' RETURNING clock_id")
     taken = [(await of.sweep_at(DUE + hours * HOUR)).taken for hours in (2, 3)]
     assert (taken[0] > 0, taken[1]) == (True, 0)
     await of.hear(delivered("A", RECEIVED + HOUR))
