@@ -41,6 +41,7 @@ class Clock:
     policy: str
     policy_version: str
     synthetic: bool
+    """It runs like any other, is never looked at, and nothing is said of it: there is no child."""
     standing: Standing
     state: ClockState
     look_at: datetime | None
@@ -61,7 +62,8 @@ class Clock:
 
     @property
     def owes_correction(self) -> bool:
-        return self.state is ClockState.BREACHED_THEN_CORRECTED and self.correction is None
+        corrected = self.state is ClockState.BREACHED_THEN_CORRECTED
+        return corrected and self.correction is None and not self.synthetic
 
     def breached(self, now: datetime) -> "Clock":
         """This clock once its breach is announced: dated at its due time, however late found."""
@@ -147,7 +149,8 @@ def _stand(
         standing = never_started(clock.standing)
     breached_at = None if clock is None else clock.breached_at
     warned = frozenset[int]() if clock is None else clock.warned
-    look = look_at(standing, breached_at, set(policy.warnings) - warned)
+    synthetic = story.statements[child_id].synthetic
+    look = None if synthetic else look_at(standing, breached_at, set(policy.warnings) - warned)
     same_due = clock is not None and clock.standing.due_at == standing.due_at
     return Clock(
         clock_id=make_id() if clock is None else clock.clock_id,
@@ -158,7 +161,7 @@ def _stand(
         role=policy.role,
         policy=policy.policy,
         policy_version=policy.version,
-        synthetic=story.statements[child_id].synthetic,
+        synthetic=synthetic,
         standing=standing,
         state=state_of(standing, breached_at),
         look_at=look,

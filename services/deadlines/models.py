@@ -108,6 +108,11 @@ Index(
 )
 Index("ix_clocks_look_at", clocks.c.look_at, postgresql_where=text("look_at IS NOT NULL"))
 Index("ix_clocks_open", clocks.c.due_at, postgresql_where=text("state = 'open'"))
+Index(
+    "ix_clocks_missed",
+    clocks.c.due_at,
+    postgresql_where=text("state = 'breached' AND lacking IS NOT NULL"),
+)
 
 announcements = Table(
     "announcements",

@@ -1,19 +1,14 @@
-"""What is shown of clocks beside JSON: CSV, a picture, a calendar feed, and lines to read. Pure.
+"""The compliance report beside JSON: CSV and a picture. Pure.
 
-None of it names a child or a referral: only policies, desks, agencies' opaque ids and clock ids.
+Neither names a child or a referral: only policies and agencies' opaque ids.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from xml.sax.saxutils import escape
-from zoneinfo import ZoneInfo
 
-from services.deadlines.calendars import CONNECTICUT
-from services.deadlines.clocks import Clock
 from services.deadlines.compliance import Line
-from services.deadlines.policy import Policy
 
 _COLUMNS = (
     *("policy", "agency_id", "clocks", "in_time", "late", "not_yet", "released"),
@@ -65,64 +60,3 @@ def _bar(line: Line, y: int) -> Iterator[str]:
                 f"<title>{name}: {number}</title></rect>"
             )
         x += width
-
-
-def calendar_feed(
-    clocks: Iterable[Clock], policies: Mapping[tuple[str, str], Policy], now: datetime
-) -> str:
-    """RFC 5545: an event at each due time. It says which duty of which clock, and nothing else."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Hartline//Deadlines//EN"]
-    for clock in clocks:
-        policy = policies[clock.policy, clock.policy_version]
-        what = clock.duty.replace("_", " ")
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{clock.clock_id}@hartline",
-            f"DTSTAMP:{now:%Y%m%dT%H%M%SZ}",
-            f"DTSTART:{clock.standing.due_at:%Y%m%dT%H%M%SZ}",
-            f"SUMMARY:Due: {what} ({policy.policy}, {policy.force})",
-            f"DESCRIPTION:Clock {clock.clock_id}. Look it up in Hartline.",
-            "TRANSP:TRANSPARENT",
-            "END:VEVENT",
-        ]
-    lines.append("END:VCALENDAR")
-    return "".join(f"{piece}\r\n" for line in lines for piece in _fold(line))
-
-
-def _fold(line: str) -> Iterator[str]:
-    """Content lines are at most 75 octets; what follows begins with a space."""
-    while len(line) > 75:
-        yield line[:75]
-        line = f" {line[75:]}"
-    yield line
-
-
-def history(clock: Clock, policy: Policy) -> list[tuple[datetime, str]]:
-    """What became of a clock, a line each, oldest first, in Connecticut's time."""
-    standing, name = clock.standing, f"{policy.policy} ({clock.duty.replace('_', ' ')})"
-    lines = [
-        (standing.basis_at, f"{name}: the clock began; due {_local(standing.due_at)}."),
-        *(_warning(clock, name, minutes) for minutes in clock.warned),
-    ]
-    if clock.breach is not None:
-        found = _local(clock.breach.discovered_at)
-        why = (clock.breach.reason or "unknown").replace("_", " ")
-        lines.append((clock.breach.due_at, f"{name}: ran out ({why}); noticed {found}."))
-    if standing.satisfied_at is not None:
-        what = "the duty ended" if standing.released else "the duty was met"
-        when = "in time" if standing.in_time else "late"
-        lines.append((standing.satisfied_at, f"{name}: {what}, {when}."))
-    if clock.correction is not None:
-        words = "found to have been met in time after all; the breach is corrected."
-        lines.append((clock.correction.discovered_at, f"{name}: {words}"))
-    return sorted(lines)
-
-
-def _warning(clock: Clock, name: str, minutes: int) -> tuple[datetime, str]:
-    due = clock.standing.due_at
-    at = datetime.fromtimestamp(due.timestamp() - 60 * minutes, due.tzinfo)
-    return at, f"{name}: {minutes} minutes before it is due, not met; people were warned."
-
-
-def _local(moment: datetime) -> str:
-    return f"{moment.astimezone(ZoneInfo(CONNECTICUT)):%Y-%m-%d %H:%M %Z}"

@@ -7,17 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime
 
-from services.deadlines import report_store, store
+from services.deadlines import report_store
 from services.deadlines.api import Reader, known_referral, own_people_only
+from services.deadlines.calendar_feed import calendar_feed
 from services.deadlines.clocks import Clock
+from services.deadlines.due import MOST, is_overdue, owed
+from services.deadlines.history import history
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Desk
-from services.deadlines.renderings import (
-    calendar_feed,
-    compliance_csv,
-    compliance_svg,
-    history,
-)
+from services.deadlines.renderings import compliance_csv, compliance_svg
 from services.deadlines.report_schemas import (
     BreachesOut,
     ComplianceOut,
@@ -37,7 +35,6 @@ from shared.runtime.problem import Problem
 
 Officer = Annotated[Principal, Depends(require("clocks:report"))]
 Now = Callable[[], datetime]
-MOST = 500
 _AFTER = r"^clk_[0-9a-f]{32}$"
 
 
@@ -68,12 +65,13 @@ def _add_work(router: APIRouter, db: Database, now: Now) -> None:
         role: Role | None = None,
         desk: Desk | None = None,
     ) -> DueOut:
-        """Open clocks that fall due within so many hours, and what is overdue: that first."""
+        """What was missed and is still owed, then what falls due within so many hours."""
         own_people_only(reader)
-        until = now() + timedelta(hours=hours)
-        clocks, policies = await _open(db, until, role, desk, MOST + 1)
-        shown = [_shown(each, policies, now()) for each in clocks[:MOST]]
-        return DueOut(until=until, clocks=shown, more=len(clocks) > MOST)
+        moment = now()
+        until = moment + timedelta(hours=hours)
+        found = await owed(db, moment, until, role, desk)
+        shown = [_shown(each, found.policies, moment) for each in found.clocks]
+        return DueOut(until=until, clocks=shown, more=found.more)
 
     @router.get("/v1/clocks/due.ics")
     async def feed(
@@ -84,9 +82,9 @@ def _add_work(router: APIRouter, db: Database, now: Now) -> None:
     ) -> Response:
         """The same as a calendar (RFC 5545). It names no child and no referral."""
         own_people_only(reader)
-        until = now() + timedelta(hours=hours)
-        clocks, policies = await _open(db, until, role, desk, MOST)
-        return Response(calendar_feed(clocks, policies, now()), media_type="text/calendar")
+        moment = now()
+        found = await owed(db, moment, moment + timedelta(hours=hours), role, desk)
+        return Response(calendar_feed(found, moment), media_type="text/calendar")
 
 
 def _add_reports(router: APIRouter, db: Database) -> None:
@@ -126,16 +124,6 @@ def _add_reports(router: APIRouter, db: Database) -> None:
         return ComplianceOut(since=since, until=until, lines=[line_out(each) for each in lines])
 
 
-async def _open(
-    db: Database, until: datetime, role: Role | None, desk: Desk | None, limit: int
-) -> tuple[list[Clock], Policies]:
-    async with db.transaction() as session:
-        policies = {policy.key: policy for policy in await store.used_policies(session)}
-        wanted = [each for each in policies.values() if desk is None or each.answers is desk]
-        clocks = await report_store.open_until(session, until, wanted, role, limit)
-    return clocks, policies
-
-
 def _policy(policies: Policies, clock: Clock) -> Policy:
     return policies[clock.policy, clock.policy_version]
 
@@ -145,5 +133,5 @@ def _shown(clock: Clock, policies: Policies, now: datetime) -> DueClock:
     return DueClock(
         **answer.model_dump(),
         referral_id=clock.referral_id,
-        overdue=clock.standing.due_at < now,
+        overdue=is_overdue(clock, now),
     )

@@ -31,7 +31,8 @@ class DueOut(_Answer):
     until: datetime
     clocks: list[DueClock]
     more: bool
-    """There are more than were listed: ask for fewer hours, a role or a desk."""
+    """There are more than were listed: ask for fewer hours, a role or a desk; what was missed long
+    ago is among the breaches."""
 
 
 class BreachesOut(_Answer):

@@ -28,14 +28,29 @@ _OF_POLICIES = (
 )
 
 
+async def missed(
+    session: Session, policies: Sequence[Policy], role: Role | None, limit: int
+) -> list[Clock]:
+    """Clocks announced as breached of which something is still owed, the newest first."""
+    found = await session.execute(
+        text(
+            f"{_SELECT} WHERE c.state = 'breached' AND c.lacking IS NOT NULL AND NOT c.synthetic "
+            "AND (CAST(:role AS text) IS NULL OR c.role = :role) "
+            f"{_OF_POLICIES} ORDER BY c.due_at DESC, c.clock_id DESC LIMIT :limit"
+        ),
+        {"role": role, "limit": limit, **_keys(policies)},
+    )
+    return [rows.clock(row) for row in found]
+
+
 async def open_until(
     session: Session, until: datetime, policies: Sequence[Policy], role: Role | None, limit: int
 ) -> list[Clock]:
-    """Open clocks that fall due by then, what is overdue first."""
+    """Open clocks of which something is owed and that fall due by then, the first first."""
     found = await session.execute(
         text(
-            f"{_SELECT} WHERE c.state = 'open' AND c.due_at <= :until "
-            "AND (CAST(:role AS text) IS NULL OR c.role = :role) "
+            f"{_SELECT} WHERE c.state = 'open' AND c.lacking IS NOT NULL AND NOT c.synthetic "
+            "AND c.due_at <= :until AND (CAST(:role AS text) IS NULL OR c.role = :role) "
             f"{_OF_POLICIES} ORDER BY c.due_at, c.clock_id LIMIT :limit"
         ),
         {"until": until, "role": role, "limit": limit, **_keys(policies)},

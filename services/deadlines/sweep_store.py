@@ -77,14 +77,15 @@ async def streams_of(
 
 async def waiting(session: Session) -> tuple[float, float | None]:
     """Seconds that the oldest clock is overdue and unannounced (0: none), and until the next one
-    that is open falls due (None: none is open)."""
+    that is open falls due (None: none is open). Synthetic ones are left out."""
     row = (
         await session.execute(
             text(
                 "SELECT extract(epoch FROM clock_timestamp() - (SELECT min(due_at) "
-                "FROM deadlines.clocks WHERE state = 'open')) AS overdue, "
+                "FROM deadlines.clocks WHERE state = 'open' AND NOT synthetic)) AS overdue, "
                 "extract(epoch FROM (SELECT min(due_at) FROM deadlines.clocks "
-                "WHERE state = 'open' AND due_at > clock_timestamp()) - clock_timestamp()) AS next"
+                "WHERE state = 'open' AND NOT synthetic AND due_at > clock_timestamp()) "
+                "- clock_timestamp()) AS next"
             )
         )
     ).one()

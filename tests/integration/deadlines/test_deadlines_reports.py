@@ -116,7 +116,7 @@ async def test_c28_the_calendar_names_no_child_and_no_referral(desk: Desk) -> No
     assert "DTSTART:20260308T080000Z\r\n" in answer.text
     assert all(len(line) <= 75 for line in answer.text.split("\r\n"))
     unfolded = answer.text.replace("\r\n ", "")
-    assert "SUMMARY:Due: tell local law enforcement (le12, law)" in unfolded
+    assert "SUMMARY:Due: tell local law enforcement (le12\\, law)" in unfolded
     assert CHILD not in unfolded
     assert REFERRAL not in unfolded
 
