@@ -14,8 +14,8 @@ from shared.runtime.ids import utc_now
 
 
 async def open_book(db: Database, current: Sequence[Policy]) -> PolicyBook:
-    """Register the policies of the files; the book of these, of those that two people approved
-    and whose day has come, and of every version ever used.
+    """Register the policies of the files; the book of these, of those that two people approved,
+    and of every version ever used.
 
     Raises Misconfigured when a registered version reads differently now: clocks run under it.
     """
@@ -31,16 +31,10 @@ async def open_book(db: Database, current: Sequence[Policy]) -> PolicyBook:
 
 
 async def read_book(session: Session, files: Sequence[Policy], today: date) -> PolicyBook:
-    """The book as it is on a day. What is approved for a later one does not touch a clock yet."""
+    """The book as it is on a day. What is approved for a later one is in it already: it governs
+    what is received from then on, and takes no running clock over before."""
     added = await changes.approved(session)
-    begun = [each for each in added if (each.effective_from or today) <= today]
-    return PolicyBook([*files, *begun], await store.used_policies(session))
-
-
-async def read_coming_book(session: Session, files: Sequence[Policy]) -> PolicyBook:
-    """The same with all that is approved, whatever its day: what a proposal comes after."""
-    added = await changes.approved(session)
-    return PolicyBook([*files, *added], await store.used_policies(session))
+    return PolicyBook([*files, *added], await store.used_policies(session), today)
 
 
 def _mend(policy: Policy) -> str:

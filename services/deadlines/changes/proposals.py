@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from unicodedata import normalize
 
 from services.deadlines.book import PolicyBook
+from services.deadlines.calendars import midnight
 from services.deadlines.policy import Policy, first_gap
 from services.deadlines.policy_files import Calendars, read
 from services.deadlines.what_if import Difference
 from services.deadlines.yaml_models import Flaw, line_of
+
+AHEAD = timedelta(minutes=1)
+"""Between an approval and its first day: every process has read it by then (`watching.EVERY`)."""
 
 
 class ProposalState(StrEnum):
@@ -69,7 +73,7 @@ class SamePerson:
 
 @dataclass(frozen=True, slots=True)
 class OutOfDate:
-    """Its day has come, or its duty is governed otherwise than when it was asked of the past."""
+    """Its day has come or is nearly there, or its duty is governed otherwise than when it was asked of the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,9 @@ def _same(subject: str) -> str:
     return normalize("NFKC", subject).strip().casefold()
 
 
-def still_fits(proposal: Proposal, book: PolicyBook, today: date) -> bool:
-    return proposal.effective_from > today and proposal.against == governs(
-        book, proposal.policy.duty
-    )
+def still_fits(proposal: Proposal, book: PolicyBook, now: datetime) -> bool:
+    in_time = midnight(proposal.effective_from) - now >= AHEAD
+    return in_time and proposal.against == governs(book, proposal.policy.duty)
 
 
 def _wrong(policy: Policy, book: PolicyBook, today: date) -> Iterator[tuple[str, str]]:

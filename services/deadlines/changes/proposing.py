@@ -66,9 +66,9 @@ class Changes:
     ) -> Proposed | Flawed:
         """Ask it of the past, and put it before a second person."""
         now = self._clock()
-        async with self._db.transaction() as session:
-            coming = await policy_register.read_coming_book(session, self._files)
         today = local_day(now)
+        async with self._db.transaction() as session:
+            coming = await policy_register.read_book(session, self._files, today)
         policy = await asyncio.to_thread(examine, text, file, self._calendars, coming, today)
         if not isinstance(policy, Policy):
             return Flawed(policy)
@@ -108,9 +108,9 @@ class Changes:
 
     async def _register(self, session: Session, proposal: Proposal, now: datetime) -> bool:
         """False: it does not fit any more, and nothing was done."""
-        coming = await policy_register.read_coming_book(session, self._files)
+        coming = await policy_register.read_book(session, self._files, local_day(now))
         taken = coming.knows(proposal.policy.key)
-        if taken or not still_fits(proposal, coming, local_day(now)):
+        if taken or not still_fits(proposal, coming, now):
             return False
         await register.add_policies(session, [proposal.policy])
         return True

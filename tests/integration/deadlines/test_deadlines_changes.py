@@ -1,6 +1,6 @@
 """Two people change a policy, and running processes go over to it without a restart (P6)."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -250,6 +250,37 @@ async def test_p6_a_clock_that_was_met_before_is_not_made_late_by_what_rewrites_
     row = await of.clock_of()
     assert (row.policy_version, row.state) == ("2026-2", "satisfied")
     assert await of.emitted() == []
+
+
+MIDNIGHT = datetime(2026, 3, 10, 4, tzinfo=UTC)
+"""The beginning of the policy's first day in Connecticut."""
+SECOND_LONG = timedelta(seconds=1)
+
+
+async def test_p6_what_is_received_in_the_first_second_of_its_day_is_governed_by_it(
+    desk: Desk,
+) -> None:
+    of = desk.deadlines
+    await approved(desk, le12())
+    of.clock.now = MIDNIGHT - 2 * SECOND_LONG
+    await settle(watching(of))
+    of.clock.now = MIDNIGHT
+    await of.hear(received(at=MIDNIGHT))
+    before = received(SECOND, {SECOND_CHILD: HtType.SEX}, MIDNIGHT - SECOND_LONG)
+    await of.hear(before)
+    first, last = await of.clock_of(), await of.clock_of(child=SECOND_CHILD)
+    assert (first.policy_version, first.due_at) == ("2026-3", MIDNIGHT + 6 * HOUR)
+    assert last.policy_version == "2026-2"
+
+
+async def test_no_policy_is_approved_so_late_that_a_process_could_miss_its_first_second(
+    desk: Desk,
+) -> None:
+    made = (await propose_it(desk, le12())).json()["proposal_id"]
+    desk.deadlines.clock.now = MIDNIGHT - timedelta(seconds=59)
+    assert (await decide(desk, made)).status_code == 409
+    desk.deadlines.clock.now = MIDNIGHT - timedelta(seconds=60)
+    assert (await decide(desk, made)).status_code == 200
 
 
 HOSTILE = [
