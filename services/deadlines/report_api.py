@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 
 from services.deadlines import report_store
 from services.deadlines.api import Reader, known_referral, own_people_only
 from services.deadlines.calendar_feed import calendar_feed
 from services.deadlines.clocks import Clock
+<<<<<<< HEAD
 from services.deadlines.due import MOST, is_overdue, owed
 from services.deadlines.history import history
+=======
+from services.deadlines.periods import Moment, must_be_a_period
+>>>>>>> sweep7
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Desk
 from services.deadlines.renderings import compliance_csv, compliance_svg
@@ -31,7 +34,6 @@ from shared.contracts.codes import Role
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
-from shared.runtime.problem import Problem
 
 Officer = Annotated[Principal, Depends(require("clocks:report"))]
 Now = Callable[[], datetime]
@@ -91,12 +93,13 @@ def _add_reports(router: APIRouter, db: Database) -> None:
     @router.get("/v1/breaches")
     async def breaches(
         officer: Officer,
-        since: AwareDatetime,
-        until: AwareDatetime,
+        since: Moment,
+        until: Moment,
         after: Annotated[str, Query(pattern=_AFTER)] = f"clk_{'0' * 32}",
     ) -> BreachesOut:
         """What was announced as breached with a due time in the period, and why."""
         own_people_only(officer)
+        must_be_a_period(since, until)
         async with db.transaction() as session:
             found = await report_store.breached_between(session, since, until, after, MOST)
             policies = await known_policies(session)
@@ -107,14 +110,13 @@ def _add_reports(router: APIRouter, db: Database) -> None:
     @router.get("/v1/compliance", response_model=None)
     async def complied(
         officer: Officer,
-        since: AwareDatetime,
-        until: AwareDatetime,
+        since: Moment,
+        until: Moment,
         format: Annotated[str, Query(pattern="^(json|csv|svg)$")] = "json",
     ) -> Response | ComplianceOut:
         """Per policy, and per agency of it, of the clocks that fell due in the period."""
         own_people_only(officer)
-        if until <= since:
-            raise Problem(422, "Unprocessable", "The period ends before it begins.")
+        must_be_a_period(since, until)
         lines = await compliance(db, since, until)
         if format == "csv":
             return Response(compliance_csv(lines), media_type="text/csv")

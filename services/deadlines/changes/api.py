@@ -1,5 +1,6 @@
 """The HTTP API of changed policies: ask, propose, decide, and what there was when."""
 
+import re
 from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Query
@@ -34,6 +35,7 @@ from shared.runtime.db import Database
 from shared.runtime.problem import MOST, Problem, not_found
 
 _PAGE = 50
+_PROPOSAL = re.compile(r"prp_[0-9a-f]{32}", re.ASCII)
 
 Reader = Annotated[Principal, Depends(require("policies:read"))]
 Proposer = Annotated[Principal, Depends(require("policies:propose"))]
@@ -85,6 +87,7 @@ def _add_reading(router: APIRouter, db: Database) -> None:
     @router.get("/v1/policies/proposals/{proposal_id}")
     async def proposal(proposal_id: str, reader: Reader) -> ProposalOut:
         own_people_only(reader)
+        _must_be_an_id(proposal_id)
         async with db.transaction() as session:
             found = await store.get(session, proposal_id)
         if found is None:
@@ -126,6 +129,7 @@ def _add_changing(router: APIRouter, changes: Changes) -> None:
         proposal_id: str, body: DecisionIn, person: Principal, *, approve: bool
     ) -> ProposalOut:
         _a_person_only(person)
+        _must_be_an_id(proposal_id)
         decision = await changes.decide(
             proposal_id, approve=approve, by=person.subject, decision=body.decision
         )
@@ -154,6 +158,12 @@ def _decided(decision: Decision) -> Proposal:
 def _refused(found: Flawed) -> Problem:
     errors = [{"pointer": "#/text", "detail": str(flaw)} for flaw in found.flaws[:MOST]]
     return Problem(422, "Unprocessable", "This policy file is refused.", errors=errors)
+
+
+def _must_be_an_id(proposal_id: str) -> None:
+    """What cannot be an id is as unknown as an id that is not there."""
+    if not _PROPOSAL.fullmatch(proposal_id):
+        raise not_found()
 
 
 def _a_person_only(principal: Principal) -> None:
