@@ -10,12 +10,9 @@ from services.deadlines import report_store
 from services.deadlines.api import Reader, known_referral, own_people_only
 from services.deadlines.calendar_feed import calendar_feed
 from services.deadlines.clocks import Clock
-<<<<<<< HEAD
 from services.deadlines.due import MOST, is_overdue, owed
 from services.deadlines.history import history
-=======
 from services.deadlines.periods import Moment, must_be_a_period
->>>>>>> sweep7
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Desk
 from services.deadlines.renderings import compliance_csv, compliance_svg
