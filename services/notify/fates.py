@@ -49,13 +49,16 @@ _OVER = frozenset({"superseded", "withdrawn", "closed", "refused"})
 
 
 def fate_of(leg: LegStatus) -> PlannedFate:
-    """What is true of it now."""
-    if leg.reason is not None or leg.in_conflict:
-        conflict = leg.reason == CONFLICT_OF_INTEREST or leg.in_conflict
+    """What is true of it now. That it was told stays true whatever was asserted since."""
+    if leg.reason is not None:
+        conflict = leg.reason == CONFLICT_OF_INTEREST
         return PlannedFate.SUPPRESSED if conflict else PlannedFate.REFUSED
     if leg.recalled:
         return PlannedFate.RECALLED
-    return _as_told(leg) or _on_its_way(leg)
+    told = _as_told(leg)
+    if told is not None:
+        return told
+    return PlannedFate.SUPPRESSED if leg.in_conflict else _on_its_way(leg)
 
 
 def _as_told(leg: LegStatus) -> PlannedFate | None:
@@ -87,9 +90,10 @@ def words(leg: LegStatus) -> str:
         because = f"Not told: {leg.because}."
         return because if suppressed else not_told(leg.reason, leg.role, leg.because)
     if fate is PlannedFate.SUPPRESSED:
-        return f"Stopped: a conflict of interest was asserted; {_kept(leg)}. {leg.because}."
+        return f"Stopped: {_BARRED}; {_kept(leg)}. {leg.because}."
+    barred = f"; it gets nothing further, for {_BARRED}" if leg.in_conflict else ""
     also = f" It counts for {', '.join(map(role_words, leg.also))} too." if leg.also else ""
-    return f"{_came(leg, fate)}. {leg.because}. {_sees(leg)}.{also}"
+    return f"{_came(leg, fate)}{barred}. {leg.because}. {_sees(leg)}.{also}"
 
 
 def _kept(leg: LegStatus) -> str:
@@ -143,6 +147,8 @@ def _closed(leg: LegStatus) -> str:
         return "the content about the child was destroyed by order"
     return f"a person closed it ({leg.closed_because.replace('_', ' ')})"
 
+
+_BARRED = "a conflict of interest was asserted, or it said that the matter is not its own"
 
 _HOLD = "nothing is sent to it for now, by a person's halt or because it keeps failing"
 _HOW_FAR = {

@@ -35,8 +35,8 @@ STATEMENTS: Mapping[FormKind, tuple[str, str]] = {
     FormKind.CONSULT_OUTCOME: ("Outcome of a HART consult", ""),
     FormKind.RELATED_NOTICE: (
         "Related notice",
-        "The same facts were told to you before, under the referral named below. They are not "
-        "sent a second time.",
+        "This referral is of one matter with the referral named below, which was told to you "
+        "before. Read the two together.",
     ),
 }
 """Heading and statement."""

@@ -67,7 +67,7 @@ class Consult(Part):
 
 
 class Related(Part):
-    """The same facts were told before: a second full disclosure is spared."""
+    """Of one matter with a referral that its recipient was told of before."""
 
     referral_number: Text = Field(title="Told under referral")
     notice_id: Text | None = Field(None, title="By notice")

@@ -15,8 +15,9 @@ from services.notify.relates import Relates
 from services.notify.routes import Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Relation
 
-OF_ONE_MATTER = frozenset({Relation.SAME_FACTS, Relation.NEW_ALLEGATION, Relation.SAME_CHILD})
-"""Siblings and operations are other children's matters: their links are nobody's outside."""
+OF_ONE_MATTER = frozenset({Relation.SAME_FACTS, Relation.NEW_ALLEGATION})
+"""Siblings and operations are other children's matters: their links are nobody's outside. So is
+that one child of each is the same: a link does not say which, and a guess could be false."""
 RULE = "related"
 PURPOSE = "Relates this referral to one that its recipient holds"
 

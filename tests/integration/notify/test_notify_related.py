@@ -203,7 +203,7 @@ async def test_nothing_is_said_of_a_withdrawn_referral(pair: Pair) -> None:
 
 async def test_each_child_of_the_second_has_its_own(post: Post) -> None:
     pair = await Pair.of(post)
-    await pair.link(Relation.SAME_CHILD)
+    await pair.link(Relation.NEW_ALLEGATION)
     await pair.read()
     children = {n["child_id"] for n in await pair.relate()}
     told = await post.rows(
@@ -211,3 +211,33 @@ async def test_each_child_of_the_second_has_its_own(post: Post) -> None:
         id=pair.second,
     )
     assert children == {row.child_id for row in told}
+
+
+@pytest.mark.parametrize("relation", [Relation.SAME_CHILD, Relation.SIBLING])
+async def test_p4_a_link_that_is_about_one_child_of_each_says_nothing_of_the_others(
+    pair: Pair, relation: Relation
+) -> None:
+    await pair.link(relation)
+    await pair.read()
+    assert await pair.relate() == []
+
+
+@pytest.mark.parametrize("end", ["first", "second"])
+async def test_p3_a_version_that_implicates_its_recipient_stops_a_related_notice_that_waits(
+    post: Post, end: str
+) -> None:
+    first, second = Child(), Child()
+    pair = await Pair.of(post, first, then=second)
+    await pair.link()
+    await pair.read()
+    (waiting,) = await pair.relate()
+    child, referral_id = (first, pair.first) if end == "first" else (second, pair.second)
+    people = [{"kind": "municipal_officer", "agency": "Example Agency 1"}]
+    implicated = Child(child_id=child.child_id, facts={"implicated": people})
+    await post.referral(implicated, referral_id=referral_id, version=2)
+    assert (await post.open(waiting["notice_id"], POLICE)).status_code == 404
+    (row,) = await post.rows(
+        "SELECT state, next_attempt_at FROM notify.deliveries WHERE notice_id = :id",
+        id=waiting["notice_id"],
+    )
+    assert (row.state, row.next_attempt_at) == ("refused", None)
