@@ -1,12 +1,13 @@
 """What notify does with the events it consumes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from services.notify import clock_tasks, store, task_store, tasks
+from services.notify import clock_tasks, shredding_store, store, task_store, tasks
 from services.notify.authority import today
 from services.notify.carrying_out import carry_out
 from services.notify.directory import Directories
@@ -116,13 +117,15 @@ class PlanReferral:
         later = [each.referral_id for each in projections if each.version > 1]
         children = [c.child_id for each in projections if each.version > 1 for c in each.children]
         known = await store.child_keys(session, children) if later else {}
+        destroyed = await shredding_store.destroyed_in(session, later) if later else {}
         history = await store.lock_history(session, later) if later else []
         drafts = []
         for each in projections:
             before = [one for one in history if one.referral_id == each.referral_id]
             occasion = occasions[each.referral_id]
             conflicts = taken[each.referral_id]
-            drafts.append(_draft(each, before, directory, book, occasion, conflicts))
+            gone_of = destroyed.get(each.referral_id, frozenset())
+            drafts.append(_draft(each, before, directory, book, occasion, conflicts, gone_of))
         await self._carry_out(session, drafts, projections, known, now)
         measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
 
@@ -151,6 +154,7 @@ def _draft(
     book: Rulebook,
     occasion: Occasion,
     conflicts: frozenset[Asserted],
+    destroyed: frozenset[str],
 ) -> Draft:
     allowed = directory.samples if projection.synthetic else directory
     facts = ReferralFacts(
@@ -159,7 +163,7 @@ def _draft(
         tuple(child.routing for child in projection.children),
         conflicts=conflicts,
     )
-    routed = route(facts, allowed, book, occasion.now)
+    routed = replace(route(facts, allowed, book, occasion.now), destroyed=destroyed)
     plan = plan_version(routed, history, allowed, today(occasion.now))
     return draft(plan, routed, occasion)
 

@@ -98,7 +98,7 @@ class Route:
     gaps: Mapping[str, tuple[Gap, ...]] = field(default_factory=dict)
     destroyed: frozenset[str] = frozenset()
     """Children whose content was destroyed: nobody can say any more who has a conflict in their
-    matter, so that nothing goes their way."""
+    matter, so that nothing goes their way. They have not left the route either."""
 
     def bars(self, child_id: str, agency_id: str | None, directory: Directory) -> bool:
         """Whether nothing may go this way; of a child that the referral no longer names, whoever

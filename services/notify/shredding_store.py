@@ -55,11 +55,22 @@ async def begin(session: Session, order: ShredOrdered, now: datetime) -> None:
 async def destroyed(session: Session, referral_id: str) -> frozenset[str]:
     """Children of the referral whose key is gone. Read what is sealed first: a key that was read
     before its destruction still opens, and none that was read empty is missing here."""
-    found = await session.scalars(
-        text(f"SELECT DISTINCT child_id FROM {_SHREDDINGS} WHERE referral_id = :referral_id"),
-        {"referral_id": referral_id},
+    return (await destroyed_in(session, [referral_id]))[referral_id]
+
+
+async def destroyed_in(session: Session, referral_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    """The same of several."""
+    rows = await session.execute(
+        text(
+            f"SELECT referral_id, child_id FROM {_SHREDDINGS} "
+            "WHERE referral_id = ANY(CAST(:ids AS text[]))"
+        ),
+        {"ids": list(referral_ids)},
     )
-    return frozenset(found)
+    found: dict[str, set[str]] = {each: set() for each in referral_ids}
+    for row in rows:
+        found[row.referral_id].add(row.child_id)
+    return {each: frozenset(children) for each, children in found.items()}
 
 
 async def unended(session: Session, child_id: str) -> list[Leg]:

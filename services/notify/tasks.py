@@ -210,8 +210,8 @@ def nobody_stands_in(referral_id: str, notice_id: str, agency_id: str) -> NewTas
 def withdrawal_untold(referral_id: str, child_id: str) -> NewTask:
     detail = (
         f"The referral was withdrawn, and whoever holds a notice of child {child_id} was not told "
-        "so: the content about the child was destroyed, and with it who has a conflict of "
-        "interest. Look who must hear of it by other means."
+        "so: the content about the child, or one beside it, was destroyed, and with it who has a "
+        "conflict of interest. Look who must hear of it by other means."
     )
     return NewTask(TaskKind.CONTENT_SHREDDED, f"{child_id} withdrawal", referral_id, detail)
 

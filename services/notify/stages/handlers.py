@@ -178,12 +178,13 @@ class PlanWithdrawn:
 
 
 def _untold(history: Sequence[Earlier], route: Route) -> list[tasks.NewTask]:
-    """Of children whose content was destroyed nobody is told, not even of the withdrawal."""
+    """Of children whose content was destroyed nobody is told, not even of the withdrawal; nor of
+    those that the referral no longer names beside them."""
     held = {(each.referral_id, each.child_id) for each in history if each.may_hold}
     return [
         tasks.withdrawal_untold(referral_id, child_id)
         for referral_id, child_id in sorted(held)
-        if child_id in route.destroyed
+        if route.destroyed and child_id not in route.children
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.notify import conflict_store
+from services.notify import conflict_store, shredding_store
 from services.notify import store as notify_store
 from services.notify.authority import today
 from services.notify.carrying_out import carry_out
@@ -46,6 +46,7 @@ class _Ground:
     projection: Projection
     history: Sequence[Earlier]
     conflicts: frozenset[Asserted]
+    destroyed: frozenset[str]
     occasion: Occasion
 
 
@@ -110,6 +111,7 @@ class Stages:
             projection=projection,
             history=await notify_store.lock_history(session, [wish.referral_id]),
             conflicts=await conflict_store.in_force(session, wish.referral_id),
+            destroyed=await shredding_store.destroyed(session, wish.referral_id),
             occasion=Occasion(
                 wish.referral_id,
                 wish.version,
@@ -140,7 +142,7 @@ class Stages:
         now = ground.occasion.now
         routed = route(facts, allowed, book, now)
         # Of the towns a person was asked when the version itself was planned.
-        routed = replace(routed, unresolved=(), unnamed=())
+        routed = replace(routed, unresolved=(), unnamed=(), destroyed=ground.destroyed)
         if not wish.accepted:
             routed = after_reversal(routed, ground.history)
         plan = plan_version(routed, ground.history, allowed, today(now), wish.series)

@@ -189,6 +189,24 @@ async def test_p3_c14_the_withdrawal_reaches_a_destroyed_childs_sibling_and_a_pe
     assert f"{left.child_id} withdrawal" not in tasks
 
 
+async def test_p9_an_amendment_leaves_nothing_waiting_for_a_destroyed_child(
+    staging: Staging,
+) -> None:
+    """Its recipients have not left the route, and nothing sent of it would ever be claimed."""
+    gone, left = Child(home="Ansonia"), Child(name="Test Child Two", home="Ansonia")
+    referral_id = await staging.receive(gone, left)
+    await staging.handle(staging.decided(referral_id, 1, gone, left))
+    await hold_everything(staging)
+    await shred(staging.db, referral_id, gone)
+    decided = staging.intake.forms[referral_id, 1]
+    rest = tuple(each for each in decided.children if each.child_id == left.child_id)
+    staging.intake.forms[referral_id, 1] = decided.model_copy(update={"children": rest})
+    await staging.handle(staging.amended(referral_id, 2, left))
+    later = [n for n in await staging.rows(models.notices) if n["version"] == 2]
+    assert {n["child_id"] for n in later} == {left.child_id}
+    assert {n["series"] for n in later} == {"received", "accepted"}
+
+
 async def hold_everything(staging: Staging) -> None:
     for notice in await staging.rows(models.notices):
         values: dict[str, Any] = {
