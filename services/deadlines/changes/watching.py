@@ -18,8 +18,8 @@ from shared.runtime.lifecycle import sleep_unless
 log = structlog.get_logger()
 
 EVERY = 5.0
-"""Seconds between two looks. What is approved begins a minute later at the soonest, so every process
-has it in its book before its first second."""
+"""Seconds between two looks. What is approved begins a minute later at the soonest, so that every
+process has it in its book before its first second."""
 _REWOUND_AT_ONCE = 1000
 
 
