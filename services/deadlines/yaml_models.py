@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from shared.runtime.text import storable
+from shared.runtime.characters import storable
 
 _MOST = 50
 """Flaws that are named of one file."""

@@ -5,14 +5,10 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from shared.runtime.characters import storable
 from shared.runtime.problem import MOST, Problem, pointer
 
 _SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def storable(value: str) -> bool:
-    return _UNSTORABLE.search(value) is None
 
 
 def check_text(body: bytes) -> None:
@@ -38,13 +34,13 @@ def check_text(body: bytes) -> None:
 
 def _unstorable(path: list[str | int], value: object) -> Iterator[list[str | int]]:
     if isinstance(value, str):
-        if _UNSTORABLE.search(value):
+        if not storable(value):
             yield path
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unstorable([*path, index], item)
     elif isinstance(value, dict):
         for key, item in value.items():
-            if _UNSTORABLE.search(key):
+            if not storable(key):
                 yield path
             yield from _unstorable([*path, key], item)

@@ -143,9 +143,7 @@ def _decided(decision: Decision) -> Proposal:
         case AlreadyDecided():
             raise Problem(409, "Conflict", "This proposal has been decided already.")
         case OutOfDate():
-            detail = (
-                "Its day has come or is too near, or its duty is governed otherwise. Propose anew."
-            )
+            detail = "Its day is too near, or its duty is governed otherwise by now. Propose anew."
             raise Problem(409, "Conflict", detail)
         case SamePerson():
             raise Problem(403, "Forbidden", "Somebody else than its proposer must approve it.")

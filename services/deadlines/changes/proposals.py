@@ -73,7 +73,7 @@ class SamePerson:
 
 @dataclass(frozen=True, slots=True)
 class OutOfDate:
-    """Its day is here or nearly, or its duty is governed otherwise than when it was asked for."""
+    """Its day is too near, or its duty is governed otherwise than when it was asked of the past."""
 
 
 @dataclass(frozen=True, slots=True)
