@@ -25,13 +25,15 @@ def approaching(data: ClockApproaching) -> NewTask:
 
 
 def majority_near(data: MajorityNear) -> NewTask:
-    """One task per child. It says neither when nor why in this child's case: the referral does."""
+    """One task per announcement: another comes when a date of birth was put right. It says neither
+    when nor why in this child's case: the referral does."""
     detail = (
         f"For child {data.child_id} a federal deadline that ends at the age of 18 ends by the end "
         "of next month. Open the referral, and see to it that HHS was asked for the Eligibility "
         "Letter (22 USC 7105(b)(1)). For: eligibility_coordinator."
     )
-    return NewTask(TaskKind.MAJORITY_NEAR, data.child_id, data.referral_id, detail)
+    about = f"{data.child_id} {data.noticed_at:%Y-%m-%dT%H:%M:%SZ}"
+    return NewTask(TaskKind.MAJORITY_NEAR, about, data.referral_id, detail)
 
 
 def _clock(data: ClockBreached | ClockApproaching) -> str:

@@ -95,7 +95,7 @@ class CallAbandoned(EventData):
 
 class MajorityNear(ReferralData):
     """A child of this referral turns 18 by the end of next month, and HHS must have been asked by
-    then (22 USC 7105(b)(1)). Once per child. No event says on which day."""
+    then (22 USC 7105(b)(1)). Once per child and date of birth. No event says on which day."""
 
     topic: ClassVar[Topic] = Topic.REFERRALS
     type: ClassVar[str] = "hartline.referral.majority_near.v1"

@@ -9,7 +9,8 @@ import structlog
 
 from services.intake.majority import store
 from services.intake.majority.rules import is_near, local_day, month_of
-from services.intake.majority.store import Unlooked
+from services.intake.majority.store import Look, Unlooked
+from services.intake.sealed_notes import Notes
 from services.intake.vault import Vault
 from shared.contracts.referrals import MajorityNear
 from shared.messaging.outbox import Outbox
@@ -20,13 +21,16 @@ from shared.runtime.sealing import Unsealable
 log = structlog.get_logger()
 
 BATCH = 50
+NEVER = "0000-00-00"
+"""Noted where nothing was announced: as long as any date."""
 REST_SECONDS = 600.0
 """Between two searches that found nothing left to look at."""
 
 
 class MajorityWatch:
     """Opens each child's own document once a month and version, in memory, and announces, once
-    per child, that one of a foreign national is near its 18th birthday. Nothing else is kept."""
+    per child and date of birth, that one of a foreign national is near its 18th birthday. What was
+    announced is noted of every child alike, under its own seal."""
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class MajorityWatch:
         self._db = db
         self._outbox = outbox
         self._vault = vault
+        self._notes = Notes(vault.sealer)
         self._clock = clock
         self._rest = rest
         self._resting_until = 0.0
@@ -53,32 +58,47 @@ class MajorityWatch:
             alone = await store.try_alone(session)
             found = await store.unlooked(session, month_of(today), BATCH) if alone else ()
             if found:
-                near = await asyncio.to_thread(self._near, found, today)
-                await store.looked(session, found, near, month_of(today), now)
-                events = _events(found, near, now)
+                looks = await asyncio.to_thread(self._looks, found, today)
+                await store.looked(session, found, looks, month_of(today))
+                events = _events(found, looks, now)
                 await self._outbox.emit(session, now, *events)
         if len(found) < BATCH:
             self._resting_until = time.monotonic() + self._rest
         return len(found) == BATCH
 
-    def _near(self, children: Sequence[Unlooked], today: date) -> list[bool]:
-        return [self._is_near(each, today) for each in children]
+    def _looks(self, children: Sequence[Unlooked], today: date) -> list[Look]:
+        return [self._look(each, today) for each in children]
 
-    def _is_near(self, each: Unlooked, today: date) -> bool:
-        """A document that does not open holds up no other child."""
+    def _look(self, each: Unlooked, today: date) -> Look:
+        """What does not open holds up no other child."""
         try:
             ((_, document),) = self._vault.open([each.child], each.version)
+            before = self._announced(each)
+            near = is_near(document, today) and document["date_of_birth"] != before
+            return Look(near, self._sealed(each, document["date_of_birth"] if near else before))
         except Unsealable:
             log.error("child_not_looked_at", referral_id=each.referral_id)
-            return False
-        return is_near(document, today)
+            return Look(announce=False, sealed=None)
+
+    def _announced(self, each: Unlooked) -> str:
+        """The date of birth that was announced the last time."""
+        child = each.child
+        if each.sealed is None:
+            return NEVER
+        noted = self._notes.open(child.key, "majority_looks", child.child_id, each.sealed)
+        return str(noted["announced"])
+
+    def _sealed(self, each: Unlooked, announced: str) -> bytes:
+        child = each.child
+        note = {"announced": announced}
+        return self._notes.seal(child.key, "majority_looks", child.child_id, note)
 
 
 def _events(
-    children: Sequence[Unlooked], near: Sequence[bool], now: datetime
+    children: Sequence[Unlooked], looks: Sequence[Look], now: datetime
 ) -> list[MajorityNear]:
     return [
         MajorityNear(referral_id=each.referral_id, child_id=each.child.child_id, noticed_at=now)
-        for each, is_so in zip(children, near, strict=True)
-        if is_so
+        for each, look in zip(children, looks, strict=True)
+        if look.announce
     ]

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services.intake.api import Desk
 from services.intake.keyed import Keyed
 from services.intake.majority import watching
+from services.intake.majority.models import majority_looks
 from services.intake.majority.rules import local_day
 from services.intake.majority.watching import MajorityWatch
 from services.intake.models import OUTBOX
@@ -112,9 +113,58 @@ async def test_p5_no_row_and_no_event_says_when_a_child_was_born_or_whom_it_conc
     await watch.once()
     looks = await rows_of(desk)
     assert {(row.version, row.month) for row in looks} == {(1, date(2026, 3, 1))}
-    assert [row.noticed_at for row in looks].count(None) == 2
+    assert {*majority_looks.columns.keys()} == {"child_id", "version", "month", "sealed"}
+    assert len({len(row.sealed) for row in looks}) == 1
+    assert len({row.sealed for row in looks}) == 3
+    assert not any(b"2008" in row.sealed for row in looks)
     (event,) = await announced(desk)
     assert set(json.loads(event.model_dump_json())) == {"referral_id", "child_id", "noticed_at"}
+
+
+async def test_p5_a_later_look_rewrites_the_row_of_every_child(
+    client: httpx.AsyncClient, desk: Desk, watch: MajorityWatch, clock: At
+) -> None:
+    """So no row that stands still gives its child away."""
+    await create(client, SOON, {"age_years": 12}, LATER)
+    await watch.once()
+    before = await rows_of(desk)
+    clock.now = NOON + timedelta(days=30)
+    await watch.once()
+    after = await rows_of(desk)
+    assert all(row.month == date(2026, 4, 1) for row in after)
+    assert not {row.sealed for row in before} & {row.sealed for row in after}
+
+
+async def test_c27_a_date_of_birth_that_was_mistyped_is_looked_at_again_once_it_is_right(
+    client: httpx.AsyncClient, desk: Desk, watch: MajorityWatch, clock: At
+) -> None:
+    kept = await create(client, SOON)
+    await watch.once()
+    child_id = kept["children"][0]["child_id"]
+    mended = [child(**LATER) | {"child_id": child_id}]
+    answer = await patch(client, kept["referral_id"], {"children": mended})
+    assert answer.status_code == 200, answer.text
+    await watch.once()
+    assert len(await announced(desk)) == 1
+    clock.now = NOON + timedelta(days=22)
+    for _ in range(2):
+        await watch.once()
+    assert [each.child_id for each in await announced(desk)] == [child_id, child_id]
+
+
+async def test_a_child_that_does_not_open_holds_up_no_other(
+    client: httpx.AsyncClient, desk: Desk, watch: MajorityWatch
+) -> None:
+    kept = await create(client, SOON, SOON)
+    broken = kept["children"][0]["child_id"]
+    async with desk.db.transaction() as session:
+        await session.execute(
+            text("UPDATE intake.child_keys SET key_version = 9 WHERE child_id = :id"),
+            {"id": broken},
+        )
+    await watch.once()
+    assert [each.child_id for each in await announced(desk)] == [kept["children"][1]["child_id"]]
+    assert {row.child_id: row.sealed for row in await rows_of(desk)}[broken] is None
 
 
 async def test_withdrawn_synthetic_and_destroyed_ones_are_left_alone(
