@@ -127,9 +127,7 @@ class Sweeper:
 
     def _decided(self, clock: Clock, evidence: Evidence, now: datetime) -> Clock:
         pending = self._keeper.warnings_left(clock)
-        verdict = look(
-            clock.standing, clock.breached_at, clock.waiting_since, evidence, now, pending
-        )
+        verdict = look(clock.standing, clock.missed_at, clock.waiting_since, evidence, now, pending)
         match verdict:
             case Rest():
                 return clock
