@@ -26,6 +26,8 @@ class Announced:
     satisfied_at: datetime | None = None
     reason: str | None = None
     """Of a breach: what was lacking then, or `late`."""
+    turn: int = 1
+    """Which breach of its clock, or its correction: another one comes only after a correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +63,25 @@ class Clock:
         return None if self.breach is None else self.breach.due_at
 
     @property
+    def missed_at(self) -> datetime | None:
+        """The due time of the breach that stands: announced and not corrected since."""
+        return None if self.correction else self.breached_at
+
+    @property
     def owes_correction(self) -> bool:
         corrected = self.state is ClockState.BREACHED_THEN_CORRECTED
         return corrected and self.correction is None and not self.synthetic
 
     def breached(self, now: datetime) -> "Clock":
-        """This clock once its breach is announced: dated at its due time, however late found."""
+        """This clock once its breach is announced: dated at its due time, however late found; and
+        once more if it was corrected and turned out to be one all the same."""
         due_at = self.standing.due_at
+        turn = 1 if self.breach is None else self.breach.turn + 1
         reason: Lacking | str = self.standing.lacking or "late"
         return replace(
             self,
-            breach=Announced(due_at, now, reason=str(reason)),
+            breach=Announced(due_at, now, reason=str(reason), turn=turn),
+            correction=None,
             state=state_of(self.standing, due_at),
             look_at=None,
             waiting_since=None,
@@ -84,7 +94,8 @@ class Clock:
     def corrected(self, now: datetime) -> "Clock":
         """This clock once the correction that it owes is announced."""
         assert self.breach is not None
-        announced = Announced(self.breach.due_at, now, self.standing.satisfied_at)
+        turn = self.breach.turn
+        announced = Announced(self.breach.due_at, now, self.standing.satisfied_at, turn=turn)
         return replace(self, correction=announced)
 
 
@@ -149,8 +160,9 @@ def _stand(
         standing = never_started(clock.standing)
     breached_at = None if clock is None else clock.breached_at
     warned = frozenset[int]() if clock is None else clock.warned
+    missed_at = None if clock is None else clock.missed_at
     synthetic = story.statements[child_id].synthetic
-    look = None if synthetic else look_at(standing, breached_at, set(policy.warnings) - warned)
+    look = None if synthetic else look_at(standing, missed_at, set(policy.warnings) - warned)
     same_due = clock is not None and clock.standing.due_at == standing.due_at
     return Clock(
         clock_id=make_id() if clock is None else clock.clock_id,
@@ -163,7 +175,7 @@ def _stand(
         policy_version=policy.version,
         synthetic=synthetic,
         standing=standing,
-        state=state_of(standing, breached_at),
+        state=state_of(standing, breached_at, corrected=breached_at is not None and not missed_at),
         look_at=look,
         waiting_since=clock.waiting_since if clock and same_due and look else None,
         breach=None if clock is None else clock.breach,

@@ -17,6 +17,8 @@ from services.deadlines.sayings import (
     approaching_event,
     breach_event,
     correction_event,
+    in_turn,
+    is_of,
     warning_of,
 )
 from shared.contracts.base import EventData
@@ -87,9 +89,9 @@ class Keeper:
         heard = await store.announce(session, [(c.clock_id, kind, a) for c, kind, a in said])
         news = [(clock, kind) for clock, kind, _ in said if (clock.clock_id, kind) in heard]
         await self._outbox.emit(session, now, *self._events(news, folded, now))
-        breached = [clock for clock, kind in news if kind == BREACHED]
+        breached = [clock for clock, kind in news if is_of(kind, BREACHED)]
         _count_after_commit(session, metrics.CLOCKS_BREACHED, breached)
-        corrected = [clock for clock, kind in news if kind == CORRECTED]
+        corrected = [clock for clock, kind in news if is_of(kind, CORRECTED)]
         _count_after_commit(session, metrics.BREACHES_CORRECTED, corrected)
         warned = [clock for clock, kind in news if warning_of(kind) is not None]
         _count_after_commit(session, metrics.WARNED, warned)
@@ -100,9 +102,9 @@ class Keeper:
     ) -> Iterator[EventData]:
         for clock, kind in news:
             policy = self._book.get((clock.policy, clock.policy_version))
-            if kind == BREACHED:
+            if is_of(kind, BREACHED):
                 yield breach_event(clock, policy)
-            elif kind == CORRECTED:
+            elif is_of(kind, CORRECTED):
                 yield correction_event(clock, policy)
             elif kind == approaching(soonest := min(_new_warnings(clock, folded.stored))):
                 yield approaching_event(clock, policy, soonest, now)
@@ -110,10 +112,10 @@ class Keeper:
 
 def _news(clock: Clock, before: Clock | None, now: datetime) -> Iterator[tuple[str, Announced]]:
     """What is to be said of a clock and was not said of it as it is stored."""
-    if clock.breach and not (before and before.breach):
-        yield BREACHED, clock.breach
-    if clock.correction and not (before and before.correction):
-        yield CORRECTED, clock.correction
+    if clock.breach and clock.breach != (before and before.breach):
+        yield in_turn(BREACHED, clock.breach), clock.breach
+    if clock.correction and clock.correction != (before and before.correction):
+        yield in_turn(CORRECTED, clock.correction), clock.correction
     for minutes in clock.warned - (before.warned if before else frozenset()):
         yield approaching(minutes), Announced(clock.standing.due_at, now)
 

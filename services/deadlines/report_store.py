@@ -8,7 +8,8 @@ from sqlalchemy import text
 from services.deadlines import rows
 from services.deadlines.clocks import Clock
 from services.deadlines.policy import Policy
-from services.deadlines.sayings import BREACHED, CORRECTED
+from services.deadlines.sayings import BREACHED
+from services.deadlines.store import LATEST_ANNOUNCED
 from shared.contracts.codes import Role
 from shared.runtime.db import Session
 
@@ -16,11 +17,10 @@ Keys = Sequence[tuple[str, str]]
 
 _SELECT = (
     "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
-    "b.reason AS breach_reason, k.due_at AS correction_due_at, "
+    "b.reason AS breach_reason, b.kind AS breach_kind, k.due_at AS correction_due_at, "
     "k.discovered_at AS correction_discovered_at, k.satisfied_at AS correction_satisfied_at "
     "FROM deadlines.clocks c "
-    f"LEFT JOIN deadlines.announcements b ON b.clock_id = c.clock_id AND b.kind = '{BREACHED}' "
-    f"LEFT JOIN deadlines.announcements k ON k.clock_id = c.clock_id AND k.kind = '{CORRECTED}' "
+    f"{LATEST_ANNOUNCED}"
 )
 _OF_POLICIES = (
     "AND (c.policy, c.policy_version) IN (SELECT policy, version FROM "
@@ -65,7 +65,9 @@ async def breached_between(
     too, by clock id from behind `after`. Synthetic ones are left out."""
     found = await session.execute(
         text(
-            f"{_SELECT} WHERE b.due_at >= :since AND b.due_at < :until AND NOT c.synthetic "
+            f"{_SELECT} WHERE c.clock_id IN (SELECT clock_id FROM deadlines.announcements WHERE "
+            f"due_at >= :since AND due_at < :until AND kind LIKE '{BREACHED}%') "
+            "AND b.due_at >= :since AND b.due_at < :until AND NOT c.synthetic "
             "AND c.clock_id > :after ORDER BY c.clock_id LIMIT :limit"
         ),
         {"since": since, "until": until, "after": after, "limit": limit},

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.deadlines.clocks import Announced, Clock
 from services.deadlines.facts import Fact, FactKind, Statement
+from services.deadlines.sayings import BREACHED, turn_of
 from services.deadlines.sla import ClockState, Lacking, Standing
 from shared.contracts.codes import HtType, Role, Stage, Trigger
 
@@ -71,13 +72,18 @@ def clock(row: Mapping[str, Any]) -> Clock:
         look_at=row["look_at"],
         waiting_since=row["waiting_since"],
         breach=_announced(
-            row["breach_due_at"], row["breach_discovered_at"], None, row["breach_reason"]
+            row["breach_due_at"],
+            row["breach_discovered_at"],
+            None,
+            row["breach_reason"],
+            row["breach_kind"],
         ),
         correction=_announced(
             row["correction_due_at"],
             row["correction_discovered_at"],
             row["correction_satisfied_at"],
             None,
+            row["breach_kind"],
         ),
         warned=frozenset(map(int, (row["warned"] or "").split())),
     )
@@ -88,10 +94,11 @@ def _announced(
     discovered_at: datetime | None,
     satisfied_at: datetime | None,
     reason: str | None,
+    kind: str | None,
 ) -> Announced | None:
     if due_at is None or discovered_at is None:
         return None
-    return Announced(due_at, discovered_at, satisfied_at, reason)
+    return Announced(due_at, discovered_at, satisfied_at, reason, turn_of(kind or BREACHED))
 
 
 def fact_columns(facts: Sequence[Fact]) -> dict[str, list[object]]:

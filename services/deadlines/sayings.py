@@ -3,13 +3,29 @@
 from datetime import datetime
 from typing import Any
 
-from services.deadlines.clocks import Clock
+from services.deadlines.clocks import Announced, Clock
 from services.deadlines.policy import Policy
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 
 BREACHED = "breached"
 CORRECTED = "breach_corrected"
 _APPROACHING = "approaching "
+
+
+def in_turn(kind: str, announced: Announced) -> str:
+    """The kind of the announcement of a breach or a correction: `breached`, `breached 2` …"""
+    return kind if announced.turn == 1 else f"{kind} {announced.turn}"
+
+
+def turn_of(kind: str) -> int:
+    """Which breach an announcement of this kind is about."""
+    _, _, turn = kind.partition(" ")
+    return int(turn or 1)
+
+
+def is_of(kind: str, of: str) -> bool:
+    """Whether it is a breach, or a correction, whichever of its clock."""
+    return kind.partition(" ")[0] == of
 
 
 def approaching(minutes: int) -> str:
@@ -29,6 +45,7 @@ def breach_event(clock: Clock, policy: Policy) -> ClockBreached:
         due_at=clock.breach.due_at,
         tell=policy.told_of_breach,
         discovered_at=clock.breach.discovered_at,
+        turn=clock.breach.turn,
     )
 
 
@@ -41,6 +58,7 @@ def correction_event(clock: Clock, policy: Policy) -> BreachCorrected:
         tell=policy.told_of_breach,
         satisfied_at=clock.correction.satisfied_at,
         discovered_at=clock.correction.discovered_at,
+        turn=clock.correction.turn,
     )
 
 

@@ -87,13 +87,18 @@ def never_started(before: Standing) -> Standing:
     return Standing(before.basis_at, before.due_at, before.basis_at, None, released=True)
 
 
-def state_of(standing: Standing, breached_at: datetime | None) -> ClockState:
-    """The state, given the due time at which a breach was announced (P6: it is never erased).
+def state_of(
+    standing: Standing, breached_at: datetime | None, *, corrected: bool = False
+) -> ClockState:
+    """The state, given the due time at which a breach was announced (P6: it is never erased), and
+    whether its correction was. What was corrected and is owed again is open until that is said.
 
     A correction must satisfy the announced due time and today's: amending the time of receipt
     cannot talk a breach away, and neither can a withdrawal.
     """
-    if breached_at is None:
+    if corrected and standing.in_time:
+        return ClockState.BREACHED_THEN_CORRECTED
+    if breached_at is None or corrected:
         if not standing.in_time:
             return ClockState.OPEN
         return ClockState.RELEASED if standing.released else ClockState.SATISFIED

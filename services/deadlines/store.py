@@ -159,13 +159,21 @@ _FACTS = text(
     "WHERE referral_id = ANY(CAST(:ids AS text[]))"
 )
 
+LATEST_ANNOUNCED = (
+    "LEFT JOIN LATERAL (SELECT * FROM deadlines.announcements a WHERE a.clock_id = c.clock_id "
+    f"AND (a.kind = '{BREACHED}' OR a.kind LIKE '{BREACHED} %') "
+    "ORDER BY length(a.kind) DESC, a.kind DESC LIMIT 1) b ON true "
+    "LEFT JOIN deadlines.announcements k ON k.clock_id = c.clock_id "
+    f"AND k.kind = '{CORRECTED}' || substr(b.kind, {len(BREACHED) + 1}) "
+)
+"""Of clocks `c`: the latest breach `b`, and its correction `k`."""
+
 _CLOCKS_SQL = (
     "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
-    "b.reason AS breach_reason, "
+    "b.reason AS breach_reason, b.kind AS breach_kind, "
     "k.due_at AS correction_due_at, k.discovered_at AS correction_discovered_at, "
     "k.satisfied_at AS correction_satisfied_at FROM deadlines.clocks c "
-    f"LEFT JOIN deadlines.announcements b ON b.clock_id = c.clock_id AND b.kind = '{BREACHED}' "
-    f"LEFT JOIN deadlines.announcements k ON k.clock_id = c.clock_id AND k.kind = '{CORRECTED}' "
+    f"{LATEST_ANNOUNCED}"
     "WHERE c.referral_id = ANY(CAST(:ids AS text[])) "
     "ORDER BY c.referral_id, c.child_id, c.duty, c.matter"
 )

@@ -143,9 +143,7 @@ class Sweeper:
             return clock
         evidence = evidence_for(self._keeper.policy_of(clock), known)
         pending = self._keeper.warnings_left(clock)
-        verdict = look(
-            clock.standing, clock.breached_at, clock.waiting_since, evidence, now, pending
-        )
+        verdict = look(clock.standing, clock.missed_at, clock.waiting_since, evidence, now, pending)
         match verdict:
             case Rest():
                 return clock

@@ -11,7 +11,12 @@ def breached(data: ClockBreached) -> NewTask:
         f"{_clock(data)} ran out at {data.due_at:%Y-%m-%dT%H:%M:%SZ}. Make sure that {what} now."
         f"{_desks(data)}"
     )
-    return NewTask(TaskKind.BREACHED, data.clock_id, data.referral_id, detail)
+    return NewTask(TaskKind.BREACHED, about_breach(data), data.referral_id, detail)
+
+
+def about_breach(data: ClockBreached | BreachCorrected) -> str:
+    """What the task of a breach is about: one per breach of a clock, however often it is heard."""
+    return data.clock_id if data.turn == 1 else f"{data.clock_id} {data.turn}"
 
 
 def approaching(data: ClockApproaching) -> NewTask:

@@ -223,4 +223,5 @@ class NoteCorrection:
         self, session: Session, event: Event, data: BreachCorrected, material: Any
     ) -> None:
         note = clock_tasks.breach_corrected_note(data)
-        await task_store.add_note(session, TaskKind.BREACHED, data.clock_id, note)
+        about = clock_tasks.about_breach(data)
+        await task_store.add_note(session, TaskKind.BREACHED, about, note)

@@ -21,21 +21,32 @@ class _Clock(ReferralData):
     tell: tuple[str, ...] = Field((), description="The desks that must hear of it, by policy.")
 
 
+_TURN = Field(
+    1,
+    ge=1,
+    description="Which breach of its clock: another one comes only after a correction that later "
+    "facts took back.",
+)
+
+
 class ClockBreached(_Clock):
-    """A clock ran out unsatisfied. Emitted once; it happened at `due_at`, however late found."""
+    """A clock ran out unsatisfied. Emitted once, and once more only after a correction that did not
+    hold; it happened at `due_at`, however late found."""
 
     type: ClassVar[str] = "hartline.deadline.breached.v1"
 
     discovered_at: Instant
+    turn: int = _TURN
 
 
 class BreachCorrected(_Clock):
-    """A fact dated at or before `due_at` came to light after the breach. Emitted once."""
+    """A fact dated at or before `due_at` came to light after the breach. Emitted once for it."""
 
     type: ClassVar[str] = "hartline.deadline.breach_corrected.v1"
 
     satisfied_at: Instant
     discovered_at: Instant
+    turn: int = _TURN
 
 
 class ClockApproaching(_Clock):

@@ -62,11 +62,17 @@ def withdrawn(
     return ReferralWithdrawn(referral_id=referral, version=1, cause=cause, recorded_at=at)
 
 
-def linked(other: str, at: datetime, *, referral: str = REFERRAL) -> ReferralLinked:
+def linked(
+    other: str,
+    at: datetime,
+    *,
+    referral: str = REFERRAL,
+    relation: Relation = Relation.SAME_FACTS,
+) -> ReferralLinked:
     return ReferralLinked(
         referral_id=referral,
         related_referral_id=other,
-        relation=Relation.SAME_FACTS,
+        relation=relation,
         recorded_at=at,
     )
 

@@ -13,6 +13,7 @@ from services.deadlines.timekeeper import Timekeeper
 from services.deadlines.verdicts import PATIENCE, SETTLE
 from shared.contracts.codes import HtType, Role
 from shared.runtime.ids import utc_now
+from tests.support.clock_events import told_orally
 from tests.support.databases import FreshDatabase
 from tests.support.deadlines import (
     CHILD,
@@ -139,6 +140,32 @@ async def test_a_late_fact_dated_in_time_corrects_the_breach_once(deadlines: Ser
     assert (breach["type"], correction["type"]) == (BREACHED, CORRECTED)
     assert correction["satisfied_at"] == correction["due_at"] == breach["due_at"]
     assert correction["discovered_at"] == "2026-03-08T09:00:00Z"
+    assert (await deadlines.clock_of()).state == "breached_then_corrected"
+
+
+async def test_what_was_corrected_and_is_owed_again_is_announced_once_more(
+    deadlines: Service,
+) -> None:
+    """And corrected once more, if a fact then says so."""
+    await deadlines.hear(received(), planned("A"))
+    await deadlines.sweep_at(DUE + SECOND)
+    deadlines.clock.now = DUE + HOUR
+    await deadlines.hear(told_orally("A", DUE - HOUR, recorded_at=DUE + HOUR))
+    await deadlines.hear(amended(2, recorded_at=DUE), planned("AB", DUE - HOUR, version=2))
+    assert (await deadlines.clock_of()).state == "open"
+    for hours in (2, 3):
+        await deadlines.sweep_at(DUE + hours * HOUR)
+    assert (await deadlines.clock_of()).state == "breached"
+    await deadlines.hear(told_orally("B", DUE - HOUR, version=2, recorded_at=DUE + 4 * HOUR))
+    await deadlines.sweep_at(DUE + 5 * HOUR)
+    said = [(event["type"], event["turn"], event["due_at"]) for event in await deadlines.emitted()]
+    due = "2026-03-08T08:00:00Z"
+    assert said == [
+        (BREACHED, 1, due),
+        (CORRECTED, 1, due),
+        (BREACHED, 2, due),
+        (CORRECTED, 2, due),
+    ]
     assert (await deadlines.clock_of()).state == "breached_then_corrected"
 
 

@@ -48,7 +48,12 @@ SIBLING = opaque("chd", 2)
 STEP = timedelta(minutes=30)
 CONSULTS = [opaque("con", 1), opaque("con", 2)]
 
-times = st.integers(0, 12).map(lambda number: RECEIVED + number * STEP)
+times = st.builds(
+    lambda number, hours: RECEIVED + number * STEP + hours * HOUR,
+    st.integers(0, 12),
+    st.sampled_from([0, 0, 0, 24]),
+)
+"""Most while every clock runs, some when those of 12 and 24 hours are over."""
 names = st.sampled_from("ABC")
 RECEIVED_ROLES = (LE, Role.FBI, Role.NCMEC, Role.ELIGIBILITY_COORDINATOR)
 
