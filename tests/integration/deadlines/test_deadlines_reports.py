@@ -74,25 +74,6 @@ async def test_no_warning_of_what_is_met(desk: Desk) -> None:
     assert await of.emitted() == []
 
 
-async def test_the_history_reads_as_it_happened(desk: Desk) -> None:
-    of = desk.deadlines
-    await of.hear(received(), planned("A"))
-    await of.sweep_at(DUE - HOUR / 2)
-    await of.sweep_at(DUE + HOUR)
-    await of.hear(delivered("A", DUE + 2 * HOUR))
-    lines = [each["text"] for each in (await desk.get(f"{PATH}/history")).json()["lines"]]
-    assert [line for line in lines if line.startswith("le12 ")] == [
-        "le12 (tell local law enforcement): the clock began; due 2026-03-08 04:00 EDT.",
-        "le12 (tell local law enforcement): 240 minutes before it is due, not met; people were "
-        "warned.",
-        "le12 (tell local law enforcement): 60 minutes before it is due, not met; people were "
-        "warned.",
-        "le12 (tell local law enforcement): ran out (delivery); noticed 2026-03-08 05:00 EDT.",
-        "le12 (tell local law enforcement): the duty was met, late.",
-    ]
-    assert (await desk.get(f"/v1/referrals/{SECOND}/clocks/history")).status_code == 404
-
-
 async def test_what_is_due_is_listed_by_time_role_and_desk(desk: Desk) -> None:
     of = desk.deadlines
     await of.hear(received(), planned("A"), consult_requested(RECEIVED))
