@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts.codes import HtType, Role
 from tests.integration.deadlines.conftest import PATH, Desk
-from tests.support.clock_events import acknowledged, consult_requested
+from tests.support.clock_events import CONSULT, acknowledged, consult_requested
 from tests.support.deadlines import (
     CHILD,
     DUE,
@@ -65,6 +65,17 @@ async def test_after_an_outage_only_the_shortest_warning_is_said(desk: Desk) -> 
     await of.sweep_at(DUE - HOUR / 2)
     await of.sweep_at(DUE - HOUR / 4)
     assert [event["before_minutes"] for event in await of.emitted()] == [60]
+
+
+async def test_an_event_says_of_which_recipient_or_consult_it_is(desk: Desk) -> None:
+    of = desk.deadlines
+    await of.hear(received(), planned("A"), delivered("A", RECEIVED), consult_requested(RECEIVED))
+    for hours in (23, 25, 60, 73):
+        await of.sweep_at(RECEIVED + hours * HOUR)
+    found = {(e["type"].split(".")[2], e["policy"]): e["matter"] for e in await of.emitted(None)}
+    for kind in ("approaching", "breached"):
+        assert (found[kind, "ack24"], found[kind, "hart72"]) == (agency("A"), CONSULT)
+    assert found["breached", "fbi12"] is None
 
 
 async def test_no_warning_of_what_is_met(desk: Desk) -> None:
