@@ -51,7 +51,7 @@ class Clock:
     breach: Announced | None = None
     correction: Announced | None = None
     warned: frozenset[int] = frozenset()
-    """The warnings that were said, in minutes before the due time."""
+    """The warnings that were said, or passed over for a shorter one, in minutes before due."""
 
     @property
     def key(self) -> Key:

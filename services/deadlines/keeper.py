@@ -6,9 +6,10 @@ from datetime import datetime
 
 from prometheus_client import Counter
 
-from services.deadlines import store
+from services.deadlines import history_store, store
 from services.deadlines.book import PolicyBook
 from services.deadlines.clocks import Announced, Clock, wind
+from services.deadlines.history import Move
 from services.deadlines.policy import Policy
 from services.deadlines.sayings import (
     BREACHED,
@@ -81,6 +82,7 @@ class Keeper:
         clocks = [clock.corrected(now) if clock.owes_correction else clock for clock in clocks]
         changed = [clock for clock in clocks if folded.stored.get(clock.clock_id) != clock]
         await store.save(session, changed)
+        await history_store.add(session, list(_moves(changed, folded.stored, now)))
         said = [
             (clock, kind, announced)
             for clock in changed
@@ -88,7 +90,7 @@ class Keeper:
         ]
         heard = await store.announce(session, [(c.clock_id, kind, a) for c, kind, a in said])
         news = [(clock, kind) for clock, kind, _ in said if (clock.clock_id, kind) in heard]
-        await self._outbox.emit(session, now, *self._events(news, folded, now))
+        await self._outbox.emit(session, now, *self._events(news, now))
         breached = [clock for clock, kind in news if is_of(kind, BREACHED)]
         _count_after_commit(session, metrics.CLOCKS_BREACHED, breached)
         corrected = [clock for clock, kind in news if is_of(kind, CORRECTED)]
@@ -97,32 +99,38 @@ class Keeper:
         _count_after_commit(session, metrics.WARNED, warned)
         return len(breached)
 
-    def _events(
-        self, news: Sequence[tuple[Clock, str]], folded: Folded, now: datetime
-    ) -> Iterator[EventData]:
+    def _events(self, news: Sequence[tuple[Clock, str]], now: datetime) -> Iterator[EventData]:
         for clock, kind in news:
             policy = self._book.get((clock.policy, clock.policy_version))
             if is_of(kind, BREACHED):
                 yield breach_event(clock, policy)
             elif is_of(kind, CORRECTED):
                 yield correction_event(clock, policy)
-            elif kind == approaching(soonest := min(_new_warnings(clock, folded.stored))):
-                yield approaching_event(clock, policy, soonest, now)
+            elif (minutes := warning_of(kind)) is not None:
+                yield approaching_event(clock, policy, minutes, now)
 
 
 def _news(clock: Clock, before: Clock | None, now: datetime) -> Iterator[tuple[str, Announced]]:
-    """What is to be said of a clock and was not said of it as it is stored."""
+    """What is to be said of a clock and was not said of it as it is stored; of several warnings
+    the shortest, for the others were passed over."""
     if clock.breach and clock.breach != (before and before.breach):
         yield in_turn(BREACHED, clock.breach), clock.breach
     if clock.correction and clock.correction != (before and before.correction):
         yield in_turn(CORRECTED, clock.correction), clock.correction
-    for minutes in clock.warned - (before.warned if before else frozenset()):
-        yield approaching(minutes), Announced(clock.standing.due_at, now)
+    if warned := clock.warned - (before.warned if before else frozenset()):
+        yield approaching(min(warned)), Announced(clock.standing.due_at, now)
 
 
-def _new_warnings(clock: Clock, stored: Mapping[str, Clock]) -> frozenset[int]:
-    before = stored.get(clock.clock_id)
-    return clock.warned - before.warned if before else clock.warned
+def _moves(
+    clocks: Sequence[Clock], stored: Mapping[str, Clock], now: datetime
+) -> Iterator[tuple[str, Move]]:
+    """By clock id, each due time that is another than the stored one."""
+    for clock in clocks:
+        if (before := stored.get(clock.clock_id)) is None:
+            continue
+        was, due_at = before.standing, clock.standing.due_at
+        if was.due_at != due_at:
+            yield clock.clock_id, Move(now, was.basis_at, was.due_at, due_at)
 
 
 def _new_clock_id() -> str:

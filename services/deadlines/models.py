@@ -126,6 +126,17 @@ announcements = Table(
     comment="Append-only: each is emitted once, and none is ever erased (P6).",
 )
 
+moves = Table(
+    "moves",
+    metadata,
+    Column("clock_id", Text, ForeignKey("deadlines.clocks.clock_id"), primary_key=True),
+    Column("moved_at", TIME, primary_key=True, comment="When we learned of it."),
+    Column("began_at", TIME, nullable=False, comment="What it was counted from until then."),
+    Column("before_at", TIME, nullable=False, comment="The due time until then."),
+    Column("due_at", TIME, primary_key=True, comment="The due time since then."),
+    comment="Append-only: due times that a fact or a policy moved, for the history.",
+)
+
 policy_proposals = Table(
     "policy_proposals",
     metadata,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from services.deadlines import report_store
+from services.deadlines import history_store, report_store
 from services.deadlines.api import Reader, known_referral, own_people_only
 from services.deadlines.calendar_feed import calendar_feed
 from services.deadlines.clocks import Clock
@@ -52,8 +52,9 @@ def _add_work(router: APIRouter, db: Database, now: Now) -> None:
         own_people_only(reader)
         async with db.transaction() as session:
             clocks = await known_referral(session, referral_id)
-            policies = await known_policies(session)
-        found = sorted(line for each in clocks for line in history(each, _policy(policies, each)))
+            pasts = await history_store.pasts(session, [each.clock_id for each in clocks])
+        found = [line for each in clocks for line in history(each, pasts[each.clock_id])]
+        found.sort(key=lambda line: line[0])
         shown = [HistoryLine(at=at, text=text) for at, text in found]
         return HistoryOut(referral_id=referral_id, lines=shown)
 

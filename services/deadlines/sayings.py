@@ -83,4 +83,5 @@ def _about(clock: Clock) -> dict[str, Any]:
         "child_id": clock.child_id,
         "role": clock.role,
         "duty": clock.duty,
+        "matter": clock.matter or None,
     }

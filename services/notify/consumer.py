@@ -180,7 +180,7 @@ class FileBreach:
     async def apply(
         self, session: Session, event: Event, data: ClockBreached, material: Any
     ) -> None:
-        await task_store.file_tasks(session, [clock_tasks.breached(data)], self._clock())
+        await task_store.file_tasks(session, clock_tasks.breached(data), self._clock())
 
 
 class FileApproaching:
@@ -195,7 +195,7 @@ class FileApproaching:
     async def apply(
         self, session: Session, event: Event, data: ClockApproaching, material: Any
     ) -> None:
-        await task_store.file_tasks(session, [clock_tasks.approaching(data)], self._clock())
+        await task_store.file_tasks(session, clock_tasks.approaching(data), self._clock())
 
 
 class FileMajority:

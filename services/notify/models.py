@@ -467,6 +467,7 @@ tasks = Table(
     Column("created_at", TIME, nullable=False),
     Column("acknowledged_at", TIME),
     Column("acknowledged_by", Text),
+    Column("desk", Text, comment="Whose it is; null: the kind's role in the roster."),
 )
 Index("uq_tasks_about", tasks.c.kind, tasks.c.about, unique=True)
 Index("ix_tasks_open", tasks.c.created_at, postgresql_where=text("acknowledged_at IS NULL"))

@@ -48,6 +48,8 @@ class TaskOut(_Answer):
     created_at: datetime
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    desk: str | None
+    """Whose it is; null: that of the kind's role in the roster."""
 
 
 class TasksOut(_Answer):

@@ -26,6 +26,7 @@ class Task:
     created_at: datetime
     acknowledged_at: datetime | None
     acknowledged_by: str | None
+    desk: str | None
 
 
 async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) -> None:
@@ -39,6 +40,7 @@ async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) 
             "about": task.about,
             "referral_id": task.referral_id,
             "detail": task.detail,
+            "desk": task.desk,
             "created_at": now,
         }
         for task in tasks
@@ -69,11 +71,14 @@ async def file_parked(session: Session) -> int:
 
 
 async def add_note(session: Session, kind: TaskKind, about: str, note: str) -> None:
-    """Add a sentence to a task's detail, once."""
+    """Add a sentence to the detail of a matter's task, or of each desk's task of it, once."""
     await session.execute(
-        update(models.tasks)
-        .where(_T.kind == kind.value, _T.about == about, ~_T.detail.endswith(note))
-        .values(detail=_T.detail + note)
+        text(
+            f"UPDATE {models.tasks.fullname} SET detail = detail || CAST(:note AS text) "
+            "WHERE kind = :kind AND (about = :about OR about = :about || ' ' || desk) "
+            "AND right(detail, length(CAST(:note AS text))) <> CAST(:note AS text)"
+        ),
+        {"kind": kind.value, "about": about, "note": note},
     )
 
 

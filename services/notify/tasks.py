@@ -43,12 +43,14 @@ TOWNS_AND_NAMES = (TaskKind.UNRESOLVED_TOWN, TaskKind.UNNAMED)
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """`about` with the kind names the matter: the same one is filed once."""
+    """`about` with the kind names the matter: the same one is filed once. `desk`: whose it is, if
+    the kind does not say."""
 
     kind: TaskKind
     about: str
     referral_id: str | None
     detail: str
+    desk: str | None = None
 
 
 _MEND = {

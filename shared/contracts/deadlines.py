@@ -19,6 +19,10 @@ class _Clock(ReferralData):
     due_at: Instant
     duty: str | None = Field(None, description="What must have been done, by name.")
     tell: tuple[str, ...] = Field((), description="The desks that must hear of it, by policy.")
+    matter: OpaqueId | None = Field(
+        None,
+        description="The recipient or the consult that it is about; null: the child as such.",
+    )
 
 
 _TURN = Field(

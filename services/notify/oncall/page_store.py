@@ -21,8 +21,8 @@ _PAGES, _PAGINGS = tables.pages.fullname, tables.pagings.fullname
 
 # Whoever acknowledges waits for this lock, or is seen by it: nobody is paged afterwards.
 _DUE = text(
-    f"SELECT t.task_id, t.kind, t.created_at, coalesce(p.rounds, 0) AS rounds FROM {_TASKS} t "
-    f"LEFT JOIN {_PAGINGS} p USING (task_id) WHERE t.acknowledged_at IS NULL "
+    "SELECT t.task_id, t.kind, t.desk, t.created_at, coalesce(p.rounds, 0) AS rounds "
+    f"FROM {_TASKS} t LEFT JOIN {_PAGINGS} p USING (task_id) WHERE t.acknowledged_at IS NULL "
     "AND (p.look_at IS NULL OR p.look_at <= :now) ORDER BY t.created_at, t.task_id "
     "LIMIT :most FOR UPDATE OF t SKIP LOCKED"
 )

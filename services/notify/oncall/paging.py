@@ -96,7 +96,7 @@ class Paging:
         self, roster: Roster, row: Any, pages: Sequence[Page], now: datetime
     ) -> tuple[Claimed | None, datetime, bool]:
         """The page to claim, if one is due; when to look again; whether nobody was on call."""
-        duty, operations = roster.duty(row.kind), bool(self._operations)
+        duty, operations = roster.duty(row.kind, row.desk), bool(self._operations)
         step = next_step(roster, duty, pages, now, operations=operations)
         match step:
             case WaitUntil(when):

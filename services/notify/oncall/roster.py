@@ -94,7 +94,8 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """`otherwise`: of kinds that are not named. `fallback`: whom to page when all else fails."""
+    """`desks`: of tasks that are a desk's, whatever their kind. `otherwise`: of kinds that are not
+    named. `fallback`: whom to page when all else fails."""
 
     people: Mapping[str, Person]
     shifts: Mapping[str, Sequence[Shift]]
@@ -103,9 +104,15 @@ class Roster:
     fallback: tuple[str, ...]
     holidays: frozenset[date] = frozenset()
     overrides: tuple[Override, ...] = field(default=())
+    desks: Mapping[str, Duty] = field(default_factory=dict)
 
-    def duty(self, kind: str) -> Duty:
-        return self.duties.get(kind, self.otherwise)
+    def duty(self, kind: str, desk: str | None = None) -> Duty:
+        """Of a desk's task the desk's, or the role that is called like it; otherwise the kind's."""
+        by_kind = self.duties.get(kind, self.otherwise)
+        if desk is None:
+            return by_kind
+        own = Duty(desk, by_kind.urgent) if desk in self.shifts else by_kind
+        return self.desks.get(desk, own)
 
     def on_call(self, role: str, at: datetime) -> tuple[str, ...]:
         """In the order of paging; empty when nobody is. Whoever is no longer known is not."""

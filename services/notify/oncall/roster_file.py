@@ -105,6 +105,7 @@ class _Roster(_Part):
     people: Mapping[Id, Sequence[ChannelPart]] = Field(min_length=1)
     roles: dict[Id, list[ShiftPart]] = Field(min_length=1)
     tasks: dict[TaskKind, DutyPart] = {}
+    desks: dict[Id, DutyPart] = {}
     otherwise: DutyPart
     fallback: list[Id] = Field(min_length=1)
     holidays: list[date] = []
@@ -115,7 +116,8 @@ class _Roster(_Part):
             raise Wrong("every person needs a channel")
         if unknown := set(self._named()) - self.people.keys():
             raise Wrong(f"{len(unknown)} of those on call are not among the people")
-        if {each.role for each in (*self.tasks.values(), self.otherwise)} - self.roles.keys():
+        duties = (*self.tasks.values(), *self.desks.values(), self.otherwise)
+        if {each.role for each in duties} - self.roles.keys():
             raise Wrong("a task goes to a role that has no shift")
         return self
 
@@ -137,11 +139,13 @@ class _Roster(_Part):
             fallback=tuple(self.fallback),
             holidays=frozenset(self.holidays),
             overrides=overrides,
+            desks={desk: Duty(d.role, d.urgent) for desk, d in self.desks.items()},
         )
 
 
 class RosterFile(_Roster):
-    """`people` by id (the subject of their tokens), `roles` by name, `tasks` by kind."""
+    """`people` by id (the subject of their tokens), `roles` by name, `tasks` by kind,
+    `desks` by their names in the policies of deadlines."""
 
     def stored(self, sealer: Sealer) -> dict[str, Any]:
         """With every pager's URL sealed."""
@@ -194,5 +198,9 @@ def describe(file: RosterFile | StoredRoster) -> list[str]:
     channels = [
         f"{id_} is paged by {', '.join(f'{each.kind.value} {each.says}' for each in channels)}"
         for id_, channels in sorted(file.people.items())
+    ]
+    lines += [
+        f"What is for {desk} goes to {duty.role}{'' if duty.urgent else ', in its hours'}"
+        for desk, duty in sorted(file.desks.items())
     ]
     return [*lines, f"When nobody is reached: {', '.join(file.fallback)}", *channels]

@@ -45,7 +45,7 @@ async def test_what_was_missed_stays_due_until_it_is_met_and_comes_first(desk: D
 
 
 async def test_what_was_missed_and_is_no_longer_owed_is_not_due(desk: Desk) -> None:
-    """The referral was entered in error afterwards: the breach stays, and nothing is to be done."""
+    """Entered in error afterwards: the breach stays, and there is nothing to do."""
     of = desk.deadlines
     await of.hear(received(), planned("A"))
     await of.sweep_at(DUE + HOUR)

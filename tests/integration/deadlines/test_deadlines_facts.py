@@ -144,10 +144,11 @@ async def test_a_clock_keeps_its_id_and_due_time_through_every_plan(deadlines: S
     assert after.lacking == "delivery"
 
 
-@pytest.mark.parametrize("table", ["facts", "announcements", "policies"])
+@pytest.mark.parametrize("table", ["facts", "announcements", "moves", "policies"])
 async def test_what_was_said_cannot_be_changed_or_erased(deadlines: Service, table: str) -> None:
     await deadlines.hear(received())
     await deadlines.sweep_at(DUE + HOUR)
+    await deadlines.hear(amended(2, at=RECEIVED - HOUR))
     for statement in (f"DELETE FROM deadlines.{table}", f"TRUNCATE deadlines.{table} CASCADE"):
         with pytest.raises(PostgresError, match=r"permission denied|append-only"):
             await deadlines.rows(statement)

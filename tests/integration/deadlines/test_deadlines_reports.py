@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts.codes import HtType, Role
 from tests.integration.deadlines.conftest import PATH, Desk
-from tests.support.clock_events import acknowledged, consult_requested
+from tests.support.clock_events import CONSULT, acknowledged, consult_requested
 from tests.support.deadlines import (
     CHILD,
     DUE,
@@ -67,30 +67,22 @@ async def test_after_an_outage_only_the_shortest_warning_is_said(desk: Desk) -> 
     assert [event["before_minutes"] for event in await of.emitted()] == [60]
 
 
+async def test_an_event_says_of_which_recipient_or_consult_it_is(desk: Desk) -> None:
+    of = desk.deadlines
+    await of.hear(received(), planned("A"), delivered("A", RECEIVED), consult_requested(RECEIVED))
+    for hours in (23, 25, 60, 73):
+        await of.sweep_at(RECEIVED + hours * HOUR)
+    found = {(e["type"].split(".")[2], e["policy"]): e["matter"] for e in await of.emitted(None)}
+    for kind in ("approaching", "breached"):
+        assert (found[kind, "ack24"], found[kind, "hart72"]) == (agency("A"), CONSULT)
+    assert found["breached", "fbi12"] is None
+
+
 async def test_no_warning_of_what_is_met(desk: Desk) -> None:
     of = desk.deadlines
     await of.hear(received(), planned("A"), delivered("A", RECEIVED + HOUR))
     await of.sweep_at(DUE - HOUR / 2)
     assert await of.emitted() == []
-
-
-async def test_the_history_reads_as_it_happened(desk: Desk) -> None:
-    of = desk.deadlines
-    await of.hear(received(), planned("A"))
-    await of.sweep_at(DUE - HOUR / 2)
-    await of.sweep_at(DUE + HOUR)
-    await of.hear(delivered("A", DUE + 2 * HOUR))
-    lines = [each["text"] for each in (await desk.get(f"{PATH}/history")).json()["lines"]]
-    assert [line for line in lines if line.startswith("le12 ")] == [
-        "le12 (tell local law enforcement): the clock began; due 2026-03-08 04:00 EDT.",
-        "le12 (tell local law enforcement): 240 minutes before it is due, not met; people were "
-        "warned.",
-        "le12 (tell local law enforcement): 60 minutes before it is due, not met; people were "
-        "warned.",
-        "le12 (tell local law enforcement): ran out (delivery); noticed 2026-03-08 05:00 EDT.",
-        "le12 (tell local law enforcement): the duty was met, late.",
-    ]
-    assert (await desk.get(f"/v1/referrals/{SECOND}/clocks/history")).status_code == 404
 
 
 async def test_what_is_due_is_listed_by_time_role_and_desk(desk: Desk) -> None:

@@ -83,11 +83,37 @@ async def test_a_warning_is_a_task_of_its_own_and_names_the_desks(planning: Plan
     found = await planning.rows(models.tasks)
     assert {task["kind"] for task in found} == {"approaching"}
     assert sorted(task["about"] for task in found) == [
-        f"{CLOCK['clock_id']} 240",
-        f"{CLOCK['clock_id']} 60",
+        f"{CLOCK['clock_id']} 240 hart_liaison",
+        f"{CLOCK['clock_id']} 60 hart_liaison",
     ]
     assert all("for hart_consult runs out at" in task["detail"] for task in found)
     assert all(task["detail"].endswith("For: hart_liaison.") for task in found)
+
+
+async def test_each_desk_that_must_hear_of_a_breach_has_a_task_of_its_own(
+    planning: Planning,
+) -> None:
+    """However often it is told; and a correction is noted in each of them, once."""
+    agency = new_id("agy")
+    told = {"tell": ["careline_supervisor", "hart_director"], "role": None, "duty": "ack"}
+    data = ClockBreached.model_validate(CLOCK | told | {"matter": agency})
+    other = ClockBreached.model_validate(CLOCK | told | {"clock_id": new_id("clk")})
+    for each in (data, data, other):
+        async with planning.db.transaction() as session:
+            await FileBreach(lambda: LATER).apply(session, support.envelope(each), each, None)
+    await _correct(planning)
+    await _correct(planning)
+    found = [t for t in await planning.rows(models.tasks) if data.clock_id in t["about"]]
+    assert {(task["about"], task["desk"]) for task in found} == {
+        (f"{data.clock_id} {desk}", desk) for desk in told["tell"] or ()
+    }
+    for task in found:
+        assert f"for ack (agency {agency}) ran out at" in task["detail"]
+        assert f"For: {task['desk']}." in task["detail"]
+        assert task["detail"].count("Later found to have been met in time") == 1
+    others = [t for t in await planning.rows(models.tasks) if data.clock_id not in t["about"]]
+    assert len(others) == 2
+    assert not any("Later found" in task["detail"] for task in others)
 
 
 async def test_a_breach_without_a_role_says_what_was_to_be_done(planning: Planning) -> None:
@@ -108,6 +134,7 @@ async def test_c27_a_child_near_18_is_one_task_for_the_coordinator_that_names_no
     (task,) = await planning.rows(models.tasks)
     assert task["kind"] == "majority_near"
     assert task["about"].startswith(data.child_id)
+    assert task["desk"] == "eligibility_coordinator"
     assert "eligibility_coordinator" in task["detail"]
     assert "2026" not in task["detail"]
     assert "national" not in task["detail"]

@@ -14,6 +14,7 @@ from aiosmtpd.smtp import SMTP
 from sqlalchemy import text
 
 from services.notify import proposal_store, task_store
+from services.notify.consumer import FileBreach
 from services.notify.oncall import page_store, rostering
 from services.notify.oncall.api import oncall_router
 from services.notify.oncall.commands import run_oncall
@@ -25,13 +26,14 @@ from services.notify.oncall.roster_file import RosterFile
 from services.notify.proposal_api import proposal_router
 from services.notify.tasks import NewTask, TaskKind
 from services.notify.wiring import PROPOSABLES
+from shared.contracts.deadlines import ClockBreached
 from shared.runtime import metrics
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import new_id
 from tests.support.databases import FreshDatabase
 from tests.support.desks import Desk, desk_of
-from tests.support.planning import SEALER
+from tests.support.planning import SEALER, envelope
 from tests.support.receiver import Receiver, answer, receiving
 from tests.support.rosters import LOCAL_PAGER, roster
 
@@ -58,9 +60,9 @@ class Duty:
         link = "https://console.test/tasks"
         return Paging(self.db, pagers, self.operations, link, lambda: self.now)
 
-    async def file(self, kind: TaskKind = TaskKind.REFUSED) -> str:
+    async def file(self, kind: TaskKind = TaskKind.REFUSED, desk: str | None = None) -> str:
         about = new_id("ntc")
-        new = NewTask(kind, about, self.referral_id, f"About {SECRET}.")
+        new = NewTask(kind, about, self.referral_id, f"About {SECRET}.", desk)
         async with self.db.transaction() as session:
             await task_store.file_tasks(session, [new], self.now)
             return str(
@@ -176,6 +178,39 @@ async def test_a_page_is_alertmanagers_json_and_says_nothing_of_anybody(
     assert "has waited 3 minutes" in first["annotations"]["summary"]
     said = request.body.decode()
     assert not any(word in said for word in (*SECRET.split(", "), duty.referral_id, "agy_"))
+
+
+async def test_each_desk_of_a_breach_is_paged_by_its_own_duty(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    """One by what the roster says of the desk, one by a role of its name, one by the kind's."""
+    body = roster(hooks(others), desks={"careline_supervisor": {"role": "supervision"}})
+    body["roles"] |= {
+        "supervision": [{"people": ["bob"]}],
+        "hart_director": [{"people": ["chief"]}],
+    }
+    await duty.put(body)
+    tell = ("careline_supervisor", "hart_director", "compliance")
+    data = ClockBreached(
+        referral_id=duty.referral_id,
+        clock_id=new_id("clk"),
+        policy="ack24",
+        policy_version="2026-1",
+        child_id=new_id("chd"),
+        role=None,
+        due_at=NOON,
+        tell=tell,
+        discovered_at=NOON,
+    )
+    async with duty.db.transaction() as session:
+        handler = FileBreach(lambda: duty.now)
+        await handler.apply(session, envelope(data), data, None)
+    assert await duty.pager().once() == 3
+    assert {person: len(each.requests) for person, each in others.items()} == {
+        "ann": 1,
+        "bob": 1,
+        "chief": 1,
+    }
 
 
 async def test_a_page_by_mail_is_as_silent(duty: Duty) -> None:

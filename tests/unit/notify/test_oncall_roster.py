@@ -17,7 +17,7 @@ from services.notify.oncall.escalation import (
     WaitUntil,
     next_step,
 )
-from services.notify.oncall.roster import Override, Roster
+from services.notify.oncall.roster import Duty, Override, Roster
 from services.notify.oncall.roster_file import NOBODY, RosterFile, describe, read
 from shared.runtime.errors import Misconfigured
 from tests.support.rosters import roster
@@ -71,6 +71,20 @@ def test_an_override_takes_a_place_or_stands_behind_and_ends() -> None:
     behind = Override("duty", "chief", None, NOON, until)
     assert made(instead, behind).on_call("duty", NOON) == ("cat", "bob", "chief")
     assert made(instead, behind).on_call("duty", until) == ("ann", "bob")
+
+
+def test_a_desks_task_goes_to_the_desk_its_role_or_the_kinds_role() -> None:
+    shifts = roster({})["roles"] | {"hart_director": [{"people": ["chief"]}]}
+    named = made(
+        roles=shifts,
+        tasks={"breached": {"role": "duty", "urgent": False}},
+        desks={"compliance": {"role": "desk", "urgent": False}},
+    )
+    assert named.duty("breached", "compliance") == Duty("desk", urgent=False)
+    assert named.duty("breached", "hart_director") == Duty("hart_director", urgent=False)
+    assert named.duty("refused", "hart_director") == Duty("hart_director", urgent=True)
+    assert named.duty("breached", "careline_supervisor") == Duty("duty", urgent=False)
+    assert named.duty("refused", "careline_supervisor") == named.duty("refused") == Duty("duty")
 
 
 @pytest.mark.parametrize(
