@@ -45,7 +45,8 @@ class Recall:
     refused: Refused | None
     stopped: tuple[Earlier, ...]
     disclosed: bool = True
-    """False: nobody had opened it, and now nobody can. There is nothing to ask back."""
+    """False: nobody had opened it or an earlier version, and now nobody can. There is nothing to
+    ask back."""
 
 
 def recall(
@@ -62,14 +63,22 @@ def recall(
         for each in mine
         if is_untold(each) and each.kind is not NoticeKind.RECALL and each != wrong
     )
-    if not wrong.may_hold:
+    held = wrong if wrong.may_hold else _held(mine)
+    if held is None:
         return Recall(None, None, stopped, disclosed=False)
     if route.bars(*wrong.leg, directory):
         return Recall(None, None, stopped)
-    asked = _notice(wrong, directory, today)
+    asked = _notice(held, directory, today)
     if isinstance(asked, Refused):
         return Recall(None, asked, stopped)
     return Recall(asked, None, stopped)
+
+
+def _held(mine: Iterable[Earlier]) -> Earlier | None:
+    """The latest that the same recipient may hold of the child: an earlier version, where the one
+    that is recalled lies unread."""
+    held = [each for each in mine if each.may_hold and each.kind not in NO_DUTY]
+    return max(held, key=lambda each: (each.version, each.revision), default=None)
 
 
 def close(notice: Earlier) -> NotNow | OverAlready | None:

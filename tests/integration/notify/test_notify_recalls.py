@@ -219,3 +219,27 @@ async def test_p10_no_machine_and_no_agency_may_and_unknown_ids_are_alike(
     assert unknown.status_code == 404
     assert unknown.content == (await desk.post("nothing", act, reason)).content
     assert (await desk.post(notice, act, "a story about somebody")).status_code == 422
+
+
+async def test_c15_an_unread_version_is_recalled_by_asking_back_the_one_that_was_read(
+    desk: Desk,
+) -> None:
+    child = Child()
+    referral_id = await desk.staging.receive(child)
+    await desk.staging.set_state(POLICE, "delivered", "completed")
+    read = await desk.notice_of(POLICE)
+    again = Child(child_id=child.child_id, name="Test Child Two")
+    await desk.staging.handle(desk.staging.amended(referral_id, 2, again))
+    await desk.staging.set_state(POLICE, "delivered")
+    (unread,) = [
+        n["notice_id"]
+        for n in await desk.staging.rows(models.notices)
+        if (n["agency_id"], n["version"]) == (POLICE, 2)
+    ]
+    answer = await desk.post(unread, "recall")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["disclosed"] is True
+    asked = answer.json()["recall_notice_id"]
+    (recall,) = [n for n in await desk.staging.rows(models.notices) if n["notice_id"] == asked]
+    assert (recall["agency_id"], recall["recalls"]) == (POLICE, read)
+    assert await desk.state_of(unread) == "closed"

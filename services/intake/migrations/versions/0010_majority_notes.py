@@ -2,14 +2,14 @@
 
 Nobody can seal here what was announced before: whoever is near is announced once more.
 
-Revises: 0008
+Revises: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
