@@ -63,6 +63,12 @@ class Clock:
         return None if self.breach is None else self.breach.due_at
 
     @property
+    def counted_at(self) -> datetime:
+        """The time by which reports put it into their periods: what was announced counts where it
+        was, wherever the due time went since."""
+        return self.standing.due_at if self.breach is None else self.breach.due_at
+
+    @property
     def missed_at(self) -> datetime | None:
         """The due time of the breach that stands: announced and not corrected since."""
         return None if self.correction else self.breached_at

@@ -1,6 +1,6 @@
 """What starts a clock, and when. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,11 @@ class Spell:
 
     def holds(self, moment: datetime) -> bool:
         return self.start <= moment and (self.end is None or moment < self.end)
+
+
+def edges(found: Iterable[Spell]) -> set[datetime]:
+    """When any of them began or ended."""
+    return {at for each in found for at in (each.start, each.end) if at is not None}
 
 
 def matters(policy: Policy, child_id: str, story: Story) -> Sequence[str]:

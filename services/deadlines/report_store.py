@@ -78,11 +78,16 @@ async def breached_between(
 async def referrals_due_between(
     session: Session, since: datetime, until: datetime, after: str, limit: int
 ) -> list[str]:
-    """Referrals with a clock that fell due then, by id from behind `after`."""
+    """Referrals with a clock that fell due then, or was announced as such, by id from behind
+    `after`."""
     found = await session.execute(
         text(
-            "SELECT DISTINCT referral_id FROM deadlines.clocks WHERE due_at >= :since "
+            "SELECT referral_id FROM deadlines.clocks WHERE due_at >= :since "
             "AND due_at < :until AND NOT synthetic AND referral_id > :after "
+            "UNION SELECT c.referral_id FROM deadlines.announcements a "
+            "JOIN deadlines.clocks c ON c.clock_id = a.clock_id "
+            f"WHERE a.kind LIKE '{BREACHED}%' AND a.due_at >= :since AND a.due_at < :until "
+            "AND NOT c.synthetic AND c.referral_id > :after "
             "ORDER BY referral_id LIMIT :limit"
         ),
         {"since": since, "until": until, "after": after, "limit": limit},

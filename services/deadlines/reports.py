@@ -30,14 +30,15 @@ async def known_policies(session: Session) -> Policies:
 
 
 async def compliance(db: Database, since: datetime, until: datetime) -> list[Line]:
-    """Of the clocks that fell due in between, synthetic ones left out."""
+    """Of the clocks that fell due in between, by what was announced of them if anything was;
+    synthetic ones left out."""
     async with db.transaction() as session:
         policies = await known_policies(session)
     found: list[Result] = []
     async for clocks, facts in past(db, since, until):
         story = Story(facts)
         for clock in clocks:
-            if since <= clock.standing.due_at < until:
+            if since <= clock.counted_at < until:
                 policy = policies[clock.policy, clock.policy_version]
                 found += results(clock, policy, story)
     return report(found)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from services.deadlines.answers import answer
 from services.deadlines.facts import FactKind
-from services.deadlines.openings import Spell, beginning, holdings, spells
+from services.deadlines.openings import Spell, beginning, edges, spells
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Basis, Satisfied, When
 from services.deadlines.story import Story
@@ -75,7 +76,9 @@ def fold(policy: Policy, child_id: str, matter: str, story: Story) -> Standing |
     if rule.when is When.EVERY_AGENCY_TOLD:
         return _told(policy, child_id, story, basis_at, due_at)
     if rule.when is When.RECIPIENT_ANSWERED:
-        return _answered(rule, child_id, matter, story, basis_at, due_at)
+        met, since = answer(rule, child_id, matter, story)
+        lacking = None if since else Lacking.ANSWER
+        return Standing(basis_at, due_at, since, lacking, since is not None and met is None)
     steps = (story.step(FactKind(kind), child_id, matter) for kind in rule.by)
     met = min((at for at in steps if at is not None), default=None)
     return _reached(basis_at, due_at, met, story.in_error_at, Lacking.CONSULT_STEP)
@@ -132,35 +135,6 @@ def _reached(
     )
 
 
-def _answered(
-    rule: Satisfied,
-    child_id: str,
-    agency_id: str,
-    story: Story,
-    basis_at: datetime,
-    due_at: datetime,
-) -> Standing:
-    met = _first_answer(rule, child_id, agency_id, story)
-    held = holdings(child_id, agency_id, story)
-    moments = {at for at in (met, story.in_error_at, *_edges(held)) if at is not None}
-    since: datetime | None = None
-    for moment in sorted(moments):
-        in_error = story.in_error_at is not None and story.in_error_at <= moment
-        answered = met is not None and met <= moment
-        left = not any(each.holds(moment) for each in held)
-        since = since or moment if in_error or answered or left else None
-    lacking = None if since else Lacking.ANSWER
-    return Standing(basis_at, due_at, since, lacking, since is not None and met is None)
-
-
-def _first_answer(rule: Satisfied, child_id: str, agency_id: str, story: Story) -> datetime | None:
-    """Of whichever notice; of one with nothing to tell (a withdrawal, say) since it was told."""
-    told = [each for each in story.tellings(child_id) if each.agency_id == agency_id]
-    first = min((each.at for each in told), default=None)
-    news = (each for each in story.answers(child_id, agency_id) if first and each.at >= first)
-    return min((each.at for each in (*told, *news) if each.kind in rule.by), default=None)
-
-
 def _told(
     policy: Policy, child_id: str, story: Story, basis_at: datetime, due_at: datetime
 ) -> Standing:
@@ -169,7 +143,7 @@ def _told(
     told = _first_told(rule, child_id, story)
     accepted = spells(story.decisions) if policy.basis == (Basis.ACCEPTED,) else None
     owed = _owed(policy, child_id, story, plans, accepted)
-    moments = {*plans.values(), *told.values(), *_edges(accepted)}
+    moments = {*plans.values(), *told.values(), *edges(accepted or ())}
     moments |= _changes_of(rule, child_id, story, plans)
     if story.in_error_at is not None:
         moments.add(story.in_error_at)
@@ -216,10 +190,6 @@ def _owed(
         return story.has_leg(rule.stage, version, child_id, rule.role)
 
     return owed
-
-
-def _edges(accepted: Sequence[Spell] | None) -> set[datetime]:
-    return {at for each in accepted or () for at in (each.start, each.end) if at is not None}
 
 
 def _changes_of(

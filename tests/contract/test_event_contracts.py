@@ -86,7 +86,7 @@ def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
         *("requested_at", "started_at", "completed_at", "identified_at", "entered_at"),
         *("flagged_at", "stage", "withdrawn_at", "held_at", "picked_up_at", "acknowledged_at"),
         *("told_at", "closed_at", "shredding_id", "ordered_at", "shredded_at"),
-        *("duty", "tell", "matter", "before_minutes", "noticed_at"),
+        *("duty", "tell", "matter", "before_minutes", "noticed_at", "turn"),
         *("children", "child_ids", "notices", "attempts", "outcomes", "refused", "left"),
     }
     for model in EVENTS:

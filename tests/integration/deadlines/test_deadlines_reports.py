@@ -18,6 +18,7 @@ from tests.support.deadlines import (
     RECEIVED,
     REFERRAL,
     agency,
+    amended,
     delivered,
     opaque,
     planned,
@@ -144,6 +145,24 @@ async def test_compliance_counts_each_policy_and_each_agency(desk: Desk) -> None
     assert picture.startswith("<svg ")
     assert "le12 (2)" in picture
     assert "in time: 1" in picture
+
+
+async def test_breaches_and_compliance_count_what_was_announced_in_the_same_period(
+    desk: Desk,
+) -> None:
+    """Though the report turns out to have been received ten days earlier."""
+    await desk.deadlines.hear(received(), planned("A"))
+    await desk.deadlines.sweep_at(DUE + HOUR)
+    earlier = RECEIVED - 240 * HOUR
+    await desk.deadlines.hear(amended(2, at=earlier, recorded_at=DUE + 2 * HOUR))
+    for began, counted in ((RECEIVED, 1), (earlier, 0)):
+        since, until = (quote(at.isoformat()) for at in (began, began + 24 * HOUR))
+        period = f"since={since}&until={until}"
+        breaches = (await desk.get(f"/v1/breaches?{period}", OFFICER)).json()["breaches"]
+        lines = (await desk.get(f"/v1/compliance?{period}", OFFICER)).json()["lines"]
+        assert [each["policy"] for each in breaches].count("le12") == counted
+        of_all = [each for each in lines if (each["policy"], each["agency_id"]) == ("le12", None)]
+        assert sum(each["clocks"] for each in of_all) == counted
 
 
 @pytest.mark.parametrize(

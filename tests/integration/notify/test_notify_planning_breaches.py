@@ -35,16 +35,16 @@ def planning(database: FreshDatabase) -> Planning:
     return Planning(database.open("notify"))
 
 
-async def _breach(planning: Planning) -> None:
+async def _breach(planning: Planning, said: ClockBreached = BREACHED) -> None:
     async with planning.db.transaction() as session:
         handler = FileBreach(lambda: LATER)
-        await handler.apply(session, support.envelope(BREACHED), BREACHED, None)
+        await handler.apply(session, support.envelope(said), said, None)
 
 
-async def _correct(planning: Planning) -> None:
+async def _correct(planning: Planning, said: BreachCorrected = CORRECTED) -> None:
     async with planning.db.transaction() as session:
-        event = support.envelope(CORRECTED)
-        await NoteCorrection().apply(session, event, CORRECTED, None)
+        event = support.envelope(said)
+        await NoteCorrection().apply(session, event, said, None)
 
 
 async def test_a_breach_is_one_task_that_says_what_to_do_however_often_it_is_told(
@@ -64,6 +64,20 @@ async def test_a_corrected_breach_is_noted_in_its_task_once(planning: Planning) 
     (task,) = await planning.rows(models.tasks)
     assert task["detail"].count("Later found to have been met in time") == 1
     assert task["acknowledged_at"] is None
+
+
+async def test_a_breach_that_comes_back_after_its_correction_is_a_task_of_its_own(
+    planning: Planning,
+) -> None:
+    second = {"turn": 2}
+    await _breach(planning)
+    await _correct(planning)
+    await _breach(planning, BREACHED.model_copy(update=second))
+    noted = [task["detail"].count("Later found") for task in await planning.rows(models.tasks)]
+    assert sorted(noted) == [0, 1]
+    await _correct(planning, CORRECTED.model_copy(update=second))
+    noted = [task["detail"].count("Later found") for task in await planning.rows(models.tasks)]
+    assert noted == [1, 1]
 
 
 async def test_a_correction_without_a_task_is_nothing(planning: Planning) -> None:
