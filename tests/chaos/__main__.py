@@ -27,6 +27,7 @@ from tests.chaos import (
     clocks,
     conflicts,
     ledgers,
+    other_clocks,
     reckoning,
     record,
     report,
@@ -210,7 +211,8 @@ async def _reckon(run: Run, early: bytes) -> Findings:
         "attempts without an outcome": record.unfinished(written),
         "outcomes that are not true": record.untrue(arrivals, written),
         "unknown without a cause": record.baseless(arrivals, written, run.diary),
-        "clocks and breaches": clocks.faults(accepted, shown, written, arrivals),
+        "clocks and breaches": clocks.faults(accepted, shown, written, arrivals)
+        + other_clocks.faults(accepted, shown, written.announcements, arrivals),
         "log not as signed": judged.sentences,
         "missing by reconciliation": missing,
     }
