@@ -16,8 +16,10 @@ from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
 from services.notify.measuring import measure_plans
 from services.notify.occasion import Occasion
-from services.notify.planning import Earlier, plan_version
+from services.notify.planning import plan_version
 from services.notify.register import Directory
+from services.notify.related.silencing import silence
+from services.notify.routes import Route
 from services.notify.rule import Rulebook
 from services.notify.rulebook import further_profiles, profiles
 from services.notify.rulemaking.rulebooks import Rulebooks
@@ -122,7 +124,12 @@ class PlanReferral:
             before = [one for one in history if one.referral_id == each.referral_id]
             occasion = occasions[each.referral_id]
             conflicts = taken[each.referral_id]
-            drafts.append(_draft(each, before, directory, book, occasion, conflicts))
+            allowed = directory.samples if each.synthetic else directory
+            routed = _route(each, allowed, book, occasion, conflicts)
+            if before:
+                await silence(session, each.referral_id, routed, allowed, now)
+            plan = plan_version(routed, before, allowed, today(now))
+            drafts.append(draft(plan, routed, occasion))
         await self._carry_out(session, drafts, projections, known, now)
         measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
 
@@ -144,24 +151,20 @@ class PlanReferral:
         await carry_out(session, self._outbox, drafts, rows, now)
 
 
-def _draft(
+def _route(
     projection: Projection,
-    history: Sequence[Earlier],
     directory: Directory,
     book: Rulebook,
     occasion: Occasion,
     conflicts: frozenset[Asserted],
-) -> Draft:
-    allowed = directory.samples if projection.synthetic else directory
+) -> Route:
     facts = ReferralFacts(
         projection.trigger,
         projection.received_at,
         tuple(child.routing for child in projection.children),
         conflicts=conflicts,
     )
-    routed = route(facts, allowed, book, occasion.now)
-    plan = plan_version(routed, history, allowed, today(occasion.now))
-    return draft(plan, routed, occasion)
+    return route(facts, directory, book, occasion.now)
 
 
 class FileBreach:

@@ -16,7 +16,7 @@ from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, Plan
 from services.notify.register import Directory
 from services.notify.related import store
-from services.notify.related.rules import OF_ONE_MATTER, Side, plan_related
+from services.notify.related.rules import OF_ONE_MATTER, Side, of_the_same, plan_related
 from services.notify.related.store import Due
 from services.notify.relates import Relates
 from services.notify.routes import Route
@@ -27,6 +27,7 @@ from services.notify.stages import store as stage_store
 from services.notify.stages.reading import latest_route
 from services.notify.stages.store import Headed
 from shared.contracts.base import Event
+from shared.contracts.codes import Relation
 from shared.contracts.referrals import ReferralLinked
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
@@ -48,7 +49,7 @@ class NoteLinked:
     async def apply(
         self, session: Session, event: Event, data: ReferralLinked, material: None
     ) -> None:
-        if data.relation in OF_ONE_MATTER:
+        if data.relation in OF_ONE_MATTER and (data.same or data.relation != Relation.SAME_CHILD):
             await store.link(session, data)
 
 
@@ -90,7 +91,7 @@ class Relating:
         history = await notify_store.lock_history(session, ends)
         headed = {end: await stage_store.headed(session, end) for end in ends}
         known = [(found.received_at, end, found) for end, found in headed.items() if found]
-        if len(known) < len(ends):
+        if len(known) < len(ends) or await store.withdrawn(session, ends):
             return
         (_, first, one), (_, second, other) = sorted(known, key=lambda each: each[:2])
         if not await store.take(session, first, second, due.agency_id, now):
@@ -103,6 +104,8 @@ class Relating:
             earlier, later = await seen(first, one), await seen(second, other)
         except Unsealable:  # The content was destroyed: nobody can say who has a conflict (P3).
             return
+        if due.relation is Relation.SAME_CHILD:
+            earlier, later = of_the_same(earlier, later, due.same)
         relates = Relates(first, one.number, due.relation)
         plan = plan_related(due.agency_id, earlier, later, relates, allowed, today(now))
         series = related_series(first)
