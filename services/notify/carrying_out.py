@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from services.notify import conflict_store, plan_store, store, task_store
+from services.notify import plan_store, store, task_store
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.drafting import Draft, PlanRows
 from services.notify.matters import store as matter_store
@@ -31,9 +31,6 @@ async def carry_out(
         return
     await store.supersede(session, [d for d in drafts if not _withdraws(d)], now)
     await store.withdraw(session, [d for d in drafts if _withdraws(d)], now)
-    for each in drafts:
-        left_out = {(leg.child_id, leg.agency_id) for leg in each.plan.suppressed}
-        await conflict_store.end_suppressed(session, each.occasion.referral_id, left_out, now)
     await plan_store.insert_plans(session, rows)
     await matter_store.record(session, drafts)
     await task_store.file_tasks(session, [t for each in drafts for t in tasks_for(each)], now)

@@ -3,7 +3,7 @@
 Locks, in this order: the referral's deliveries, then the agencies, then the outbox's heads.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,15 +47,6 @@ _END_WAITING = text(
     f"UPDATE {models.deliveries.fullname} d SET state = 'refused', next_attempt_at = NULL, "
     f"ended_at = :now FROM {_CONFLICTS} k WHERE d.referral_id = :referral_id "
     f"AND {_BOUND} AND d.state IN ('pending', 'blocked')"
-)
-_END_SUPPRESSED = text(
-    f"UPDATE {models.deliveries.fullname} d SET state = 'refused', next_attempt_at = NULL, "
-    f"ended_at = :now FROM {_NOTICES} n, "
-    "unnest(CAST(:children AS text[]), CAST(:agencies AS text[])) AS s(child_id, agency_id) "
-    "WHERE n.notice_id = d.notice_id AND d.agency_id = s.agency_id "
-    "AND (d.referral_id = :referral_id AND d.child_id = s.child_id OR n.relates_to = :referral_id) "
-    "AND (d.state IN ('pending', 'blocked') "
-    "OR d.state = 'delivered' AND d.unread_since IS NOT NULL)"
 )
 _UNFILLED = (
     f"FROM {_CONFLICTS} k JOIN {_NOTICES} d ON {_BOUND} "
@@ -145,17 +136,6 @@ async def insert(session: Session, conflict: Conflict) -> None:
 async def end_waiting(session: Session, referral_id: str, now: datetime) -> None:
     """What waits for an agency in conflict will not be sent. Its deliveries are locked already."""
     await session.execute(_END_WAITING, {"referral_id": referral_id, "now": now})
-
-
-async def end_suppressed(
-    session: Session, referral_id: str, legs: Collection[tuple[str, str]], now: datetime
-) -> None:
-    """What waits for whom a plan leaves out, or lies there unread, in every series of the referral
-    and in whatever names it from another one. `legs`: child and agency."""
-    children, agencies = [child for child, _ in legs], [agency for _, agency in legs]
-    values = {"referral_id": referral_id, "now": now, "children": children, "agencies": agencies}
-    if legs:
-        await session.execute(_END_SUPPRESSED, values)
 
 
 async def take_gaps(

@@ -17,8 +17,10 @@ from services.notify.fanout import route
 from services.notify.intake_client import Intake, Projection
 from services.notify.measuring import measure_plans
 from services.notify.occasion import Occasion
-from services.notify.planning import Earlier, plan_version
+from services.notify.planning import plan_version
 from services.notify.register import Directory
+from services.notify.related.silencing import silence
+from services.notify.routes import Route
 from services.notify.rule import Rulebook
 from services.notify.rulebook import further_profiles, profiles
 from services.notify.rulemaking.rulebooks import Rulebooks
@@ -124,8 +126,13 @@ class PlanReferral:
             before = [one for one in history if one.referral_id == each.referral_id]
             occasion = occasions[each.referral_id]
             conflicts = taken[each.referral_id]
+            allowed = directory.samples if each.synthetic else directory
             gone_of = destroyed.get(each.referral_id, frozenset())
-            drafts.append(_draft(each, before, directory, book, occasion, conflicts, gone_of))
+            routed = _route(each, allowed, book, occasion, conflicts, gone_of)
+            if before:
+                await silence(session, each.referral_id, routed, allowed, now)
+            plan = plan_version(routed, before, allowed, today(now))
+            drafts.append(draft(plan, routed, occasion))
         await self._carry_out(session, drafts, projections, known, now)
         measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
 
@@ -147,25 +154,21 @@ class PlanReferral:
         await carry_out(session, self._outbox, drafts, rows, now)
 
 
-def _draft(
+def _route(
     projection: Projection,
-    history: Sequence[Earlier],
     directory: Directory,
     book: Rulebook,
     occasion: Occasion,
     conflicts: frozenset[Asserted],
     destroyed: frozenset[str],
-) -> Draft:
-    allowed = directory.samples if projection.synthetic else directory
+) -> Route:
     facts = ReferralFacts(
         projection.trigger,
         projection.received_at,
         tuple(child.routing for child in projection.children),
         conflicts=conflicts,
     )
-    routed = replace(route(facts, allowed, book, occasion.now), destroyed=destroyed)
-    plan = plan_version(routed, history, allowed, today(occasion.now))
-    return draft(plan, routed, occasion)
+    return replace(route(facts, directory, book, occasion.now), destroyed=destroyed)
 
 
 class FileBreach:

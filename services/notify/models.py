@@ -220,6 +220,11 @@ Index(
     notices.c.revision,
     unique=True,
 )
+Index(
+    "ix_notices_relates_to",
+    notices.c.relates_to,
+    postgresql_where=text("relates_to IS NOT NULL"),
+)
 Index("ix_notices_agency", notices.c.agency_id, notices.c.planned_at, notices.c.notice_id)
 
 plans = Table(

@@ -64,6 +64,13 @@ class ReferralWithdrawn(ReferralData):
     synthetic: bool = False
 
 
+class SameChild(Part):
+    """A child of the referral, and the child of the related one that it is."""
+
+    child_id: OpaqueId
+    related_child_id: OpaqueId
+
+
 class ReferralLinked(ReferralData):
     """A referral was linked to another one, which stays a referral of its own."""
 
@@ -73,6 +80,9 @@ class ReferralLinked(ReferralData):
     related_referral_id: OpaqueId
     relation: Relation
     recorded_at: Instant
+    same: tuple[SameChild, ...] = Field(
+        default=(), description="Of same_child: who is whom. Empty: not known."
+    )
     synthetic: bool = False
 
 

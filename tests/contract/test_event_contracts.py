@@ -79,7 +79,7 @@ def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
         *("export_id", "approved_by", "exported_at"),
         *("received_at", "recorded_at", "planned_at", "refused_at", "delivered_at", "due_at"),
         *("call_id", "related_referral_id", "relation", "decision", "outcome", "cause"),
-        *("decided_at", "saved_at"),
+        *("decided_at", "saved_at", "same", "related_child_id"),
         *("superseded_at", "attempted_at", "occurred_at", "viewed_at", "rerouted_at"),
         *("discovered_at", "satisfied_at"),
         *("consult_id", "request_id", "share_id", "flag_id", "record_id", "recipient_id"),

@@ -20,7 +20,7 @@ from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral
 from services.intake.strict_json import Flaw, Rejected
 from shared.contracts.codes import Relation, Trigger
-from shared.contracts.referrals import ReferralLinked
+from shared.contracts.referrals import ReferralLinked, SameChild
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
@@ -118,6 +118,7 @@ class Linking:
             related_referral_id=link.related_referral_id,
             relation=Relation(link.relation),
             recorded_at=link.recorded_at,
+            same=await _same(session, link),
             synthetic=synthetic,
         )
         await self._outbox.emit(session, link.recorded_at, event)
@@ -172,6 +173,14 @@ def describe(links: Sequence[Link]) -> str:
 
 def _link(one: str, other: str, relation: Relation, by: str, now: datetime) -> Link:
     return Link(new_id("lnk"), one, other, relation.value, now, by)
+
+
+async def _same(session: Session, link: Link) -> tuple[SameChild, ...]:
+    """Of two that are about the same child: which. No guess where a person has not said it."""
+    if link.relation != Relation.SAME_CHILD:
+        return ()
+    pairs = await store.same_children(session, link.referral_id, link.related_referral_id)
+    return tuple(SameChild(child_id=one, related_child_id=other) for one, other in pairs)
 
 
 def _check(one: Version, other: Version) -> None:

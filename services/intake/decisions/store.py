@@ -106,6 +106,12 @@ async def read_links(session: Session, referral_id: str) -> Sequence[Link]:
     return [Link(**{name: getattr(row, name) for name in Link.__slots__}) for row in rows]
 
 
+async def same_children(session: Session, one: str, other: str) -> list[tuple[str, str]]:
+    """Who of one is who of the other: by an answer on record; or each has one child alone."""
+    rows = await session.execute(_SAME, {"one": one, "other": other})
+    return [(row.child_id, row.other_child_id) for row in rows]
+
+
 def _known(row: Row[Any]) -> Known:
     return Known(row.incident_id, row.child_id, row.version, Standing(row.standing))
 
@@ -215,6 +221,18 @@ INSERT INTO intake.referral_links (link_id, referral_id, related_referral_id, re
 VALUES (:link_id, :referral_id, :related_referral_id, :relation, :recorded_at, :linked_by)
 ON CONFLICT DO NOTHING
 RETURNING link_id
+"""
+)
+
+_SAME = text(
+    """
+SELECT a.child_id, b.child_id AS other_child_id FROM intake.child_keys AS a
+CROSS JOIN intake.child_keys AS b
+LEFT JOIN intake.people AS p ON p.child_id = a.child_id
+LEFT JOIN intake.people AS q ON q.child_id = b.child_id
+WHERE a.referral_id = :one AND b.referral_id = :other AND (p.person_id = q.person_id OR (
+    SELECT count(*) FROM intake.child_keys WHERE referral_id IN (:one, :other)) = 2)
+ORDER BY a.child_id, b.child_id
 """
 )
 

@@ -35,8 +35,8 @@ STATEMENTS: Mapping[FormKind, tuple[str, str]] = {
     FormKind.CONSULT_OUTCOME: ("Outcome of a HART consult", ""),
     FormKind.RELATED_NOTICE: (
         "Related notice",
-        "This referral is of one matter with the referral named below, which was told to you "
-        "before. Read the two together.",
+        "You hold two notices of one matter: this referral and the one named below. How they are "
+        "related stands there. Both stay as they were sent; nothing is added to either.",
     ),
 }
 """Heading and statement."""

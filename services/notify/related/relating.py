@@ -16,7 +16,7 @@ from services.notify.occasion import Occasion
 from services.notify.planning import Earlier, Plan
 from services.notify.register import Directory
 from services.notify.related import store
-from services.notify.related.rules import OF_ONE_MATTER, Side, plan_related
+from services.notify.related.rules import OF_ONE_MATTER, Side, of_the_same, plan_related
 from services.notify.related.store import Due
 from services.notify.relates import Relates
 from services.notify.routes import Route
@@ -27,6 +27,7 @@ from services.notify.stages import store as stage_store
 from services.notify.stages.reading import latest_route
 from services.notify.stages.store import Headed
 from shared.contracts.base import Event
+from shared.contracts.codes import Relation
 from shared.contracts.referrals import ReferralLinked
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
@@ -47,7 +48,7 @@ class NoteLinked:
     async def apply(
         self, session: Session, event: Event, data: ReferralLinked, material: None
     ) -> None:
-        if data.relation in OF_ONE_MATTER:
+        if data.relation in OF_ONE_MATTER and (data.same or data.relation != Relation.SAME_CHILD):
             await store.link(session, data)
 
 
@@ -103,6 +104,8 @@ class Relating:
         headed = {end: await stage_store.headed(session, end) for end in ends}
         known = [(found.received_at, end, found) for end, found in headed.items() if found]
         assert len(known) == len(ends), "whoever is due was told of both"
+        if await store.withdrawn(session, ends):
+            return
         (_, first, one), (_, second, other) = sorted(known, key=lambda each: each[:2])
         if not await store.take(session, first, second, due.agency_id, now):
             return
@@ -111,6 +114,8 @@ class Relating:
         allowed = directory.samples if other.synthetic else directory
         seen = partial(self._side, session, due.agency_id, history, allowed, book, now)
         earlier, later = await seen(first, one), await seen(second, other)
+        if due.relation is Relation.SAME_CHILD:
+            earlier, later = of_the_same(earlier, later, due.same)
         relates = Relates(first, one.number, due.relation)
         plan = plan_related(due.agency_id, earlier, later, relates, allowed, today(now))
         series = related_series(first)

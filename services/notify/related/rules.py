@@ -5,8 +5,8 @@ it is in (P3): nobody learns by it of a referral that it does not hold. It says 
 first, and the relation by its code; of the child its reference (P4).
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 
 from services.notify.planning import Earlier, NewNotice, Plan
@@ -15,9 +15,8 @@ from services.notify.relates import Relates
 from services.notify.routes import Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Relation
 
-OF_ONE_MATTER = frozenset({Relation.SAME_FACTS, Relation.NEW_ALLEGATION})
-"""Siblings and operations are other children's matters: their links are nobody's outside. So is
-that one child of each is the same: a link does not say which, and a guess could be false."""
+OF_ONE_MATTER = frozenset({Relation.SAME_FACTS, Relation.NEW_ALLEGATION, Relation.SAME_CHILD})
+"""Siblings and operations are other children's matters: their links are nobody's outside."""
 RULE = "related"
 PURPOSE = "Relates this referral to one that its recipient holds"
 
@@ -28,6 +27,9 @@ class Side:
 
     route: Route
     held: tuple[Earlier, ...]
+
+    def of(self, children: Collection[str]) -> "Side":
+        return replace(self, held=tuple(e for e in self.held if e.child_id in children))
 
     def bars(self, agency_id: str, directory: Directory) -> bool:
         """From any child of it: a link binds them all. Where the content of one was destroyed,
@@ -50,6 +52,18 @@ def plan_related(
         refused=(),
         withheld=tuple(each for each in made if isinstance(each, Refused)),
     )
+
+
+def of_the_same(first: Side, second: Side, same: frozenset[frozenset[str]]) -> tuple[Side, Side]:
+    """The two with what the recipient holds of a child that is in both, and of it in both."""
+    both = {
+        leg.child_id
+        for one in first.held
+        for other in second.held
+        if frozenset((one.child_id, other.child_id)) in same
+        for leg in (one, other)
+    }
+    return first.of(both), second.of(both)
 
 
 def _latest(held: Iterable[Earlier]) -> Iterator[Earlier]:

@@ -20,8 +20,9 @@ _LINKS, _PLANS = referral_links.fullname, related_plans.fullname
 _NOTICES, _DELIVERIES = models.notices.fullname, models.deliveries.fullname
 
 _LINK = text(
-    f"INSERT INTO {_LINKS} (referral_id, related_referral_id, relation, linked_at) "
-    "VALUES (:referral_id, :related, :relation, :at) ON CONFLICT DO NOTHING"
+    f"INSERT INTO {_LINKS} (referral_id, related_referral_id, relation, linked_at, child_ids, "
+    "related_child_ids) VALUES (:referral_id, :related, :relation, :at, "
+    "CAST(:children AS text[]), CAST(:others AS text[])) ON CONFLICT DO NOTHING"
 )
 # Told for certain, and of content: neither unread, nor without an answer, nor asked back.
 _TOLD = (
@@ -35,12 +36,34 @@ _WITHDRAWN = (
     f"SELECT FROM {models.withdrawals.fullname} w "
     "WHERE w.referral_id IN (l.referral_id, l.related_referral_id)"
 )
+# A link of one child is nothing to whoever holds another child's notices of these referrals.
+_LEG = "n.agency_id, n.child_id"
+_BESIDE = text(
+    "SELECT n.notice_id, n.referral_id, n.child_id, n.agency_id, "
+    "n.relates_to IS NOT NULL AS of_a_link, d.state = 'attempting' AS in_flight "
+    f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
+    "WHERE (n.relates_to = :referral_id OR n.referral_id = :referral_id "
+    "AND (n.relates_to IS NOT NULL OR n.recalls IS NOT NULL)) "
+    f"AND (d.state IN ('pending', 'blocked', 'attempting') OR d.state = 'delivered' "
+    f"AND NOT ({MAY_HOLD})) ORDER BY d.version, n.notice_id FOR UPDATE OF d"
+)
+_LAST_TRY = text(
+    f"UPDATE {_DELIVERIES} SET superseded_by = version WHERE notice_id = ANY(CAST(:ids AS text[]))"
+)
+_IS_WITHDRAWN = text(
+    f"SELECT 1 FROM {models.withdrawals.fullname} "
+    "WHERE referral_id = ANY(CAST(:ids AS text[])) LIMIT 1"
+)
 _BOTH = (
-    f"{_TOLD.format(what='n.agency_id', referral='l.referral_id')} INTERSECT "
-    f"{_TOLD.format(what='n.agency_id', referral='l.related_referral_id')}"
+    f"SELECT DISTINCT agency_id FROM ({_TOLD.format(what=_LEG, referral='l.referral_id')}) AS one "
+    f"JOIN ({_TOLD.format(what=_LEG, referral='l.related_referral_id')}) AS two USING (agency_id) "
+    "WHERE l.relation <> 'same_child' OR EXISTS (SELECT "
+    "FROM unnest(l.child_ids, l.related_child_ids) AS same(one, two) "
+    "WHERE same.one = one.child_id AND same.two = two.child_id)"
 )
 _DUE = text(
-    "SELECT l.referral_id, l.related_referral_id, l.relation, b.agency_id "
+    "SELECT l.referral_id, l.related_referral_id, l.relation, b.agency_id, "
+    "l.child_ids, l.related_child_ids "
     f"FROM {_LINKS} l CROSS JOIN LATERAL ({_BOTH}) AS b(agency_id) "
     f"WHERE l.linked_at > :since AND NOT EXISTS ({_WITHDRAWN}) "
     f"AND NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.agency_id = b.agency_id "
@@ -59,6 +82,18 @@ _TAKE = text(
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A related notice or a recall that is not over."""
+
+    notice_id: str
+    referral_id: str
+    child_id: str
+    agency_id: str
+    of_a_link: bool
+    in_flight: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """A recipient of both of two linked referrals, in the order in which they were linked."""
 
@@ -66,13 +101,26 @@ class Due:
     related_referral_id: str
     relation: Relation
     agency_id: str
+    child_ids: Sequence[str]
+    """Of the link's first end, each with the one beside it in `related_child_ids`."""
+    related_child_ids: Sequence[str]
+
+    @property
+    def same(self) -> frozenset[frozenset[str]]:
+        """Pairs of children that are one, whichever of the two came first."""
+        pairs = zip(self.child_ids, self.related_child_ids, strict=True)
+        return frozenset(frozenset(pair) for pair in pairs)
 
 
 async def link(session: Session, data: ReferralLinked) -> None:
     """Once, whichever way and however often they are linked by hand."""
     values = {"referral_id": data.referral_id, "related": data.related_referral_id}
     values |= {"relation": data.relation.value}
-    await session.execute(_LINK, {**values, "at": data.recorded_at})
+    children = {
+        "children": [each.child_id for each in data.same],
+        "others": [each.related_child_id for each in data.same],
+    }
+    await session.execute(_LINK, {**values, **children, "at": data.recorded_at})
 
 
 async def due(session: Session, now: datetime, passed: int = 0) -> list[Due]:
@@ -87,6 +135,23 @@ async def told(session: Session, referral_id: str, agency_id: str) -> Sequence[s
     values = {"referral_id": referral_id, "agency_id": agency_id}
     found: Sequence[str] = await session.scalars(_HELD, values)
     return found
+
+
+async def beside(session: Session, referral_id: str) -> list[Beside]:
+    """What no version replaces and somebody may still be sent, or open; locked from here."""
+    rows = await session.execute(_BESIDE, {"referral_id": referral_id})
+    return [Beside(**dict(row)) for row in rows]
+
+
+async def try_no_more(session: Session, notice_ids: Sequence[str]) -> None:
+    """What is in flight ends as it ends, and no attempt follows."""
+    await session.execute(_LAST_TRY, {"ids": list(notice_ids)})
+
+
+async def withdrawn(session: Session, referral_ids: Sequence[str]) -> bool:
+    """Whether one of them is. With their deliveries locked, a withdrawal is seen here, or it sees
+    what is planned here."""
+    return await session.scalar(_IS_WITHDRAWN, {"ids": list(referral_ids)}) is not None
 
 
 async def take(session: Session, first: str, second: str, agency_id: str, now: datetime) -> bool:

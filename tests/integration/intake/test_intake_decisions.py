@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from services.intake.api import Desk
 from shared.contracts.disclosures import ReferralViewed
@@ -313,3 +314,40 @@ async def test_p10_what_is_somebody_elses_is_the_one_404(
         await send(client, f"{path}/allegations", referral(), "two"),
     ]
     assert {(answer.status_code, answer.content) for answer in answers} == {(404, unknown.content)}
+
+
+async def test_c9_a_link_of_one_child_says_which_where_that_is_known(
+    client: httpx.AsyncClient, worker: httpx.AsyncClient, intake_db: Database
+) -> None:
+    one, other = await kept(client), await kept(client, "other")
+    more = await kept(client, "more", children=[child(), child(name="Test Child Two")])
+    for number, end in enumerate((other, more)):
+        body = {"related_referral_id": end.rpartition("/")[2], "relation": "same_child"}
+        assert (await send(worker, f"{one}/links", body, f"{number}")).status_code == 201
+    received = [each for each in await events(intake_db) if isinstance(each, ReferralReceived)]
+    alone, guessed = [each for each in await events(intake_db) if isinstance(each, ReferralLinked)]
+    ids = [each.children[0].child_id for each in received]
+    assert [(each.child_id, each.related_child_id) for each in alone.same] == [(ids[0], ids[1])]
+    assert guessed.same == ()
+
+
+async def test_c9_who_is_whom_is_what_a_person_has_answered(
+    client: httpx.AsyncClient, worker: httpx.AsyncClient, intake_db: Database
+) -> None:
+    one = await kept(client)
+    more = await kept(client, "more", children=[child(), child(name="Test Child Two")])
+    found = [each for each in await events(intake_db) if isinstance(each, ReferralReceived)]
+    pair = (found[0].children[0].child_id, found[1].children[1].child_id)
+    async with intake_db.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO intake.people (child_id, referral_id, person_id) "
+                "SELECT child_id, referral_id, 'per_one' FROM intake.child_keys "
+                "WHERE child_id IN (:one, :other)"
+            ),
+            {"one": pair[0], "other": pair[1]},
+        )
+    body = {"related_referral_id": more.rpartition("/")[2], "relation": "same_child"}
+    assert (await send(worker, f"{one}/links", body, "link")).status_code == 201
+    (linked,) = [each for each in await events(intake_db) if isinstance(each, ReferralLinked)]
+    assert [(each.child_id, each.related_child_id) for each in linked.same] == [pair]

@@ -1,6 +1,6 @@
 """C9: two linked referrals, and the related notice to whoever was told of both, and nobody else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +14,19 @@ from shared.contracts.base import Source
 from shared.contracts.codes import NoticeKind, Relation
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned
-from shared.contracts.referrals import ReferralLinked
+from shared.contracts.referrals import ReferralLinked, SameChild
 from shared.messaging.outbox import Outbox
 from shared.runtime.ids import utc_now
 from tests.support.mailboxes import Post
 from tests.support.planning import CLERK, POLICE, Child, envelope
 
+Same = tuple[SameChild, ...]
 FIRST, SECOND = "HL-TEST-0001", "HL-TEST-0002"
+
+
+IMPLICATED: dict[str, object] = {
+    "implicated": [{"kind": "municipal_officer", "agency": "Example Agency 0"}]
+}
 
 
 @dataclass
@@ -32,9 +38,9 @@ class Pair:
     second: str
 
     @classmethod
-    async def of(cls, post: Post, *children: Child, then: Child | None = None) -> "Pair":
+    async def of(cls, post: Post, *children: Child, then: tuple[Child, ...] = ()) -> "Pair":
         first = await post.referral(*children)
-        second = post.planning.announce(then or Child())
+        second = post.planning.announce(*then)
         later = second.received_at + timedelta(hours=3)
         second = second.model_copy(update={"received_at": later})
         key = (second.referral_id, 1)
@@ -44,12 +50,15 @@ class Pair:
         await post.planning.plan(second)
         return cls(post, first.referral_id, second.referral_id)
 
-    async def link(self, relation: Relation = Relation.SAME_FACTS, **ends: str) -> None:
+    async def link(
+        self, relation: Relation = Relation.SAME_FACTS, same: Same = (), **ends: str
+    ) -> None:
         data = ReferralLinked(
             referral_id=ends.get("one", self.second),
             related_referral_id=ends.get("other", self.first),
             relation=relation,
             recorded_at=utc_now(),
+            same=same,
         )
         async with self.post.planning.db.transaction() as session:
             await NoteLinked().apply(session, envelope(data), data, None)
@@ -58,6 +67,18 @@ class Pair:
         for referral_id in referrals or (self.first, self.second):
             notice = await self.post.notice(POLICE, referral_id)
             assert (await self.post.open(notice, POLICE)).status_code == 200
+
+    async def read_all(self) -> None:
+        told = await self.post.rows(
+            "SELECT notice_id FROM notify.notices WHERE agency_id = :agency", agency=POLICE
+        )
+        for row in told:
+            assert (await self.post.open(row.notice_id, POLICE)).status_code == 200
+
+    async def amend(self, which: str, *children: Child) -> None:
+        planning = self.post.planning
+        referral_id = getattr(self, which)
+        await planning.plan(planning.announce(*children, referral_id=referral_id, version=2))
 
     async def relate(self) -> list[Any]:
         """The related notices that there are afterwards."""
@@ -158,11 +179,7 @@ async def test_p3_an_implicated_agency_of_either_gets_none(post: Post) -> None:
     pair = await Pair.of(post)
     await pair.link()
     await pair.read()
-    implicated: dict[str, object] = {
-        "implicated": [{"kind": "municipal_officer", "agency": "Example Agency 0"}]
-    }
-    amended = post.planning.announce(Child(facts=implicated), referral_id=pair.first, version=2)
-    await post.planning.plan(amended)
+    await pair.amend("first", Child(facts=IMPLICATED))
     assert await pair.relate() == []
 
 
@@ -203,7 +220,7 @@ async def test_nothing_is_said_of_a_withdrawn_referral(pair: Pair) -> None:
 
 async def test_each_child_of_the_second_has_its_own(post: Post) -> None:
     pair = await Pair.of(post)
-    await pair.link(Relation.NEW_ALLEGATION)
+    await pair.link()
     await pair.read()
     children = {n["child_id"] for n in await pair.relate()}
     told = await post.rows(
@@ -213,31 +230,76 @@ async def test_each_child_of_the_second_has_its_own(post: Post) -> None:
     assert children == {row.child_id for row in told}
 
 
-@pytest.mark.parametrize("relation", [Relation.SAME_CHILD, Relation.SIBLING])
-async def test_p4_a_link_that_is_about_one_child_of_each_says_nothing_of_the_others(
-    pair: Pair, relation: Relation
+async def test_c9_p3_a_link_of_one_child_is_of_that_child_and_of_nobody_who_holds_another(
+    post: Post,
 ) -> None:
-    await pair.link(relation)
+    """The police hold A and B of the first, and C and D of the second: B is C, told to both."""
+    a, b, c, d = Child(), Child(), Child(), Child()
+    pair = await Pair.of(post, a, b, then=(c, d))
+    await pair.link(
+        Relation.SAME_CHILD, (SameChild(child_id=c.child_id, related_child_id=b.child_id),)
+    )
+    await pair.read_all()
+    assert [n["child_id"] for n in await pair.relate()] == [c.child_id]
+
+
+async def test_p3_whoever_holds_only_other_children_of_the_two_learns_nothing(post: Post) -> None:
+    """Of the first it holds A, of the second C: that B is C, or A is D, is not its own."""
+    a, b = Child(), Child(towns=("Montville",))
+    c, d = Child(), Child(towns=("Montville",))
+    pair = await Pair.of(post, a, b, then=(c, d))
+    same = (
+        SameChild(child_id=c.child_id, related_child_id=b.child_id),
+        SameChild(child_id=d.child_id, related_child_id=a.child_id),
+    )
+    await pair.link(Relation.SAME_CHILD, same)
+    await pair.read_all()
+    assert POLICE not in {n["agency_id"] for n in await pair.relate()}
+
+
+async def test_c9_where_nobody_has_said_who_is_whom_nobody_is_told(pair: Pair) -> None:
+    await pair.link(Relation.SAME_CHILD)
     await pair.read()
     assert await pair.relate() == []
 
 
-@pytest.mark.parametrize("end", ["first", "second"])
-async def test_p3_a_version_that_implicates_its_recipient_stops_a_related_notice_that_waits(
-    post: Post, end: str
+@pytest.mark.parametrize("which", ["first", "second"])
+@pytest.mark.parametrize("state", ["pending", "delivered"])
+async def test_p3_a_version_that_implicates_its_recipient_silences_what_waits(
+    pair: Pair, which: str, state: str
 ) -> None:
-    first, second = Child(), Child()
-    pair = await Pair.of(post, first, then=second)
     await pair.link()
     await pair.read()
-    (waiting,) = await pair.relate()
-    child, referral_id = (first, pair.first) if end == "first" else (second, pair.second)
-    people = [{"kind": "municipal_officer", "agency": "Example Agency 1"}]
-    implicated = Child(child_id=child.child_id, facts={"implicated": people})
-    await post.referral(implicated, referral_id=referral_id, version=2)
-    assert (await post.open(waiting["notice_id"], POLICE)).status_code == 404
-    (row,) = await post.rows(
-        "SELECT state, next_attempt_at FROM notify.deliveries WHERE notice_id = :id",
-        id=waiting["notice_id"],
+    (notice,) = await pair.relate()
+    if state == "delivered":
+        await pair.post.pointed(notice["notice_id"], POLICE)
+    await pair.amend(which, Child(facts=IMPLICATED))
+    assert (await pair.post.open(notice["notice_id"], POLICE)).status_code == 404
+    (row,) = await pair.post.rows(
+        "SELECT state FROM notify.deliveries WHERE notice_id = :id", id=notice["notice_id"]
     )
-    assert (row.state, row.next_attempt_at) == ("refused", None)
+    assert row.state == "refused"
+
+
+async def test_p8_a_version_that_implicates_nobody_leaves_it(pair: Pair) -> None:
+    await pair.link()
+    await pair.read()
+    (notice,) = await pair.relate()
+    await pair.amend("first", Child())
+    assert (await pair.post.open(notice["notice_id"], POLICE)).status_code == 200
+
+
+async def test_p3_a_version_that_implicates_its_recipient_silences_a_recall_that_waits(
+    post: Post,
+) -> None:
+    child = Child()
+    data = await post.referral(child)
+    wrong = await post.notice(POLICE, data.referral_id)
+    assert (await post.open(wrong, POLICE)).status_code == 200
+    assert (await post.take_back(wrong)).status_code == 200
+    (asked,) = [n for n in await post.planning.rows(models.notices) if n["kind"] == "recall"]
+    implicating = replace(child, facts=IMPLICATED)
+    await post.planning.plan(
+        post.planning.announce(implicating, referral_id=data.referral_id, version=2)
+    )
+    assert (await post.open(asked["notice_id"], POLICE)).status_code == 404
