@@ -105,12 +105,8 @@ class PlanReferral:
         now = self._clock()
         directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
-        occasions = {
-            data.referral_id: Occasion(
-                data.referral_id, data.version, book.version, directory.version, now
-            )
-            for _, data, _ in batch
-        }
+        versions = (book.version, directory.version)
+        occasions = {d.referral_id: _occasion(d, *versions, now) for _, d, _ in batch}
         taken = await store.take_plans(session, list(occasions.values()))
         fresh = [(data, material) for _, data, material in batch if data.referral_id in taken]
         projections = [material for _, material in fresh if material is not None]
@@ -152,6 +148,10 @@ class PlanReferral:
         except KeyError:
             raise Retryable("other rules came into force since it was prepared") from None
         await carry_out(session, self._outbox, drafts, rows, now)
+
+
+def _occasion(data: ReferralVersion, rules: str, directory: int, now: datetime) -> Occasion:
+    return Occasion(data.referral_id, data.version, rules, directory, now)
 
 
 def _route(
