@@ -50,7 +50,7 @@ EVENTS: dict[str, frozenset[str]] = {
         # services/notify
         "referral_planned": "referral_id version notices refused superseded",
         "parked_not_filed": "error",
-        "substitutes_not_planned": "error",
+        "substitutes_not_planned": "error referral_id",
         "oral_entry_not_recorded": "error",
         "blocked_not_released": "error",
         "notice_recalled": "notice",
@@ -69,7 +69,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "marker_not_moved": "error where",
         "people_paged": "count outcome",
         "pager_failed": "channel reason error",
-        "related_not_planned": "error",
+        "related_not_planned": "error referral_id",
         "drill_not_sent": "error",
         "drill_passed": "referral_id ms",
         "heartbeat_withheld": "reason",
