@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.barred import bars
+from services.notify.barred import OF_ONE, bars
 from services.notify.facts import Asserted
 from services.notify.facts_read import FACTS
 from shared.runtime.bulk import Bulk
@@ -168,7 +168,7 @@ async def sealed_parts(session: Session, referral_id: str, version: int) -> list
 async def in_force(session: Session, referral_id: str) -> frozenset[Asserted]:
     rows = await session.execute(
         text(
-            f"SELECT agency_id, child_id, ground = 'not_ours' AS alone FROM {_CONFLICTS} "
+            f"SELECT agency_id, child_id, ground IN {OF_ONE} AS alone FROM {_CONFLICTS} "
             "WHERE referral_id = :referral_id AND lifted_at IS NULL"
         ),
         {"referral_id": referral_id},

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.barred import OF_ONE
 from services.notify.drafting import Clerk
 from services.notify.facts import Asserted, ReferralFacts
 from services.notify.facts_read import FACTS, Facts
@@ -49,7 +50,7 @@ _SEALED = text(
 )
 _COUNT = text(f"{_LAST} SELECT count(*) FROM last")
 _CONFLICTS = text(
-    f"{_LAST} SELECT DISTINCT c.referral_id, c.agency_id, c.child_id, c.ground = 'not_ours' "
+    f"{_LAST} SELECT DISTINCT c.referral_id, c.agency_id, c.child_id, c.ground IN {OF_ONE} "
     f"AS alone FROM {models.conflicts.fullname} c JOIN last USING (referral_id) "
     "WHERE c.lifted_at IS NULL"
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.barred import OF_ONE
 from services.notify.drafting import Draft
 from services.notify.facts import Asserted
 from services.notify.held import with_content
@@ -32,7 +33,7 @@ _TAKE_PLANS = text(
     f"AND NOT EXISTS (SELECT FROM {models.withdrawals.fullname} w "
     "WHERE w.referral_id = n.referral_id) ORDER BY n.referral_id "
     "ON CONFLICT DO NOTHING RETURNING referral_id, "
-    "(SELECT json_agg(json_build_array(c.agency_id, c.child_id, c.ground = 'not_ours')) "
+    f"(SELECT json_agg(json_build_array(c.agency_id, c.child_id, c.ground IN {OF_ONE})) "
     f"FROM {models.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
     "AND c.lifted_at IS NULL) AS conflicts"
 )

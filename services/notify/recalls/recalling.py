@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.notify import plan_store, task_store, tasks
+from services.notify import conflict_store, plan_store, task_store, tasks
 from services.notify import store as notify_store
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.authority import today
+from services.notify.conflict_store import Conflict
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk, Heading, draft
 from services.notify.occasion import Occasion
@@ -33,8 +34,11 @@ from shared.contracts.notices import (
 )
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session, wake_after_commit
+from shared.runtime.ids import new_id
 
 STOPPED_BY_RECALL = "recalled"
+MISDIRECTED = "misdirected"
+"""`conflicts.ground` of whoever was sent a notice by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class Recalling:
         await store.insert_recall(session, row)
         await store.end(session, [wrong.notice_id], order.now)
         await self._close(session, found.stopped, order, STOPPED_BY_RECALL)
+        await conflict_store.insert(session, _held_back(wrong, order))
         task = _task(wrong, found, asked)
         await task_store.file_tasks(session, [task], order.now)
         said: list[EventData] = [_left(wrong, found, asked, occasion)]
@@ -155,6 +160,19 @@ class Recalling:
         if ids:
             await store.end(session, ids, order.now)
             await store.insert_closings(session, ids, reason, order.person, order.now)
+
+
+def _held_back(wrong: Earlier, order: Order) -> Conflict:
+    """No later version goes to it either, until two people lift this; who stands in is told."""
+    return Conflict(
+        assertion_id=new_id("ast"),
+        referral_id=wrong.referral_id,
+        child_id=wrong.child_id,
+        agency_ids=(wrong.agency_id,),
+        ground=MISDIRECTED,
+        asserted_by=order.person,
+        asserted_at=order.now,
+    )
 
 
 def _task(wrong: Earlier, found: Recall, asked: str | None) -> tasks.NewTask:

@@ -243,3 +243,23 @@ async def test_c15_an_unread_version_is_recalled_by_asking_back_the_one_that_was
     (recall,) = [n for n in await desk.staging.rows(models.notices) if n["notice_id"] == asked]
     assert (recall["agency_id"], recall["recalls"]) == (POLICE, read)
     assert await desk.state_of(unread) == "closed"
+
+
+async def test_c15_p3_no_later_version_goes_to_whom_a_notice_was_taken_back_from(
+    desk: Desk,
+) -> None:
+    child = Child()
+    referral_id = await desk.staging.receive(child)
+    await desk.staging.set_state(POLICE, "delivered", "completed")
+    assert (await desk.post(await desk.notice_of(POLICE), "recall")).status_code == 200
+    renamed = Child(child_id=child.child_id, name="Test Child Two")
+    await desk.staging.handle(desk.staging.amended(referral_id, 2, renamed))
+    again = [
+        (n["agency_id"], n["kind"])
+        for n in await desk.staging.rows(models.notices)
+        if n["version"] == 2
+    ]
+    assert POLICE not in {agency for agency, _ in again}
+    assert (FBI, "correction") in again or (FBI, "original") in again
+    (held,) = await desk.staging.rows(models.conflicts)
+    assert (held["agency_id"], held["ground"], held["lifted_at"]) == (POLICE, "misdirected", None)
