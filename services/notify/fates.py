@@ -91,9 +91,16 @@ def words(leg: LegStatus) -> str:
         return because if suppressed else not_told(leg.reason, leg.role, leg.because)
     if fate is PlannedFate.SUPPRESSED:
         return f"Stopped: {_BARRED}; {_kept(leg)}. {leg.because}."
-    barred = f"; it gets nothing further, for {_BARRED}" if leg.in_conflict else ""
+    barred = _barred(fate) if leg.in_conflict else ""
     also = f" It counts for {', '.join(map(role_words, leg.also))} too." if leg.also else ""
     return f"{_came(leg, fate)}{barred}. {leg.because}. {_sees(leg)}.{also}"
+
+
+def _barred(fate: PlannedFate) -> str:
+    """Who was asked to give it back keeps nothing, and is held back by the recall itself."""
+    if fate is PlannedFate.RECALLED:
+        return "; it gets nothing further"
+    return f"; what it holds stays with it, and it gets nothing further, for {_BARRED}"
 
 
 def _kept(leg: LegStatus) -> str:
