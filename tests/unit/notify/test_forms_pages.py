@@ -9,6 +9,7 @@ from typing import Any
 import pypdfium2
 import pytest
 import typst
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -91,11 +92,30 @@ def test_every_page_of_many_has_its_number_and_whose_it_is() -> None:
 def test_c24_the_worst_of_six_is_printed_whole() -> None:
     """A long narrative, eight suspected persons, names in Arabic and Chinese, every field."""
     form = example("worst")
+    form["child"]["new_field"] = {"inner": "a value that no version of the form knows"}
     pdf = render(json.dumps(form))
     assert pages(pdf) == 3
     for name in ("name", "reasons_for_suspicion", "nature_and_extent", "parents", "new_field"):
         for said in _printed(name, form["child"][name]):
             assert missing(said, pdf) == [], name
+
+
+@pytest.mark.parametrize("name", ["worst", "dcf-737.original", "dcf-737.correction"])
+def test_p4_what_partners_are_shown_is_what_a_copy_can_hold(name: str) -> None:
+    """Of the police's profile, and no home beside an address that is confidential."""
+    child = example(name)["child"]
+    path = Path("services/intake/profiles.yaml")
+    allowed = set(yaml.safe_load(path.read_text("utf-8"))["profiles"]["law_enforcement"])
+    shown = {f"{part}.{key}" for part in child for each in _parts(child[part]) for key in each}
+    shown |= {part for part in child if not _parts(child[part])}
+    assert shown <= allowed | {"child_id"}
+    if child.get("address_confidential"):
+        assert not {"residence_town", "facility"} & child.keys()
+        assert not any("address" in each for each in child.get("parents", []))
+
+
+def _parts(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def test_equal_forms_are_equal_bytes_in_any_process() -> None:
