@@ -196,7 +196,7 @@ async def _reckon(run: Run, early: bytes) -> Findings:
             withdrawals.due(accepted), withdrawals.telling(arrivals)
         ),
         "withdrawals not heard of": withdrawals.unheard(accepted, arrivals),
-        "withdrawals of nothing": withdrawals.needless(accepted, arrivals),
+        "withdrawals of nothing": withdrawals.needless(accepted, arrivals, written),
         "sent after its withdrawal": withdrawals.overtaken(arrivals),
         "told to police of another town": reckoning.misdirected(
             accepted, arrivals, run.agencies.towns

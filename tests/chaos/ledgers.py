@@ -16,13 +16,15 @@ Leg = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A row of notify.disclosures: committed before anything leaves (P2)."""
+    """A row of notify.disclosures: committed before anything leaves (P2). `kind`: its notice's."""
 
     disclosure_id: str
     notice_id: str
     agency_id: str
     at: float
     referral_id: str
+    child_id: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,10 @@ async def read(superuser_dsn: str) -> Ledgers:
     try:
         attempts = await database.fetch(
             "SELECT disclosure_id, notice_id, agency_id, "
-            "CAST(extract(epoch FROM attempted_at) AS float8), referral_id FROM notify.disclosures "
-            "JOIN (SELECT notice_id, referral_id FROM notify.notices) AS n USING (notice_id)"
+            "CAST(extract(epoch FROM attempted_at) AS float8), referral_id, child_id, kind "
+            "FROM notify.disclosures "
+            "JOIN (SELECT notice_id, referral_id, child_id, kind FROM notify.notices) AS n "
+            "USING (notice_id)"
         )
         outcomes = await database.fetch(
             "SELECT disclosure_id, outcome, http_status, "

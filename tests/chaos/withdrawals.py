@@ -1,10 +1,11 @@
 """Referrals withdrawn in the middle of it: who must hear of it, and what leaves afterwards (P8)."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from tests.chaos.agencies import Arrival
 from tests.chaos.caller import Accepted
+from tests.chaos.ledgers import Ledgers
 
 WITHDRAWAL = "withdrawal"
 FALSE_REPORT, ENTERED_IN_ERROR = "false_report", "entered_in_error"
@@ -30,10 +31,12 @@ def unheard(accepted: Iterable[Accepted], arrivals: Sequence[Arrival]) -> list[s
     )
 
 
-def needless(accepted: Iterable[Accepted], arrivals: Sequence[Arrival]) -> list[str]:
-    """Withdrawals of what was not withdrawn, or to who had got nothing of it before (P3)."""
+def needless(
+    accepted: Iterable[Accepted], arrivals: Sequence[Arrival], written: Ledgers
+) -> list[str]:
+    """Withdrawals of what was not withdrawn, or to who can have got nothing of it before (P3)."""
     withdrawn = _withdrawn(accepted)
-    first = _first(each for each in arrivals if each.kind != WITHDRAWAL)
+    first = _first(chain(_held(arrivals), _perhaps_held(written)))
     return [
         f"{each.notice_id} to {each.agency_id}"
         for each in arrivals
@@ -44,7 +47,7 @@ def needless(accepted: Iterable[Accepted], arrivals: Sequence[Arrival]) -> list[
 
 def overtaken(arrivals: Sequence[Arrival]) -> list[str]:
     """What arrived after the withdrawal of it had."""
-    last_word = _first(each for each in arrivals if each.kind == WITHDRAWAL)
+    last_word = _first((_leg(each), each.at) for each in arrivals if each.kind == WITHDRAWAL)
     return [
         f"{each.notice_id} v{each.version} to {each.agency_id}"
         for each in arrivals
@@ -72,11 +75,26 @@ def _withdrawn(accepted: Iterable[Accepted]) -> Mapping[str, str]:
     }
 
 
-def _first(arrivals: Iterable[Arrival]) -> dict[Leg, float]:
-    found: dict[Leg, float] = defaultdict(lambda: float("inf"))
-    for each in arrivals:
-        found[_leg(each)] = min(found[_leg(each)], each.at)
-    return dict(found)
+def _held(arrivals: Iterable[Arrival]) -> Iterator[tuple[Leg, float]]:
+    return ((_leg(each), each.at) for each in arrivals if each.kind != WITHDRAWAL)
+
+
+def _perhaps_held(written: Ledgers) -> Iterator[tuple[Leg, float]]:
+    """Attempts that nothing arrived of, and of which notify cannot know that: its process was
+    killed between the record and the first byte. Whoever may hold it is told (P8)."""
+    surely_not = {each.disclosure_id for each in written.outcomes if each.kind == "failed"}
+    return (
+        ((each.child_id, each.agency_id), each.at)
+        for each in written.attempts
+        if each.kind != WITHDRAWAL and each.disclosure_id not in surely_not
+    )
+
+
+def _first(happened: Iterable[tuple[Leg, float]]) -> dict[Leg, float]:
+    found: dict[Leg, float] = {}
+    for leg, at in happened:
+        found[leg] = min(found.get(leg, at), at)
+    return found
 
 
 def _leg(arrival: Arrival) -> Leg:

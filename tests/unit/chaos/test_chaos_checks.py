@@ -72,9 +72,27 @@ def test_who_got_something_and_not_its_withdrawal_is_found(cause: str) -> None:
 
 def test_a_withdrawal_of_nothing_is_found() -> None:
     withdrawn = [replace(ACCEPTED, withdrawn=withdrawals.FALSE_REPORT)]
-    assert not withdrawals.needless(withdrawn, [arrival(), OFF])
-    assert withdrawals.needless([ACCEPTED], [arrival(), OFF])
-    assert withdrawals.needless(withdrawn, [OFF])
+    assert not withdrawals.needless(withdrawn, [arrival(), OFF], UNTRIED)
+    assert withdrawals.needless([ACCEPTED], [arrival(), OFF], UNTRIED)
+    assert withdrawals.needless(withdrawn, [OFF], UNTRIED)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "found"),
+    [
+        ([Outcome("d1", "unknown", None, T)], False),
+        ([], False),
+        ([Outcome("d1", "failed", None, T)], True),
+        ([Outcome("d1", "unknown", None, T), Outcome("d1", "failed", None, T)], True),
+    ],
+)
+def test_who_may_hold_it_is_told_that_it_is_withdrawn(outcomes: list[Outcome], found: bool) -> None:
+    withdrawn = [replace(ACCEPTED, withdrawn=withdrawals.FALSE_REPORT)]
+    written = replace(CLEAN, outcomes=outcomes)
+    own = replace(CLEAN.attempts[0], notice_id=OFF.notice_id, kind=OFF.kind)
+    later = replace(CLEAN.attempts[0], at=OFF.at + 1)
+    assert bool(withdrawals.needless(withdrawn, [OFF], written)) is found
+    assert withdrawals.needless(withdrawn, [OFF], replace(written, attempts=[own, later]))
 
 
 def test_what_arrives_after_its_withdrawal_is_found() -> None:
@@ -103,13 +121,14 @@ def test_an_earlier_version_after_a_later_one_is_found() -> None:
 
 
 CLEAN = Ledgers(
-    attempts=[Attempt("d1", "n1", "agency", T - 1, "ref")],
+    attempts=[Attempt("d1", "n1", "agency", T - 1, "ref", "child", "original")],
     outcomes=[Outcome("d1", "completed", 200, T + 1)],
     views=["v1"],
     told={("child", role): datetime.fromtimestamp(T, UTC) for role in clocks.CLOCKED_ROLES},
     announcements=[],
     heard=[],
 )
+UNTRIED = replace(CLEAN, attempts=[])
 LOG: list[dict[str, Any]] = [
     {"kind": "attempted", "disclosure_id": "d1", "notice_id": "n1", "agency_id": "agency"},
     {"kind": "completed", "disclosure_id": "d1", "http_status": 200},
