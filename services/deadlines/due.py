@@ -8,8 +8,8 @@ from services.deadlines import report_store, store
 from services.deadlines.clocks import Clock
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Desk
+from services.deadlines.report_store import Whose
 from services.deadlines.sla import ClockState
-from shared.contracts.codes import Role
 from shared.runtime.db import Database
 
 MOST = 500
@@ -26,14 +26,14 @@ class Owed:
 
 
 async def owed(
-    db: Database, now: datetime, until: datetime, role: Role | None, desk: Desk | None
+    db: Database, now: datetime, until: datetime, whose: Whose, desk: Desk | None
 ) -> Owed:
-    """Of the duties of a role and of those that a desk answers for, where they are given."""
+    """Of somebody's duties, and of those that a desk answers for where it is given."""
     async with db.transaction() as session:
         policies = {policy.key: policy for policy in await store.used_policies(session)}
         wanted = [each for each in policies.values() if desk is None or each.answers is desk]
-        missed = await report_store.missed(session, wanted, role, MOST + 1)
-        coming = await report_store.open_until(session, until, wanted, role, MOST + 1)
+        missed = await report_store.missed(session, wanted, whose, MOST + 1)
+        coming = await report_store.open_until(session, until, wanted, whose, MOST + 1)
     more = max(len(missed), len(coming)) > MOST
     clocks = [*missed[:MOST], *coming[:MOST]]
     return Owed(sorted(clocks, key=lambda each: _place(each, now)), policies, more)

@@ -25,8 +25,10 @@ from services.deadlines.report_schemas import (
     HistoryOut,
     line_out,
 )
+from services.deadlines.report_store import Whose
 from services.deadlines.reports import Policies, compliance, known_policies
 from services.deadlines.schemas import clock_out
+from shared.contracts.base import OpaqueId
 from shared.contracts.codes import Role
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
@@ -34,6 +36,7 @@ from shared.runtime.ids import utc_now
 
 Officer = Annotated[Principal, Depends(require("clocks:report"))]
 Now = Callable[[], datetime]
+Office = Annotated[OpaqueId | None, Query(description="The agency a child is assigned to.")]
 _AFTER = r"^clk_[0-9a-f]{32}$"
 
 
@@ -64,12 +67,13 @@ def _add_work(router: APIRouter, db: Database, now: Now) -> None:
         hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24,
         role: Role | None = None,
         desk: Desk | None = None,
+        office: Office = None,
     ) -> DueOut:
         """What was missed and is still owed, then what falls due within so many hours."""
         own_people_only(reader)
         moment = now()
         until = moment + timedelta(hours=hours)
-        found = await owed(db, moment, until, role, desk)
+        found = await owed(db, moment, until, Whose(role, office), desk)
         shown = [_shown(each, found.policies, moment) for each in found.clocks]
         return DueOut(until=until, clocks=shown, more=found.more)
 
@@ -79,11 +83,13 @@ def _add_work(router: APIRouter, db: Database, now: Now) -> None:
         hours: Annotated[int, Query(ge=1, le=24 * 31)] = 24 * 7,
         role: Role | None = None,
         desk: Desk | None = None,
+        office: Office = None,
     ) -> Response:
         """The same as a calendar (RFC 5545). It names no child and no referral."""
         own_people_only(reader)
         moment = now()
-        found = await owed(db, moment, moment + timedelta(hours=hours), role, desk)
+        until = moment + timedelta(hours=hours)
+        found = await owed(db, moment, until, Whose(role, office), desk)
         return Response(calendar_feed(found, moment), media_type="text/calendar")
 
 

@@ -1,6 +1,7 @@
 """What reports ask of clocks: all SQL of it. Nothing commits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
@@ -13,7 +14,15 @@ from services.deadlines.store import LATEST_ANNOUNCED
 from shared.contracts.codes import Role
 from shared.runtime.db import Session
 
-Keys = Sequence[tuple[str, str]]
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Of which role the duty is, and to which office the child is assigned: the Regional Office or
+    Special Investigative Unit that it is routed to since it was accepted. None: of all."""
+
+    role: Role | None = None
+    office: str | None = None
+
 
 _SELECT = (
     "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
@@ -22,6 +31,14 @@ _SELECT = (
     "FROM deadlines.clocks c "
     f"{LATEST_ANNOUNCED}"
 )
+_OF_ROLE = "AND (CAST(:role AS text) IS NULL OR c.role = :role) "
+_OF_OFFICE = (
+    "AND (CAST(:office AS text) IS NULL OR 'notice.planned' = (SELECT f.kind "
+    "FROM deadlines.facts f WHERE f.referral_id = c.referral_id AND f.child_id = c.child_id "
+    "AND f.role IN ('regional_office', 'siu') AND f.agency_id = :office "
+    "AND f.kind IN ('notice.planned', 'notice.left') "
+    "ORDER BY f.occurred_at DESC, f.version DESC, f.place DESC LIMIT 1)) "
+)
 _OF_POLICIES = (
     "AND (c.policy, c.policy_version) IN (SELECT policy, version FROM "
     "unnest(CAST(:policies AS text[]), CAST(:versions AS text[])) AS p(policy, version)) "
@@ -29,31 +46,37 @@ _OF_POLICIES = (
 
 
 async def missed(
-    session: Session, policies: Sequence[Policy], role: Role | None, limit: int
+    session: Session, policies: Sequence[Policy], whose: Whose, limit: int
 ) -> list[Clock]:
     """Clocks announced as breached of which something is still owed, the newest first."""
     found = await session.execute(
         text(
             f"{_SELECT} WHERE c.state = 'breached' AND c.lacking IS NOT NULL AND NOT c.synthetic "
-            "AND (CAST(:role AS text) IS NULL OR c.role = :role) "
-            f"{_OF_POLICIES} ORDER BY c.due_at DESC, c.clock_id DESC LIMIT :limit"
+            f"{_OF_ROLE}{_OF_OFFICE}{_OF_POLICIES} "
+            "ORDER BY c.due_at DESC, c.clock_id DESC LIMIT :limit"
         ),
-        {"role": role, "limit": limit, **_keys(policies)},
+        {"role": whose.role, "office": whose.office, "limit": limit, **_keys(policies)},
     )
     return [rows.clock(row) for row in found]
 
 
 async def open_until(
-    session: Session, until: datetime, policies: Sequence[Policy], role: Role | None, limit: int
+    session: Session, until: datetime, policies: Sequence[Policy], whose: Whose, limit: int
 ) -> list[Clock]:
     """Open clocks of which something is owed and that fall due by then, the first first."""
     found = await session.execute(
         text(
             f"{_SELECT} WHERE c.state = 'open' AND c.lacking IS NOT NULL AND NOT c.synthetic "
-            "AND c.due_at <= :until AND (CAST(:role AS text) IS NULL OR c.role = :role) "
-            f"{_OF_POLICIES} ORDER BY c.due_at, c.clock_id LIMIT :limit"
+            f"AND c.due_at <= :until {_OF_ROLE}{_OF_OFFICE}{_OF_POLICIES} "
+            "ORDER BY c.due_at, c.clock_id LIMIT :limit"
         ),
-        {"until": until, "role": role, "limit": limit, **_keys(policies)},
+        {
+            "until": until,
+            "role": whose.role,
+            "office": whose.office,
+            "limit": limit,
+            **_keys(policies),
+        },
     )
     return [rows.clock(row) for row in found]
 

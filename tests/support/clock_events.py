@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shared.contracts.codes import Acceptance, Channel, Relation, Role, WithdrawalCause
+from shared.contracts.codes import Acceptance, Channel, Relation, Role, Stage, WithdrawalCause
 from shared.contracts.notices import (
     AcknowledgedNotice,
     ClosedNotice,
@@ -195,13 +195,20 @@ def closed(name: str, at: datetime, *, version: int = 1, role: Role = LE) -> Not
 
 
 def rerouted(
-    left: str, to: str, at: datetime, *, version: int = 1, role: Role = LE
+    left: str,
+    to: str,
+    at: datetime,
+    *,
+    version: int = 1,
+    role: Role = LE,
+    stage: Stage = Stage.RECEIVED,
 ) -> NoticesRerouted:
     """`left` is of its leg no longer, and `to` (a letter each) are planned in its place."""
     planned = [_leg(name, version, role, CHILD) | {"kind": "original"} for name in to]
     return NoticesRerouted(
         referral_id=REFERRAL,
         version=version,
+        stage=stage,
         rules_version="test",
         directory_version=1,
         rerouted_at=at,

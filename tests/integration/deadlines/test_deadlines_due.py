@@ -5,11 +5,23 @@ from datetime import timedelta
 import pytest
 
 from services.deadlines import due
-from shared.contracts.codes import Role
+from shared.contracts.codes import HtType, Role, Stage
 from tests.integration.deadlines.conftest import Desk
-from tests.support.clock_events import consult_requested, withdrawn
-from tests.support.deadlines import DUE, HOUR, LE, RECEIVED, delivered, planned, received
+from tests.support.clock_events import consult_requested, rerouted, withdrawn
+from tests.support.deadlines import (
+    CHILD,
+    DUE,
+    HOUR,
+    LE,
+    RECEIVED,
+    agency,
+    delivered,
+    opaque,
+    planned,
+    received,
+)
 
+SIBLING = opaque("chd", 2)
 DUE_PATH = f"/v1/clocks/due?hours=72&role={LE}"
 FEED_PATH = f"/v1/clocks/due.ics?hours=72&role={LE}"
 
@@ -77,3 +89,35 @@ async def test_more_than_is_listed_is_said_and_crowds_out_nothing(
     feed = (await desk.get("/v1/clocks/due.ics?hours=72")).text
     assert components(feed).count("VEVENT") == 1 + 4
     assert "not all are listed here" in feed.replace("\r\n ", "")
+
+
+async def due_at(desk: Desk, office: str) -> set[tuple[str, str]]:
+    answer = await desk.get(f"/v1/clocks/due?hours=72&office={office}")
+    return {(clock["child_id"], clock["policy"]) for clock in answer.json()["clocks"]}
+
+
+async def test_what_is_due_at_an_office_is_that_of_the_children_assigned_to_it(desk: Desk) -> None:
+    """To the Regional Office of each child's town, and from a reroute on to another."""
+    of, office = desk.deadlines, Role.REGIONAL_OFFICE
+    kinds = {CHILD: HtType.SEX, SIBLING: HtType.SEX}
+    await of.hear(received(children=kinds), planned("A"), planned("B", child=SIBLING))
+    assert await due_at(desk, agency("O")) == set()
+    await of.hear(
+        planned("O", role=office, stage=Stage.ACCEPTED),
+        planned("P", role=office, stage=Stage.ACCEPTED, child=SIBLING),
+    )
+    assert {child for child, _ in await due_at(desk, agency("O"))} == {CHILD}
+    assert {child for child, _ in await due_at(desk, agency("P"))} == {SIBLING}
+    feed = (await desk.get(f"/v1/clocks/due.ics?hours=72&office={agency('O')}")).text
+    assert components(feed).count("VEVENT") == len(await due_at(desk, agency("O")))
+    await of.hear(rerouted("O", "Q", RECEIVED + HOUR, role=office, stage=Stage.ACCEPTED))
+    assert await due_at(desk, agency("O")) == set()
+    assert {child for child, _ in await due_at(desk, agency("Q"))} == {CHILD}
+    await of.sweep_at(DUE + HOUR)
+    assert (CHILD, "le12") in await due_at(desk, agency("Q"))
+
+
+async def test_an_office_that_is_no_id_is_refused(desk: Desk) -> None:
+    answer = await desk.get("/v1/clocks/due?office=Danbury")
+    assert answer.status_code == 422
+    assert "office" in answer.text
