@@ -7,9 +7,9 @@ from datetime import datetime
 from services.deadlines import report_store, store
 from services.deadlines.clocks import Clock
 from services.deadlines.policy import Policy
-from services.deadlines.policy_parts import Desk
 from services.deadlines.report_store import Whose
 from services.deadlines.sla import ClockState
+from shared.contracts.codes import Desk
 from shared.runtime.db import Database
 
 MOST = 500

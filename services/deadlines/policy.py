@@ -13,7 +13,6 @@ from services.deadlines.policy_parts import (
     PER_CONSULT,
     Applies,
     Basis,
-    Desk,
     Length,
     Part,
     Satisfied,
@@ -21,7 +20,7 @@ from services.deadlines.policy_parts import (
     When,
 )
 from services.deadlines.yaml_models import misfit
-from shared.contracts.codes import Role
+from shared.contracts.codes import Desk, Role
 
 
 def _listed(value: object) -> object:

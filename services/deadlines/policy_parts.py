@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.deadlines.calendars import Calendar, last_of_month, local_day
 from services.deadlines.facts import FactKind
 from services.deadlines.yaml_models import misfit
-from shared.contracts.codes import HtType, Role, Stage, Trigger
+from shared.contracts.codes import Desk, HtType, Role, Stage, Trigger
 
 
 class Part(BaseModel):
@@ -37,19 +37,6 @@ PER_CONSULT = {
     Basis.CONSULT_REQUESTED: FactKind.CONSULT_REQUESTED,
     Basis.CONSULT_COMPLETED: FactKind.CONSULT_COMPLETED,
 }
-
-
-class Desk(StrEnum):
-    """Who of the department answers for a duty, is warned, or hears of a breach: never a name."""
-
-    CARELINE = "careline"
-    CARELINE_SUPERVISOR = "careline_supervisor"
-    HART_DIRECTOR = "hart_director"
-    HART_LEAD = "hart_lead"
-    HART_LIAISON = "hart_liaison"
-    INTERSTATE_COMPACT = "interstate_compact"
-    ELIGIBILITY_COORDINATOR = "eligibility_coordinator"
-    COMPLIANCE = "compliance"
 
 
 DESKS = "desks: " + ", ".join(Desk)

@@ -14,7 +14,6 @@ from services.deadlines.due import MOST, is_overdue, owed
 from services.deadlines.history import history
 from services.deadlines.periods import Moment, must_be_a_period
 from services.deadlines.policy import Policy
-from services.deadlines.policy_parts import Desk
 from services.deadlines.renderings import compliance_csv, compliance_svg
 from services.deadlines.report_schemas import (
     BreachesOut,
@@ -29,7 +28,7 @@ from services.deadlines.report_store import Whose
 from services.deadlines.reports import Policies, compliance, known_policies
 from services.deadlines.schemas import clock_out
 from shared.contracts.base import OpaqueId
-from shared.contracts.codes import Role
+from shared.contracts.codes import Desk, Role
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now

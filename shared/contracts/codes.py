@@ -122,3 +122,16 @@ class RefusalReason(StrEnum):
     AUTHORITY_EXPIRED = "authority_expired"
     NO_ENCRYPTION_KEY = "no_encryption_key"
     NO_AGENCY_FOR_ROLE = "no_agency_for_role"
+
+
+class Desk(StrEnum):
+    """Who of the department answers for a duty, is warned, or hears of a breach: never a name."""
+
+    CARELINE = "careline"
+    CARELINE_SUPERVISOR = "careline_supervisor"
+    HART_DIRECTOR = "hart_director"
+    HART_LEAD = "hart_lead"
+    HART_LIAISON = "hart_liaison"
+    INTERSTATE_COMPACT = "interstate_compact"
+    ELIGIBILITY_COORDINATOR = "eligibility_coordinator"
+    COMPLIANCE = "compliance"

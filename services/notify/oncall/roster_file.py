@@ -30,6 +30,7 @@ from services.notify.oncall.roster import (
     Shift,
 )
 from services.notify.tasks import TaskKind
+from shared.contracts.codes import Desk
 from shared.runtime.errors import Misconfigured, Wrong
 from shared.runtime.sealing import Sealer
 
@@ -146,6 +147,12 @@ class _Roster(_Part):
 class RosterFile(_Roster):
     """`people` by id (the subject of their tokens), `roles` by name, `tasks` by kind,
     `desks` by their names in the policies of deadlines."""
+
+    @model_validator(mode="after")
+    def _desks_are_known(self) -> Self:
+        if self.desks.keys() - set(Desk):
+            raise Wrong(f"desks are {', '.join(Desk)}: nothing is ever for another")
+        return self
 
     def stored(self, sealer: Sealer) -> dict[str, Any]:
         """With every pager's URL sealed."""

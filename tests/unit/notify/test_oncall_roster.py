@@ -94,6 +94,7 @@ def test_a_desks_task_goes_to_the_desk_its_role_or_the_kinds_role() -> None:
         ({"fallback": ["nobody-known"]}, "not among the people"),
         ({"otherwise": {"role": "night"}}, "has no shift"),
         ({"people": {"ann": []}}, "every person needs a channel"),
+        ({"desks": {"hart_liason": {"role": "duty"}}}, "desks are careline, .*hart_liaison"),
         ({"tasks": {"no_such_kind": {"role": "duty"}}}, "tasks"),
     ],
 )
