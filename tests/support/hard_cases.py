@@ -15,7 +15,8 @@ from services.notify.explain import explain, questions
 from services.notify.facts import ChildFacts, ImplicatedKind, PlaceKind
 from services.notify.fates import words
 from services.notify.legs import LegStatus
-from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
+from services.notify.new_notice import NewNotice
+from services.notify.planning import DeliveryState, Earlier, plan_version
 from services.notify.register import Directory
 from services.notify.routes import Route
 from services.notify.routing_table import named_tests, table
