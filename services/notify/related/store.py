@@ -8,7 +8,9 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.leg_store import MAY_HOLD
+from services.notify.recalls import tables as recall_tables
 from services.notify.related.tables import referral_links, related_plans
+from services.notify.stages import tables as stage_tables
 from shared.contracts.codes import Relation
 from shared.contracts.referrals import ReferralLinked
 from shared.runtime.db import Session
@@ -30,10 +32,11 @@ _TOLD = (
     f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) WHERE n.referral_id = {{referral}} "
     "AND n.series = 'received' AND n.kind IN ('original', 'correction') "
     f"AND d.state = 'delivered' AND d.unread_since IS NULL AND ({MAY_HOLD}) "
-    f"AND NOT EXISTS (SELECT FROM {models.recalls.fullname} r WHERE r.notice_id = n.notice_id)"
+    f"AND NOT EXISTS (SELECT FROM {recall_tables.recalls.fullname} r "
+    "WHERE r.notice_id = n.notice_id)"
 )
 _WITHDRAWN = (
-    f"SELECT FROM {models.withdrawals.fullname} w "
+    f"SELECT FROM {stage_tables.withdrawals.fullname} w "
     "WHERE w.referral_id IN (l.referral_id, l.related_referral_id)"
 )
 # A link of one child is nothing to whoever holds another child's notices of these referrals.
@@ -51,7 +54,7 @@ _LAST_TRY = text(
     f"UPDATE {_DELIVERIES} SET superseded_by = version WHERE notice_id = ANY(CAST(:ids AS text[]))"
 )
 _IS_WITHDRAWN = text(
-    f"SELECT 1 FROM {models.withdrawals.fullname} "
+    f"SELECT 1 FROM {stage_tables.withdrawals.fullname} "
     "WHERE referral_id = ANY(CAST(:ids AS text[])) LIMIT 1"
 )
 _BOTH = (
