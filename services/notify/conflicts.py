@@ -22,6 +22,8 @@ class Ground(StrEnum):
     """By the facts of the referral."""
     ASSERTED = "asserted"
     """By a person, at notify."""
+    TAKEN_BACK = "taken_back"
+    """It gave a notice of the matter back, or was sent one by mistake: no conflict of interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def conflicts_of(
         known = [] if agency is None else houses([agency], directory)
         grounds = {each.agency_id: Ground.ASSERTED for each in known} | grounds
         grounds[one.agency_id] = Ground.ASSERTED
-    alone = {each.agency_id: Ground.ASSERTED for each in mine if each.alone}
+    alone = {each.agency_id: Ground.TAKEN_BACK for each in mine if each.alone}
     return Conflicts(
         alone | grounds, _codes(grounds, directory), unnamed=any(each.ask for each in meant)
     )

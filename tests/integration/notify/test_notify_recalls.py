@@ -134,6 +134,31 @@ async def test_c15_who_was_recalled_gets_no_supersession_when_the_town_is_put_ri
     assert (POLICE, 2) not in told
 
 
+async def test_c15_a_person_is_told_when_a_later_route_names_whom_it_was_taken_back_from(
+    desk: Desk,
+) -> None:
+    async def said() -> list[str]:
+        tasks = await desk.staging.rows(models.tasks)
+        return [str(task["detail"]) for task in tasks if task["kind"] == "conflict"]
+
+    child = Child()
+    referral_id = await desk.staging.receive(child)
+    await desk.staging.set_state(POLICE, "delivered", "completed")
+    await desk.post(await desk.notice_of(POLICE), "recall")
+    derby = Child(child_id=child.child_id, towns=("Derby",))
+    await desk.staging.handle(desk.staging.amended(referral_id, 2, derby))
+    assert await said() == []
+    await desk.staging.handle(desk.staging.amended(referral_id, 3, child))
+    (detail,) = await said()
+    assert detail.startswith(f"Version 3 of the referral names agency {POLICE}")
+    assert "two people lift" in detail
+    assert "conflict of interest" not in detail
+    told = {(agency, version) for agency, _, version, _ in await desk.staging.told("received")}
+    assert (POLICE, 3) not in told, "it stays held until two people lift it"
+    await desk.staging.handle(desk.staging.amended(referral_id, 4, child))
+    assert len(await said()) == 2, "each version that names it says so"
+
+
 @pytest.mark.parametrize("act", ["recall", "close"])
 @pytest.mark.parametrize("cause", list(WithdrawalCause))
 async def test_c15_no_withdrawal_goes_where_a_pointer_was_taken_back_unread(
