@@ -180,6 +180,12 @@ CASES = (
         [child(home="Ansonia", places=[place(PlaceKind.OUT_OF_STATE)])],
         accepted=True,
     ),
+    Shown(
+        "C3",
+        "In another state; the child lives in New York.",
+        [child(places=[place(PlaceKind.OUT_OF_STATE)], residence_state="NY")],
+        accepted=True,
+    ),
     Shown("C4", "In Ansonia; the child lives in Ledyard.", [child("Ansonia", home="Ledyard")]),
     Shown("C5", "In Ansonia, Derby and Groton.", [child("Ansonia", "Derby", "Groton")]),
     Shown(
