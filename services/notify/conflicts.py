@@ -41,9 +41,8 @@ class Conflicts:
         if not self.grounds:
             return None
         found = self.grounds.get(agency.agency_id)
-        if found is not None or self.codes.isdisjoint(agency.affiliations):
-            return found
-        return Ground.IMPLICATED
+        theirs = not self.codes.isdisjoint(agency.affiliations)
+        return Ground.IMPLICATED if theirs and found in (None, Ground.TAKEN_BACK) else found
 
 
 _NONE = Conflicts()

@@ -66,7 +66,7 @@ def recall(
     held = wrong if wrong.may_hold else _held(mine)
     if held is None:
         return Recall(None, None, stopped, disclosed=False)
-    if route.bars(*wrong.leg, directory):
+    if route.bars(*wrong.leg, directory, asking_back=True):
         return Recall(None, None, stopped)
     asked = contentless(_RECALL, held, _BECAUSE, directory, today, recalls=held.notice_id)
     if isinstance(asked, Refused):

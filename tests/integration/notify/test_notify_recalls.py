@@ -145,9 +145,11 @@ async def test_c15_a_person_is_told_when_a_later_route_names_whom_it_was_taken_b
     referral_id = await desk.staging.receive(child)
     await desk.staging.set_state(POLICE, "delivered", "completed")
     await desk.post(await desk.notice_of(POLICE), "recall")
+    recall = await desk.notice_of(POLICE, f"recall/{await desk.notice_of(POLICE)}")
     derby = Child(child_id=child.child_id, towns=("Derby",))
     await desk.staging.handle(desk.staging.amended(referral_id, 2, derby))
     assert await said() == []
+    assert await desk.state_of(recall) == "pending", "what it holds is still asked back"
     await desk.staging.handle(desk.staging.amended(referral_id, 3, child))
     (detail,) = await said()
     assert detail.startswith(f"Version 3 of the referral names agency {POLICE}")
