@@ -32,7 +32,7 @@ from shared.messaging.retention import prune_inbox, prune_outbox
 from shared.messaging.streams import Streams, new_token
 from shared.runtime import logging
 from shared.runtime.db import plain_dsn
-from shared.runtime.ids import utc_now
+from shared.runtime.ids import new_id, utc_now
 from shared.runtime.session import Session
 from tests.load.arguments import whole
 from tests.load.explaining import Compared, Explaining, OneTransaction, Seen, compare
@@ -69,8 +69,10 @@ class Side:
         """The same live work on either side, and the finished rows on one."""
         world = World.of(self.database)
         agencies = [await world.agency("http://127.0.0.1:1/x") for _ in range(_AGENCIES)]
-        for agency in agencies:
-            await world.notices(agency, _DUE_OF_EACH)
+        for _ in range(_DUE_OF_EACH):
+            referral_id = new_id("ref")
+            for agency in agencies:
+                await world.notice(agency, referral_id=referral_id)
         superuser = await asyncpg.connect(plain_dsn(self.database.superuser_dsn))
         try:
             if self.rows:
@@ -248,7 +250,7 @@ def arguments() -> argparse.ArgumentParser:
         prog="python -m tests.load.bench_finished", description=__doc__
     )
     parser.add_argument(
-        "--rows", type=whole(100, 10_000_000), default=1_000_000, help="finished, in each table"
+        "--rows", type=whole(10_000, 10_000_000), default=1_000_000, help="finished, in each table"
     )
     parser.add_argument("--rounds", type=whole(3, 1000), default=9)
     return parser
