@@ -23,9 +23,8 @@ import asyncpg
 from deploy.machine.home import Ports
 from deploy.machine.machine import Machine
 from shared.runtime.db import plain_dsn
-from tests.load import referrals
+from tests.load import costs, referrals
 from tests.load.arguments import add_bus, between, whole
-from tests.load.costs import cpu_seconds, own_seconds, spent
 from tests.load.openloop import throughput
 from tests.load.phone import agency_of_kind, burst, calling
 from tests.load.receiver import Receiver, listening, until
@@ -76,7 +75,7 @@ class Drain:
             await asyncio.sleep(_SETTLE_SECONDS)
             held = await self._held()
             say(f"{len(held)} notices are held; the partner comes back")
-            before, own, back = cpu_seconds(self._machine), own_seconds(), time.time()
+            before, own, back = costs.cpu_seconds(self._machine), costs.own_seconds(), time.time()
             async with listening(self._receiver, self._own_port):
                 if paused is not None:
                     await self._resume(paused)
@@ -87,8 +86,8 @@ class Drain:
                     lambda: f"{len(took) - len(warm)} of {len(held)}",
                 )
                 await asyncio.sleep(_SETTLE_SECONDS)
-                programs = spent(before, cpu_seconds(self._machine)) | {
-                    "generator": round(own_seconds() - own, 2)
+                programs = costs.spent(before, costs.cpu_seconds(self._machine)) | {
+                    "generator": round(costs.own_seconds() - own, 2)
                 }
                 left = await self._held()
             self._receiver.opened(self._machine.home.agencies)
@@ -188,7 +187,11 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, object]]:
     fast, middle = report["notices_per_second"], report["notices_per_second_middle"]
     counts = "{held} / {taken} / {lost} / {taken_twice}".format(**report)
     back = "{back_to_first_seconds} s / {back_to_last_seconds} s".format(**report)
-    cpu = "  ".join(f"{name} {seconds}" for name, seconds in report["cpu_seconds"].items())
+    seconds = (report["back_to_last_seconds"] or 0) - (report["back_to_first_seconds"] or 0)
+    cpu = "  ".join(
+        f"{name} {spent}" + (f" ({100 * spent / seconds:.0f} %)" if seconds > 0 else "")
+        for name, spent in report["cpu_seconds"].items()
+    )
     return [
         ("held / taken / lost / taken twice", counts),
         (
@@ -197,7 +200,7 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, object]]:
             f"{verdict(fast >= GOAL_PER_SECOND)}",
         ),
         ("from back to the first / last", back),
-        ("CPU seconds meanwhile", cpu),
+        ("CPU seconds (of a core)", cpu),
     ]
 
 
