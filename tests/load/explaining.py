@@ -122,17 +122,24 @@ class Compared:
 
 def compare(without: Seen, with_: Seen) -> list[Compared]:
     """Every statement that both have run, in the order of the steps."""
-    sides = without, with_
     return [
-        Compared(
-            *key,
-            *(_median([plan.milliseconds for plan in each.plans[key]]) for each in sides),
-            *(round(_median([plan.blocks for plan in each.plans[key]])) for each in sides),
-            *(each.plans[key][-1].nodes for each in sides),
-        )
-        for key in without.plans
+        _compared(*key, plans, with_.plans[key])
+        for key, plans in without.plans.items()
         if key in with_.plans
     ]
+
+
+def _compared(step: str, place: int, without: list[Plan], with_: list[Plan]) -> Compared:
+    return Compared(
+        step,
+        place,
+        _median([plan.milliseconds for plan in without]),
+        _median([plan.milliseconds for plan in with_]),
+        round(_median([plan.blocks for plan in without])),
+        round(_median([plan.blocks for plan in with_])),
+        without[-1].nodes,
+        with_[-1].nodes,
+    )
 
 
 def _median(values: Sequence[float]) -> float:
