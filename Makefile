@@ -1,6 +1,7 @@
 # What you can do here. `make` alone lists it.
 PYTHON ?= python3
 BUS ?= postgresql
+MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
@@ -75,9 +76,16 @@ chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=
 drill: $(READY)  ## Lose the disk under load, restore elsewhere by docs/restore.md, and count.
 	PYTHONPATH=clients/python $(BIN)/python -m tests.drill
 
-load: $(READY)  ## Measure the whole way under load.
+load: $(READY)  ## Measure the whole way under load, with a hanging partner, and one that comes back.
 	$(BIN)/python -m tests.load --bus $(BUS)
 	$(BIN)/python -m tests.load.intake --bus $(BUS)
+	$(BIN)/python -m tests.load.saturated --bus $(BUS)
+	$(BIN)/python -m tests.load.hanging --bus $(BUS)
+	$(BIN)/python -m tests.load.drain --bus $(BUS)
+
+.PHONY: soak
+soak: $(READY)  ## Does memory stay flat? MINUTES=10 of referrals. BUS=kafka too.
+	$(BIN)/python -m tests.load.soak --bus $(BUS) --minutes $(MINUTES)
 
 bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, counting, forms.
 	$(BIN)/python -m tests.load.bench_messaging --bus $(BUS)
@@ -90,6 +98,7 @@ bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, countin
 	$(BIN)/python -m tests.load.bench_forms
 	$(BIN)/python -m tests.load.bench_statistics
 	$(BIN)/python -m tests.load.bench_metrics
+	$(BIN)/python -m tests.load.bench_finished
 
 .secrets:  ## Random passwords for docker-compose.yml, each in a file.
 	$(PYTHON) deploy/compose_secrets.py $@

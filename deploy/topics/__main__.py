@@ -21,19 +21,10 @@ from pathlib import Path
 from deploy.topics.cluster import Brokers, Refused, open_brokers
 from deploy.topics.files import wanted
 from deploy.topics.plan import Cluster, Plan, compare
-from shared.messaging.kafka.security import security_of
+from deploy.topics.settings import where
 from shared.runtime.errors import Misconfigured
-from shared.runtime.settings import ServiceSettings
 
 _FOLDER = Path(__file__).parent.parent / "kafka"
-_KAFKA = "kafka://"
-
-
-class BusSettings(ServiceSettings):
-    """Of a service's settings those of the bus: nobody calls this command over HTTP."""
-
-    issuer: str = "nobody"
-    jwks: Path = Path("/dev/null")
 
 
 def main(argv: list[str]) -> int:
@@ -52,11 +43,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _run(command: str, files: Cluster, number: str | None) -> int:
-    settings = BusSettings.load()
-    if not settings.bus.startswith(_KAFKA):
-        raise Misconfigured("HARTLINE_BUS is not Kafka: set it to kafka://host:port.")
-    servers = settings.bus.removeprefix(_KAFKA)
-    async with open_brokers(servers, security_of(settings)) as brokers:
+    async with open_brokers(*where()) as brokers:
         plan = compare(files, await brokers.look(files.topics))
         _show(plan)
         if command == "compare":

@@ -45,16 +45,17 @@ class Brokers:
         self._client = client
 
     async def look(self, wanted: Iterable[str]) -> Cluster:
-        """Those of the wanted topics that exist, and every permission."""
+        """Those of the wanted topics that exist, and every permission: a superuser's to see."""
+        return Cluster(await self.topics(wanted), await self._acls())
+
+    async def topics(self, wanted: Iterable[str]) -> dict[str, Topic]:
+        """Those of the wanted that exist. Raises Refused where their settings may not be seen."""
         names = set(wanted)
         described = [
             each for each in await self._client.describe_topics() if each["topic"] in names
         ]
         configs = await self._configs([each["topic"] for each in described])
-        return Cluster(
-            {each["topic"]: _topic(each, configs[each["topic"]]) for each in described},
-            await self._acls(),
-        )
+        return {each["topic"]: _topic(each, configs[each["topic"]]) for each in described}
 
     async def apply(self, change: Change) -> None:
         """One change, and nothing beside it. Raises Refused."""
@@ -126,10 +127,15 @@ class Brokers:
 
 
 @asynccontextmanager
-async def open_brokers(servers: str, security: Security) -> AsyncIterator[Brokers]:
-    """`servers` is `host:port[,host:port]`. Raises Refused, for what fails inside it too."""
+async def open_brokers(
+    servers: str, security: Security, patience: float = 15.0
+) -> AsyncIterator[Brokers]:
+    """`servers` is `host:port[,host:port]`, `patience` seconds for each request. Raises Refused,
+    for what fails inside it too."""
     client = AIOKafkaAdminClient(
-        bootstrap_servers=servers, request_timeout_ms=15_000, **security.options()
+        bootstrap_servers=servers,
+        request_timeout_ms=int(patience * 1000),
+        **security.options(),
     )
     try:
         await client.start()
@@ -143,7 +149,8 @@ async def open_brokers(servers: str, security: Security) -> AsyncIterator[Broker
 def _topic(described: dict[str, Any], config: dict[str, str]) -> Topic:
     partitions = described["partitions"]
     replicas = {len(partition["replicas"]) for partition in partitions}
-    return Topic(len(partitions), min(replicas), config)
+    behind = any(len(each["isr"]) < len(each["replicas"]) for each in partitions)
+    return Topic(len(partitions), min(replicas), config, behind)
 
 
 def _numbers(acl: Acl) -> tuple[int, str, int, str, str, int, int]:

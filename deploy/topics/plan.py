@@ -36,6 +36,8 @@ class Topic:
     partitions: int
     replicas: int
     config: Mapping[str, str]
+    behind: bool = False
+    """Whether a replica of it is, on the brokers, at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,37 @@ Change = MakeTopic | SetConfig | Allow | Withdraw
 
 
 @dataclass(frozen=True, slots=True)
+class Partitioned:
+    topic: str
+    wanted: int
+    found: int
+
+    def __str__(self) -> str:
+        return (
+            f"topic {self.topic} has {self.found} partitions and not {self.wanted}: changing that "
+            "reorders a subject's events. Say the true number in the file."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replicated:
+    topic: str
+    wanted: int
+    found: int
+
+    def __str__(self) -> str:
+        return (
+            f"topic {self.topic} has {self.found} replicas and not {self.wanted}: move them with "
+            "kafka-reassign-partitions.sh (docs/deployment.md)."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What `apply` would do, and the findings that it leaves to a person."""
 
     changes: tuple[Change, ...]
-    findings: tuple[str, ...]
+    findings: tuple[Partitioned | Replicated | str, ...]
 
     @property
     def id(self) -> str:
@@ -108,7 +136,7 @@ class Plan:
 def compare(wanted: Cluster, found: Cluster) -> Plan:
     """From how it is to how the files want it."""
     changes: list[Change] = []
-    findings: list[str] = []
+    findings: list[Partitioned | Replicated] = []
     for name, topic in sorted(wanted.topics.items()):
         there = found.topics.get(name)
         if there is None:
@@ -121,17 +149,11 @@ def compare(wanted: Cluster, found: Cluster) -> Plan:
     return Plan((*changes, *permitted), (*findings, *odd))
 
 
-def _shape(name: str, wanted: Topic, found: Topic) -> Iterator[str]:
+def _shape(name: str, wanted: Topic, found: Topic) -> Iterator[Partitioned | Replicated]:
     if found.partitions != wanted.partitions:
-        yield (
-            f"topic {name} has {found.partitions} partitions and not {wanted.partitions}: changing "
-            "that reorders a subject's events. Say the true number in the file."
-        )
+        yield Partitioned(name, wanted.partitions, found.partitions)
     if found.replicas != wanted.replicas:
-        yield (
-            f"topic {name} has {found.replicas} replicas and not {wanted.replicas}: move them with "
-            "kafka-reassign-partitions.sh (docs/deployment.md)."
-        )
+        yield Replicated(name, wanted.replicas, found.replicas)
 
 
 def _configured(

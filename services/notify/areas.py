@@ -24,6 +24,7 @@ from services.notify.oncall.page_role import Chore
 from services.notify.oncall.rostering import ROSTERS
 from services.notify.oral import entering, entry_store
 from services.notify.proposals import Proposables, ProposalKind
+from services.notify.related import store as related_store
 from services.notify.rulemaking.proposing import RULES
 from services.notify.signing import Signer
 from shared.messaging.outbox import Outbox
@@ -71,6 +72,7 @@ _AGES = (
     shredding_store.ages,
     conflict_store.ages,
     entry_store.ages,
+    related_store.ages,
 )
 
 

@@ -40,6 +40,8 @@ class Gap(StrEnum):
 
     NO_TOWN = "no_town"
     """Of Connecticut, by which anybody may be told."""
+    ELSEWHERE = "elsewhere"
+    """Nothing that is known happened in Connecticut, and the child lives in another state."""
     INCIDENT = "incident_unknown"
     """A town is known, and it is not where it happened, or not everywhere that it did."""
     UNPOLICED = "unpoliced"
@@ -51,6 +53,10 @@ class Gap(StrEnum):
 OPEN_TOWNS = {
     Gap.NO_TOWN: "no town of Connecticut is known by which anybody may be told; the State Police, "
     "or who stands in for them, are told.",
+    Gap.ELSEWHERE: "it happened outside Connecticut or on the internet, and the child lives in "
+    "another state: no town of Connecticut is anybody's. The State Police and the FBI, or who "
+    "stands in for them, are told; whom to ask of the other state, and by what authority, the "
+    "Interstate Compact Office knows.",
     Gap.INCIDENT: "where it happened, or where else, is not known. The police of the towns that "
     "are known, or who stands in for them, are told; those of the place itself may not be.",
     Gap.UNPOLICED: "no police agency on file polices one of the towns; the State Police, or who "
@@ -66,7 +72,7 @@ def gaps(child: ChildFacts, directory: Directory) -> tuple[Gap, ...]:
     happened elsewhere, nor for one whose residence is protected and was the only thing to ask."""
     found = []
     if not child.towns:
-        found += [] if child.address_confidential and child.only_outside else [Gap.NO_TOWN]
+        found += _without_a_town(child)
     elif _incident_is_open(child):
         found.append(Gap.INCIDENT)
     if any(not directory.police_of(town) for town in child.towns):
@@ -75,6 +81,14 @@ def gaps(child: ChildFacts, directory: Directory) -> tuple[Gap, ...]:
     if lands or any(directory.is_parted(town) for town in _without_part(child)):
         found.append(Gap.PART)
     return tuple(found)
+
+
+def _without_a_town(child: ChildFacts) -> list[Gap]:
+    if not child.only_outside:
+        return [Gap.NO_TOWN]
+    if child.address_confidential:
+        return []
+    return [Gap.ELSEWHERE if child.lives_elsewhere else Gap.NO_TOWN]
 
 
 def _incident_is_open(child: ChildFacts) -> bool:
@@ -98,7 +112,7 @@ def _is_stood_in_for(child: ChildFacts, directory: Directory) -> bool:
     found = gaps(child, directory)
     unknown = any(place.is_somewhere for place in child.places)
     nowhere = unknown and not child.incident_towns
-    return nowhere or Gap.NO_TOWN in found or Gap.UNPOLICED in found
+    return nowhere or not {Gap.NO_TOWN, Gap.ELSEWHERE, Gap.UNPOLICED}.isdisjoint(found)
 
 
 def once(chosen: Iterable[Tied]) -> list[Tied]:

@@ -10,16 +10,17 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.barred import OF_ONE, bars
 from services.notify.facts import Asserted
 from services.notify.facts_read import FACTS
+from services.notify.stages import tables as stage_tables
 from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import WrappedKey
 
-_CONFLICTS = models.conflicts.fullname
+_CONFLICTS = conflict_tables.conflicts.fullname
 _NOTICES = models.notices.fullname
 _AGENCIES = models.agencies.fullname
 
@@ -29,7 +30,7 @@ _HOLD = text(
 )
 _INSERT = Bulk(
     (
-        models.conflicts,
+        conflict_tables.conflicts,
         (
             "conflict_id",
             "assertion_id",
@@ -50,15 +51,15 @@ _END_WAITING = text(
 )
 _UNFILLED = (
     f"FROM {_CONFLICTS} k JOIN {_NOTICES} d ON {_BOUND} "
-    f"LEFT JOIN {models.substitutions.fullname} s ON s.notice_id = d.notice_id "
+    f"LEFT JOIN {conflict_tables.substitutions.fullname} s ON s.notice_id = d.notice_id "
     "WHERE s.notice_id IS NULL AND d.series = 'received' AND d.kind <> 'supersession' "
     "AND d.version = "
     f"(SELECT max(version) FROM {models.plans.fullname} p WHERE p.referral_id = d.referral_id) "
-    f"AND NOT EXISTS (SELECT FROM {models.withdrawals.fullname} w "
+    f"AND NOT EXISTS (SELECT FROM {stage_tables.withdrawals.fullname} w "
     "WHERE w.referral_id = d.referral_id)"
 )
 _TAKE_GAPS = text(
-    f"WITH taken AS (INSERT INTO {models.substitutions.fullname} "
+    f"WITH taken AS (INSERT INTO {conflict_tables.substitutions.fullname} "
     "(notice_id, conflict_id, rules_version, directory_version, planned_at) "
     "SELECT DISTINCT ON (d.notice_id) d.notice_id, k.conflict_id, :rules, "
     f"CAST(:directory AS integer), :now {_UNFILLED} AND k.referral_id = :referral_id "

@@ -22,6 +22,8 @@ class Ground(StrEnum):
     """By the facts of the referral."""
     ASSERTED = "asserted"
     """By a person, at notify."""
+    TAKEN_BACK = "taken_back"
+    """It gave a notice of the matter back, or was sent one by mistake: no conflict of interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,8 @@ class Conflicts:
         if not self.grounds:
             return None
         found = self.grounds.get(agency.agency_id)
-        if found is not None or self.codes.isdisjoint(agency.affiliations):
-            return found
-        return Ground.IMPLICATED
+        theirs = not self.codes.isdisjoint(agency.affiliations)
+        return Ground.IMPLICATED if theirs and found in (None, Ground.TAKEN_BACK) else found
 
 
 _NONE = Conflicts()
@@ -72,7 +73,7 @@ def conflicts_of(
         known = [] if agency is None else houses([agency], directory)
         grounds = {each.agency_id: Ground.ASSERTED for each in known} | grounds
         grounds[one.agency_id] = Ground.ASSERTED
-    alone = {each.agency_id: Ground.ASSERTED for each in mine if each.alone}
+    alone = {each.agency_id: Ground.TAKEN_BACK for each in mine if each.alone}
     return Conflicts(
         alone | grounds, _codes(grounds, directory), unnamed=any(each.ask for each in meant)
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import delivery_events, models
+from services.notify import conflict_tables, delivery_events, models
 from services.notify.attempts import Attempt
 from services.notify.authority import refusal, today
 from services.notify.barred import bars
@@ -62,9 +62,9 @@ _RECORD = text(
     "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
     "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
     "FROM claimed c WHERE d.notice_id = c.notice_id "
-    f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE {bars('k', 'd')}) "
+    f"AND NOT EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} k WHERE {bars('k', 'd')}) "
     f"AND NOT EXISTS (SELECT FROM {models.notices.fullname} n "
-    f"JOIN {models.conflicts.fullname} k ON k.referral_id = n.relates_to "
+    f"JOIN {conflict_tables.conflicts.fullname} k ON k.referral_id = n.relates_to "
     "AND k.agency_id = n.agency_id AND k.lifted_at IS NULL WHERE n.notice_id = d.notice_id) "
     "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id, c.channel) "
     f"INSERT INTO {models.disclosures.fullname} "

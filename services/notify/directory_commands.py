@@ -23,6 +23,7 @@ from services.notify.history import in_force
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import new_id, utc_now
+from shared.runtime.two_people import typed_reason
 
 DIRECTORY = "directory"
 
@@ -94,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("file", type=Path)
     load.add_argument("--dry-run", action="store_true", help="print the difference only")
     load.add_argument("--by", help="who proposes it: the subject of that person's tokens")
-    load.add_argument("--reason", help="why, for the record; nothing about a child")
+    load.add_argument(
+        "--reason", type=typed_reason, help="why, for the record; nothing about a child"
+    )
     load.add_argument("--effective", type=date.fromisoformat, help="from which day; today")
     for name, help_ in (
         ("export", "print the directory as a CSV file"),

@@ -1,17 +1,17 @@
 """What the HTTP API of the directory and of proposals takes and answers."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.notify.difference import thumbprint
 from services.notify.endpoint_tls import Transport
 from services.notify.entries import AgencyEntry
 from services.notify.proposals import Proposal
+from shared.runtime.two_people import Reason
 
 _MOST_CHANGES = 500
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
 
 
 class _Strict(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 
-from services.notify import models
+from services.notify import directory_tables, models
 from services.notify.entries import AgencyEntry
 from services.notify.history import Term, in_force
 from services.notify.register import Former
@@ -16,9 +16,9 @@ from services.notify.synthetic import RECIPIENTS
 from shared.runtime.db import Session
 
 _AGENCIES = models.agencies.fullname
-_DIRECTORY = models.directory.fullname
-_VERSIONS = models.directory_versions.fullname
-_TERMS = models.agency_terms.fullname
+_DIRECTORY = directory_tables.directory.fullname
+_VERSIONS = directory_tables.directory_versions.fullname
+_TERMS = directory_tables.agency_terms.fullname
 
 _VERSION = text(f"SELECT version FROM {_DIRECTORY}")
 _READ = text(f"SELECT * FROM {_AGENCIES} WHERE NOT closed")
@@ -120,7 +120,7 @@ async def record(
     """
     after = before + 1
     await session.execute(
-        insert(models.agency_terms),
+        insert(directory_tables.agency_terms),
         [
             {"agency_id": agency_id, "version": after, "valid_from": day, "fields": dict(fields)}
             for (agency_id, day), fields in changes.items()

@@ -9,8 +9,9 @@ from services.notify.commitment import Committer
 from services.notify.copies import open_copy, seal_copy
 from services.notify.facts_read import FACTS
 from services.notify.intake_client import Content, ProjectedChild, Projection
+from services.notify.new_notice import NewNotice
 from services.notify.occasion import Occasion, Row, about, delivery_row, refusal_row, related_row
-from services.notify.planning import NewNotice, Plan
+from services.notify.planning import Plan
 from services.notify.routes import Matter, Refused, Route, Suppressed
 from shared.contracts.codes import NoticeKind, Role, Trigger
 from shared.runtime.ids import new_id

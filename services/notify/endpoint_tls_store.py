@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import directory_tables
 from services.notify.attempts import Attempt
 from services.notify.authority import today
 from services.notify.endpoint_tls import Transport
@@ -16,7 +16,7 @@ from shared.runtime.db import Session
 # Of two terms of a field the later day's counts, of the same day the later recorded one's.
 _IN_FORCE = text(
     "SELECT DISTINCT ON (agency_id) agency_id, CAST(fields -> 'transport' AS text) AS transport "
-    f"FROM {models.agency_terms.fullname} WHERE agency_id = ANY(CAST(:ids AS text[])) "
+    f"FROM {directory_tables.agency_terms.fullname} WHERE agency_id = ANY(CAST(:ids AS text[])) "
     "AND jsonb_exists(fields, 'transport') AND valid_from <= CAST(:today AS date) "
     "ORDER BY agency_id, valid_from DESC, version DESC"
 )

@@ -29,6 +29,14 @@ from shared.contracts.codes import RefusalReason
 IN_PLACE = "in place of another agency"
 """The tie of a substitute. It never says of which, nor why: its own copy of this is shown to it."""
 
+_IN_CONFLICT = "in a conflict of interest; it is told nothing and shown nothing"
+_LEFT_OUT = {
+    Ground.IMPLICATED: f"implicated {_IN_CONFLICT}",
+    Ground.ASSERTED: f"asserted {_IN_CONFLICT}",
+    Ground.TAKEN_BACK: "a notice was taken back from it; it is told nothing more until two people "
+    "lift that",
+}
+
 _Leg = Recipient | Refused | Suppressed | StandIn | Matter
 
 
@@ -155,10 +163,7 @@ class _Work:
     def _suppressed(self, rule: Rule, agency: Agency, anchor: str, ground: Ground) -> Suppressed:
         if rule.select is Selector.MDT_OF_DISTRICT:
             anchor = f"judicial district of the {anchor}"
-        because = (
-            f"{agency.name}: {anchor}, and {ground.value} in a conflict of interest; it is told "
-            "nothing and shown nothing"
-        )
+        because = f"{agency.name}: {anchor}, and {_LEFT_OUT[ground]}"
         child_id = self.child.child_id
         return Suppressed(child_id, agency.agency_id, rule.role, rule.id, ground, because)
 

@@ -2,16 +2,18 @@
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.barred import bars
 from services.notify.held import with_content
 from services.notify.legs import LegStatus
+from services.notify.recalls import tables as recall_tables
 from services.notify.retry import TRIP_AFTER
+from services.notify.stages import tables as stage_tables
 from shared.runtime.db import Session
 
 _NOTICES = models.notices.fullname
 _DELIVERIES = models.deliveries.fullname
-_CONFLICTS = models.conflicts.fullname
+_CONFLICTS = conflict_tables.conflicts.fullname
 
 MAY_HOLD = (
     f"EXISTS (SELECT FROM {models.disclosures.fullname} s WHERE s.notice_id = n.notice_id "
@@ -26,7 +28,7 @@ IN_CONFLICT = (
     "OR (k.referral_id = n.relates_to AND k.agency_id = n.agency_id AND k.lifted_at IS NULL))"
 )
 _ROLES = (
-    f"ARRAY(SELECT role FROM {models.stand_ins.fullname} i "
+    f"ARRAY(SELECT role FROM {conflict_tables.stand_ins.fullname} i "
     "WHERE i.notice_id = n.notice_id ORDER BY role)"
 )
 _HELD = (
@@ -36,11 +38,11 @@ _SINCE = (
     "d.opened_at, d.acknowledged_at, "
     f"EXISTS (SELECT FROM {models.disclosures.fullname} s WHERE s.notice_id = n.notice_id "
     f"AND s.channel = 'oral') AS told_orally, d.unread_since IS NOT NULL AS unread, {_HELD}, "
-    f"EXISTS (SELECT FROM {models.recalls.fullname} r WHERE r.notice_id = n.notice_id) "
+    f"EXISTS (SELECT FROM {recall_tables.recalls.fullname} r WHERE r.notice_id = n.notice_id) "
     f"AS recalled, EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = n.referral_id "
     "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
     "AND d.state = 'refused' AND d.ended_at BETWEEN k.asserted_at AND k.lifted_at) "
-    f"AS conflict_lifted, (SELECT c.reason FROM {models.closings.fullname} c "
+    f"AS conflict_lifted, (SELECT c.reason FROM {recall_tables.closings.fullname} c "
     "WHERE c.notice_id = n.notice_id) AS closed_because"
 )
 _LEGS = text(
@@ -60,7 +62,7 @@ _LEGS = text(
     "NULL, NULL, false, false, false, false, false, NULL "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
-    f"LEFT JOIN {models.staged_plans.fullname} s ON s.referral_id = r.referral_id "
+    f"LEFT JOIN {stage_tables.staged_plans.fullname} s ON s.referral_id = r.referral_id "
     "AND s.series = r.series AND s.version = r.version AND s.revision = r.revision "
     f"LEFT JOIN {models.agencies.fullname} a ON a.agency_id = r.agency_id "
     "WHERE r.referral_id = :referral_id AND CAST(:agency_id AS text) IS NULL "

@@ -27,34 +27,6 @@ INBOX = inbox_tables(metadata)
 
 TIME = DateTime(timezone=True)
 
-directory = Table(
-    "directory",
-    metadata,
-    Column("id", Integer, primary_key=True, comment="Always 1."),
-    Column("version", Integer, nullable=False, comment="Grows with every change to an agency."),
-)
-
-directory_versions = Table(
-    "directory_versions",
-    metadata,
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("effective_on", Date, nullable=False, comment="The day in Connecticut it was made."),
-    Column("applied_at", TIME, nullable=False),
-    Column("proposal_id", Text, comment="Null: seeded as a sample, or a day had come."),
-    comment="Append-only: when each version of the directory came to be, and by whose decision.",
-)
-
-agency_terms = Table(
-    "agency_terms",
-    metadata,
-    Column("agency_id", Text, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("valid_from", Date, primary_key=True),
-    Column("fields", JSONB, nullable=False, comment="What changes on that day; at first, all."),
-    comment="Append-only: the directory's history. `agencies` is what is in force of it today.",
-)
-Index("ix_agency_terms_valid_from", agency_terms.c.valid_from)
-
 agencies = Table(
     "agencies",
     metadata,
@@ -101,32 +73,6 @@ Index(
     unique=True,
     postgresql_where=text("code IS NOT NULL"),
 )
-
-proposals = Table(
-    "proposals",
-    metadata,
-    Column("proposal_id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("summary", Text, nullable=False, comment="A sentence. No names of people."),
-    Column("body", JSONB, nullable=False, comment="What would be applied; its kind reads it."),
-    Column("reason", Text, nullable=False),
-    Column("state", Text, nullable=False, comment="open, approved, rejected or withdrawn."),
-    Column("proposed_by", Text, nullable=False),
-    Column("proposed_at", TIME, nullable=False),
-    Column("decided_by", Text),
-    Column("decided_at", TIME),
-    Column("decision", Text, comment="Why, in the words of whoever decided."),
-    CheckConstraint(
-        "(state = 'open') = (decided_by IS NULL) AND (state = 'open') = (decided_at IS NULL)",
-        name="ck_proposals_decided",
-    ),
-    CheckConstraint(
-        "state NOT IN ('approved', 'rejected') OR decided_by <> proposed_by",
-        name="ck_proposals_two_people",
-    ),
-    comment="What one person proposes and another approves; applied in the same transaction.",
-)
-Index("ix_proposals_open", proposals.c.proposed_at, postgresql_where=text("state = 'open'"))
 
 child_keys = Table(
     "child_keys",
@@ -358,107 +304,6 @@ disclosure_outcomes = Table(
     Column("http_status", Integer),
     Column("occurred_at", TIME, nullable=False),
     comment="Append-only, insert-once per outcome. `unknown` may be followed by a late status.",
-)
-
-conflicts = Table(
-    "conflicts",
-    metadata,
-    Column("conflict_id", Text, primary_key=True),
-    Column("assertion_id", Text, nullable=False, comment="One person's word; it may bind several."),
-    Column("referral_id", Text, nullable=False),
-    Column("child_id", Text, comment="Null: of every child of the referral."),
-    Column("agency_id", Text, nullable=False, comment="It is told nothing while this holds."),
-    Column("ground", Text, nullable=False, comment="A code, never a story."),
-    Column("asserted_by", Text, nullable=False),
-    Column("asserted_at", TIME, nullable=False),
-    Column("lift_asked_by", Text),
-    Column("lift_asked_at", TIME),
-    Column("lifted_by", Text, comment="Somebody else than who asked."),
-    Column("lifted_at", TIME),
-    comment="A conflict holds at once on one person's word; lifting it takes two.",
-)
-Index(
-    "ix_conflicts_in_force",
-    conflicts.c.referral_id,
-    conflicts.c.agency_id,
-    postgresql_where=text("lifted_at IS NULL"),
-)
-Index("ix_conflicts_assertion", conflicts.c.assertion_id)
-
-stand_ins = Table(
-    "stand_ins",
-    metadata,
-    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
-    Column("role", Text, primary_key=True),
-    Column("planned_at", TIME, nullable=False),
-    comment="Append-only: notices that count for one more role, in place of a conflicted agency.",
-)
-
-substitutions = Table(
-    "substitutions",
-    metadata,
-    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
-    Column("conflict_id", Text, ForeignKey("notify.conflicts.conflict_id"), nullable=False),
-    Column("rules_version", Text, nullable=False),
-    Column("directory_version", Integer, nullable=False),
-    Column("planned_at", TIME, nullable=False),
-    comment="Append-only (P3): notices in whose place others were planned, each a plan of its own.",
-)
-
-staged_plans = Table(
-    "staged_plans",
-    metadata,
-    Column("referral_id", Text, primary_key=True),
-    Column("series", Text, primary_key=True, comment="accepted, or a share's id."),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("revision", Integer, primary_key=True, autoincrement=False),
-    Column("stage", Text, nullable=False),
-    Column("accepted", Boolean, nullable=False, comment="False: the acceptance was reversed."),
-    Column("consult_id", Text, comment="Of a share: what is shared, and of which child."),
-    Column("child_id", Text),
-    Column("rules_version", Text, nullable=False),
-    Column("directory_version", Integer, nullable=False),
-    Column("planned_at", TIME, nullable=False),
-    comment="Append-only (P3): plans of the later stages, each by its referral version and "
-    "decision.",
-)
-
-withdrawals = Table(
-    "withdrawals",
-    metadata,
-    Column("referral_id", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("withdrawn_at", TIME, nullable=False),
-    Column("planned_at", TIME, nullable=False),
-    comment="Append-only: withdrawn referrals. Nothing is planned for one after this.",
-)
-
-recalls = Table(
-    "recalls",
-    metadata,
-    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
-    Column(
-        "recall_notice_id",
-        Text,
-        ForeignKey("notify.notices.notice_id"),
-        comment="Null: the wrong recipient may not be told even that.",
-    ),
-    Column("reason", Text, nullable=False, comment="A code, never a story."),
-    Column("recalled_by", Text, nullable=False),
-    Column("recalled_at", TIME, nullable=False),
-    comment="Append-only: misdirected disclosures, each an incident. What was disclosed stays on "
-    "record.",
-)
-
-closings = Table(
-    "closings",
-    metadata,
-    Column("notice_id", Text, ForeignKey("notify.notices.notice_id"), primary_key=True),
-    Column("reason", Text, nullable=False, comment="A code, never a story."),
-    Column("closed_by", Text, nullable=False),
-    Column("closed_at", TIME, nullable=False),
-    comment="Append-only: notices that a named person has ended undelivered.",
 )
 
 tasks = Table(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.notify.planning import RECEIVED, DeliveryState, NewNotice
+from services.notify.new_notice import NewNotice
+from services.notify.planning import RECEIVED, DeliveryState
 from services.notify.relates import related_part
 from services.notify.routes import Refused, Suppressed
 from services.notify.rule import Form

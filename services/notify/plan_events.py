@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 from services.notify import tasks
+from services.notify.conflicts import Ground
 from services.notify.drafting import Draft
+from services.notify.recalls import reminders
+from services.notify.routes import Suppressed
 from services.notify.rule import Effect
 from services.notify.tasks import NewTask
 from shared.contracts.base import EventData
@@ -42,10 +45,16 @@ def tasks_for(draft: Draft) -> list[NewTask]:
     legs = [*draft.refused.items(), *draft.withheld.items()]
     filed = [tasks.refused(referral_id, notice_id, version, leg) for notice_id, leg in legs]
     filed += [tasks.unresolved_town(referral_id, c, draft.gaps[c]) for c in draft.unresolved]
-    filed += [tasks.conflict(referral_id, leg.agency_id) for leg in draft.suppressed.values()]
+    filed += [_left_out(referral_id, version, leg) for leg in draft.suppressed.values()]
     filed += [tasks.unnamed(referral_id, child) for child in draft.unnamed]
     asked = [each for each in draft.matters if each.effect is Effect.ASK]
     return filed + [tasks.question(referral_id, each) for each in asked]
+
+
+def _left_out(referral_id: str, version: int, leg: Suppressed) -> NewTask:
+    if leg.ground is Ground.TAKEN_BACK:
+        return reminders.named_again(referral_id, leg.agency_id, version)
+    return tasks.conflict(referral_id, leg.agency_id)
 
 
 def _planned(draft: Draft) -> NoticesPlanned:

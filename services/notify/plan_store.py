@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.drafting import PlanRows
 from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
@@ -83,7 +83,7 @@ _REFUSED = Bulk(
 )
 
 
-_STAND_INS = Bulk((models.stand_ins, ("notice_id", "role", "planned_at")))
+_STAND_INS = Bulk((conflict_tables.stand_ins, ("notice_id", "role", "planned_at")))
 _INSERT_STAND_INS = text(f"{_STAND_INS.statement.text} ON CONFLICT DO NOTHING")
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from services.notify.new_notice import Message, NewNotice, contentless
 from services.notify.register import Directory
-from services.notify.relates import Relates
 from services.notify.routes import Leg, Recipient, Refused, Route, StandIn, Suppressed
 from services.notify.rule import Form
-from shared.contracts.codes import NoticeKind, RefusalReason, Role
+from shared.contracts.codes import NoticeKind, Role
 
 RECEIVED = "received"
 """The series of what everybody hears of at once."""
@@ -32,8 +32,9 @@ NO_DUTY = frozenset({NoticeKind.SUPERSESSION, NoticeKind.WITHDRAWAL, NoticeKind.
 """What they say ends or takes back; none of them meets a duty, and no duty asks for one."""
 OF_NO_CLOCK = NO_DUTY | {NoticeKind.CONSULT_OUTCOME}
 """What is refused of these is a task and no refused notice: no clock of a duty waits for it."""
-SUPERSESSION_RULE = "supersession"
-SUPERSESSION_PURPOSE = "Correction of an earlier notice"
+_SUPERSESSION = Message(
+    NoticeKind.SUPERSESSION, rule="supersession", purpose="Correction of an earlier notice"
+)
 
 
 class DeliveryState(StrEnum):
@@ -74,27 +75,6 @@ class Earlier:
     @property
     def leg(self) -> Leg:
         return self.child_id, self.agency_id
-
-
-@dataclass(frozen=True, slots=True)
-class NewNotice:
-    """A notice to be made and delivered. A supersession has no profile, for it has no content."""
-
-    child_id: str
-    agency_id: str
-    role: Role
-    kind: NoticeKind
-    supersedes: int | None
-    profile: str | None
-    authority: str
-    purpose: str
-    rule: str
-    because: str
-    blocked: bool
-    form: Form = Form.DCF_737
-    cause: str | None = None  # of a withdrawal
-    recalls: str | None = None  # the notice that a recall asks back
-    relates: Relates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,26 +198,11 @@ def _kind(form: Form, held: int | None) -> NoticeKind:
 def _supersession(
     before: Sequence[Earlier], directory: Directory, today: date
 ) -> NewNotice | Refused:
-    last = before[-1]
-    agency = directory.get(last.agency_id)
-    because = f"may hold version {_latest_held(before)} and is no longer in the route"
-    reason = RefusalReason.NO_AUTHORITY_ON_FILE if agency is None else agency.refusal(today)
-    if agency is None or reason is not None:
-        assert reason is not None
-        rule = SUPERSESSION_RULE
-        return Refused(last.child_id, last.agency_id, last.role, rule, because, reason)
-    return NewNotice(
-        child_id=last.child_id,
-        agency_id=last.agency_id,
-        role=last.role,
-        kind=NoticeKind.SUPERSESSION,
-        supersedes=_latest_held(before),
-        profile=None,
-        authority=agency.authority or "",
-        purpose=SUPERSESSION_PURPOSE,
-        rule=SUPERSESSION_RULE,
-        because=f"{agency.name}: {because}",
-        blocked=_in_flight(before),
+    held = _latest_held(before)
+    because = f"may hold version {held} and is no longer in the route"
+    blocked = _in_flight(before)
+    return contentless(
+        _SUPERSESSION, before[-1], because, directory, today, supersedes=held, blocked=blocked
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import proposal_tables
 from services.notify.proposals import (
     AlreadyDecided,
     Decided,
@@ -23,7 +23,7 @@ from services.notify.proposals import (
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
-_PROPOSALS = models.proposals.fullname
+_PROPOSALS = proposal_tables.proposals.fullname
 
 
 async def propose(

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.barred import OF_ONE
 from services.notify.drafting import Clerk
 from services.notify.facts import Asserted, ReferralFacts
 from services.notify.facts_read import FACTS, Facts
 from services.notify.replay import Past
+from services.notify.stages import tables as stage_tables
 from shared.contracts.codes import Stage, Trigger
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
@@ -51,14 +52,14 @@ _SEALED = text(
 _COUNT = text(f"{_LAST} SELECT count(*) FROM last")
 _CONFLICTS = text(
     f"{_LAST} SELECT DISTINCT c.referral_id, c.agency_id, c.child_id, c.ground IN {OF_ONE} "
-    f"AS alone FROM {models.conflicts.fullname} c JOIN last USING (referral_id) "
+    f"AS alone FROM {conflict_tables.conflicts.fullname} c JOIN last USING (referral_id) "
     "WHERE c.lifted_at IS NULL"
 )
 _REACHED = text(
-    f"{_LAST} SELECT s.referral_id, s.version, s.stage FROM {models.staged_plans.fullname} s "
+    f"{_LAST} SELECT s.referral_id, s.version, s.stage FROM {stage_tables.staged_plans.fullname} s "
     "JOIN last USING (referral_id, version) WHERE s.accepted "
     "UNION SELECT w.referral_id, w.version, 'withdrawn' "
-    f"FROM {models.withdrawals.fullname} w JOIN last USING (referral_id, version)"
+    f"FROM {stage_tables.withdrawals.fullname} w JOIN last USING (referral_id, version)"
 )
 
 _Version = tuple[str, int]

@@ -100,15 +100,24 @@ class Route:
     """Children whose content was destroyed: nobody can say any more who has a conflict in their
     matter, so that nothing goes their way. They have not left the route either."""
 
-    def bars(self, child_id: str, agency_id: str | None, directory: Directory) -> bool:
+    def bars(
+        self,
+        child_id: str,
+        agency_id: str | None,
+        directory: Directory,
+        *,
+        asking_back: bool = False,
+    ) -> bool:
         """Whether nothing may go this way; of a child that the referral no longer names, whoever
-        is barred from another, and everybody where another's content was destroyed."""
+        is barred from another, and everybody where another's content was destroyed.
+
+        `asking_back`: it says nothing and takes back what is held (`barred.bars` says the same).
+        """
         known = child_id in self.children
         if self.destroyed and not known:
             return True
-        mine = (c for child, c in self.conflicts.items() if child == child_id or not known)
+        mine = [c for child, c in self.conflicts.items() if child == child_id or not known]
         agency = directory.get(agency_id or "")
-        return any(
-            agency_id in each.grounds or (agency is not None and each.ground(agency) is not None)
-            for each in mine
-        )
+        found = {each.grounds.get(agency_id or "") for each in mine}
+        found |= set() if agency is None else {each.ground(agency) for each in mine}
+        return bool(found - {None, Ground.TAKEN_BACK if asking_back else None})

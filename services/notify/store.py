@@ -5,14 +5,16 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models, proposal_tables
 from services.notify.barred import OF_ONE
 from services.notify.drafting import Draft
 from services.notify.facts import Asserted
 from services.notify.held import with_content
 from services.notify.occasion import Occasion
 from services.notify.planning import DeliveryState, Earlier
+from services.notify.recalls import tables as recall_tables
 from services.notify.routes import Leg
+from services.notify.stages import tables as stage_tables
 from shared.contracts.codes import NoticeKind, Role
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
@@ -30,11 +32,11 @@ _TAKE_PLANS = text(
     "AS n(referral_id, version, rules_version, directory_version, planned_at) "
     f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
     "AND p.version > n.version) "
-    f"AND NOT EXISTS (SELECT FROM {models.withdrawals.fullname} w "
+    f"AND NOT EXISTS (SELECT FROM {stage_tables.withdrawals.fullname} w "
     "WHERE w.referral_id = n.referral_id) ORDER BY n.referral_id "
     "ON CONFLICT DO NOTHING RETURNING referral_id, "
     f"(SELECT json_agg(json_build_array(c.agency_id, c.child_id, c.ground IN {OF_ONE})) "
-    f"FROM {models.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
+    f"FROM {conflict_tables.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
     "AND c.lifted_at IS NULL) AS conflicts"
 )
 
@@ -79,7 +81,7 @@ async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Ea
         text(
             "SELECT n.notice_id, n.referral_id, n.child_id, n.agency_id, n.role, n.version, "
             "n.kind, n.series, n.revision, d.state, "
-            f"NOT EXISTS (SELECT FROM {models.recalls.fullname} r "
+            f"NOT EXISTS (SELECT FROM {recall_tables.recalls.fullname} r "
             "WHERE r.notice_id = n.notice_id) AND EXISTS ("
             f"SELECT FROM {models.disclosures.fullname} a WHERE a.notice_id = n.notice_id "
             f"AND {with_content('a')} "
@@ -201,7 +203,7 @@ async def ages(session: Session) -> dict[str, float]:
             f"JOIN {_DELIVERIES} d USING (notice_id) WHERE d.state = 'attempting' UNION ALL "
             f"SELECT 'task', min(created_at) FROM {models.tasks.fullname} "
             "WHERE acknowledged_at IS NULL UNION ALL "
-            f"SELECT 'proposal', min(proposed_at) FROM {models.proposals.fullname} "
+            f"SELECT 'proposal', min(proposed_at) FROM {proposal_tables.proposals.fullname} "
             "WHERE state = 'open') AS oldest(what, since)"
         )
     )

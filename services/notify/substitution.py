@@ -13,8 +13,9 @@ from services.notify.drafting import Clerk, Heading, PlanRows
 from services.notify.facts import ReferralFacts
 from services.notify.facts_read import Facts
 from services.notify.fanout import route
+from services.notify.new_notice import NewNotice
 from services.notify.occasion import Occasion, delivery_row
-from services.notify.planning import RECEIVED, Earlier, NewNotice, notice_for
+from services.notify.planning import RECEIVED, Earlier, notice_for
 from services.notify.routes import Leg, Route
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.codes import NoticeKind, Role, Trigger

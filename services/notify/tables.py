@@ -1,6 +1,6 @@
 """Every table of notify, area by area, for who needs them all: migrations and the drift test."""
 
-from services.notify import models
+from services.notify import conflict_tables, directory_tables, models, proposal_tables
 from services.notify.controls import tables as controls
 from services.notify.enrolment import tables as enrolment
 from services.notify.mailbox import tables as mailbox
@@ -8,11 +8,15 @@ from services.notify.matters import tables as matters
 from services.notify.models import metadata
 from services.notify.oncall import tables as oncall
 from services.notify.oral import tables as oral
+from services.notify.recalls import tables as recalls
 from services.notify.related import tables as related
 from services.notify.rulemaking import tables as rulemaking
+from services.notify.stages import tables as stages
 
 __all__ = [
+    "conflict_tables",
     "controls",
+    "directory_tables",
     "enrolment",
     "mailbox",
     "matters",
@@ -20,6 +24,9 @@ __all__ = [
     "models",
     "oncall",
     "oral",
+    "proposal_tables",
+    "recalls",
     "related",
     "rulemaking",
+    "stages",
 ]

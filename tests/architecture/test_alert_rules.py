@@ -58,6 +58,7 @@ def test_every_age_has_a_rule() -> None:
         "unacknowledged",
         "substitution",
         "oral_entry",
+        "related",
         "shredding",
         "shredding_order",
         "suspension",

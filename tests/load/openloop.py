@@ -34,13 +34,14 @@ async def run(
         delay = intended - time.time()
         if delay > 0:
             await asyncio.sleep(delay)
-        tasks.append(asyncio.create_task(_one(send, first + index, intended)))
+        tasks.append(asyncio.create_task(one(send, first + index, intended)))
     return list(await asyncio.gather(*tasks))
 
 
-async def _one(
+async def one(
     send: Callable[[int], Awaitable[tuple[int, str]]], number: int, intended: float
 ) -> Sent:
+    """Status 0: no answer came."""
     try:
         status, reference = await send(number)
     except Exception:
@@ -54,3 +55,19 @@ def percentile(values: list[float], share: float) -> float:
         return 0.0
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    """In milliseconds."""
+    return {
+        name: round(percentile(seconds, share) * 1000, 1)
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+    }
+
+
+def throughput(times: list[float]) -> float:
+    """Per second, over the middle eight tenths of what came: neither the start nor the last."""
+    ordered = sorted(times)
+    first, last = len(ordered) // 10, len(ordered) - 1 - len(ordered) // 10
+    seconds = ordered[last] - ordered[first] if ordered else 0.0
+    return round((last - first) / seconds, 1) if seconds > 0 else 0.0

@@ -6,8 +6,8 @@ from typing import Any
 TOWNS = ("Ansonia", "Hartford", "New Haven", "Norwich", "Waterbury", "Stamford", "Danbury")
 
 
-def body(number: int, *, synthetic: bool = False) -> dict[str, Any]:
-    """One child, one known town: five required recipients."""
+def body(number: int, *, synthetic: bool = False, children: int = 1) -> dict[str, Any]:
+    """One known town, five required recipients, who get a notice of each child."""
     town = TOWNS[number % len(TOWNS)]
     return {
         "trigger": "careline",
@@ -17,12 +17,13 @@ def body(number: int, *, synthetic: bool = False) -> dict[str, Any]:
         "reporter": {"anonymous": False, "name": f"Example Reporter {number}"},
         "children": [
             {
-                "name": f"Test Child {number}",
+                "name": f"Test Child {number}" + (f".{place}" if place else ""),
                 "age_years": 15,
                 "residence_town": town,
                 "incident_towns": [town],
                 "ht_type": "sex",
                 "reasons_for_suspicion": f"Synthetic example number {number}; no real person.",
             }
+            for place in range(children)
         ],
     }

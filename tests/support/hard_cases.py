@@ -15,7 +15,8 @@ from services.notify.explain import explain, questions
 from services.notify.facts import ChildFacts, ImplicatedKind, PlaceKind
 from services.notify.fates import words
 from services.notify.legs import LegStatus
-from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
+from services.notify.new_notice import NewNotice
+from services.notify.planning import DeliveryState, Earlier, plan_version
 from services.notify.register import Directory
 from services.notify.routes import Route
 from services.notify.routing_table import named_tests, table
@@ -177,6 +178,12 @@ CASES = (
         "C3",
         "The same, and nobody has said whether the travel was allowed.",
         [child(home="Ansonia", places=[place(PlaceKind.OUT_OF_STATE)])],
+        accepted=True,
+    ),
+    Shown(
+        "C3",
+        "In another state; the child lives in New York.",
+        [child(places=[place(PlaceKind.OUT_OF_STATE)], residence_state="NY")],
         accepted=True,
     ),
     Shown("C4", "In Ansonia; the child lives in Ledyard.", [child("Ansonia", home="Ledyard")]),

@@ -26,6 +26,7 @@ from services.notify.controls.halts import (
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import utc_now
+from shared.runtime.two_people import typed_reason
 
 CONTROLS = "controls"
 
@@ -119,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     resume.add_argument("halt", help="its id, as `list` has it")
     for each in (pause, stop, resume):
         each.add_argument("--by", required=True, help="who: the subject of that person's tokens")
-        each.add_argument("--reason", required=True, help="why; nothing about a child")
+        each.add_argument(
+            "--reason", required=True, type=typed_reason, help="why; nothing about a child"
+        )
         each.add_argument("--dry-run", action="store_true", help="say it, and do nothing")
     return parser

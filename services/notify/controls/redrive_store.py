@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.barred import bars
 from services.notify.controls import tables
@@ -31,7 +31,8 @@ _OVERTAKEN = (
 _CANDIDATES = text(
     "SELECT n.notice_id, d.state, "
     f"NOT {_OVERTAKEN} AS newest, "
-    f"EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE {bars('k', 'n')}) AS conflicted "
+    f"EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} k "
+    f"WHERE {bars('k', 'n')}) AS conflicted "
     f"FROM {_NOTICES} n "
     f"JOIN {_DELIVERIES} d USING (notice_id) WHERE n.agency_id = :agency_id "
     "AND n.planned_at >= :since AND n.planned_at < :until ORDER BY n.planned_at, n.notice_id"
@@ -90,7 +91,7 @@ _QUEUE = text(
 _LEAVE = text(
     f"UPDATE {_REDRIVEN} q SET ended_at = :now, ended_as = 'left' FROM {_NOTICES} n "
     "WHERE q.redrive_id = :id AND q.ended_at IS NULL AND n.notice_id = q.notice_id "
-    f"AND ({_OVERTAKEN} OR EXISTS (SELECT FROM {models.conflicts.fullname} k "
+    f"AND ({_OVERTAKEN} OR EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} k "
     f"WHERE {bars('k', 'n')}))"
 )
 _FINISH = text(

@@ -1,14 +1,12 @@
 """What the HTTP API of the controls takes and answers."""
 
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from shared.contracts.base import OpaqueId
 from shared.runtime.errors import Wrong
-
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
+from shared.runtime.two_people import Reason
 
 
 class _Body(BaseModel):

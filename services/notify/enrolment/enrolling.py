@@ -17,6 +17,7 @@ from services.notify.entries import AgencyEntry
 from services.notify.history import in_force
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id, utc_now
+from shared.runtime.two_people import same_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Enrolling:
                 return Nothing()
             if found.step(now) is not Step.PROVED:
                 return _not_now(found, now)
-            if by in (found.invited_by, found.submitted_by):
+            if same_person(by, found.invited_by) or same_person(by, found.submitted_by):
                 return Refused("Somebody else than who invited the agency must confirm it.")
             if not found.matches(fingerprint):
                 return Refused("That is not the fingerprint of the key. Tell nobody which it is.")

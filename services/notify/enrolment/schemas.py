@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from services.notify.addresses import checked_key, new_endpoint
 from services.notify.enrolment.steps import Enrolment
 from shared.contracts.base import OpaqueId
+from shared.runtime.two_people import Reason
 
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.mailbox.tables import receipts, statements
+from services.notify.recalls import tables as recall_tables
 from shared.runtime.db import Session
 
 
@@ -36,7 +37,7 @@ ANSWERED = (
 )
 """Attempts that a recipient's server has answered for with its content in hand."""
 NOT_RECALLED = (
-    f"NOT EXISTS (SELECT FROM {models.recalls.fullname} c WHERE c.notice_id = {{notice_id}})"
+    f"NOT EXISTS (SELECT FROM {recall_tables.recalls.fullname} c WHERE c.notice_id = {{notice_id}})"
 )
 """Who was asked to give a notice up need not hold it."""
 _MISSING = text(

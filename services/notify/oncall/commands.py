@@ -16,6 +16,7 @@ from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import utc_now
 from shared.runtime.sealing import Sealer
+from shared.runtime.two_people import typed_reason
 
 ONCALL = "oncall"
 
@@ -69,5 +70,5 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("file", type=Path)
     load.add_argument("--dry-run", action="store_true", help="check and print it only")
     load.add_argument("--by", help="who proposes it: the subject of that person's tokens")
-    load.add_argument("--reason", help="why, for the record")
+    load.add_argument("--reason", type=typed_reason, help="why, for the record")
     return parser

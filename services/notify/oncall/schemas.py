@@ -1,14 +1,12 @@
 """What the HTTP API of the roster takes and answers."""
 
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from services.notify.oncall.roster_file import Id, RosterFile
 from shared.runtime.errors import Wrong
-
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
+from shared.runtime.two_people import Reason
 
 
 class _Body(BaseModel):

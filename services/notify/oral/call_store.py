@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.barred import bars
 from services.notify.oral.calls import to_be_called
 from services.notify.task_store import file_tasks
@@ -18,7 +18,7 @@ LOOK_AGAIN = timedelta(minutes=15)
 _ASK = text(
     f"UPDATE {models.deliveries.fullname} d SET next_attempt_at = :again "
     "WHERE d.notice_id = ANY(CAST(:ids AS text[])) "
-    f"AND NOT EXISTS (SELECT FROM {models.conflicts.fullname} k WHERE {bars('k', 'd')}) "
+    f"AND NOT EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} k WHERE {bars('k', 'd')}) "
     "RETURNING d.notice_id"
 )
 

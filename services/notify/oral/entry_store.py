@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.oral.tables import oral_entries
 from shared.runtime.db import Session
 
@@ -48,7 +48,8 @@ _AGE = text(
 )
 _AGENCY = text(f"SELECT FROM {models.agencies.fullname} WHERE agency_id = :agency_id")
 _CONFLICT = text(
-    f"SELECT EXISTS (SELECT FROM {models.conflicts.fullname} WHERE referral_id = :referral_id "
+    f"SELECT EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} "
+    "WHERE referral_id = :referral_id "
     "AND agency_id = :agency_id AND (child_id IS NULL OR child_id = :child_id) "
     "AND lifted_at IS NULL)"
 )

@@ -10,3 +10,18 @@ def taken_back(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
         "it, and nobody can now: nothing was disclosed. Tell whoever should have had it."
     )
     return NewTask(TaskKind.RECALLED, notice_id, referral_id, detail)
+
+
+def named_again(referral_id: str, agency_id: str, version: int) -> NewTask:
+    """The route names whom a notice was taken back from. One per version that does: an earlier
+    one may have named it by the same mistake (C15)."""
+    detail = (
+        f"Version {version} of the referral names agency {agency_id}, which gave a notice of this "
+        "matter back or was sent one by mistake: it is told nothing further. If it is right after "
+        "all, have two people lift that (GET /v1/referrals/…/conflicts, POST "
+        "/v1/conflicts/…/lift) and the referral amended, and tell it by other means meanwhile. If "
+        "it is wrong still, have the towns put right."
+    )
+    return NewTask(
+        TaskKind.CONFLICT, f"{referral_id} {agency_id} version {version}", referral_id, detail
+    )

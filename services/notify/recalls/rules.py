@@ -4,20 +4,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from services.notify.new_notice import Message, NewNotice, contentless
 from services.notify.planning import (
     NO_DUTY,
     DeliveryState,
     Earlier,
-    NewNotice,
     is_unread,
     is_untold,
 )
 from services.notify.register import Directory
 from services.notify.routes import Refused, Route
-from shared.contracts.codes import NoticeKind, RefusalReason
+from shared.contracts.codes import NoticeKind
 
-RULE = "recall"
-PURPOSE = "Return of a misdirected notice"
+_RECALL = Message(NoticeKind.RECALL, rule="recall", purpose="Return of a misdirected notice")
+_BECAUSE = "was sent a notice by mistake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ def recall(
     held = wrong if wrong.may_hold else _held(mine)
     if held is None:
         return Recall(None, None, stopped, disclosed=False)
-    if route.bars(*wrong.leg, directory):
+    if route.bars(*wrong.leg, directory, asking_back=True):
         return Recall(None, None, stopped)
-    asked = _notice(held, directory, today)
+    asked = contentless(_RECALL, held, _BECAUSE, directory, today, recalls=held.notice_id)
     if isinstance(asked, Refused):
         return Recall(None, asked, stopped)
     return Recall(asked, None, stopped)
@@ -92,26 +92,3 @@ def close(notice: Earlier) -> NotNow | OverAlready | None:
 def series(notice_id: str) -> str:
     """A recall replaces nothing, and nothing replaces it."""
     return f"recall/{notice_id}"
-
-
-def _notice(wrong: Earlier, directory: Directory, today: date) -> NewNotice | Refused:
-    agency = directory.get(wrong.agency_id)
-    reason = RefusalReason.NO_AUTHORITY_ON_FILE if agency is None else agency.refusal(today)
-    because = "was sent a notice by mistake"
-    if agency is None or reason is not None:
-        assert reason is not None
-        return Refused(wrong.child_id, wrong.agency_id, wrong.role, RULE, because, reason)
-    return NewNotice(
-        child_id=wrong.child_id,
-        agency_id=wrong.agency_id,
-        role=wrong.role,
-        kind=NoticeKind.RECALL,
-        supersedes=None,
-        profile=None,
-        authority=agency.authority or "",
-        purpose=PURPOSE,
-        rule=RULE,
-        because=f"{agency.name}: {because}",
-        blocked=False,
-        recalls=wrong.notice_id,
-    )

@@ -8,10 +8,11 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.leg_store import MAY_HOLD
+from services.notify.recalls import tables as recall_tables
 from shared.runtime.db import Session
 
-_RECALLS = models.recalls.fullname
-_CLOSINGS = models.closings.fullname
+_RECALLS = recall_tables.recalls.fullname
+_CLOSINGS = recall_tables.closings.fullname
 _DELIVERIES = models.deliveries.fullname
 
 _REFERRAL = text(f"SELECT referral_id FROM {models.notices.fullname} WHERE notice_id = :notice_id")

@@ -9,16 +9,21 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.notify.planning import Earlier, NewNotice, Plan
+from services.notify.new_notice import Message, NewNotice, contentless
+from services.notify.planning import Earlier, Plan
 from services.notify.register import Directory
 from services.notify.relates import Relates
 from services.notify.routes import Refused, Route
-from shared.contracts.codes import NoticeKind, RefusalReason, Relation
+from shared.contracts.codes import NoticeKind, Relation
 
 OF_ONE_MATTER = frozenset({Relation.SAME_FACTS, Relation.NEW_ALLEGATION, Relation.SAME_CHILD})
 """Siblings and operations are other children's matters: their links are nobody's outside."""
-RULE = "related"
-PURPOSE = "Relates this referral to one that its recipient holds"
+_RELATED = Message(
+    NoticeKind.RELATED,
+    rule="related",
+    purpose="Relates this referral to one that its recipient holds",
+)
+_BECAUSE = "was told of both of two linked referrals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ def plan_related(
     """One notice for each child of the second that the recipient was told of."""
     silent = first.bars(agency_id, directory) or second.bars(agency_id, directory)
     legs = [] if silent or not first.held else list(_latest(second.held))
-    made = [_notice(each, relates, directory, today) for each in legs]
+    made = [contentless(_RELATED, leg, _BECAUSE, directory, today, relates=relates) for leg in legs]
     return Plan(
         notices=tuple(each for each in made if isinstance(each, NewNotice)),
         ended=(),
@@ -69,28 +74,3 @@ def of_the_same(first: Side, second: Side, same: frozenset[frozenset[str]]) -> t
 def _latest(held: Iterable[Earlier]) -> Iterator[Earlier]:
     by_child = {each.child_id: each for each in sorted(held, key=lambda each: each.version)}
     yield from by_child.values()
-
-
-def _notice(
-    leg: Earlier, relates: Relates, directory: Directory, today: date
-) -> NewNotice | Refused:
-    agency = directory.get(leg.agency_id)
-    reason = RefusalReason.NO_AUTHORITY_ON_FILE if agency is None else agency.refusal(today)
-    because = "was told of both of two linked referrals"
-    if agency is None or reason is not None:
-        assert reason is not None
-        return Refused(leg.child_id, leg.agency_id, leg.role, RULE, because, reason)
-    return NewNotice(
-        child_id=leg.child_id,
-        agency_id=leg.agency_id,
-        role=leg.role,
-        kind=NoticeKind.RELATED,
-        supersedes=None,
-        profile=None,
-        authority=agency.authority or "",
-        purpose=PURPOSE,
-        rule=RULE,
-        because=f"{agency.name}: {because}",
-        blocked=False,
-        relates=relates,
-    )

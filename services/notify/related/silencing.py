@@ -4,7 +4,6 @@ Related notices, of this referral or naming it, and recalls: no version replaces
 a conflict of interest gets nothing further, by whatever series (P3). What went stays as it is.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from services.notify.refusing_store import suppress
@@ -29,5 +28,6 @@ async def silence(
 
 def is_barred(each: Beside, route: Route, directory: Directory) -> bool:
     """A link binds all children of both its ends; a recall speaks of its own."""
-    children: Sequence[str] = sorted(route.children) if each.of_a_link else [each.child_id]
-    return any(route.bars(child, each.agency_id, directory) for child in children)
+    if each.of_a_link:
+        return any(route.bars(child, each.agency_id, directory) for child in route.children)
+    return route.bars(each.child_id, each.agency_id, directory, asking_back=True)

@@ -8,10 +8,13 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.leg_store import MAY_HOLD
+from services.notify.recalls import tables as recall_tables
 from services.notify.related.tables import referral_links, related_plans
+from services.notify.stages import tables as stage_tables
 from shared.contracts.codes import Relation
 from shared.contracts.referrals import ReferralLinked
 from shared.runtime.db import Session
+from shared.runtime.ids import utc_now
 
 LOOKED_AT_FOR = timedelta(days=30)
 """Whoever is told of the later of the two only after that gets no related notice."""
@@ -30,14 +33,15 @@ _TOLD = (
     f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) WHERE n.referral_id = {{referral}} "
     "AND n.series = 'received' AND n.kind IN ('original', 'correction') "
     f"AND d.state = 'delivered' AND d.unread_since IS NULL AND ({MAY_HOLD}) "
-    f"AND NOT EXISTS (SELECT FROM {models.recalls.fullname} r WHERE r.notice_id = n.notice_id)"
+    f"AND NOT EXISTS (SELECT FROM {recall_tables.recalls.fullname} r "
+    "WHERE r.notice_id = n.notice_id)"
 )
 _WITHDRAWN = (
-    f"SELECT FROM {models.withdrawals.fullname} w "
+    f"SELECT FROM {stage_tables.withdrawals.fullname} w "
     "WHERE w.referral_id IN (l.referral_id, l.related_referral_id)"
 )
 # A link of one child is nothing to whoever holds another child's notices of these referrals.
-_LEG = "n.agency_id, n.child_id"
+_LEG = "n.agency_id, n.child_id, coalesce(d.opened_at, d.delivered_at) AS told_at"
 _BESIDE = text(
     "SELECT n.notice_id, n.referral_id, n.child_id, n.agency_id, "
     "n.relates_to IS NOT NULL AS of_a_link, d.state = 'attempting' AS in_flight "
@@ -51,26 +55,32 @@ _LAST_TRY = text(
     f"UPDATE {_DELIVERIES} SET superseded_by = version WHERE notice_id = ANY(CAST(:ids AS text[]))"
 )
 _IS_WITHDRAWN = text(
-    f"SELECT 1 FROM {models.withdrawals.fullname} "
+    f"SELECT 1 FROM {stage_tables.withdrawals.fullname} "
     "WHERE referral_id = ANY(CAST(:ids AS text[])) LIMIT 1"
 )
 _BOTH = (
-    f"SELECT DISTINCT agency_id FROM ({_TOLD.format(what=_LEG, referral='l.referral_id')}) AS one "
+    "SELECT agency_id, min(greatest(l.linked_at, one.told_at, two.told_at)) AS since "
+    f"FROM ({_TOLD.format(what=_LEG, referral='l.referral_id')}) AS one "
     f"JOIN ({_TOLD.format(what=_LEG, referral='l.related_referral_id')}) AS two USING (agency_id) "
     "WHERE l.relation <> 'same_child' OR EXISTS (SELECT "
     "FROM unnest(l.child_ids, l.related_child_ids) AS same(one, two) "
-    "WHERE same.one = one.child_id AND same.two = two.child_id)"
+    "WHERE same.one = one.child_id AND same.two = two.child_id) GROUP BY agency_id"
 )
-_DUE = text(
-    "SELECT l.referral_id, l.related_referral_id, l.relation, b.agency_id, "
-    "l.child_ids, l.related_child_ids "
-    f"FROM {_LINKS} l CROSS JOIN LATERAL ({_BOTH}) AS b(agency_id) "
+_UNDECIDED = (
+    f"FROM {_LINKS} l CROSS JOIN LATERAL ({_BOTH}) AS b "
     f"WHERE l.linked_at > :since AND NOT EXISTS ({_WITHDRAWN}) "
     f"AND NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.agency_id = b.agency_id "
     "AND p.first_referral_id IN (l.referral_id, l.related_referral_id) "
     "AND p.second_referral_id IN (l.referral_id, l.related_referral_id)) "
+)
+_DUE = text(
+    "SELECT l.referral_id, l.related_referral_id, l.relation, b.agency_id, "
+    f"l.child_ids, l.related_child_ids {_UNDECIDED}"
     "ORDER BY l.linked_at, l.referral_id, l.related_referral_id, b.agency_id "
     "LIMIT 100 OFFSET :passed"
+)
+_AGE = text(
+    "SELECT coalesce(extract(epoch FROM CAST(:now AS timestamptz) - min(b.since)), 0) " + _UNDECIDED
 )
 _HELD = text(
     f"{_TOLD.format(what='n.notice_id', referral=':referral_id')} AND n.agency_id = :agency_id"
@@ -128,6 +138,14 @@ async def due(session: Session, now: datetime, passed: int = 0) -> list[Due]:
     behind the first `passed`."""
     rows = await session.execute(_DUE, {"since": now - LOOKED_AT_FOR, "passed": passed})
     return [Due(**{**dict(row), "relation": Relation(row.relation)}) for row in rows]
+
+
+async def ages(session: Session) -> dict[str, float]:
+    """Seconds since a recipient was told of both of two linked referrals on whom nobody has
+    decided yet."""
+    now = utc_now()
+    age = await session.scalar(_AGE, {"since": now - LOOKED_AT_FOR, "now": now})
+    return {"related": max(0.0, float(age))}
 
 
 async def told(session: Session, referral_id: str, agency_id: str) -> Sequence[str]:

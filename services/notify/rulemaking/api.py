@@ -19,6 +19,7 @@ from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import utc_now
 from shared.runtime.problem import Problem, not_found
+from shared.runtime.two_people import Reason
 
 Reader = Annotated[Principal, Depends(require("routing:explain"))]
 Proposer = Annotated[Principal, Depends(require("rules:propose"))]
@@ -32,7 +33,7 @@ class RulesIn(BaseModel):
     rules: str = Field(min_length=1, max_length=500_000)
     effective: date | None = None
     """The first day in Connecticut; today when it is left out."""
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Reason
     last: int = Field(1000, ge=1, le=REPLAYED_AT_MOST)
 
 

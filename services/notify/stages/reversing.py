@@ -8,7 +8,8 @@ in the route, and hears that its version is out of date; what was never attempte
 from collections.abc import Iterable
 from dataclasses import replace
 
-from services.notify.planning import Earlier, NewNotice, Plan
+from services.notify.new_notice import NewNotice
+from services.notify.planning import Earlier, Plan
 from services.notify.routes import Leg, Refused, Route
 from services.notify.rule import Form
 from shared.contracts.codes import NoticeKind

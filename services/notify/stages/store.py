@@ -7,13 +7,14 @@ from datetime import datetime
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.stages import tables as stage_tables
 from services.notify.stages.wishes import Standing, Wish
 from shared.contracts.codes import Stage, Trigger
 from shared.contracts.referrals import ReferralWithdrawn
 from shared.runtime.db import Session
 
-_STAGED = models.staged_plans.fullname
-_WITHDRAWALS = models.withdrawals.fullname
+_STAGED = stage_tables.staged_plans.fullname
+_WITHDRAWALS = stage_tables.withdrawals.fullname
 _NOTICES = models.notices.fullname
 
 _STANDING = text(

@@ -10,22 +10,23 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from services.notify.new_notice import Message, NewNotice, contentless
 from services.notify.planning import (
     NO_DUTY,
     WAITING,
     DeliveryState,
     Earlier,
-    NewNotice,
     Plan,
     age,
     is_untold,
 )
 from services.notify.register import Directory
 from services.notify.routes import Leg, Refused, Route
-from shared.contracts.codes import NoticeKind, RefusalReason, WithdrawalCause
+from shared.contracts.codes import NoticeKind, WithdrawalCause
 
-RULE = "withdrawal"
-PURPOSE = "Withdrawal of an earlier notice"
+_WITHDRAWAL = Message(
+    NoticeKind.WITHDRAWAL, rule="withdrawal", purpose="Withdrawal of an earlier notice"
+)
 
 
 def plan_withdrawal(
@@ -93,23 +94,13 @@ def _withdrawal(
     cause: WithdrawalCause, mine: list[Earlier], directory: Directory, today: date
 ) -> NewNotice | Refused:
     last = [each for each in mine if each.kind not in NO_DUTY][-1]
-    agency = directory.get(last.agency_id)
-    reason = RefusalReason.NO_AUTHORITY_ON_FILE if agency is None else agency.refusal(today)
-    because = "holds or is still to get a notice of a referral that was withdrawn"
-    if agency is None or reason is not None:
-        assert reason is not None
-        return Refused(last.child_id, last.agency_id, last.role, RULE, because, reason)
-    return NewNotice(
-        child_id=last.child_id,
-        agency_id=last.agency_id,
-        role=last.role,
-        kind=NoticeKind.WITHDRAWAL,
+    return contentless(
+        _WITHDRAWAL,
+        last,
+        "holds or is still to get a notice of a referral that was withdrawn",
+        directory,
+        today,
         supersedes=max((each.version for each in mine if each.may_hold), default=None),
-        profile=None,
-        authority=agency.authority or "",
-        purpose=PURPOSE,
-        rule=RULE,
-        because=f"{agency.name}: {because}",
         blocked=_waits(cause, mine),
         cause=cause.value,
     )

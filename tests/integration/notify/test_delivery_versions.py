@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import insert
 
-from services.notify import models
+from services.notify import directory_tables, models
 from services.notify.attempts import Ended
 from services.notify.commitment import Committer
 from services.notify.consumer import PlanReferral
@@ -102,7 +102,7 @@ class Planning:
 async def planning(world: World, receiver: Receiver) -> Planning:
     await world.agency(receiver.url)
     async with world.db.transaction() as session:
-        await session.execute(insert(models.directory).values(id=1, version=1))
+        await session.execute(insert(directory_tables.directory).values(id=1, version=1))
     return Planning(world)
 
 

@@ -1,6 +1,6 @@
 """What explain says of a planned leg, as its notice is pointed to, read, held and barred."""
 
-from services.notify import leg_store, models
+from services.notify import conflict_tables, leg_store
 from services.notify.fates import fate_of, words
 from services.notify.legs import LegStatus
 from shared.runtime.ids import utc_now
@@ -67,7 +67,8 @@ async def test_what_a_conflict_ended_says_so_after_it_was_lifted(post: Post) -> 
     await post.conflict(data.referral_id, POLICE)
     assert await fate(post, data.referral_id) == "suppressed"
     await post.rows(
-        f"UPDATE {models.conflicts.fullname} SET lift_asked_by = 'a', lift_asked_at = :now, "
+        f"UPDATE {conflict_tables.conflicts.fullname} "
+        "SET lift_asked_by = 'a', lift_asked_at = :now, "
         "lifted_by = 'b', lifted_at = :now RETURNING 1",
         now=utc_now(),
     )

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from services.notify import models
+from services.notify import directory_tables
 from services.notify.names_api import names_router
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
@@ -50,7 +50,7 @@ async def renamed(world: World) -> str:
     async with world.db.transaction() as session:
         for version, day, fields in terms:
             row = {"agency_id": agency, "version": version, "valid_from": day, "fields": fields}
-            await session.execute(insert(models.agency_terms), [row])
+            await session.execute(insert(directory_tables.agency_terms), [row])
     return agency
 
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services import notify
-from services.notify import conflict_store, models
+from services.notify import conflict_store, conflict_tables, models
 from services.notify.conflict_store import Conflict
 from services.notify.directory import Directories
 from services.notify.routers import Routed, all_routers
@@ -135,7 +135,7 @@ async def test_p3_a_conflict_stops_what_waits_and_plans_the_state_police_as_a_pl
     assert (notice["role"], notice["version"]) == ("local_law_enforcement", 1)
     assert notice["because"] == ("Example Agency 1: in place of another agency, CGS 17a-101b(c)")
     assert len(await desk.planning.rows(models.plans)) == 1, "the frozen plan stays as it was"
-    assert len(await desk.planning.rows(models.substitutions)) == 1
+    assert len(await desk.planning.rows(conflict_tables.substitutions)) == 1
 
 
 async def test_the_substitution_is_said_without_its_reason_and_counts_fbi_and_prosecutor(
@@ -171,7 +171,7 @@ async def test_the_same_conflict_again_is_the_same_answer_and_plans_nothing_twic
     first = await desk.assert_conflict(referral_id)
     again = await desk.assert_conflict(referral_id, subject="person-b")
     assert first.content == again.content
-    assert len(await desk.planning.rows(models.conflicts)) == 1
+    assert len(await desk.planning.rows(conflict_tables.conflicts)) == 1
     rerouted = [e for e in await desk.planning.emitted() if isinstance(e, NoticesRerouted)]
     assert len(rerouted) == 1
 
@@ -249,8 +249,8 @@ async def test_lifting_takes_two_people_and_a_person_sees_to_what_was_missed(des
     referral_id = await desk.planned()
     assertion = (await desk.assert_conflict(referral_id)).json()["assertion_id"]
     path = f"/v1/conflicts/{assertion}/lift"
-    for _ in range(2):
-        answer = await desk.ask("POST", path, "person-a")
+    for written in ("person-a", "person-a", "Person-\u0430", " person-a"):
+        answer = await desk.ask("POST", path, written)
         assert answer.json()["lifted_at"] is None
         assert answer.json()["lift_asked_by"] == "person-a"
     answer = await desk.ask("POST", path, "person-b")
@@ -260,7 +260,7 @@ async def test_lifting_takes_two_people_and_a_person_sees_to_what_was_missed(des
     details = [row["detail"] for row in await desk.planning.rows(models.tasks)]
     assert any("was lifted" in detail for detail in details)
     await desk.planning.plan(desk.planning.announce(referral_id=referral_id, version=2))
-    assert (await desk.planning.rows(models.conflicts))[0]["lifted_at"] is not None
+    assert (await desk.planning.rows(conflict_tables.conflicts))[0]["lifted_at"] is not None
 
 
 async def test_a_machine_and_an_agency_neither_assert_nor_lift(desk: Desk) -> None:

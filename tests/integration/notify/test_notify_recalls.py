@@ -9,8 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.models import OUTBOX
+from services.notify.recalls import tables as recall_tables
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
 from services.notify.rulebook import load_rulebook
@@ -91,7 +92,7 @@ async def test_c15_a_recall_is_an_incident_asks_it_back_and_leaves_the_accountin
     before = await desk.staging.rows(models.disclosures)
     answer = await desk.post(wrong, "recall")
     assert answer.status_code == 200, answer.text
-    (incident,) = await desk.staging.rows(models.recalls)
+    (incident,) = await desk.staging.rows(recall_tables.recalls)
     assert (incident["notice_id"], incident["reason"]) == (wrong, "wrong_town")
     assert incident["recalled_by"] == "supervisor"
     asked = answer.json()["recall_notice_id"]
@@ -131,6 +132,33 @@ async def test_c15_who_was_recalled_gets_no_supersession_when_the_town_is_put_ri
     await desk.staging.handle(desk.staging.amended(referral_id, 2, derby))
     told = {(agency, version) for agency, _, version, _ in await desk.staging.told("received")}
     assert (POLICE, 2) not in told
+
+
+async def test_c15_a_person_is_told_when_a_later_route_names_whom_it_was_taken_back_from(
+    desk: Desk,
+) -> None:
+    async def said() -> list[str]:
+        tasks = await desk.staging.rows(models.tasks)
+        return [str(task["detail"]) for task in tasks if task["kind"] == "conflict"]
+
+    child = Child()
+    referral_id = await desk.staging.receive(child)
+    await desk.staging.set_state(POLICE, "delivered", "completed")
+    await desk.post(await desk.notice_of(POLICE), "recall")
+    recall = await desk.notice_of(POLICE, f"recall/{await desk.notice_of(POLICE)}")
+    derby = Child(child_id=child.child_id, towns=("Derby",))
+    await desk.staging.handle(desk.staging.amended(referral_id, 2, derby))
+    assert await said() == []
+    assert await desk.state_of(recall) == "pending", "what it holds is still asked back"
+    await desk.staging.handle(desk.staging.amended(referral_id, 3, child))
+    (detail,) = await said()
+    assert detail.startswith(f"Version 3 of the referral names agency {POLICE}")
+    assert "two people lift" in detail
+    assert "conflict of interest" not in detail
+    told = {(agency, version) for agency, _, version, _ in await desk.staging.told("received")}
+    assert (POLICE, 3) not in told, "it stays held until two people lift it"
+    await desk.staging.handle(desk.staging.amended(referral_id, 4, child))
+    assert len(await said()) == 2, "each version that names it says so"
 
 
 @pytest.mark.parametrize("act", ["recall", "close"])
@@ -186,7 +214,7 @@ async def test_p8_no_recall_while_an_attempt_is_under_way_and_none_of_what_reach
     await desk.staging.set_state(FBI, "attempting", None)
     assert (await desk.post(notice, "recall")).status_code == 409
     assert (await desk.post(notice, "close", "other")).status_code == 409
-    assert await desk.staging.rows(models.recalls) == []
+    assert await desk.staging.rows(recall_tables.recalls) == []
 
 
 async def test_a_named_person_closes_a_notice_with_a_reason_and_it_is_said(desk: Desk) -> None:
@@ -198,7 +226,7 @@ async def test_a_named_person_closes_a_notice_with_a_reason_and_it_is_said(desk:
     assert await desk.state_of(notice) == "closed"
     (said,) = [e for e in await desk.staging.emitted() if isinstance(e, NoticesClosed)]
     assert [each.notice_id for each in said.notices] == [notice]
-    (row,) = await desk.staging.rows(models.closings)
+    (row,) = await desk.staging.rows(recall_tables.closings)
     assert (row["closed_by"], row["reason"]) == ("supervisor", "told_by_other_means")
 
 
@@ -261,5 +289,5 @@ async def test_c15_p3_no_later_version_goes_to_whom_a_notice_was_taken_back_from
     ]
     assert POLICE not in {agency for agency, _ in again}
     assert (FBI, "correction") in again or (FBI, "original") in again
-    (held,) = await desk.staging.rows(models.conflicts)
+    (held,) = await desk.staging.rows(conflict_tables.conflicts)
     assert (held["agency_id"], held["ground"], held["lifted_at"]) == (POLICE, "misdirected", None)

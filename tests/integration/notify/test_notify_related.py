@@ -8,6 +8,7 @@ import pytest
 
 from services.notify import models
 from services.notify.forms import schemas
+from services.notify.related import store
 from services.notify.related.relating import NoteLinked, Relating
 from services.notify.related.tables import referral_links
 from shared.contracts.base import Source
@@ -157,6 +158,20 @@ async def test_c9_it_follows_when_the_last_of_the_two_is_told(pair: Pair) -> Non
     assert await pair.relate() == []
     await pair.read(pair.first)
     assert len(await pair.relate()) == 1
+
+
+async def test_p9_a_look_that_is_due_has_an_age_until_it_is_taken(pair: Pair) -> None:
+    async def age() -> float:
+        async with pair.post.planning.db.transaction() as session:
+            return (await store.ages(session))["related"]
+
+    await pair.link()
+    await pair.read(pair.second)
+    assert await age() == 0, "nobody was told of both"
+    await pair.read(pair.first)
+    assert 0 < await age() < 60, "from when the last of the two was told"
+    assert len(await pair.relate()) == 1
+    assert await age() == 0
 
 
 @pytest.mark.parametrize("which", ["first", "second"])

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.notify import models, proposal_store
+from services.notify import models, proposal_store, proposal_tables
 from services.notify.areas import PROPOSABLES
 from services.notify.authority import today
 from services.notify.proposal_api import proposal_router
@@ -222,7 +222,7 @@ async def test_a_dry_run_says_what_would_differ_and_keeps_nothing(desk: Desk) ->
     answer = await desk.propose(BOTH_LEADS, "?dry_run=true")
     assert (answer.status_code, answer.json()["proposal_id"]) == (200, None)
     assert answer.json()["changed"] == 1
-    assert await desk.planning.rows(models.proposals) == []
+    assert await desk.planning.rows(proposal_tables.proposals) == []
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def test_a_file_that_is_no_rulebook_is_refused_with_the_place_and_the_mend
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["pointer"]) == (422, "#/rules")
     assert says in error["detail"]
-    assert await desk.planning.rows(models.proposals) == []
+    assert await desk.planning.rows(proposal_tables.proposals) == []
 
 
 async def test_p10_neither_agencies_nor_machines_propose_rules(desk: Desk) -> None:
@@ -266,7 +266,7 @@ async def test_a_name_that_stands_for_other_rules_is_refused_with_what_to_do(
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["pointer"]) == (422, "#/rules")
     assert "line 13: version: Hartline came with other rules under this version" in error["detail"]
-    assert await desk.planning.rows(models.proposals) == []
+    assert await desk.planning.rows(proposal_tables.proposals) == []
 
 
 async def test_a_name_that_was_adopted_is_refused_even_with_the_same_rules(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.notify import models
+from services.notify import conflict_tables, models
 from services.notify.models import OUTBOX
 from services.notify.related.relating import NoteLinked, Relating
 from services.notify.rulebook import load_rulebook
@@ -98,7 +98,7 @@ async def test_p3_a_conflict_holds_though_nobody_can_be_planned_in_its_place_yet
     whole = await post.rows("SELECT * FROM notify.copies")
     await spoil(post, referral_id)
     await post.conflict(referral_id, POLICE)
-    assert len(await post.planning.rows(models.conflicts)) == 1
+    assert len(await post.planning.rows(conflict_tables.conflicts)) == 1
     assert (await legs(post, referral_id, POLICE))[child.child_id][1] == "refused"
     assert await legs(post, referral_id, STATE) == {}
     for row in whole:

@@ -3,6 +3,7 @@
 import json
 import re
 import zlib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ _typed = st.text(
 ).filter(str.strip)
 _code = st.sampled_from(["hotel_motel_based", "careline", "female", "later_code", "dcf_care"])
 _day = st.dates().map(str)
-_moment = st.datetimes().map(lambda at: at.replace(year=2026).isoformat() + "Z")
+_moment = st.dates(date(2026, 1, 1), date(2026, 12, 31)).map(lambda day: f"{day}T04:05:06Z")
 
 
 def _for(name: str) -> st.SearchStrategy[Any]:

@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from services.notify.agencies import Agency, Kind
-from services.notify.planning import DeliveryState, Earlier, NewNotice, plan_version
+from services.notify.new_notice import NewNotice
+from services.notify.planning import DeliveryState, Earlier, plan_version
 from services.notify.register import Directory
 from services.notify.routes import Recipient, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Role

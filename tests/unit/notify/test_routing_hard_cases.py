@@ -105,6 +105,45 @@ def test_c3_incident_out_of_state_goes_to_residence_police_and_ico_only_without_
     assert any(each.role is Role.INTERSTATE_COMPACT for each in accepted.matters) is asks
 
 
+@pytest.mark.parametrize(
+    "kind", [PlaceKind.OUT_OF_STATE, PlaceKind.OUT_OF_COUNTRY, PlaceKind.INTERNET]
+)
+def test_c2_c3_out_of_state_both_ways_asks_whom_to_ask_there_and_not_for_a_town(
+    kind: PlaceKind,
+) -> None:
+    facts = child(places=[place(kind)], residence_state="NY")
+    found = routed(facts)
+    assert police(found) == {"state_police"}
+    assert "fbi" in told(found)
+    assert found.gaps == {"chd_one": (Gap.ELSEWHERE,)}
+    assert "Interstate Compact Office" in asked(found)
+    assert "no town of Connecticut is known" not in asked(found)
+    assert "interstate_compact" in told(routed(facts, stage=Stage.ACCEPTED))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"residence_state": "NY"},
+        {"places": [place(PlaceKind.OUT_OF_STATE)]},
+        {"places": [place(PlaceKind.OUT_OF_STATE)], "residence_state": "CT"},
+        {
+            "places": [place(PlaceKind.OUT_OF_STATE), place(PlaceKind.UNKNOWN)],
+            "residence_state": "NY",
+        },
+    ],
+)
+def test_c1_where_a_town_may_yet_be_found_out_it_is_asked_for(facts: dict[str, Any]) -> None:
+    assert routed(child(**facts)).gaps == {"chd_one": (Gap.NO_TOWN,)}
+
+
+def test_c25_c3_a_protected_home_in_another_state_is_not_asked_about() -> None:
+    facts = child(
+        places=[place(PlaceKind.OUT_OF_STATE)], residence_state="NY", address_confidential=True
+    )
+    assert routed(facts).gaps == {}
+
+
 def test_c4_both_towns_police_and_the_residences_mdt_as_participant() -> None:
     found = routed(child("Ansonia", home="Ledyard"))
     assert police(found) == {"ansonia_police", "ledyard_police"}

@@ -1,5 +1,6 @@
 """The doctor's words, and when it is worried."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from deploy.operations.asking import Seen
 from deploy.operations.doctor import examine, in_words, old, running, words
 from deploy.operations.places import Place, places, read_env, write_env
 from deploy.operations.thresholds import thresholds
+from deploy.topics.plan import Topic
 from shared.runtime.errors import Misconfigured
 from shared.runtime.findings import Finding, Level, act, clock, ending, look, well, worst
 from tests.architecture.test_alert_rules import waiting_with_a_rule
@@ -137,34 +139,37 @@ def test_a_broken_settings_file_is_refused_with_its_line(tmp_path: Path) -> None
         places(None, ["nobody=http://x"])
 
 
-WANTED = {
-    "partitions": 6,
-    "replication_factor": 1,
-    "config": {"cleanup.policy": "delete", "retention.ms": 1000, "min.insync.replicas": 1},
-    "topics": ["referrals"],
-}
 AS_WANTED = {"cleanup.policy": "delete", "retention.ms": "1000", "min.insync.replicas": "1"}
+WANTED = Topic(6, 1, AS_WANTED)
 
 
 def test_topics_as_the_file_says_or_safer_are_well() -> None:
-    safer = AS_WANTED | {"retention.ms": "-1", "min.insync.replicas": "2"}
-    for has in (AS_WANTED, safer):
-        found = topics.differences(WANTED, {"referrals": 6}, {"referrals": 3}, {"referrals": has})
+    safer = AS_WANTED | {"retention.ms": "-1", "min.insync.replicas": "2", "segment.ms": "9"}
+    for has in (WANTED, Topic(6, 3, safer)):
+        found = topics.differences({"referrals": WANTED}, {"referrals": has})
         assert worst(found) is Level.WELL
 
 
 @pytest.mark.parametrize(
-    ("partitions", "config", "says"),
+    ("has", "says", "level"),
     [
-        ({}, AS_WANTED, "referrals does not exist."),
-        ({"referrals": 3}, AS_WANTED, "referrals has 3 partitions, not 6."),
-        ({"referrals": 6}, AS_WANTED | {"retention.ms": "10"}, "retention.ms is 10, not 1000."),
-        ({"referrals": 6}, AS_WANTED | {"cleanup.policy": "compact"}, "cleanup.policy is compact"),
+        (None, "referrals does not exist.", Level.ACT),
+        (Topic(3, 1, AS_WANTED), "referrals has 3 partitions and not 6", Level.LOOK),
+        (Topic(6, 1, AS_WANTED | {"retention.ms": "10"}), "ms is 10, not 1000.", Level.ACT),
+        (Topic(6, 1, AS_WANTED | {"retention.ms": "?"}), "ms is ?, not 1000.", Level.ACT),
+        (Topic(6, 1, {**AS_WANTED, "cleanup.policy": "compact"}), "policy is compact", Level.ACT),
+        (Topic(6, 1, {}), "min.insync.replicas is not set, not 1.", Level.ACT),
+        (Topic(6, 1, AS_WANTED, behind=True), "has replicas that are behind.", Level.LOOK),
     ],
 )
-def test_a_topic_that_is_otherwise_is_told(
-    partitions: dict[str, int], config: dict[str, str], says: str
-) -> None:
-    found = topics.differences(WANTED, partitions, {"referrals": 1}, {"referrals": config})
+def test_a_topic_that_is_otherwise_is_told(has: Topic | None, says: str, level: Level) -> None:
+    there = {} if has is None else {"referrals": has}
+    found = topics.differences({"referrals": WANTED}, there)
     assert any(says in finding.says for finding in found)
-    assert worst(found) > Level.WELL
+    assert worst(found) is level
+
+
+def test_a_topic_with_fewer_replicas_than_the_file_says_is_to_be_acted_on() -> None:
+    found = topics.differences({"referrals": replace(WANTED, replicas=3)}, {"referrals": WANTED})
+    assert worst(found) is Level.ACT
+    assert "referrals has 1 replicas and not 3" in found[0].says

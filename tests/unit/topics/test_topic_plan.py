@@ -57,7 +57,7 @@ def test_permissions_are_added_and_ours_beyond_the_file_withdrawn() -> None:
 def test_a_strangers_permission_on_ours_is_shown_and_left(acl: Acl) -> None:
     plan = compare(WANTED, replace(WANTED, acls=frozenset({WRITE, acl})))
     assert plan.changes == ()
-    assert "User:stranger" in plan.findings[0]
+    assert "User:stranger" in str(plan.findings[0])
 
 
 def test_a_strangers_permission_elsewhere_is_no_matter_of_ours() -> None:
@@ -69,7 +69,7 @@ def test_a_strangers_permission_elsewhere_is_no_matter_of_ours() -> None:
 def test_brokers_that_check_nobody_are_a_finding() -> None:
     plan = compare(WANTED, replace(WANTED, acls=None))
     assert plan.changes == ()
-    assert "authorizer.class.name" in plan.findings[0]
+    assert "authorizer.class.name" in str(plan.findings[0])
 
 
 def test_permissions_may_be_left_alone() -> None:

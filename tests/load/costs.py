@@ -1,0 +1,71 @@
+"""What a run costs: CPU by program, and each service's work with the database."""
+
+import resource
+
+import aiohttp
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.machine.machine import SERVICES, Machine
+
+_COUNTED = {
+    "transactions": "hartline_database_transactions_total",
+    "round_trips": "hartline_database_round_trips_total",
+}
+Counters = dict[str, dict[str, float]]
+
+
+def programs(machine: Machine) -> dict[str, list[psutil.Process]]:
+    """The processes of each program; of PostgreSQL the backends too that live."""
+    pids = {name: machine.supervisor.pid(name) for name in SERVICES} | {
+        "postgresql": machine.postgres.pid
+    }
+    if machine.kafka is not None:
+        pids["kafka"] = machine.kafka.pid
+    found = {}
+    for name, pid in pids.items():
+        assert pid is not None
+        process = psutil.Process(pid)
+        found[name] = [process, *process.children(recursive=True)]
+    return found
+
+
+def cpu_seconds(machine: Machine) -> dict[str, float]:
+    """CPU seconds so far, by program; PostgreSQL with the backends that live."""
+    return {
+        name: sum(sum(each.cpu_times()[:2]) for each in family)
+        for name, family in programs(machine).items()
+    }
+
+
+def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    return {name: round(after[name] - before[name], 2) for name in after}
+
+
+def own_seconds() -> float:
+    """Of the generator and the receivers."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+async def counters(machine: Machine) -> Counters:
+    """What each service has counted so far of its work with the database."""
+    found: Counters = {}
+    async with aiohttp.ClientSession() as session:
+        for name in SERVICES:
+            port = getattr(machine.ports, f"{name}_ops")
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                families = text_string_to_metric_families(await answer.text())
+            samples = {each.name: each.value for family in families for each in family.samples}
+            found[name] = {short: samples[metric] for short, metric in _COUNTED.items()}
+    return found
+
+
+def per_referral(before: Counters, after: Counters, referrals: int) -> Counters:
+    return {
+        short: {
+            name: round((after[name][short] - before[name][short]) / max(referrals, 1), 1)
+            for name in SERVICES
+        }
+        for short in _COUNTED
+    }
