@@ -16,6 +16,7 @@ from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.problem import Problem, not_found
+from shared.runtime.seen_text import same_person
 
 Asserter = Annotated[Principal, Depends(require("conflicts:assert"))]
 Lifter = Annotated[Principal, Depends(require("conflicts:lift"))]
@@ -96,7 +97,7 @@ async def _lifted(session: Session, assertion_id: str, person: str) -> Conflict 
     now = utc_now()
     if conflict.lift_asked_by is None:
         await conflict_store.ask_to_lift(session, assertion_id, person, now)
-    elif conflict.lift_asked_by != person:
+    elif not same_person(conflict.lift_asked_by, person):
         await conflict_store.lift(session, assertion_id, person, now)
         task = tasks.lifted(conflict.referral_id, conflict.agency_ids[0], assertion_id)
         await task_store.file_tasks(session, [task], now)

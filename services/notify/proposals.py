@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.runtime.db import Session
+from shared.runtime.seen_text import same_person
 
 
 class ProposalKind(StrEnum):
@@ -89,6 +90,6 @@ Decision = Decided | AlreadyDecided | SamePerson | Unknown
 
 def new_state(proposal: Proposal, person: str, *, approve: bool) -> ProposalState | None:
     """What the person's decision makes of an open proposal; None: not theirs to make."""
-    if person != proposal.proposed_by:
+    if not same_person(person, proposal.proposed_by):
         return ProposalState.APPROVED if approve else ProposalState.REJECTED
     return None if approve else ProposalState.WITHDRAWN

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.audit.accounting.rows import How, Row
+from shared.runtime.seen_text import same_person
 
 
 class Audience(StrEnum):
@@ -172,6 +173,6 @@ def lift(held: Withholding, by: str, now: datetime) -> Lifting:
         return Lifted(replace(held, lifted_by=by, lifted_at=now))
     if held.lift_asked_by is None:
         return LiftAsked(replace(held, lift_asked_by=by, lift_asked_at=now))
-    if held.lift_asked_by == by:
+    if same_person(held.lift_asked_by, by):
         return SamePerson()
     return Lifted(replace(held, lifted_by=by, lifted_at=now))

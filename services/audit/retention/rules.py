@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from shared.runtime.seen_text import same_person
+
 
 class Ground(StrEnum):
     """Why content is destroyed (C29). Our list."""
@@ -111,7 +113,7 @@ def obstacle(
 def approve(asked: Shredding, by: str, now: datetime) -> Shredding | SamePerson | AlreadySettled:
     if asked.state is not State.ASKED:
         return AlreadySettled()
-    if asked.asked_by == by:
+    if same_person(asked.asked_by, by):
         return SamePerson()
     return replace(asked, state=State.APPROVED, decided_by=by, decided_at=now)
 
@@ -129,6 +131,6 @@ def release(held: Hold, by: str, now: datetime) -> Hold | SamePerson | AlreadySe
         return AlreadySettled()
     if held.release_asked_by is None:
         return replace(held, release_asked_by=by, release_asked_at=now)
-    if held.release_asked_by == by:
+    if same_person(held.release_asked_by, by):
         return SamePerson()
     return replace(held, released_by=by, released_at=now)

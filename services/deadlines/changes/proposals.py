@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from unicodedata import normalize
 
 from services.deadlines.book import PolicyBook
 from services.deadlines.calendars import midnight
@@ -13,6 +12,7 @@ from services.deadlines.policy import Policy, first_gap
 from services.deadlines.policy_files import Calendars, read
 from services.deadlines.what_if import Difference
 from services.deadlines.yaml_models import Flaw, line_of
+from shared.runtime.seen_text import same_person
 
 AHEAD = timedelta(minutes=1)
 """Between an approval and its first day: every process has read it by then (`watching.EVERY`)."""
@@ -104,14 +104,9 @@ def governs(book: PolicyBook, duty: str) -> tuple[str, ...]:
 
 def new_state(proposal: Proposal, person: str, *, approve: bool) -> ProposalState | None:
     """What the person's decision makes of an open proposal; None: not theirs to make."""
-    if _same(person) != _same(proposal.proposed_by):
+    if not same_person(person, proposal.proposed_by):
         return ProposalState.APPROVED if approve else ProposalState.REJECTED
     return None if approve else ProposalState.WITHDRAWN
-
-
-def _same(subject: str) -> str:
-    """Equal for what one person might be called by two issuers."""
-    return normalize("NFKC", subject).strip().casefold()
 
 
 def still_fits(proposal: Proposal, book: PolicyBook, now: datetime) -> bool:

@@ -5,6 +5,8 @@ An assertion holds at once and by one person; taking it back opens what was clos
 
 from dataclasses import dataclass
 
+from shared.runtime.seen_text import same_person
+
 
 @dataclass(frozen=True, slots=True)
 class Lift:
@@ -41,6 +43,6 @@ def propose(lift: Lift) -> Goes | Done:
 def confirm(lift: Lift, caller: str) -> Goes | Done | Unproposed | SameHands:
     if lift.proposed_by is None:
         return Unproposed()
-    if lift.proposed_by == caller:
+    if same_person(lift.proposed_by, caller):
         return SameHands()
     return Done() if lift.confirmed else Goes()

@@ -24,6 +24,7 @@ from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id
+from shared.runtime.seen_text import same_person
 
 log = structlog.get_logger()
 
@@ -121,9 +122,13 @@ class Exporting:
     async def approve(self, export_id: str, who: str, now: datetime) -> Export | SameHands | None:
         """Approve it; an approval is given once, and repeating it changes nothing."""
         async with self._db.transaction() as session:
-            await release_store.approve(session, export_id, who, now)
             export = await release_store.read_export(session, export_id)
-        return SameHands() if export is not None and export.asked_by == who else export
+            if export is None:
+                return None
+            if same_person(export.asked_by, who):
+                return SameHands()
+            await release_store.approve(session, export_id, who, now)
+            return await release_store.read_export(session, export_id)
 
     async def fetch(
         self, export_id: str, reader: Principal, now: datetime

@@ -17,6 +17,7 @@ from services.notify.entries import AgencyEntry
 from services.notify.history import in_force
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id, utc_now
+from shared.runtime.seen_text import same_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ class Enrolling:
                 return Nothing()
             if found.step(now) is not Step.PROVED:
                 return _not_now(found, now)
-            if by in (found.invited_by, found.submitted_by):
+            first = (found.invited_by, found.submitted_by or found.invited_by)
+            if any(same_person(by, each) for each in first):
                 return Refused("Somebody else than who invited the agency must confirm it.")
             if not found.matches(fingerprint):
                 return Refused("That is not the fingerprint of the key. Tell nobody which it is.")
