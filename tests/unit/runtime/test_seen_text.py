@@ -7,7 +7,16 @@ from shared.runtime.seen_text import same_person
 
 @pytest.mark.parametrize(
     "other",
-    ["maker ", " maker", "Maker", "ma\u200bker", "ma\u043aer", "\u041caker", "\uff4daker", "m\u00e1ker"],
+    [
+        "maker ",
+        " maker",
+        "Maker",
+        "ma\u200bker",
+        "ma\u043aer",
+        "\u041caker",
+        "\uff4daker",
+        "m\u00e1ker",
+    ],
     ids=["blank", "before", "capital", "unseen", "cyrillic", "capital cyrillic", "wide", "accent"],
 )
 def test_what_looks_like_the_first_person_is_no_second(other: str) -> None:
