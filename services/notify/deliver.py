@@ -1,7 +1,7 @@
 """The deliver role: claims due deliveries, sends them, and records what became of each."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -59,12 +59,17 @@ def deliver_role(
     postroom: Postroom,
     open_sender: Callable[[], AbstractAsyncContextManager[Sender]],
     limits: Limits = DEFAULT_LIMITS,
+    *,
+    first: Callable[[], Awaitable[object]] | None = None,
 ) -> Role:
-    """The role, for run_roles. `dsn`: the runtime role's, for the session that keeps our leases."""
+    """The role, for run_roles. `dsn`: the runtime role's, for the session that keeps our leases.
+    `first`: before anything is claimed in a new session, for what answers there may be restored.
+    """
 
     async def deliver(stop: asyncio.Event) -> None:
         async with open_sender() as sender:
-            await Engine(db, dsn, outbox, postroom, sender, limits).run(stop)
+            engine = Engine(db, dsn, outbox, postroom, sender, limits)
+            await engine.run(stop, first)
 
     return deliver
 
@@ -100,7 +105,9 @@ class Engine:
         self._batch = limits.batch
         self._breaking_off = False
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(
+        self, stop: asyncio.Event, first: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
         async with asyncio.TaskGroup() as group:
             beside = [
                 group.create_task(self._recorder.run()),
@@ -108,7 +115,7 @@ class Engine:
             ]
             while not stop.is_set():
                 try:
-                    await self._claim_as_one_owner(group, stop)
+                    await self._claim_as_one_owner(group, stop, first)
                 except Exception as error:
                     log.warning("claim_failed", error=error, where=where(error))
                     # One that cannot be claimed must not hold up the others.
@@ -118,9 +125,16 @@ class Engine:
             for task in beside:
                 task.cancel()
 
-    async def _claim_as_one_owner(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+    async def _claim_as_one_owner(
+        self,
+        group: asyncio.TaskGroup,
+        stop: asyncio.Event,
+        first: Callable[[], Awaitable[object]] | None,
+    ) -> None:
         """Until stopped, or until the session that keeps our leases is lost."""
         async with Presence(self._dsn) as presence:
+            if first is not None:
+                await first()
             while not stop.is_set():
                 deadline = asyncio.get_running_loop().time() + self._limits.deadline
                 claim = await self._claim(presence.owner)

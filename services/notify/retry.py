@@ -67,7 +67,8 @@ def asked_for(outcome: Outcome) -> timedelta:
     """The wait that the agency asked for: a floor, of one hour at most."""
     match outcome:
         case Answered(retry_after=float() | int() as seconds):
-            return min(timedelta(seconds=max(0.0, seconds)), LONGEST_RETRY_AFTER)
+            longest = LONGEST_RETRY_AFTER.total_seconds()
+            return timedelta(seconds=min(max(0.0, seconds), longest))
         case Answered() | NotSent() | Unknown():
             return timedelta(0)
         case _:

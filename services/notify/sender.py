@@ -29,7 +29,8 @@ _LONGEST_DISCARDING = 1.0
 _KEEP_ALIVE_SECONDS = 4.0
 """Shorter than the 5 s after which common servers hang up: a stale connection means `unknown`."""
 _NAMES_KEPT_SECONDS = 10
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]+")
+_FOR_EVER = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     if _SECONDS.fullmatch(value):
-        return float(value)
+        return min(float(value), _FOR_EVER)
     try:
         at = parsedate_to_datetime(value)
         at = at if at.tzinfo else at.replace(tzinfo=UTC)

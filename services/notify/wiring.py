@@ -17,7 +17,7 @@ from services.notify.areas import chores
 from services.notify.attempts import DELIVER_WAKE
 from services.notify.check import watch_routes
 from services.notify.commitment import Committer
-from services.notify.controls.marking import marked
+from services.notify.controls.marking import look, marked
 from services.notify.deliver import deliver_role
 from services.notify.directory import Directories
 from services.notify.drafting import Clerk
@@ -204,7 +204,8 @@ def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Par
     development = settings.profile is Profile.DEVELOPMENT
     open_sender = partial(senders, development, parts.relay, own, settings.keys)
     postroom, dsn = Postroom(parts.sealer, parts.signer), settings.dsn.get_secret_value()
-    deliver = deliver_role(db, dsn, outbox, postroom, open_sender)
+    first = None if settings.marker is None else partial(look, db, settings.marker)
+    deliver = deliver_role(db, dsn, outbox, postroom, open_sender, first=first)
     return marked(db, settings.marker, deliver)
 
 

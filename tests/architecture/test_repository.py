@@ -50,6 +50,17 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 @pytest.mark.skipif(not FILES, reason="not a git work tree: clone the repository to run this")
+def test_no_file_holds_both_sides_of_a_merge() -> None:
+    sides = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    torn = [
+        path.relative_to(ROOT)
+        for path in FILES
+        if path.is_file() and sides.search(path.read_text(errors="ignore"))
+    ]
+    assert torn == []
+
+
+@pytest.mark.skipif(not FILES, reason="not a git work tree: clone the repository to run this")
 def test_no_private_key_and_no_environment_file_is_kept() -> None:
     kept = [
         path.relative_to(ROOT) for path in FILES if path.suffix in {".key", ".jwk", ".pem", ".env"}

@@ -11,7 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from services.notify.authority import refusal
+from services.notify.channels import is_complete
 from services.notify.planning import DeliveryState
+from shared.contracts.codes import Channel
 
 MOST_ALONE = 50
 """Notices that one person may have sent again without a second."""
@@ -75,9 +77,14 @@ def sort(state: DeliveryState, *, newest: bool, conflicted: bool, lawful: bool) 
 
 
 def lawful(agency: Any, on: date) -> bool:
-    """Whether anything may be sent to the agency's row that day (P3); the claim asks again."""
+    """Whether anything may be sent to the agency's row that day (P3); the claim asks again.
+
+    Whom only a person can call is sent nothing, so nothing is sent again.
+    """
     ends = [day for day in (agency.authority_to, agency.mou_to) if day is not None]
-    channel = agency.endpoint is not None and agency.encryption_key is not None
+    by = Channel(agency.channel)
+    complete = is_complete(by, agency.endpoint, agency.encryption_key, agency.email)
+    channel = complete and by is not Channel.ORAL
     authority = None if agency.closed else agency.authority
     return refusal(authority, agency.authority_from, min(ends, default=None), channel, on) is None
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from services.notify.controls.commands import run_controls
 from services.notify.controls.halts import Cause
 from services.notify.controls.holding import tell_held
 from services.notify.controls.marking import look, marked
+from services.notify.deliver import deliver_role
 from services.notify.due_store import Slots
+from services.notify.postroom import Postroom
 from services.notify.proposal_api import proposal_router
 from services.notify.wiring import PROPOSABLES
 from shared.contracts.base import Source
@@ -22,7 +25,7 @@ from shared.contracts.notices import NoticesHeld
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
 from shared.runtime.ids import utc_now
-from tests.support.deliveries import World, eventually
+from tests.support.deliveries import Running, World, eventually
 from tests.support.desks import Desk, desk_of
 from tests.support.receiver import Receiver
 
@@ -185,6 +188,38 @@ async def test_a_restored_database_starts_held_and_two_people_release_it(
     stop.set()
     await role
     assert not await look(world.db, path), "and it is not held again"
+
+
+async def test_a_database_restored_beneath_a_running_process_is_held_before_a_claim(
+    world: World, receiver: Receiver, tmp_path: Path
+) -> None:
+    """Nobody waits for the next count: whoever lost its session asks in the new one first."""
+    path = tmp_path / "marker"
+    dsn = world.database.dsns["notify"].app
+    postroom = Postroom(world.sealer, world.signer)
+    deliver = deliver_role(
+        world.db, dsn, OUTBOX, postroom, world.senders, first=partial(look, world.db, path)
+    )
+    running = Running(
+        asyncio.ensure_future(marked(world.db, path, deliver)(stop := asyncio.Event())),
+        stop,
+        world.db,
+    )
+    before = await world.notice(await world.agency(receiver.url))
+    await eventually(lambda: delivered(world, before))
+    marker.write(path, 1000)
+    await world.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'hartline presence' AND datname = current_database()"
+    )
+    await eventually(lambda: held(world), within=3.0)
+    notice = await world.notice(await world.agency(receiver.url))
+    await running.stop()
+    assert await world.facts(notice) == []
+
+
+async def held(world: World) -> bool:
+    return bool(await world.rows("SELECT FROM notify.halts WHERE cause = 'restored'"))
 
 
 async def test_a_marker_that_is_gone_holds_and_a_new_database_does_not(

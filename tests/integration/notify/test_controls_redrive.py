@@ -143,7 +143,8 @@ async def test_many_notices_take_two_people(world: World, receiver: Receiver, de
     assert asked.status_code == 202
     assert (await desk.get("/v1/redrives")).json() == {"redrives": []}
     proposal_id = asked.json()["proposal_id"]
-    assert (await desk.approve(proposal_id, "maker")).status_code == 403
+    for first_again in ("maker", "maker ", "Maker", "ma\u043aer"):
+        assert (await desk.approve(proposal_id, first_again)).status_code == 403
     assert (await desk.approve(proposal_id, "checker")).status_code == 200
     (job,) = (await desk.get("/v1/redrives")).json()["redrives"]
     assert (job["listed"], job["asked_by"], job["proposal_id"]) == (51, "maker", proposal_id)
@@ -183,6 +184,29 @@ async def test_p3_what_may_not_be_sent_today_is_left(
     found = (await desk.post("/v1/redrives?dry_run=true", wanted(agency))).json()["found"]
     assert (found["delivered"], found["left"]) == (0, 3)
     assert (await desk.post("/v1/redrives", wanted(agency))).status_code == 409
+
+
+async def test_who_is_sent_pointers_is_sent_them_again(
+    world: World, receiver: Receiver, desk: Desk
+) -> None:
+    """What a channel needs on file is asked by channel: a pointer needs no key."""
+    agency = await world.agency(receiver.url, channel="pickup", encryption_key=None)
+    notices = await world.notices(agency, 2, state="delivered", delivered_at=utc_now())
+    made = await desk.post("/v1/redrives", wanted(agency))
+    assert made.json()["found"]["delivered"] == 2
+    async with world.delivering():
+        await eventually(lambda: over(world, desk, made.json()["redrive"]["redrive_id"]))
+    assert [await world.facts(each) for each in notices] == [["completed:200"]] * 2
+    await world.change_agency(agency, channel="email", endpoint=None, email="desk@example.org")
+    found = (await desk.post("/v1/redrives?dry_run=true", wanted(agency))).json()["found"]
+    assert found["delivered"] == 2
+
+
+async def test_whom_only_a_person_can_call_is_sent_nothing_again(world: World, desk: Desk) -> None:
+    agency = await world.agency(None, channel="oral", encryption_key=None)
+    await world.notice(agency, state="delivered", delivered_at=utc_now())
+    found = (await desk.post("/v1/redrives?dry_run=true", wanted(agency))).json()["found"]
+    assert (found["delivered"], found["left"]) == (0, 1)
 
 
 @pytest.mark.parametrize("kind", ["recall", "withdrawal", "supersession"])

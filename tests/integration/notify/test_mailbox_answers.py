@@ -95,6 +95,32 @@ async def test_p5_a_bad_acknowledgement_is_refused_without_an_echo(
     assert "Sergeant" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\ud800",
+        "\\u0000",
+        "\\r\\nSet-Cookie: a=b",
+        "<script>alert(1)</script>",
+        "\\u202e",
+        "'; --",
+    ],
+)
+async def test_hostile_words_are_kept_as_they_are_or_refused(post: Post, text: str) -> None:
+    data = await post.referral()
+    notice = await post.notice(FBI, data.referral_id)
+    await post.open(notice, FBI)
+    answer = await post.client.post(
+        f"/v1/mailbox/notices/{notice}/acknowledgements",
+        content=f'{{"received_by": "{text}", "disposition": "received"}}',
+        headers={
+            "Authorization": f"Bearer {post.token('o', ['mailbox:acknowledge'], agency=FBI)}",
+            "Content-Type": "application/json",
+        },
+    )
+    assert answer.status_code in (201, 422)
+
+
 async def test_not_ours_is_a_plan_of_its_own_that_says_not_why(post: Post) -> None:
     referral, notice = await read(post)
     answer = await post.give_back(notice, POLICE)

@@ -65,7 +65,9 @@ def test_retry_after_is_a_floor_and_not_a_ceiling() -> None:
 
 
 def test_a_partner_cannot_ask_for_silence() -> None:
-    assert _retry(Answered(503, retry_after=1e9), attempts=1) == NOW + LONGEST_RETRY_AFTER
+    for seconds in (1e9, 1e300, float("inf")):
+        answered = Answered(503, retry_after=seconds)
+        assert _retry(answered, attempts=1) == NOW + LONGEST_RETRY_AFTER
 
 
 def test_a_delivery_with_a_successor_is_not_retried() -> None:
