@@ -92,15 +92,14 @@ class Postroom:
     ) -> dict[str, str]:
         if not attempt.secrets:
             return self._signer.headers(webhook_id, now, body)
-        newest, before = self._secrets(attempt.agency_id, attempt.secrets)
+        newest, *before = self._secrets(attempt.agency_id, attempt.secrets)
         return self._signer.headers(webhook_id, now, body, newest, before=before)
 
-    def _secrets(self, agency_id: str, stored: Sequence[bytes]) -> tuple[str, str | None]:
+    def _secrets(self, agency_id: str, stored: Sequence[bytes]) -> list[str]:
         try:
-            opened = [self._secret(agency_id, each) for each in stored]
+            return [self._secret(agency_id, each) for each in stored]
         except Unsealable:
             raise CannotPrepare(Obstacle.UNSEALABLE) from None
-        return opened[0], opened[1] if opened[1:] else None
 
     def _open_secret(self, agency_id: str, stored: bytes) -> str:
         return open_secret(self._sealer, agency_id, stored)

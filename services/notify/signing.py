@@ -59,20 +59,19 @@ class Signer:
         body: bytes,
         secret: str | None = None,
         *,
-        before: str | None = None,
+        before: Sequence[str] = (),
     ) -> dict[str, str]:
         """The three headers of one attempt. `webhook_id` is stable over retries; `at` is not.
 
-        With `secret` (`whsec_…`) a `v1` signature stands beside `v1a`; with `before`, the secret
-        before it in a rotation, another.
+        With `secret` (`whsec_…`) a `v1` signature stands beside `v1a`; with `before`, the secrets
+        before it in a rotation, others.
         """
         timestamp = str(int(at.timestamp()))
         content = b".".join((webhook_id.encode(), timestamp.encode(), body))
         signatures = [f"v1a,{_base64(key.sign(content))}" for key in self._keys]
-        for each in (secret, before):
-            if each is not None:
-                mac = hmac.digest(_unnamed("whsec_", each), content, hashlib.sha256)
-                signatures.append(f"v1,{_base64(mac)}")
+        for each in (*(() if secret is None else (secret,)), *before):
+            mac = hmac.digest(_unnamed("whsec_", each), content, hashlib.sha256)
+            signatures.append(f"v1,{_base64(mac)}")
         return {
             "webhook-id": webhook_id,
             "webhook-timestamp": timestamp,

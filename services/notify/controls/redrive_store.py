@@ -120,6 +120,23 @@ async def candidates(session: Session, wanted: Wanted) -> Sequence[Any]:
     )
 
 
+async def begun_alone(session: Session, agency_id: str, since: datetime) -> int:
+    """How many notices one person's word alone has listed for it since then. Whoever asks next
+    waits until this transaction ends, and sees what it began."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('redrive ' || :id, 0))"),
+        {"id": agency_id},
+    )
+    listed: int = await session.scalar(
+        text(
+            f"SELECT coalesce(sum(listed), 0) FROM {_REDRIVES} "
+            "WHERE agency_id = :id AND proposal_id IS NULL AND asked_at > :since"
+        ),
+        {"id": agency_id, "since": since},
+    )
+    return int(listed)
+
+
 async def start(
     session: Session,
     wanted: Wanted,

@@ -17,6 +17,8 @@ from shared.contracts.codes import Channel
 
 MOST_ALONE = 50
 """Notices that one person may have sent again without a second."""
+WITHIN = timedelta(hours=24)
+"""What began for one agency in that time counts together: in parts it is as many."""
 AGAIN = timedelta(seconds=60)
 """Between two tries of one notice that was not accepted again."""
 
@@ -53,6 +55,8 @@ class Found:
     delivered: int
     left: int
     delivered_too: bool
+    before: int = 0
+    """Sent again by one person's word alone, to the same agency and lately."""
 
     @property
     def listed(self) -> int:
@@ -60,7 +64,7 @@ class Found:
 
     @property
     def takes_two(self) -> bool:
-        return self.listed > MOST_ALONE
+        return self.listed + self.before > MOST_ALONE
 
 
 def sort(state: DeliveryState, *, newest: bool, conflicted: bool, lawful: bool) -> Sort:

@@ -9,6 +9,7 @@ from services.notify import proposal_store
 from services.notify.authority import today
 from services.notify.controls import redrive_store
 from services.notify.controls.redrives import (
+    WITHIN,
     Found,
     Looked,
     NeedsApproval,
@@ -91,7 +92,11 @@ async def _look(session: Session, wanted: Wanted, now: datetime) -> tuple[Found,
     ]
     counts = Counter(each for _, each in sorted_)
     found = Found(
-        counts[Sort.WAITING], counts[Sort.DELIVERED], counts[Sort.LEFT], wanted.delivered_too
+        counts[Sort.WAITING],
+        counts[Sort.DELIVERED],
+        counts[Sort.LEFT],
+        wanted.delivered_too,
+        await redrive_store.begun_alone(session, wanted.agency_id, now - WITHIN),
     )
     sorts = {Sort.WAITING, Sort.DELIVERED} if wanted.delivered_too else {Sort.WAITING}
     return found, [notice_id for notice_id, each in sorted_ if each in sorts]

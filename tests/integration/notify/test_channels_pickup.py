@@ -112,17 +112,17 @@ async def test_a_pickup_webhook_verifies_whole_with_the_public_library(
     assert said["message"] == pointers.SUBJECT
 
 
-async def test_in_a_rotation_both_secrets_sign_until_the_old_one_ends(
+async def test_in_a_rotation_all_secrets_sign_until_the_old_ones_end(
     world: World, receiver: Receiver
 ) -> None:
     agency = await world.agency(receiver.url, channel="pickup")
-    new, old = new_secret(), new_secret()
-    sealed = [seal_secret(world.sealer, agency, each) for each in (new, old)]
+    new, old, oldest = new_secret(), new_secret(), new_secret()
+    sealed = [seal_secret(world.sealer, agency, each) for each in (new, old, oldest)]
     ends = utc_now() + timedelta(hours=1)
     await world.change_agency(agency, webhook_secrets=sealed, webhook_secret_ends=ends)
     await told(world, await world.notice(agency))
     (request,) = receiver.requests
-    for secret in (new, old):
+    for secret in (new, old, oldest):
         Webhook(secret).verify(request.body, request.headers)
     over = utc_now() - timedelta(seconds=1)
     await world.change_agency(agency, webhook_secret_ends=over)

@@ -1,5 +1,6 @@
 """Redrive: what is sent again, recorded as what it is, and who must agree to it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -148,6 +149,21 @@ async def test_many_notices_take_two_people(world: World, receiver: Receiver, de
     assert (await desk.approve(proposal_id, "checker")).status_code == 200
     (job,) = (await desk.get("/v1/redrives")).json()["redrives"]
     assert (job["listed"], job["asked_by"], job["proposal_id"]) == (51, "maker", proposal_id)
+
+
+async def test_many_notices_in_parts_take_two_people_too(world: World, desk: Desk) -> None:
+    """Each part is few enough for one person; at once or one after another, together they are not.
+
+    Another agency's are counted for themselves.
+    """
+    agency, other = [await world.agency("http://127.0.0.1:9/") for _ in range(2)]
+    for each in (agency, other):
+        await world.notices(each, 30, state="delivered", delivered_at=utc_now())
+    asked = [desk.post("/v1/redrives", wanted(agency)) for _ in range(2)]
+    assert sorted(each.status_code for each in await asyncio.gather(*asked)) == [201, 202]
+    looked = await desk.post("/v1/redrives?dry_run=true", wanted(agency), "another")
+    assert looked.json()["found"]["takes_two"] is True
+    assert (await desk.post("/v1/redrives", wanted(other))).status_code == 201
 
 
 async def test_more_than_was_agreed_to_is_another_proposal(world: World, desk: Desk) -> None:

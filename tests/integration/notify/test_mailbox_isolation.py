@@ -89,6 +89,23 @@ async def test_p10_every_route_answers_every_strange_id_with_the_same_bytes(post
     assert await written(post) == before
 
 
+async def test_p10_a_method_that_is_not_offered_tells_no_notice_from_none(post: Post) -> None:
+    """One that it holds, another's and nobody's: to HEAD, OPTIONS and the rest all are the same."""
+    data = await post.referral()
+    ids = [await post.notice(each, data.referral_id) for each in (FBI, POLICE)] + [new_id("ntc")]
+    await post.open(ids[0], FBI)
+    before = await written(post)
+    offered = {each for each in routes(post) if "{notice_id}" in each[1]}
+    for path in sorted({path for _, path in offered}):
+        for method in ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "POST", "TRACE"):
+            if (method, path) in offered:
+                continue
+            answers = [await post.ask(method, path.format(notice_id=id_), FBI) for id_ in ids]
+            assert len({(each.status_code, each.content) for each in answers}) == 1, (method, path)
+            assert answers[0].status_code in (404, 405)
+    assert await written(post) == before
+
+
 async def test_p10_every_agency_lists_its_own_and_no_other(post: Post) -> None:
     data = await post.referral(Child(), Child(name="Test Child Two"))
     for agency in (POLICE, FBI, MDT):

@@ -108,12 +108,21 @@ async def test_an_agency_keeps_its_own_secrets_and_sees_each_once(post: Post) ->
     )
     assert len(row.webhook_secrets) == 2
     assert not any(second["secret"].encode() in each for each in row.webhook_secrets)
+    oldest = row.webhook_secrets[1]
     third = await post.ask("POST", path, POLICE)
     assert third.status_code == 201
     (row,) = await post.rows(
         "SELECT webhook_secrets FROM notify.agencies WHERE agency_id = :agency", agency=POLICE
     )
-    assert len(row.webhook_secrets) == 2
+    assert len(row.webhook_secrets) == 3
+    assert row.webhook_secrets[2] == oldest, "its receiver may never have seen the second"
+    assert (await post.ask("POST", f"{path}?overlap_hours=0", POLICE)).status_code == 201
+    (row,) = await post.rows(
+        "SELECT webhook_secrets, webhook_secret_ends <= now() AS over "
+        "FROM notify.agencies WHERE agency_id = :agency",
+        agency=POLICE,
+    )
+    assert (len(row.webhook_secrets), row.over) == (3, True), "only the newest signs any more"
     assert (await post.ask("DELETE", path, POLICE)).status_code == 204
     (row,) = await post.rows(
         "SELECT webhook_secrets FROM notify.agencies WHERE agency_id = :agency", agency=POLICE
