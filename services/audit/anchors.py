@@ -63,12 +63,14 @@ class Trust:
 
 @dataclass
 class Anchors:
-    """Signed roots by tree size, and the largest size that each witness has cosigned."""
+    """Signed roots by tree size, and the largest size that each witness has cosigned; `vouched`:
+    every tree that it has, by size and root."""
 
     turns: Sequence[Turn] = ()
     roots: dict[int, bytes] = field(default_factory=dict)
     origins: set[str] = field(default_factory=set)
     witnessed: dict[WitnessKey, int] = field(default_factory=dict)
+    vouched: set[tuple[WitnessKey, int, bytes]] = field(default_factory=set)
     count: int = 0
 
     @property
@@ -186,6 +188,7 @@ def _read_anchor(path: Path, name: str, keys: Keys, anchors: Anchors, findings: 
     anchors.count += 1
     for word in words:
         anchors.witnessed[word.key] = max(anchors.witnessed.get(word.key, 0), checkpoint.size)
+        anchors.vouched.add((word.key, checkpoint.size, checkpoint.root))
 
 
 def _pass_over(sentences: Sequence[str], anchors: Anchors, findings: Findings) -> None:
