@@ -114,6 +114,21 @@ def pairs(db: Database, intake: InternalClient, notify: InternalClient) -> tuple
         ),
         Pair(far(intake, "reads"), own["reads"], "read_without_entry", "entry_without_read"),
         Pair(
+            far(notify, "tellings"),
+            own["told_by_notify"],
+            "telling_without_entry",
+            "entry_without_telling",
+        ),
+        Pair(
+            far(intake, "tellings"),
+            own["told_by_intake"],
+            "placement_telling_without_entry",
+            "entry_without_placement_telling",
+        ),
+        Pair(
+            far(intake, "exports"), own["exports"], "export_without_entry", "entry_without_export"
+        ),
+        Pair(
             far(intake, "versions"),
             far(notify, "plans"),
             "version_without_plan",
