@@ -110,7 +110,7 @@ async def settle(session: Session, kind: str, subjects: Collection[str]) -> None
     )
 
 
-async def open_discrepancies(session: Session, limit: int = 1000) -> Sequence[Discrepancy]:
+async def open_discrepancies(session: Session, limit: int = 100_000) -> Sequence[Discrepancy]:
     """The oldest first."""
     rows = await session.execute(
         text(

@@ -486,6 +486,22 @@ async def test_more_than_a_page_is_compared_whole(
     assert len((await reconciler.once(soon()))["attempt_without_entry"]) == 2500
 
 
+async def test_p9_of_more_than_a_page_that_is_lacking_what_came_late_is_settled(
+    database: FreshDatabase, db: Database, sealer: Sealer, reconciler: Reconciler
+) -> None:
+    """Behind a thousand that stay lost, the others were never looked at again."""
+    await as_superuser(
+        database,
+        "INSERT INTO notify.disclosures (disclosure_id, notice_id, agency_id, attempted_at) "
+        f"SELECT 'dsc_' || lpad(to_hex(i), 32, '0'), 'n', 'a', {THEN} "
+        "FROM generate_series(1, 1200) AS i",
+    )
+    await reconciler.once(soon())
+    await enter(db, sealer, Kind.ATTEMPTED, *range(1101, 1201))
+    await reconciler.once(soon())
+    assert gauge("attempt_without_entry") == 1100
+
+
 async def test_nobody_else_may_ask(far: dict[str, Apps], tokens: Tokens) -> None:
     """P10."""
     path = "/internal/v1/windows/attempts?start=2026-01-01T00:00:00Z&end=2026-02-01T00:00:00Z"
