@@ -4,6 +4,7 @@ Of the export itself nothing is believed but what such a key has signed; the rea
 checkpoint is believed because the reader has kept it.
 """
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,13 +64,15 @@ class Trust:
 
 @dataclass
 class Anchors:
-    """Signed roots by tree size, and the largest size that each witness has cosigned."""
+    """Signed roots by tree size, and what each witness has cosigned: its largest, and each tree."""
 
     turns: Sequence[Turn] = ()
     roots: dict[int, bytes] = field(default_factory=dict)
     origins: set[str] = field(default_factory=set)
     witnessed: dict[WitnessKey, int] = field(default_factory=dict)
+    vouched: set[tuple[WitnessKey, int, bytes]] = field(default_factory=set)
     count: int = 0
+    passed_over: int = 0
 
     @property
     def largest(self) -> int:
@@ -186,6 +189,7 @@ def _read_anchor(path: Path, name: str, keys: Keys, anchors: Anchors, findings: 
     anchors.count += 1
     for word in words:
         anchors.witnessed[word.key] = max(anchors.witnessed.get(word.key, 0), checkpoint.size)
+        anchors.vouched.add((word.key, checkpoint.size, checkpoint.root))
 
 
 def _pass_over(sentences: Sequence[str], anchors: Anchors, findings: Findings) -> None:
@@ -195,6 +199,7 @@ def _pass_over(sentences: Sequence[str], anchors: Anchors, findings: Findings) -
         for sentence in sentences:
             findings.add(sentence)
     elif sentences:
+        anchors.passed_over = len(sentences)
         findings.remarks.append(
             f"{len(sentences)} checkpoint(s) are signed by other keys of the export than those "
             "you trust, and were not looked at."
@@ -237,6 +242,9 @@ def _believe(data: bytes) -> Checkpoint:
 
 
 def read_small(path: Path) -> bytes:
-    """A small file, whole; of a larger one as much as shows that it is too large."""
+    """A small file, whole; of a larger one as much as shows that it is too large. Raises OSError,
+    also for what is no file: a pipe would be waited for without end."""
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
     with path.open("rb") as file:
         return file.read(MAX_NOTE_BYTES + 1)

@@ -25,15 +25,15 @@ async def add(session: Session, checkpoint: StoredCheckpoint, lines: dict[str, s
         )
 
 
+_OF_TREE = text(
+    "SELECT DISTINCT ON (witness) line FROM audit.cosignatures "
+    "WHERE size = :size AND root = :root ORDER BY witness, id DESC"
+)
+
+
 async def of(session: Session, size: int, root: bytes) -> list[str]:
     """The lines for one tree, the newest of each witness."""
-    rows = await session.execute(
-        text(
-            "SELECT DISTINCT ON (witness) line FROM audit.cosignatures "
-            "WHERE size = :size AND root = :root ORDER BY witness, id DESC"
-        ),
-        {"size": size, "root": root},
-    )
+    rows = await session.execute(_OF_TREE, {"size": size, "root": root})
     return [row.line for row in rows]
 
 
@@ -58,18 +58,16 @@ async def with_lines(session: Session, checkpoint: StoredCheckpoint) -> StoredCh
     return StoredCheckpoint(checkpoint.size, checkpoint.root, note, checkpoint.signed_at)
 
 
+_COSIGNED = text(
+    "SELECT c.size, c.root, c.note, c.signed_at FROM audit.checkpoints AS c "
+    "JOIN (SELECT size, root FROM audit.cosignatures ORDER BY size DESC, id DESC LIMIT 1) AS w "
+    "ON c.size = w.size AND c.root = w.root ORDER BY c.id DESC LIMIT 1"
+)
+
+
 async def latest_cosigned(session: Session) -> StoredCheckpoint | None:
     """The newest checkpoint that some witness has cosigned, with the cosignatures."""
-    row = (
-        await session.execute(
-            text(
-                "SELECT c.size, c.root, c.note, c.signed_at FROM audit.checkpoints AS c "
-                "JOIN (SELECT size, root FROM audit.cosignatures ORDER BY size DESC, id DESC "
-                "LIMIT 1) AS w ON c.size = w.size AND c.root = w.root "
-                "ORDER BY c.id DESC LIMIT 1"
-            )
-        )
-    ).first()
+    row = (await session.execute(_COSIGNED)).first()
     if row is None:
         return None
     return await with_lines(session, StoredCheckpoint(row.size, row.root, row.note, row.signed_at))

@@ -138,6 +138,13 @@ def _judge(walked: Walked, anchors: Anchors, findings: Findings) -> None:
             "signed.",
             count,
         )
+    elif count > signed and anchors.roots and anchors.passed_over:
+        findings.add(
+            f"Entry {signed} and what follows are signed only by keys of the export that you did "
+            "not give: later keys of the log, or those of whoever added the entries. If you have "
+            "a later key from elsewhere, give it with --key too.",
+            signed,
+        )
     elif count > signed and anchors.roots:
         findings.add(
             f"Entry {signed} and what follows lie under no checkpoint that can be believed: they "

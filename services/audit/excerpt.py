@@ -13,6 +13,7 @@ from services.audit.anchors import (
     CHECKPOINTS,
     KEYS,
     WITNESSES,
+    Anchors,
     Findings,
     Keys,
     Trust,
@@ -58,13 +59,17 @@ def examine_excerpt(
             f"own continues it: ask for /v1/checkpoint/since/{kept.size}, or for the whole log."
         )
     judge_witnesses(trust, anchors, findings)
-    found = _entries(folder, trusted, anchors.roots, findings)
+    found = _entries(folder, trusted, anchors, witnesses, findings)
     _complete(folder, found, findings)
     return report(trust, trusted, anchors, findings, kept, len(found), len(found), whole=False)
 
 
 def _entries(
-    folder: Path, keys: Sequence[PublicKey], roots: dict[int, bytes], findings: Findings
+    folder: Path,
+    keys: Sequence[PublicKey],
+    anchors: Anchors,
+    witnesses: Sequence[WitnessKey],
+    findings: Findings,
 ) -> list[int]:
     """The indexes whose entries were read; what is wrong with one goes to the findings."""
     found: list[int] = []
@@ -81,7 +86,8 @@ def _entries(
             try:
                 if found and index <= found[-1]:
                     raise Fault(index, f"Entry {index} stands a second time, or out of order.")
-                _proved(folder / PROOFS, index, leaf, keys, roots)
+                tree = _proved(folder / PROOFS, index, leaf, keys, anchors.roots)
+                _vouched(index, tree, anchors, witnesses)
             except Fault as fault:
                 findings.add(str(fault), fault.index)
             found.append(index)
@@ -90,8 +96,8 @@ def _entries(
 
 def _proved(
     folder: Path, index: int, leaf: bytes, keys: Sequence[PublicKey], roots: dict[int, bytes]
-) -> None:
-    """Raises Fault."""
+) -> Checkpoint:
+    """The checkpoint that vouches for the entry. Raises Fault."""
     path = folder / f"{index}.tlog-proof"
     if not path.is_file():
         raise Fault(index, f"Entry {index} has no proof: {PROOFS}/{path.name} is missing.")
@@ -106,6 +112,21 @@ def _proved(
     if shown != index:
         raise Fault(index, f"{PROOFS}/{path.name} is the proof of entry {shown}.")
     _agrees(index, checkpoint, roots)
+    return checkpoint
+
+
+def _vouched(
+    index: int, tree: Checkpoint, anchors: Anchors, witnesses: Sequence[WitnessKey]
+) -> None:
+    """Raises Fault unless who is trusted as a witness has cosigned this very tree: what it said
+    of another one proves nothing of this entry. One that has cosigned nothing is named once."""
+    for key in witnesses:
+        if key in anchors.witnessed and (key, tree.size, tree.root) not in anchors.vouched:
+            raise Fault(
+                index,
+                f"Entry {index} is proved under a checkpoint of {tree.size} entries that the "
+                f"witness {key.name}, whom you trust, has not cosigned.",
+            )
 
 
 def _agrees(index: int, checkpoint: Checkpoint, roots: dict[int, bytes]) -> None:

@@ -150,8 +150,14 @@ Verifies the folder that it lies in. Needs Python 3.11 or newer and `cryptograph
 import sys
 from pathlib import Path
 
+
+def unable(sentence):
+    print("Not judged: " + sentence)
+    sys.exit(2)
+
+
 if sys.version_info < (3, 11):
-    sys.exit("This needs Python 3.11 or newer.")
+    unable("this needs Python 3.11 or newer.")
 sys.dont_write_bytecode = True
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here / "verifier"))
@@ -159,7 +165,7 @@ sys.path.insert(0, str(here / "verifier"))
 try:
     from services.audit.verify import main
 except ImportError as error:
-    sys.exit(f"Not judged: {error.name} is missing. Install the Python package cryptography.")
+    unable(str(error.name) + " cannot be used. Install the Python package cryptography.")
 
 sys.exit(main([str(here), *sys.argv[1:]]))
 '''

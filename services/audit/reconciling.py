@@ -96,23 +96,20 @@ def pairs(db: Database, intake: InternalClient, notify: InternalClient) -> tuple
     """Everything that is compared."""
     own = {kind: OwnSide(db, listed) for kind, listed in reconciling_store.KINDS.items()}
 
+    def own_of(client: InternalClient, kind: str, entered: str, word: str) -> Pair:
+        lacks = f"{word}_without_entry", f"entry_without_{word}"
+        return Pair(FarSide(client, kind), own[entered], *lacks)
+
     def far(client: InternalClient, kind: str) -> FarSide:
         return FarSide(client, kind)
 
     return (
-        Pair(
-            far(notify, "attempts"),
-            own["attempts"],
-            "attempt_without_entry",
-            "entry_without_attempt",
-        ),
-        Pair(
-            far(notify, "outcomes"),
-            own["outcomes"],
-            "outcome_without_entry",
-            "entry_without_outcome",
-        ),
-        Pair(far(intake, "reads"), own["reads"], "read_without_entry", "entry_without_read"),
+        own_of(notify, "attempts", "attempts", "attempt"),
+        own_of(notify, "outcomes", "outcomes", "outcome"),
+        own_of(notify, "tellings", "told_by_notify", "telling"),
+        own_of(intake, "reads", "reads", "read"),
+        own_of(intake, "tellings", "told_by_intake", "placement_telling"),
+        own_of(intake, "exports", "exports", "export"),
         Pair(
             far(intake, "versions"),
             far(notify, "plans"),
@@ -196,11 +193,14 @@ class Reconciler:
             found = await reconciling_store.open_discrepancies(session)
         lacking = {pair.right_lacks: pair.right for pair in self._pairs}
         lacking |= {pair.left_lacks: pair.left for pair in self._pairs}
-        settled = {}
+        settled: dict[str, set[str]] = {}
         by_kind = sorted(found, key=lambda each: each.kind)
         for kind, each in groupby(by_kind, key=lambda each: each.kind):
             if kind in lacking:
-                settled[kind] = await lacking[kind].known([one.subject for one in each])
+                subjects = [one.subject for one in each]
+                settled[kind] = set()
+                for start in range(0, len(subjects), PAGE):
+                    settled[kind] |= await lacking[kind].known(subjects[start : start + PAGE])
         return settled
 
     async def _count(self, kinds: Mapping[str, object]) -> None:

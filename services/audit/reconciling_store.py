@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import TextClause, text
 
+from shared.contracts.base import Source
 from shared.runtime.closed_windows import Listed
 from shared.runtime.db import Session
 
@@ -34,6 +35,13 @@ def _known(id_: str, kind: str) -> TextClause:
     )
 
 
+def _told_by(source: Source) -> Listed:
+    """Tellings that this service has announced; there are those of anybody."""
+    said = "CAST(convert_from(leaf, 'UTF8') AS json) #>> '{event,source}'"
+    of = f"CASE WHEN kind = 'told' THEN {said} = '{source.value}' ELSE false END"
+    return Listed(_page("disclosure_id", of), _known("w.id", "= 'told'"))
+
+
 KINDS = {
     "attempts": Listed(
         _page("disclosure_id", "kind = 'attempted'"), _known("w.id", "= 'attempted'")
@@ -43,6 +51,9 @@ KINDS = {
         _known("split_part(w.id, ' ', 1)", "= split_part(w.id, ' ', 2)"),
     ),
     "reads": Listed(_page("disclosure_id", "kind = 'viewed'"), _known("w.id", "= 'viewed'")),
+    "told_by_notify": _told_by(Source.NOTIFY),
+    "told_by_intake": _told_by(Source.INTAKE),
+    "exports": Listed(_page("disclosure_id", "kind = 'exported'"), _known("w.id", "= 'exported'")),
 }
 
 
@@ -99,7 +110,7 @@ async def settle(session: Session, kind: str, subjects: Collection[str]) -> None
     )
 
 
-async def open_discrepancies(session: Session, limit: int = 1000) -> Sequence[Discrepancy]:
+async def open_discrepancies(session: Session, limit: int = 100_000) -> Sequence[Discrepancy]:
     """The oldest first."""
     rows = await session.execute(
         text(

@@ -32,6 +32,7 @@ from services.audit.note import (
     parse_note,
 )
 from services.audit.tlog import Frontier, leaf_hash
+from services.audit.traces import traces_of
 from services.audit.walk import ENTRIES, MAX_LINE_BYTES, read_entry
 from shared.messaging.leases import Leadership
 from shared.runtime.db import Database, Session
@@ -116,6 +117,7 @@ def _as_it_was(leaf: bytes) -> Submission:
         Kind(content["kind"]),
         content["record"].get("disclosure_id"),
         leaf,
+        traces_of(content),
     )
 
 

@@ -12,6 +12,7 @@ It needs Python, `cryptography`, and of ours the files in FILES.
 """
 
 import argparse
+import io
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,8 @@ _SPEAK_SECONDS = 2.0
 
 def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         keys = tuple(_key(vkey) for vkey in arguments.key)
         witnesses = tuple(_witness(vkey) for vkey in arguments.witness)
@@ -162,6 +165,4 @@ def _say(code: int, *lines: str) -> int:
 
 
 if __name__ == "__main__":
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))

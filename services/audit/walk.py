@@ -23,6 +23,7 @@ MAX_LINE_BYTES = 1024 * 1024
 _CHUNK = 1024
 _SEPARATOR = b'","leaf_hash":"'
 _END = b'"}\n'
+_NAMES = {"index", "leaf", "leaf_hash"}
 
 
 class Fault(Exception):
@@ -184,6 +185,7 @@ def read_entry(line: bytes) -> tuple[int, bytes]:
     index = entry.get("index")
     if type(index) is not int or index < 0:
         raise Fault(-1, "A line of the entries has no index.")
+    _nothing_more(entry, index)
     try:
         leaf = decode_base64(str(entry.get("leaf")))
     except BadNote:
@@ -205,6 +207,7 @@ def _explained(line: bytes, index: int) -> bytes:
         raise Fault(index, f"Entry {index} is missing or was moved: entry {there} is in its place.")
     if there < index:
         raise Fault(index, f"Entry {index} is missing: entry {there} stands there a second time.")
+    _nothing_more(entry, index)
     try:
         leaf = decode_base64(str(entry.get("leaf")))
     except BadNote:
@@ -212,6 +215,12 @@ def _explained(line: bytes, index: int) -> bytes:
     if entry.get("leaf_hash") != leaf_hash(leaf).hex():
         raise Fault(index, f"Entry {index} was changed: its leaf does not have its hash.")
     return leaf_hash(leaf)
+
+
+def _nothing_more(entry: Mapping[str, Any], index: int) -> None:
+    """What stands beside the leaf was never signed, and a reader might take it for the record."""
+    if entry.keys() - _NAMES:
+        raise Fault(index, f"Entry {index} was added to: its line holds what nobody signed.")
 
 
 def _object(line: bytes, index: int) -> dict[str, Any]:

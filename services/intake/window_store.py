@@ -10,6 +10,18 @@ _VIEWS = (
     "UNION ALL SELECT disclosure_id, viewed_at FROM intake.record_views"
 )
 
+
+def _listed(source: str) -> Listed:
+    """From a query that yields `id` and `at`."""
+    return Listed(
+        text(
+            f"SELECT id FROM ({source}) AS listed "
+            "WHERE at >= :start AND at < :end AND id > :after ORDER BY id LIMIT :limit"
+        ),
+        text(f"SELECT id FROM ({source}) AS listed WHERE id = ANY(CAST(:ids AS text[]))"),
+    )
+
+
 KINDS = {
     "versions": Listed(
         text(
@@ -23,12 +35,11 @@ KINDS = {
             "AND v.version = CAST(split_part(w.id, ' ', 2) AS integer))"
         ),
     ),
-    "reads": Listed(
-        text(
-            f"SELECT id FROM ({_VIEWS}) AS listed "
-            "WHERE at >= :start AND at < :end AND id > :after ORDER BY id LIMIT :limit"
-        ),
-        text(f"SELECT id FROM ({_VIEWS}) AS listed WHERE id = ANY(CAST(:ids AS text[]))"),
+    "reads": _listed(_VIEWS),
+    "tellings": _listed("SELECT disclosure_id AS id, recorded_at AS at FROM intake.tellings"),
+    "exports": _listed(
+        "SELECT disclosure_id AS id, exported_at AS at FROM intake.statistics_disclosures"
     ),
 }
-"""`reads`: everything of which intake has shown content, by the id of the disclosure."""
+"""`reads`: everything of which intake has shown content, by the id of the disclosure.
+`tellings`: what a placement was told of a child. `exports`: answers with exact figures."""

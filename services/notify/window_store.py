@@ -10,6 +10,11 @@ from shared.runtime.closed_windows import Listed
 _MARGIN = f"interval '{MARGIN.total_seconds():.0f} seconds'"
 _OF_WINDOW = "at >= :start AND at < :end AND id > :after ORDER BY id LIMIT :limit"
 _OF_IDS = "id = ANY(CAST(:ids AS text[]))"
+_TAKEN = (
+    "SELECT d.notice_id AS id, o.occurred_at AS at "
+    "FROM notify.disclosure_outcomes AS o JOIN notify.disclosures AS d USING (disclosure_id) "
+    "WHERE o.http_status BETWEEN 200 AND 299"
+)
 
 
 def _listed(source: str) -> Listed:
@@ -21,7 +26,11 @@ def _listed(source: str) -> Listed:
 
 
 KINDS = {
-    "attempts": _listed("SELECT disclosure_id AS id, attempted_at AS at FROM notify.disclosures"),
+    "attempts": _listed(
+        "SELECT disclosure_id AS id, attempted_at AS at FROM notify.disclosures "
+        "WHERE channel <> 'oral'"
+    ),
+    "tellings": _listed("SELECT disclosure_id AS id, recorded_at AS at FROM notify.tellings"),
     "outcomes": Listed(
         text(
             "SELECT id FROM (SELECT disclosure_id || ' ' || outcome AS id, occurred_at AS at "
@@ -48,11 +57,12 @@ KINDS = {
         "SELECT notice_id AS id, delivered_at AS at FROM notify.deliveries "
         "WHERE delivered_at IS NOT NULL"
     ),
-    "receipts": _listed(
-        "SELECT id, min(at) AS at FROM (SELECT d.notice_id AS id, o.occurred_at AS at "
-        "FROM notify.disclosure_outcomes AS o JOIN notify.disclosures AS d USING (disclosure_id) "
-        "WHERE o.http_status BETWEEN 200 AND 299 "
-        "UNION ALL SELECT notice_id, told_at FROM notify.tellings) AS taken GROUP BY id"
+    "receipts": Listed(
+        _listed(f"SELECT id, min(at) AS at FROM ({_TAKEN}) AS taken GROUP BY id").page,
+        text(
+            f"SELECT id FROM ({_TAKEN} UNION ALL SELECT notice_id, told_at FROM notify.tellings) "
+            f"AS taken WHERE {_OF_IDS} GROUP BY id"
+        ),
     ),
     "answered": Listed(
         text(
@@ -73,7 +83,9 @@ KINDS = {
         f"JOIN {statements.fullname} m USING (statement_id)"
     ),
 }
-"""`receipts`: notices that a receiver's server has taken, or that were told by telephone;
-`deliveries`: those we call delivered. `stated`: those that a recipient's own system says it holds;
-`answered`: those it should, because its server answered for them in a time that it spoke of; there
-are those that were tried at all, for a late answer may never come."""
+"""`tellings`: by telephone, by when they were entered, for that may be days after.
+`receipts`: notices that a receiver's server has taken; there are those, too, that were told by
+telephone, which ends only a delivery that had no other way. `deliveries`: those we call delivered.
+`stated`: those that a recipient's own system says it holds; `answered`: those it should, because
+its server answered for them in a time that it spoke of; there are those that were tried at all,
+for a late answer may never come."""

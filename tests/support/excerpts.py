@@ -125,6 +125,13 @@ def fork_the_excerpt(folder: Path) -> int:
     return 3
 
 
+def write_beside_a_proved_leaf(folder: Path) -> int:
+    lines = _lines(folder)
+    lines[2] = lines[2].replace(b"{", b'{"decoded":"nothing was sent",', 1)
+    _put(folder, lines)
+    return 17
+
+
 def grow_a_line_of_it(folder: Path) -> None:
     _put(folder, [*_lines(folder), b'{"index":40,"leaf":"' + b"A" * (2 << 20) + b'"}\n'])
 
@@ -141,5 +148,6 @@ EXCERPT_TAMPERINGS: list[Callable[[Path], int | None]] = [
     add_a_forged_entry,
     sign_the_excerpt_anew,
     fork_the_excerpt,
+    write_beside_a_proved_leaf,
     grow_a_line_of_it,
 ]

@@ -189,6 +189,14 @@ def name_the_index_twice(folder: Path) -> int:
     return 2
 
 
+def write_beside_the_leaf(folder: Path) -> int:
+    """What a reader might take for what was signed."""
+    lines = lines_of(folder)
+    lines[3] = lines[3].replace(b"{", b'{"decoded":"nothing was sent",', 1)
+    put(folder, lines)
+    return 3
+
+
 def number_by_truth(folder: Path) -> int:
     lines = lines_of(folder)
     lines[1] = lines[1].replace(b'"index":1', b'"index":true')
@@ -263,6 +271,7 @@ TAMPERINGS: list[Callable[[Path], int | None]] = [
     grow_a_line,
     spoil_the_base64,
     name_the_index_twice,
+    write_beside_the_leaf,
     number_by_truth,
     drop_the_newest_checkpoint,
     swap_two_checkpoints,

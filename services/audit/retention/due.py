@@ -1,15 +1,15 @@
 """The report of what is due: children of whom nobody has seen anything for years."""
 
 import json
-import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.audit import reading
 from services.audit import store as log_store
 from services.audit.accounting.asking import AUTHORITY, Purpose
 from services.audit.accounting.store import first_since
-from services.audit.leaf import SALT_BYTES, Asked, read_submission
+from services.audit.leaf import Asked
 from services.audit.reading import Reader
 from services.audit.retention import due_store, store
 from services.audit.retention.desk import RetentionDesk
@@ -17,7 +17,6 @@ from services.audit.retention.due_store import Last
 from services.audit.retention.rules import years_before
 from services.audit.traces import Facet, trace, values_of
 from shared.runtime.db import Session
-from shared.runtime.ids import new_event_id
 
 STEPS = 5000
 BEGINNING = -(2**63)
@@ -50,7 +49,6 @@ async def due(desk: RetentionDesk, reader: Reader, after: int) -> Report:
     cutoff = years_before(now, desk.years)
     held = await _held(desk)
     async with desk.db.transaction() as session:
-        await _record(session, reader, now)
         checkpoint = await log_store.latest_checkpoint(session)
         size = checkpoint.size if checkpoint else 0
         index = await first_since(session, cutoff, size) if size else 0
@@ -64,6 +62,7 @@ async def due(desk: RetentionDesk, reader: Reader, after: int) -> Report:
             for child_id, (referral_id, at) in children.items()
             if child_id not in gone
         ]
+        await _record(session, reader, [each.child_id for each in found])
     return Report(found, following)
 
 
@@ -88,15 +87,7 @@ def _children(last: list[Last]) -> Iterator[tuple[str, tuple[str | None, datetim
                 yield value, (content.get("referral_id"), each.sequenced_at)
 
 
-async def _record(session: Session, reader: Reader, now: datetime) -> None:
-    made = read_submission(
-        new_event_id(),
-        reader.subject,
-        reader.person,
-        Asked.DUE,
-        "log",
-        now,
-        secrets.token_bytes(SALT_BYTES),
-        {"purpose": Purpose.RETENTION.value, "authority": AUTHORITY},
-    )
-    await log_store.submit(session, [made])
+async def _record(session: Session, reader: Reader, child_ids: Sequence[str]) -> None:
+    """In the accounting of each child that the list names, of which it keeps nothing alive."""
+    more = {"purpose": Purpose.RETENTION.value, "authority": AUTHORITY}
+    await reading.record(session, reader, Asked.DUE, "log", of=child_ids, more=more)

@@ -54,10 +54,11 @@ class Witness:
                 case OldSize(size):
                     return 409, "text/x.tlog.size", f"{size}\n".encode()
                 case Fork(size):
-                    self._keep(body, "the log signed two different trees of one size")
+                    why = "the log signed two different trees of one size"
+                    self._keep(body, why, proof=True)
                     return 409, "text/x.tlog.size", f"{size}\n".encode()
                 case Unproven(why):
-                    self._keep(body, f"{why}; its sender may have spoilt the proof")
+                    self._keep(body, f"{why}; its sender may have spoilt the proof", proof=False)
                     return 422, _TEXT, f"{why}\n".encode()
                 case Malformed(why):
                     return 400, _TEXT, f"{why}\n".encode()
@@ -68,10 +69,11 @@ class Witness:
                 case _:
                     assert_never(judgement)
 
-    def _keep(self, body: bytes, why: str) -> None:
+    def _keep(self, body: bytes, why: str, *, proof: bool) -> None:
         """What a log's key signed that does not continue its past: keep it, and say so."""
-        kept = self._state.keep_evidence(parse_request(body).note)
-        _say(f"NOT COSIGNED: {why}. The checkpoint is kept as {kept}; ask the log's operator.")
+        kept = self._state.keep_evidence(parse_request(body).note, proof=proof)
+        where = f"kept as {kept}" if kept else "not kept, for too many are already"
+        _say(f"NOT COSIGNED: {why}. The checkpoint is {where}; ask the log's operator.")
 
 
 _TEXT = "text/plain; charset=utf-8"

@@ -1,7 +1,7 @@
 """What a witness remembers: the last checkpoint that it cosigned of each log, in a folder.
 
 last/<hash of the origin>.note    written before the cosignature is given away
-evidence/<hash of the note>.note  what a log signed that does not continue its past; keep these
+evidence/<hash of the text>.note  what a log signed that does not continue its past; keep these
 
 One process at a time holds the folder. Losing it makes the witness forget, so that it would cosign
 another history: copy it, and never restore an older copy.
@@ -14,10 +14,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from services.audit.note import MAX_NOTE_BYTES, BadNote, Checkpoint, PublicKey, open_checkpoint
+from services.audit.note import (
+    MAX_NOTE_BYTES,
+    BadNote,
+    Checkpoint,
+    PublicKey,
+    open_checkpoint,
+    parse_note,
+)
 from services.audit.witness.rules import Keys
 
 _MOST_EVIDENCE = 1000
+_MOST_SUSPICIONS = 500
 
 
 class Damaged(Exception):
@@ -64,11 +72,17 @@ class State:
         _replace(self._path(checkpoint.origin), note.encode())
         self.last[checkpoint.origin] = checkpoint
 
-    def keep_evidence(self, note: str) -> Path | None:
-        """Keep what a log signed and this witness did not; None when too much is kept already."""
-        if sum(1 for _ in self._evidence.iterdir()) >= _MOST_EVIDENCE:
+    def keep_evidence(self, note: str, *, proof: bool) -> Path | None:
+        """Keep what a log signed and this witness did not; None when too much is kept already.
+
+        One file for what was signed, whoever's signatures are added below it. `proof`: nobody but
+        the log can have made it; of the rest less is kept, so that no stranger fills its place.
+        """
+        text = parse_note(note.encode()).text
+        path = self._evidence / f"{sha256(text.encode()).hexdigest()[:32]}.note"
+        most = _MOST_EVIDENCE if proof else _MOST_SUSPICIONS
+        if not path.exists() and sum(1 for _ in self._evidence.iterdir()) >= most:
             return None
-        path = self._evidence / f"{sha256(note.encode()).hexdigest()[:32]}.note"
         _replace(path, note.encode())
         return path
 

@@ -79,6 +79,35 @@ async def test_a_package_verifies_alone_in_an_empty_directory(
     assert other.returncode == 1
 
 
+async def test_p7_what_a_machine_lacks_accuses_nobody(
+    db: Database, sealer: Sealer, tmp_path: Path
+) -> None:
+    """Exit code 1 would say that the folder was altered."""
+    await fill(db, sealer)
+    await packing.pack(db, REFERRAL, tmp_path / "package", KEYS)
+    program = tmp_path / "package" / "verify.py"
+    said = program.read_text()
+    for less in ('sys.modules["cryptography"] = None', "sys.version_info = (3, 8)"):
+        program.write_text(said.replace("import sys\n", f"import sys\n{less}\n", 1))
+        done = verify_alone(tmp_path / "package")
+        assert (done.returncode, done.stderr) == (2, "")
+        assert done.stdout.startswith("Not judged: ")
+
+
+async def test_p7_a_terminal_of_few_letters_gets_a_sentence_and_no_trace(
+    db: Database, sealer: Sealer, tmp_path: Path
+) -> None:
+    await fill(db, sealer)
+    await packing.pack(db, REFERRAL, tmp_path / "package", KEYS)
+    program = tmp_path / "package" / "verify.py"
+    few = 'import sys\nsys.stdout.reconfigure(encoding="ascii", errors="strict")\n'
+    program.write_text(program.read_text().replace("import sys\n", few, 1))
+    (tmp_path / "package" / "proofs" / "\u200b\u2603").touch()
+    done = verify_alone(tmp_path / "package")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "belongs to no entry" in done.stdout
+
+
 async def test_a_package_that_was_touched_is_found(
     db: Database, sealer: Sealer, tmp_path: Path
 ) -> None:

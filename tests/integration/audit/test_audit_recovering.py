@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from services.audit import recovering, store, verify
+from services.audit.accounting import store as accounting_store
 from services.audit.export import export
 from services.audit.leaf import Kind, Submission, canonical
 from services.audit.note import Checkpoint
 from services.audit.recovering import Recovered
 from services.audit.sealer import Forked, Sealer, Sealing
+from services.audit.traces import Facet, trace
 from services.audit.walk import read_entry
 from services.audit.witnessing import Witnesses
 from shared.runtime.db import Database
@@ -23,6 +25,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.witness import running_witness
 
 NEW = "log.example/audit-2"
+CHILD = f"chd_{1:032x}"
 KEYS = [signer(1).public]
 
 
@@ -32,7 +35,7 @@ def entry(number: int, mark: str = "") -> Submission:
         "event": {"id": f"event-{number}"},
         "kind": "attempted",
         "position": 0,
-        "record": {"disclosure_id": f"dsc_{number:032x}"},
+        "record": {"child_id": CHILD, "disclosure_id": f"dsc_{number:032x}"},
         "salt": f"{number}{mark}",
     }
     disclosure_id = f"dsc_{number:032x}"
@@ -103,6 +106,20 @@ async def test_an_export_brings_back_what_a_restored_backup_lacks(
     kept.write_text(before)
     await export(db, tmp_path / "after", KEYS)
     assert verify.main([str(tmp_path / "after"), "--checkpoint", str(kept)]) == 0
+
+
+async def test_p7_whoever_was_told_in_the_lost_time_stands_in_the_accounting_again(
+    db: Database, database: FreshDatabase, dsn: str, sealer: Sealer, tmp_path: Path
+) -> None:
+    """An entry is found by its traces; one that came back without them would be in the log and in
+    nobody's accounting."""
+    await sealed(db, sealer, 10)
+    await export(db, tmp_path / "export", KEYS)
+    await restore_backup_of_six(database)
+    await recovering.from_export(db, dsn, tmp_path / "export", KEYS, None)
+    async with db.transaction() as session:
+        about = await accounting_store.entries_about(session, [trace(Facet.SUBJECT, CHILD)], 10)
+    assert [each.index for each in about if each.index >= 6] == [6, 7, 8, 9]
 
 
 async def test_a_new_origin_admits_what_was_lost_and_a_stranger_can_tell(

@@ -113,6 +113,8 @@ async def roll_back(database: FreshDatabase, size: int, leaves: list[bytes]) -> 
         database,
         f"DELETE FROM audit.entries WHERE index >= {size}",
         f"DELETE FROM audit.nodes WHERE (index + 1) << level > {size}",
+        "ALTER TABLE audit.traces DISABLE TRIGGER traces_append_only",
+        f"DELETE FROM audit.traces WHERE index >= {size}",
         "DELETE FROM audit.checkpoints",
         "ALTER TABLE audit.cosignatures DISABLE TRIGGER cosignatures_append_only",
         "DELETE FROM audit.cosignatures",

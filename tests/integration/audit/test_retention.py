@@ -167,6 +167,22 @@ async def test_ordinary_retention_waits_five_years_after_the_last_entry(desk: De
     assert (due["child_id"], due["referral_id"], due["held"]) == (desk.child, desk.ref, True)
 
 
+async def test_p2_a_child_on_the_list_of_what_is_due_has_the_reading_in_its_accounting(
+    desk: Desk,
+) -> None:
+    """The list names the child, its referral and when something was last seen of it."""
+    await desk.log.sealer.drain()
+    desk.now += timedelta(days=5 * 366)
+    for _ in range(2):
+        (due,) = (await desk.get("retention/due"))["due"]
+        await desk.log.sealer.drain()
+        assert due["child_id"] == desk.child, "to be listed keeps nothing alive"
+    path = f"/v1/accounting/{desk.child}?purpose=retention"
+    reader = desk.tokens.bearer(["accounting:read"], "officer-2")
+    made = (await desk.client.get(path, headers=reader)).json()
+    assert [row["how"] for row in made["rows"]].count("record_read") == 2
+
+
 async def test_ordinary_retention_may_be_asked_for_when_it_is_due(desk: Desk) -> None:
     desk.now += timedelta(days=5 * 366)
     order = await desk.asked(ground="retention", citation="CGS 4-193")

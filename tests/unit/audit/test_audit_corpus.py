@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.audit import verify
 from services.audit.evidence import examine
 from services.audit.excerpt import examine_excerpt
-from services.audit.note import Checkpoint, open_checkpoint, sign_note
+from services.audit.note import Checkpoint, open_checkpoint, parse_note, sign_note
 from services.audit.quick import flawless
 from services.audit.walk import walk
 from tests.support.audit import MemoryLog, leaf, log_of, signer
@@ -57,6 +57,26 @@ def test_of_an_excerpt_the_first_bad_entry_is_named(
         assert f"First bad index: {first_bad}." in said
     else:
         assert "No entry is bad" in said
+
+
+def test_p7_a_witness_vouches_only_for_the_tree_that_it_cosigned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log's own key over another, larger tree: the witness's word beside it is of the true
+    one, which the entries are not of."""
+    forked = MemoryLog([leaf(index, "fork") for index in range(50)], [50])
+    folder = write_excerpt(tmp_path / "excerpt", forked, size=50)
+    witness = cosigner()
+    for size, log, code in ((40, log_of(40), 1), (50, forked, 0)):
+        note = log.note(size)
+        line = witness.line(parse_note(note.encode()).text, 1_790_000_000)
+        (folder / "checkpoints" / f"{size:020d}.note").write_text(note + line)
+        arguments = ["--key", signer(1).public.vkey, "--witness", witness.public.vkey]
+        assert verify.main([str(folder), *arguments]) == code
+        said = capsys.readouterr().out
+        assert ("has not cosigned" in said) == (code == 1)
+    (folder / "checkpoints" / f"{40:020d}.note").unlink()
+    assert verify.main([str(folder), *arguments]) == 0
 
 
 def test_a_good_excerpt_says_what_it_shows_and_what_it_cannot(

@@ -28,6 +28,7 @@ from tests.support.tampering import (
     lines_of,
     put,
     sign_anew,
+    write_rotated,
 )
 
 VKEY = signer(1).public.vkey
@@ -102,6 +103,18 @@ def test_a_log_that_changed_its_key_is_verified_with_either(
         assert verify.main([str(folder), "--key", key.public.vkey]) == 0
     assert verify.main([str(folder), "--checkpoint", str(held)]) == 0
     assert "NOT" not in capsys.readouterr().out
+
+
+def test_p7_whoever_has_only_the_logs_old_key_is_told_of_the_later_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That entries were added is only one reason why a later key signed them."""
+    folder = write_rotated(tmp_path / "rotated")
+    assert verify.main([str(folder), "--key", signer(1).public.vkey]) == 1
+    said = capsys.readouterr().out
+    assert "later keys of the log" in said
+    assert "they were added" not in said
+    assert "Entries 0 to 32 are what was signed." in said
 
 
 def test_an_export_formatted_by_another_tool_is_still_good(
@@ -256,6 +269,13 @@ def test_a_directory_where_a_file_belongs_ends_in_a_sentence(
 ) -> None:
     (folder / "checkpoints" / "x.note").mkdir()
     assert "cannot be read" in cannot_be_judged([str(folder)], capsys)
+
+
+def test_p7_a_pipe_where_a_file_belongs_is_not_waited_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / "checkpoints" / "x.note")
+    assert "no ordinary file" in cannot_be_judged([str(folder)], capsys)
 
 
 def test_it_runs_years_later_with_nothing_else_of_ours(folder: Path, tmp_path: Path) -> None:

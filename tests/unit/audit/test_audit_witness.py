@@ -102,6 +102,23 @@ def test_a_spoilt_proof_accuses_nobody(
     assert "its sender may have spoilt the proof" in capsys.readouterr().err
 
 
+def test_p7_a_stranger_with_spoilt_proofs_leaves_room_for_the_proof_of_a_fork(
+    witness: Witness, tmp_path: Path
+) -> None:
+    """Under what the log signed, a stranger may write any number of signatures of nobody's: each
+    made another file, until the place for evidence was full and a fork was kept nowhere."""
+    assert witness.add_checkpoint(request(0, 33))[0] == 200
+    note = LOG.note(40)
+    text = parse_note(note.encode()).text
+    for number in range(1100):
+        spoilt = note + Cosigner(f"nobody.example/{number}", COSIGNER.private).line(text, NOW)
+        assert witness.add_checkpoint(format_request(33, [bytes(32)], spoilt).encode())[0] == 422
+    assert len(list((tmp_path / "w" / "evidence").iterdir())) == 1
+    assert witness.add_checkpoint(request(33, 33, FORKED))[0] == 409
+    kept = [path.read_text() for path in (tmp_path / "w" / "evidence").iterdir()]
+    assert FORKED.note(33) in kept
+
+
 def test_an_unknown_log_and_an_unknown_key_have_codes_of_their_own(witness: Witness) -> None:
     other = MemoryLog(LOG.leaves, [], origin="log.example/other")
     assert witness.add_checkpoint(request(0, 40, other))[0] == 404
