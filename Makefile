@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 MACHINE := $(BIN)/python -m deploy.machine
-# Two files at a time, each worker with servers of its own: half of a test is waiting.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Two files at a time, each worker with servers of its own: half of a test is waiting. The longest
+# files first (tests/conftest.py), so that nobody waits for one of them at the end.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install up smoke down status token test lint ruff format types imports unit alerts brokers chaos drill load bench lock
 

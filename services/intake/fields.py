@@ -17,7 +17,6 @@ from pydantic import (
 
 from services.intake.codes import OneOf
 from shared.runtime.errors import Wrong
-from shared.runtime.two_people import not_blank
 
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
@@ -59,6 +58,12 @@ def _is_date(value: object) -> object:
     return value
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise Wrong("must not be blank")
+    return value
+
+
 def _each_once(values: list[H]) -> list[H]:
     if len(set(values)) < len(values):
         raise Wrong("must name each code once")
@@ -73,9 +78,9 @@ Day = Annotated[date, Field(strict=False, ge=date(1900, 1, 1)), BeforeValidator(
 Years = Annotated[int, Field(ge=0, le=120)]
 Short = Annotated[str, StringConstraints(max_length=200)]
 Long = Annotated[str, StringConstraints(max_length=20_000)]
-Said = Annotated[Long, AfterValidator(not_blank)]
+Said = Annotated[Long, AfterValidator(_not_blank)]
 """A narrative that must say something."""
-Reason = Annotated[str, StringConstraints(max_length=300), AfterValidator(not_blank)]
+Reason = Annotated[str, StringConstraints(max_length=300), AfterValidator(_not_blank)]
 _SECTION = r"§? ?[0-9][0-9a-z-]{0,12}(\([0-9a-zA-Z]{1,4}\)){0,4}"
 Cited = Annotated[
     str,

@@ -38,12 +38,15 @@ class TestServer:
     passwords: Mapping[str, str]
     server: PostgresServer | None
     """Ours, to be stopped and killed; None when HARTLINE_TEST_DSN names a server."""
+    strategy: str = "WAL_LOG"
+    """How the template is copied. Where checkpoints cost nothing, as files takes half as long, and
+    so does dropping the copy."""
     _numbers: Iterator[int] = field(default_factory=count)
 
     def new_database(self) -> "FreshDatabase":
         """A new database, a copy of the template. Takes 25 to 100 ms."""
         name = f"hartline_test_{os.getpid()}_{next(self._numbers)}"
-        run_apart(_copy_template(self.superuser_dsn, name))
+        run_apart(_copy_template(self.superuser_dsn, name, self.strategy))
         return FreshDatabase(
             name,
             bootstrap.in_database(self.superuser_dsn, name),
@@ -95,11 +98,13 @@ def test_server() -> Iterator[TestServer]:
         _make_template(server)
         yield server
         return
-    home = Path(tempfile.mkdtemp(prefix="hartline-test-", dir=in_memory()))
+    memory = in_memory()
+    home = Path(tempfile.mkdtemp(prefix="hartline-test-", dir=memory))
     own = PostgresServer(home, {"max_wal_size": "256MB"})
     try:
         own.start()
-        server = TestServer(own.superuser_dsn(), passwords, own)
+        strategy = "FILE_COPY" if memory else "WAL_LOG"
+        server = TestServer(own.superuser_dsn(), passwords, own, strategy)
         _make_template(server)
         yield server
     finally:
@@ -136,10 +141,12 @@ def _make_template(server: TestServer) -> None:
     upgrade_all(bootstrap.schema_dsns(dsn, server.passwords, TEMPLATE))
 
 
-async def _copy_template(dsn: str, name: str) -> None:
+async def _copy_template(dsn: str, name: str, strategy: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+        await connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE} STRATEGY {strategy}'
+        )
         await bootstrap.close_to_strangers(connection, name)
     finally:
         await connection.close()

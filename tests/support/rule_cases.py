@@ -26,18 +26,31 @@ def firing() -> set[str]:
 def written_out(rule_files: Iterable[Path], folder: Path, only: str | None = None) -> list[str]:
     """Test files in `folder`, one for each rule file and pace, so that nothing is evaluated that
     is not asked for. What they hold is JSON, which is YAML. `only`: of this alert."""
-    every = [*_of_ages(), *_of_counters(), *map(_of_other, CASES["others"])]
-    tests = [test for test in every if only in (None, _alert_of(test))]
-    paces = sorted({test["interval"] for test in tests})
+    groups: list[Sequence[dict[str, Any]]]
+    groups = [list(_of_ages()), *zip(*_of_counters(), strict=True)]
+    groups += [[_of_other(case)] for case in CASES["others"]]
+    groups = [[test for test in group if only in (None, _alert_of(test))] for group in groups]
+    paces = sorted({test["interval"] for group in groups for test in group})
     written = []
     for rules, pace in product(rule_files, paces):
-        ours = [test for test in tests if test["interval"] == pace and _is_of(test, rules)]
+        asked = [[t for t in g if t["interval"] == pace and _is_of(t, rules)] for g in groups]
+        ours = [_at_once(tests) for tests in asked if tests]
         file = folder / f"{rules.stem}_{pace}_test.yml"
         whole = {"rule_files": [str(rules)], "evaluation_interval": pace, "tests": ours}
         if ours:
             file.write_text(json.dumps(whole, indent=1))
             written.append(str(file))
     return written
+
+
+def _at_once(tests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """All of one pace, each with series of its own, as one: every rule is evaluated once and sees
+    the others' series too."""
+    return {
+        "interval": tests[0]["interval"],
+        "input_series": [each for test in tests for each in test["input_series"]],
+        "alert_rule_test": [each for test in tests for each in test["alert_rule_test"]],
+    }
 
 
 def _is_of(test: Mapping[str, Any], rules: Path) -> bool:
@@ -58,17 +71,18 @@ def _of_ages() -> Iterator[dict[str, Any]]:
         yield _test(name, labels, {_series("hartline_oldest_age_seconds", labels): values}, seen)
 
 
-def _of_counters() -> Iterator[dict[str, Any]]:
+def _of_counters() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Of each: one that grows, and one that appears."""
     for name, (metric, labels, minutes) in CASES["counters"].items():
         total, created = _series(f"{metric}_total", labels), _series(f"{metric}_created", labels)
         window, long = minutes * 60, minutes * 4 + 8
         grows = {total: f"3x{long} 4x{long}", created: f"0x{2 * long}"}
         crossed = (long + 1) * _EVERY
         seen = [(crossed - 60, False), (crossed + 30, True), (crossed + window + 60, False)]
-        yield _test(name, labels, grows, seen)
+        growing = _test(name, labels, grows, seen)
         appears = {total: f"_x39 1x{2 * long}", created: f"_x39 600x{2 * long}"}
         seen = [(570, False), (630, True), (600 + window + 60, False)]
-        yield _test(name, labels, appears, seen)
+        yield growing, _test(name, labels, appears, seen)
 
 
 def _of_other(case: Mapping[str, Any]) -> dict[str, Any]:

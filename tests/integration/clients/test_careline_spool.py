@@ -23,7 +23,7 @@ from hartline_careline import (
 
 from deploy.machine.home import ROOT
 from tests.integration.clients.conftest import SPOOL_KEY, new_referral
-from tests.support.faulty import HANG, LOSE, PASS, RESET, Faulty
+from tests.support.faulty import LOSE, PASS, RESET, Faulty
 from tests.support.intake import Keys
 
 
@@ -120,7 +120,7 @@ def test_a_refused_referral_is_its_callers_to_mend_and_blocks_nobody(
     with pytest.raises(Invalid):
         reporting.report(bad, key=new_key())
     assert (spool.waiting(), spool.aside()) == ([], [])
-    network.then = HANG
+    network.then = RESET
     assert isinstance(reporting.report(bad, key=new_key()), Waiting)
     assert isinstance(reporting.report(good, key=new_key()), Waiting)
     network.then = PASS
