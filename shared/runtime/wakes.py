@@ -11,6 +11,9 @@ class Wakes:
     """
 
     def __init__(self) -> None:
+        self.leads = False
+        """Whether this process leads its service's relay. One that does not is not the only one,
+        and others wait for its wakes."""
         self._events: dict[str, asyncio.Event] = {}
         self._notifiers: list[Callable[[str], None]] = []
 

@@ -14,10 +14,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from aiohttp import web
-
 from deploy.machine.machine import Machine
 from tests.change import revisions, rolling, verdict
+from tests.change.agencies import listen
 from tests.change.caller import Caller
 from tests.change.rolling import Diary
 from tests.change.verdict import Part, Seen
@@ -37,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
 
 async def run(args: argparse.Namespace, machine: Machine) -> int:
     receiver, fleet, diary = Receiver(), Fleet(machine), Diary()
-    listening = await _listen(receiver, machine.ports.agencies)
+    listening = await listen(receiver, machine.ports.agencies)
     await fleet.open()
     try:
         print("Starting every process.", flush=True)
@@ -73,15 +72,6 @@ async def _change(
         await rolling.fill(machine.dsns, diary)
         await rolling.contract(histories, machine.dsns, diary)
     return Part("calm", began, changing), Part("change", changing, time.time())
-
-
-async def _listen(receiver: Receiver, port: int) -> web.AppRunner:
-    app = web.Application(client_max_size=8 * 1024 * 1024)
-    app.router.add_post("/agency/{agency_id}", receiver.receive)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    return runner
 
 
 async def _drained(receiver: Receiver, referrals: int) -> None:
