@@ -1,9 +1,9 @@
 """Does more of it do more? `python -m tests.load.bench_scale [--workers 1 2 4] [--rate 20]`.
 
-Each round runs so many processes of every service side by side over Kafka, each with every role, sends
-the same referrals, and prints throughput, latencies, CPU seconds per referral, and what sharing costs:
-leases lost, rows received twice, handovers of a subject, the time until a group has its partitions. On
-a machine whose cores are full already the throughput cannot grow; CPU per referral must not either.
+Each round runs so many processes of every service side by side over Kafka, each with every role,
+sends the same referrals, and prints throughput, latencies, CPU per referral, and what sharing
+costs: leases lost, events received twice. On a machine whose cores are full already the throughput
+cannot grow; CPU per referral must not either.
 """
 
 import argparse
