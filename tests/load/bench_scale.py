@@ -21,9 +21,10 @@ import aiohttp
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.machine.machine import SERVICES, Machine
+from deploy.machine.machine import Machine
 from tests.change.agencies import listen
 from tests.change.caller import Call, Caller
+from tests.change.rolling import start_all
 from tests.load.__main__ import FAN_OUT, Receiver
 from tests.load.openloop import percentile
 from tests.support import machines
@@ -51,12 +52,12 @@ class Round:
     answer_ms: Mapping[str, float]
     first_byte_ms: Mapping[str, float]
     cpu_ms: Mapping[str, float]
-    """Per referral, of every process of a service together, PostgreSQL and Kafka."""
+    """Per referral, of all processes of the same kind, PostgreSQL and Kafka."""
     counted: Mapping[str, float]
     """Per referral."""
     memory_mb: float
-    second_joined_s: float
-    """Until a further notify, started under load, was ready; 0 with one."""
+    started_s: float
+    """How long the last process of every kind took to start, one after the other; 0 with one."""
 
 
 def main(args: argparse.Namespace) -> int:
@@ -79,10 +80,9 @@ async def one(args: argparse.Namespace, machine: Machine, workers: int) -> Round
     joined = 0.0
     try:
         for number in range(workers):
-            for service in SERVICES:
-                began = time.monotonic()
-                await fleet.start(service)
-                joined = time.monotonic() - began if number else 0.0
+            began = time.monotonic()
+            await start_all(fleet, apart=args.apart)
+            joined = time.monotonic() - began if number else 0.0
         await _call(machine, receiver, rate=5, seconds=_WARM_SECONDS)
         counted, spent = await _counters(fleet), _cpu(machine, fleet)
         began = time.time()
@@ -109,7 +109,7 @@ async def one(args: argparse.Namespace, machine: Machine, workers: int) -> Round
         cpu_ms={name: round(1000 * per * (now[name] - spent[name]), 1) for name in spent},
         counted={name: round(per * (after[name] - counted[name]), 2) for name in counted},
         memory_mb=round(memory / 2**20),
-        second_joined_s=round(joined, 1),
+        started_s=round(joined, 1),
     )
 
 
@@ -130,9 +130,9 @@ async def _call(machine: Machine, receiver: Receiver, *, rate: float, seconds: f
 
 
 def _cpu(machine: Machine, fleet: Fleet) -> dict[str, float]:
-    spent = dict.fromkeys(SERVICES, 0.0)
+    spent: dict[str, float] = {}
     for each in fleet.instances:
-        spent[each.service] += each.cpu_seconds()
+        spent[each.name] = spent.get(each.name, 0.0) + each.cpu_seconds()
     servers = {"postgresql": machine.postgres.pid}
     if machine.kafka is not None:
         servers["kafka"] = machine.kafka.pid
@@ -175,7 +175,7 @@ def table(rounds: list[Round]) -> str:
     rows += [(f"{name} per referral", [each.counted[name] for each in rounds]) for name in _COUNTED]
     rows += [
         ("memory of the services, MB", [f"{each.memory_mb:.0f}" for each in rounds]),
-        ("last process ready after, s", [each.second_joined_s for each in rounds]),
+        ("the last of each started in, s", [each.started_s for each in rounds]),
     ]
     return "\n".join(
         f"  {what:<34}" + "".join(f"{value!s:>14}" for value in values) for what, values in rows
@@ -186,6 +186,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.load.bench_scale", description=__doc__)
     parser.add_argument("--bus", choices=("postgresql", "kafka"), default="kafka")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--apart", action="store_true", help="a process for every role")
     parser.add_argument("--rate", type=float, default=20, help="referrals per second")
     parser.add_argument("--seconds", type=float, default=15)
     sys.exit(main(parser.parse_args()))
