@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import asyncpg
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -55,6 +56,8 @@ class Round:
     """Per referral, of all processes of the same kind, PostgreSQL and Kafka."""
     counted: Mapping[str, float]
     """Per referral."""
+    kilobytes: float
+    """On disk, per referral, with everything that is pruned later."""
     memory_mb: float
     started_s: float
     """How long the last process of every kind took to start, one after the other; 0 with one."""
@@ -85,10 +88,12 @@ async def one(args: argparse.Namespace, machine: Machine, workers: int) -> Round
             joined = time.monotonic() - began if number else 0.0
         await _call(machine, receiver, rate=5, seconds=_WARM_SECONDS)
         counted, spent = await _counters(fleet), _cpu(machine, fleet)
+        stored = await _stored(machine)
         began = time.time()
         calls = await _call(machine, receiver, rate=args.rate, seconds=args.seconds)
         await asyncio.sleep(_SETTLE_SECONDS)
         after, now = await _counters(fleet), _cpu(machine, fleet)
+        stored = await _stored(machine) - stored
         memory = sum(psutil.Process(each.process.pid).memory_info().rss for each in fleet.instances)
     finally:
         await fleet.close()
@@ -108,6 +113,7 @@ async def one(args: argparse.Namespace, machine: Machine, workers: int) -> Round
         ),
         cpu_ms={name: round(1000 * per * (now[name] - spent[name]), 1) for name in spent},
         counted={name: round(per * (after[name] - counted[name]), 2) for name in counted},
+        kilobytes=round(per * stored / 1000, 1),
         memory_mb=round(memory / 2**20),
         started_s=round(joined, 1),
     )
@@ -127,6 +133,15 @@ async def _call(machine: Machine, receiver: Receiver, *, rate: float, seconds: f
             while len(receiver.first_bytes) < wanted:
                 await asyncio.sleep(0.05)
     return caller.calls
+
+
+async def _stored(machine: Machine) -> int:
+    connection = await asyncpg.connect(machine.postgres.superuser_dsn("hartline"))
+    try:
+        size: int = await connection.fetchval("SELECT pg_database_size(current_database())")
+    finally:
+        await connection.close()
+    return size
 
 
 def _cpu(machine: Machine, fleet: Fleet) -> dict[str, float]:
@@ -174,6 +189,7 @@ def table(rounds: list[Round]) -> str:
     rows += [(f"  {name}", [each.cpu_ms[name] for each in rounds]) for name in rounds[0].cpu_ms]
     rows += [(f"{name} per referral", [each.counted[name] for each in rounds]) for name in _COUNTED]
     rows += [
+        ("database kB per referral", [each.kilobytes for each in rounds]),
         ("memory of the services, MB", [f"{each.memory_mb:.0f}" for each in rounds]),
         ("the last of each started in, s", [each.started_s for each in rounds]),
     ]
