@@ -21,6 +21,7 @@ from tests.change.caller import Caller
 from tests.change.rolling import Diary
 from tests.change.verdict import Part, Seen
 from tests.load.__main__ import FAN_OUT, Receiver
+from tests.load.openloop import percentile
 from tests.support import machines
 from tests.support.fleet import Fleet
 
@@ -95,7 +96,7 @@ def _judge(
         calls = part.of(caller.calls)
         first = verdict.first_bytes(calls, arrivals)
         found[part.name] = verdict.p95_ms(first)
-        half, most = verdict.percentile(first, 0.5) * 1000, max(first, default=0.0) * 1000
+        half, most = percentile(first, 0.5) * 1000, max(first, default=0.0) * 1000
         print(
             f"  {part.name:<10}{len(calls):>7}{verdict.p95_ms(verdict.answers(calls)):>9.1f} ms"
             f"{half:>13.1f} ms{found[part.name]:>6.1f} ms{most:>6.0f} ms"
