@@ -32,6 +32,7 @@ from tests.support import machines
 from tests.support.fleet import Fleet
 
 _WARM_SECONDS = 4.0
+_IDLE_SECONDS = 8.0
 _DRAIN_SECONDS = 90.0
 _SETTLE_SECONDS = 2.0
 _COUNTED = {
@@ -54,6 +55,10 @@ class Round:
     first_byte_ms: Mapping[str, float]
     cpu_ms: Mapping[str, float]
     """Per referral, of all processes of the same kind, PostgreSQL and Kafka."""
+    idle_percent: Mapping[str, float]
+    """Of a core, while nothing happens."""
+    beyond_idle_ms: float
+    """CPU per referral, without what would have been spent in that time on nothing."""
     counted: Mapping[str, float]
     """Per referral."""
     kilobytes: float
@@ -87,11 +92,14 @@ async def one(args: argparse.Namespace, machine: Machine, workers: int) -> Round
             await start_all(fleet, apart=args.apart)
             joined = time.monotonic() - began if number else 0.0
         await _call(machine, receiver, rate=5, seconds=_WARM_SECONDS)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        idle = await _idle(machine, fleet)
         counted, spent = await _counters(fleet), _cpu(machine, fleet)
         stored = await _stored(machine)
         began = time.time()
         calls = await _call(machine, receiver, rate=args.rate, seconds=args.seconds)
         await asyncio.sleep(_SETTLE_SECONDS)
+        took = time.time() - began
         after, now = await _counters(fleet), _cpu(machine, fleet)
         stored = await _stored(machine) - stored
         memory = sum(psutil.Process(each.process.pid).memory_info().rss for each in fleet.instances)
@@ -112,6 +120,10 @@ async def one(args: argparse.Namespace, machine: Machine, workers: int) -> Round
             [at - each.answered_at for each in accepted for at in arrivals.get(each.number, [])]
         ),
         cpu_ms={name: round(1000 * per * (now[name] - spent[name]), 1) for name in spent},
+        idle_percent={name: round(100 * each, 1) for name, each in idle.items()},
+        beyond_idle_ms=round(
+            1000 * per * sum(now[name] - spent[name] - took * idle[name] for name in spent), 1
+        ),
         counted={name: round(per * (after[name] - counted[name]), 2) for name in counted},
         kilobytes=round(per * stored / 1000, 1),
         memory_mb=round(memory / 2**20),
@@ -133,6 +145,14 @@ async def _call(machine: Machine, receiver: Receiver, *, rate: float, seconds: f
             while len(receiver.first_bytes) < wanted:
                 await asyncio.sleep(0.05)
     return caller.calls
+
+
+async def _idle(machine: Machine, fleet: Fleet) -> dict[str, float]:
+    """CPU seconds per second, by program."""
+    before = _cpu(machine, fleet)
+    await asyncio.sleep(_IDLE_SECONDS)
+    after = _cpu(machine, fleet)
+    return {name: (after[name] - before[name]) / _IDLE_SECONDS for name in after}
 
 
 async def _stored(machine: Machine) -> int:
@@ -187,6 +207,10 @@ def table(rounds: list[Round]) -> str:
         ("CPU ms per referral", [round(sum(each.cpu_ms.values()), 1) for each in rounds]),
     ]
     rows += [(f"  {name}", [each.cpu_ms[name] for each in rounds]) for name in rounds[0].cpu_ms]
+    rows += [
+        ("  beyond idling", [each.beyond_idle_ms for each in rounds]),
+        ("idle, % of a core", [round(sum(each.idle_percent.values()), 1) for each in rounds]),
+    ]
     rows += [(f"{name} per referral", [each.counted[name] for each in rounds]) for name in _COUNTED]
     rows += [
         ("database kB per referral", [each.kilobytes for each in rounds]),
