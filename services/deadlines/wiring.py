@@ -90,7 +90,8 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
     try:
         await check_server(db)
         await check_head(db, NAME)
-        share_wakes(wakes, signals, NAME, (*RELAY_WAKES, WORK_WAKE, SWEEP_WAKE), whole=alone)
+        names = WORK_WAKE, SWEEP_WAKE
+        share_wakes(wakes, signals, NAME, names, led=RELAY_WAKES, whole=alone)
         signals.start()
         dsn = settings.dsn.get_secret_value()
         emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.DEADLINES)

@@ -94,7 +94,7 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
     try:
         await check_server(db)
         await check_head(db, NAME)
-        share_wakes(wakes, signals, NAME, RELAY_WAKES, whole=alone)
+        share_wakes(wakes, signals, NAME, (), led=RELAY_WAKES, whole=alone)
         signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
         desk = make_desk(db, messaging.outbox, keyed, settings.patience, sandbox=settings.sandbox)

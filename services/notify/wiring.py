@@ -116,7 +116,8 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
         await _refuse_samples(settings, db)
         await install_recipient(settings, db)
         rulebooks = await open_rulebooks(db)
-        share_wakes(wakes, signals, NAME, (*RELAY_WAKES, WORK_WAKE, DELIVER_WAKE), whole=alone)
+        names = WORK_WAKE, DELIVER_WAKE
+        share_wakes(wakes, signals, NAME, names, led=RELAY_WAKES, whole=alone)
         signals.start()
         app = _put_together(settings, db, bus, parts, rulebooks)
         try:

@@ -105,6 +105,7 @@ class Relay:
                 else:
                     await self._wait(stop, RELAY_VACANT, _POLL_SECONDS)
         finally:
+            self._db.wakes.leaving = stop.is_set()
             await leadership.close()
 
     async def _lead_until_lost(self, leadership: Leadership, stop: asyncio.Event) -> None:

@@ -140,17 +140,28 @@ class Signals:
 
 
 def share_wakes(
-    wakes: Wakes, signals: Signals, schema: str, names: Iterable[str], *, whole: bool = False
+    wakes: Wakes,
+    signals: Signals,
+    schema: str,
+    names: Iterable[str],
+    *,
+    led: Iterable[str] = (),
+    whole: bool = False,
 ) -> None:
-    """Let the processes of one service wake each other's loops of these names.
+    """Let the processes of one service wake each other's loops of these names. Whoever leads waits
+    for those that are `led`.
 
-    `whole`: this process runs every role, and keeps to itself what it can do itself; beside
-    another one, as in an upgrade, whoever does not lead the relay tells.
+    `whole`: this process runs every role, and keeps to itself what it can do itself. Beside another
+    one, as in an upgrade, it tells what is led while the other leads, and the rest once it leaves.
     """
-    shared = frozenset(names)
+    leading = frozenset(led)
+    shared = leading.union(names)
+
+    def kept(name: str) -> bool:
+        return whole and (wakes.leads if name in leading else not wakes.leaving)
 
     def tell(name: str) -> None:
-        if name in shared and not (whole and wakes.leads):
+        if name in shared and not kept(name):
             signals.notify(f"{schema}.{name}")
 
     for name in shared:
