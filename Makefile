@@ -77,6 +77,10 @@ chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=
 drill: $(READY)  ## Lose the disk under load, restore elsewhere by docs/restore.md, and count.
 	PYTHONPATH=clients/python $(BIN)/python -m tests.drill
 
+.PHONY: change
+change: $(READY)  ## Replace every process and change tables under load, and count. BUS=kafka too.
+	$(BIN)/python -m tests.change --bus $(BUS)
+
 load: $(READY)  ## Measure the whole way under load, with a hanging partner, and one that comes back.
 	$(BIN)/python -m tests.load --bus $(BUS)
 	$(BIN)/python -m tests.load.intake --bus $(BUS)

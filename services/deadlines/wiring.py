@@ -28,7 +28,7 @@ from services.deadlines.timekeeper import Timekeeper
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
-from shared.messaging.outbox import RELAY_WAKE
+from shared.messaging.outbox import RELAY_WAKES
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime import metrics
@@ -90,9 +90,9 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
     try:
         await check_server(db)
         await check_head(db, NAME)
-        if not alone:
-            share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, SWEEP_WAKE))
-            signals.start()
+        names = WORK_WAKE, SWEEP_WAKE
+        share_wakes(wakes, signals, NAME, names, led=RELAY_WAKES, whole=alone)
+        signals.start()
         dsn = settings.dsn.get_secret_value()
         emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.DEADLINES)
         keeper = Keeper(await open_book(db, policies), emitting.outbox)

@@ -38,7 +38,7 @@ from services.intake.versions import Announcing
 from services.intake.viewing import Viewing
 from shared.contracts.base import Source, Topic
 from shared.messaging.buses import open_bus
-from shared.messaging.outbox import RELAY_WAKE, Outbox
+from shared.messaging.outbox import RELAY_WAKES, Outbox
 from shared.messaging.service import Emitting
 from shared.messaging.watermark import watermark_routes
 from shared.runtime.auth import TokenVerifier
@@ -94,9 +94,8 @@ async def open_app(settings: IntakeSettings, *, alone: bool = True) -> AsyncIter
     try:
         await check_server(db)
         await check_head(db, NAME)
-        if not alone:
-            share_wakes(wakes, signals, NAME, (RELAY_WAKE,))
-            signals.start()
+        share_wakes(wakes, signals, NAME, (), led=RELAY_WAKES, whole=alone)
+        signals.start()
         messaging = Emitting(NAME, db, dsn, bus, OUTBOX, Source.INTAKE)
         desk = make_desk(db, messaging.outbox, keyed, settings.patience, sandbox=settings.sandbox)
         yield _put_together(settings, messaging, verifier, desk)

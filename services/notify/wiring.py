@@ -45,7 +45,7 @@ from services.notify.substitution_loop import substituting
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus
-from shared.messaging.outbox import RELAY_WAKE, Outbox
+from shared.messaging.outbox import RELAY_WAKES, Outbox
 from shared.messaging.service import Consuming, Emitting
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime.auth import TokenVerifier
@@ -116,9 +116,9 @@ async def open_app(settings: NotifySettings, *, alone: bool = True) -> AsyncIter
         await _refuse_samples(settings, db)
         await install_recipient(settings, db)
         rulebooks = await open_rulebooks(db)
-        if not alone:
-            share_wakes(wakes, signals, NAME, (RELAY_WAKE, WORK_WAKE, DELIVER_WAKE))
-            signals.start()
+        names = WORK_WAKE, DELIVER_WAKE
+        share_wakes(wakes, signals, NAME, names, led=RELAY_WAKES, whole=alone)
+        signals.start()
         app = _put_together(settings, db, bus, parts, rulebooks)
         try:
             yield app

@@ -5,6 +5,7 @@ free at once instead of when the clock says so. Tokens guard scheduling; facts n
 """
 
 import secrets
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -99,6 +100,12 @@ class Leadership:
             "SELECT pg_try_advisory_lock($1, hashtext($2))", _LEADERS, self._name
         )
         return won
+
+    async def resign(self) -> None:
+        """Let another lead from now on, rather than from when the server misses our session."""
+        if self.leading:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await self._connection.execute("SELECT pg_advisory_unlock_all()", timeout=1)
 
     @property
     def leading(self) -> bool:

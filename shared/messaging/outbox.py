@@ -11,7 +11,8 @@ from shared.messaging.tables import OutboxTables
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_event_id
 
-RELAY_WAKE = "relay"
+RELAY_WAKE, RELAY_VACANT = RELAY_WAKES = ("relay", "relay.vacant")
+"""There is something to relay; nobody leads the relay any more."""
 
 
 class Outbox:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from shared.contracts.base import Topic
 from shared.messaging.bus import RETENTION, Bus, BusUnavailable, Outgoing, Publisher
 from shared.messaging.leases import Leadership
-from shared.messaging.outbox import RELAY_WAKE
+from shared.messaging.outbox import RELAY_VACANT, RELAY_WAKE
 from shared.messaging.retention import prune_outbox
 from shared.messaging.tables import OutboxTables
 from shared.runtime import metrics
@@ -101,12 +101,24 @@ class Relay:
         try:
             while not stop.is_set():
                 if await leadership.contend():
-                    await self.elect()
-                    await self._lead(leadership, stop)
+                    await self._lead_until_lost(leadership, stop)
                 else:
-                    await sleep_unless(stop, _POLL_SECONDS)
+                    await self._wait(stop, RELAY_VACANT, _POLL_SECONDS)
         finally:
+            self._db.wakes.leaving = stop.is_set()
             await leadership.close()
+
+    async def _lead_until_lost(self, leadership: Leadership, stop: asyncio.Event) -> None:
+        """Whoever waits for its turn hears of it at once when we are asked to stop."""
+        await self.elect()
+        self._db.wakes.leads = True
+        try:
+            await self._lead(leadership, stop)
+        finally:
+            self._db.wakes.leads = False
+            if stop.is_set():
+                await leadership.resign()
+                self._db.wakes.wake(RELAY_VACANT)
 
     async def elect(self) -> int:
         """Begin a new epoch; from now on marks of earlier ones are refused."""
@@ -139,7 +151,8 @@ class Relay:
                     await prune_outbox(self._db, self._tables)
                     await self._bus.prune(RETENTION)
                     prune_at = loop.time() + _PRUNE_SECONDS
-                await self._wait(stop, _RETRY_SECONDS if self._held else _POLL_SECONDS)
+                seconds = _RETRY_SECONDS if self._held else _POLL_SECONDS
+                await self._wait(stop, RELAY_WAKE, seconds)
         except BusUnavailable:
             log.warning("bus_unavailable", service=self._name)
             await sleep_unless(stop, _POLL_SECONDS)
@@ -148,9 +161,9 @@ class Relay:
         finally:
             await publisher.close()
 
-    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
+    async def _wait(self, stop: asyncio.Event, wake: str, seconds: float) -> None:
         """Until woken, stopped, or the poll that is the guarantee."""
-        woken = asyncio.ensure_future(self._db.wakes.wait(RELAY_WAKE, seconds))
+        woken = asyncio.ensure_future(self._db.wakes.wait(wake, seconds))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((woken, stopped), return_when=asyncio.FIRST_COMPLETED)
         for task in (woken, stopped):

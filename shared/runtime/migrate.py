@@ -6,6 +6,8 @@ is `run(metadata)`. The schema and its roles must exist (deploy/machine/bootstra
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -26,6 +28,9 @@ log = structlog.get_logger()
 SERVICES = ("intake", "notify", "deadlines", "audit", "bus")
 """The sections of alembic.ini, each the name of a schema."""
 
+LOCK_TIMEOUT = "5s"
+"""How long a migration's statement waits for a lock, and others behind it."""
+
 _INI = Path(__file__).parents[2] / "alembic.ini"
 _DSN = "hartline.owner_dsn"
 _ONE_AT_A_TIME = threading.Lock()  # Alembic keeps what it works on in module globals.
@@ -34,13 +39,25 @@ _ONE_AT_A_TIME = threading.Lock()  # Alembic keeps what it works on in module gl
 def upgrade(service: str, owner_dsn: str) -> None:
     """Bring one schema to head. Blocking; from async code call it in a thread."""
     with _ONE_AT_A_TIME:
-        command.upgrade(_config(service, owner_dsn), "head")
+        command.upgrade(history(service, owner_dsn), "head")
 
 
 def check_drift(service: str, owner_dsn: str) -> None:
     """Raises CommandError when the tables in the code and in the schema differ. Blocking."""
     with _ONE_AT_A_TIME:
-        command.check(_config(service, owner_dsn))
+        command.check(history(service, owner_dsn))
+
+
+@contextmanager
+def concurrently() -> Iterator[None]:
+    """In a revision: what builds or drops an index while others write, which no transaction may
+    hold. What stands before it in this run is committed first, so let it be all of its revision,
+    with `if_not_exists`: whoever is interrupted here runs the same revision again."""
+    with context.get_context().autocommit_block():
+        # It waits for every transaction that is under way, and nobody waits for it.
+        context.execute("SET lock_timeout = 0")
+        yield
+        context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
 
 
 def run(metadata: MetaData) -> None:
@@ -63,7 +80,7 @@ async def check_head(db: Database, service: str) -> None:
         if await session.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
             raise Misconfigured(f"The schema {service} has no tables yet: {mend}")
         found = set(await session.scalars(text(f"SELECT version_num FROM {table}")))
-    script = ScriptDirectory.from_config(_config(service))
+    script = ScriptDirectory.from_config(history(service))
     known = {revision.revision for revision in script.walk_revisions()}
     if not found or (found <= known and found != set(script.get_heads())):
         raise Misconfigured(f"The schema {service} is behind this code: {mend}")
@@ -71,7 +88,8 @@ async def check_head(db: Database, service: str) -> None:
         log.warning("schema_newer", revision=",".join(sorted(found)))
 
 
-def _config(service: str, owner_dsn: str | None = None) -> Config:
+def history(service: str, owner_dsn: str | None = None) -> Config:
+    """One schema's history, for Alembic's commands."""
     return Config(str(_INI), ini_section=service, attributes={_DSN: owner_dsn})
 
 
@@ -117,7 +135,8 @@ def _migrate(connection: Connection, schema: str, metadata: MetaData) -> None:
             text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
             {"name": f"hartline migrations {schema}"},
         )
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        # For the session, which ends with this run: `concurrently` ends the transaction.
+        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         if not connection.scalar(
             text("SELECT 1 FROM pg_namespace WHERE nspname = :schema"), {"schema": schema}
         ):

@@ -7,6 +7,7 @@ every 10 ms. A lost wake-up costs a poll interval, so nothing here is retried or
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ KEEPALIVES = {
 }
 _COALESCE_SECONDS = 0.010
 _RECONNECT_SECONDS = 0.5
+_LAST_SECONDS = 0.25
 _PING_SECONDS = 30.0
 _TIMEOUT_SECONDS = 5.0
 
@@ -46,6 +48,8 @@ class Signals:
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._due: set[str] = set()
         self._stir = asyncio.Event()
+        self._told = asyncio.Event()
+        self._told.set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,10 +67,15 @@ class Signals:
         """Wake the channel's listeners everywhere. Call it after the commit."""
         self._wake(channel)
         self._due.add(channel)
+        self._told.clear()
         self._stir.set()
 
     async def close(self) -> None:
+        """What is still to be told is told first, if that is quick."""
         if self._task is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._told.wait()
             self._task.cancel()
             await asyncio.wait((self._task,))
             self._task = None
@@ -114,6 +123,8 @@ class Signals:
         await connection.execute(
             "SELECT pg_notify(channel, '') FROM unnest(CAST($1 AS text[])) AS channel", due
         )
+        if not self._due:
+            self._told.set()
         await asyncio.sleep(_COALESCE_SECONDS)
 
     async def _until_stirred(self, connection: Any) -> None:
@@ -128,15 +139,29 @@ class Signals:
             self._wake(channel)
 
 
-def share_wakes(wakes: Wakes, signals: Signals, schema: str, names: Iterable[str]) -> None:
-    """Let the processes of one service wake each other's loops of these names.
+def share_wakes(
+    wakes: Wakes,
+    signals: Signals,
+    schema: str,
+    names: Iterable[str],
+    *,
+    led: Iterable[str] = (),
+    whole: bool = False,
+) -> None:
+    """Let the processes of one service wake each other's loops of these names. Whoever leads waits
+    for those that are `led`.
 
-    Needed only where its roles run in several processes: `python -m services.X ROLE`.
+    `whole`: this process runs every role, and keeps to itself what it can do itself. Beside another
+    one, as in an upgrade, it tells what is led while the other leads, and the rest once it leaves.
     """
-    shared = frozenset(names)
+    leading = frozenset(led)
+    shared = leading.union(names)
+
+    def kept(name: str) -> bool:
+        return whole and (wakes.leads if name in leading else not wakes.leaving)
 
     def tell(name: str) -> None:
-        if name in shared:
+        if name in shared and not kept(name):
             signals.notify(f"{schema}.{name}")
 
     for name in shared:

@@ -12,6 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from shared.runtime.lifecycle import Role
 
 _DRAIN_SECONDS = 8
+_LAST_SECONDS = 0.3
+"""Between being asked to stop and ending what is idle: who is calling hears of it by an answer."""
+_LAST = (b"connection", b"close")
 _HEAD_SECONDS = 10.0
 _HEAD_BYTES = 64 * 1024
 
@@ -61,12 +64,20 @@ async def serve_on(app: ASGIApp, listener: socket.socket, stop: asyncio.Event) -
         stopper.cancel()
 
 
-async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:
+async def _stop(server: "_Server", stop: asyncio.Event) -> None:
     await stop.wait()
+    server.say_last()
+    await asyncio.sleep(_LAST_SECONDS)
     server.should_exit = True
 
 
 class _Server(uvicorn.Server):
+    def say_last(self) -> None:
+        """From now on each answer is its connection's last, and says so: a caller who was not told
+        would send the next request into a connection that is being closed."""
+        self.config.encoded_headers.append(_LAST)
+        self.server_state.default_headers.append(_LAST)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals belong to `lifecycle`."""

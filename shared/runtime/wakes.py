@@ -11,6 +11,11 @@ class Wakes:
     """
 
     def __init__(self) -> None:
+        self.leads = False
+        """Whether this process leads its service's relay. One that does not is not the only one,
+        and the one that does waits for its wakes."""
+        self.leaving = False
+        """Whether it takes on nothing more: what it makes ready yet is for others."""
         self._events: dict[str, asyncio.Event] = {}
         self._notifiers: list[Callable[[str], None]] = []
 

@@ -1,6 +1,7 @@
 """What is particular to Kafka, on a real broker: offsets, rebalances, topics."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -145,6 +146,26 @@ async def test_a_member_too_many_is_given_nothing_and_is_not_taken_for_stuck(
         await asyncio.gather(*(each.fetch(10, 0.1) for each in subscriptions))
     await asyncio.gather(*(each.close() for each in subscriptions))
     await bus.close()
+
+
+async def test_what_a_member_that_leaves_had_is_read_by_another_within_a_heartbeat(
+    bus: KafkaBus, tag: str
+) -> None:
+    """As in an upgrade: a stop is told to the group, and nobody's session has to run out."""
+    staying, leaving = (Group(f"{tag}group", (Topic.REFERRALS,), tag) for _ in range(2))
+    here, there = await staying.subscribe(bus), await leaving.subscribe(bus)
+    assert isinstance(here, KafkaSubscription)
+    assert isinstance(there, KafkaSubscription)
+    async with asyncio.timeout(30):
+        while len(here._consumer.assignment()) != 3 or len(there._consumer.assignment()) != 3:
+            await asyncio.gather(here.fetch(100, 0.1), there.fetch(100, 0.1))
+    names = [str(number) for number in range(24)]
+    await there.close()
+    began = time.monotonic()
+    await publish(bus, tag, *names, keys=24)
+    await staying.read(here, 24)
+    assert time.monotonic() - began < Limits().session / 3
+    await here.close()
 
 
 async def test_a_record_without_a_value_comes_through(

@@ -59,7 +59,7 @@ class KafkaBus:
             enable_auto_commit=False,
             request_timeout_ms=_ms(self._limits.request),
             session_timeout_ms=_ms(self._limits.session),
-            heartbeat_interval_ms=_ms(self._limits.session / 3),
+            heartbeat_interval_ms=_ms(self._limits.heartbeat),
             max_poll_interval_ms=_MOST_IDLE_MS,
             fetch_max_bytes=_FETCH_BYTES,
             retry_backoff_ms=_BACKOFF_MS,

@@ -32,6 +32,9 @@ class Limits:
     """Being without a place in the group for this long is being stuck."""
     blocked: float = 60.0
     """A partition whose broker cannot read it is tried again after this."""
+    heartbeat: float = 0.5
+    """How often a member tells its group that it lives, and hears that another came or left: for so
+    long a partition that changes hands stands still."""
     session: float = 6.0
     """The group gives a dead member's partitions to others after this."""
 

@@ -124,3 +124,51 @@ async def test_the_relay_is_woken_only_after_the_commit(service: Service) -> Non
         await session.execute(text("SELECT 1"))
         assert not await service.db.wakes.wait("relay", 0.01)
     assert await service.db.wakes.wait("relay", 0.01)
+
+
+class FakeBus:
+    async def publisher(self) -> FakePublisher:
+        return FakePublisher()
+
+    async def prune(self, older_than: timedelta) -> int:
+        return 0
+
+
+async def test_a_relay_that_is_stopped_hands_over_before_the_next_ones_poll(
+    service: Service,
+) -> None:
+    """In an upgrade the second process leads at once, not when it asks again a second later."""
+    first, second = (
+        Relay("svc", service.db, service.dsn, service.outbox_tables, FakeBus())  # type: ignore[arg-type]
+        for _ in range(2)
+    )
+    stops = asyncio.Event(), asyncio.Event()
+    leading = asyncio.create_task(first.run(stops[0]))
+    await _led(service, epoch=1)
+    waiting = asyncio.create_task(second.run(stops[1]))
+    await _asked(service, 2)
+    stops[0].set()
+    async with asyncio.timeout(0.5):
+        await leading
+        await _led(service, epoch=2)
+    stops[1].set()
+    await waiting
+
+
+async def _led(service: Service, epoch: int) -> None:
+    async with asyncio.timeout(5):
+        while not await service.fetch(
+            "SELECT 1 FROM svc.relay_leader WHERE epoch = :epoch", epoch=epoch
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def _asked(service: Service, relays: int) -> None:
+    """So many have tried to lead."""
+    tried = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = "
+        "'idle' AND application_name = 'hartline leader relay svc' AND query LIKE '%try%'"
+    )
+    async with asyncio.timeout(5):
+        while (await service.fetch(tried))[0][0] < relays:
+            await asyncio.sleep(0.005)

@@ -130,3 +130,46 @@ async def test_the_loops_of_another_process_are_woken_by_name(
     assert await theirs.wait("deliver", 5.0)
     ours.wake("sweep")
     assert not await theirs.wait("relay", 0.02)
+
+
+async def test_a_process_that_runs_every_role_tells_only_while_another_leads(
+    here: Signals, there: Signals
+) -> None:
+    """As in an upgrade, when two of them run side by side."""
+    ours, theirs = Wakes(), Wakes()
+    share_wakes(ours, here, "notify", ("work",), led=("relay",), whole=True)
+    share_wakes(theirs, there, "notify", ("work",), led=("relay",), whole=True)
+    here.start()
+    there.start()
+    assert await theirs.wait("relay", 5.0), "woken when it begins to listen"
+    assert await theirs.wait("work", 5.0)
+    ours.wake("relay")
+    assert await theirs.wait("relay", 5.0)
+    ours.wake("work")
+    assert not await theirs.wait("work", 0.05)
+    ours.leads = True
+    ours.wake("relay")
+    assert not await theirs.wait("relay", 0.05)
+
+
+async def test_a_process_that_leaves_tells_of_everything_that_it_makes_ready(
+    here: Signals, there: Signals
+) -> None:
+    ours, theirs = Wakes(), Wakes()
+    share_wakes(ours, here, "notify", ("work",), whole=True)
+    share_wakes(theirs, there, "notify", ("work",), whole=True)
+    here.start()
+    there.start()
+    assert await theirs.wait("work", 5.0), "woken when it begins to listen"
+    ours.leaving = True
+    ours.wake("work")
+    assert await theirs.wait("work", 5.0)
+
+
+async def test_what_was_to_be_told_is_told_before_the_end(here: Signals, there: Signals) -> None:
+    woken = await listening(there, "notify.relay")
+    await listening(here, "notify.relay")
+    here.notify("notify.relay")
+    await here.close()
+    async with asyncio.timeout(0.5):
+        await woken.wait()

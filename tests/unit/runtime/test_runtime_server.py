@@ -50,6 +50,25 @@ async def test_a_request_under_way_is_answered_before_the_role_ends(
         assert (await request).json() == 1
 
 
+async def test_whoever_calls_while_it_ends_is_answered_and_told_to_connect_elsewhere(
+    app: FastAPI, headers: dict[str, str]
+) -> None:
+    """A connection that is closed between two requests costs the caller the second."""
+
+    @app.get("/fast")
+    async def fast() -> int:
+        return 1
+
+    async with Served(app) as served, httpx.AsyncClient(trust_env=False) as client:
+        url = f"http://127.0.0.1:{served.port}/fast"
+        assert "connection" not in (await client.get(url, headers=headers)).headers
+        served.stop.set()
+        await asyncio.sleep(0)
+        answers = [await client.get(url, headers=headers) for _ in range(2)]
+        assert [each.json() for each in answers] == [1, 1]
+        assert [each.headers["connection"] for each in answers] == ["close", "close"]
+
+
 async def test_the_role_leaves_signals_to_the_lifecycle(app: FastAPI) -> None:
     before = signal.getsignal(signal.SIGTERM)
     async with Served(app) as served:
