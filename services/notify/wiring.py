@@ -26,6 +26,7 @@ from services.notify.intake_client import SCOPES
 from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.sweep import reminding
 from services.notify.mailbox.wiring import patience_of, relay_of, senders
+from services.notify.measuring import count_from_zero
 from services.notify.models import INBOX, OUTBOX
 from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
@@ -216,6 +217,7 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
 
     ages = Ages(NAME)
     ages.add(read)
+    count_from_zero()
     return ages
 
 

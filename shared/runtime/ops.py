@@ -1,6 +1,7 @@
 """The operations port: is it alive, is it ready, and how old is what waits."""
 
 import asyncio
+import platform
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared import __version__
 from shared.runtime import metrics
 
 Check = Callable[[], Awaitable[str | None]]
@@ -104,9 +106,9 @@ def readyz(readiness: Readiness, *, explain: bool) -> Callable[[Request], Awaita
     return answer
 
 
-def operations(service: str, readiness: Readiness, ages: Ages, *, version: str = "") -> Starlette:
+def operations(service: str, readiness: Readiness, ages: Ages) -> Starlette:
     """The operations port's application; serve it with `shared.runtime.http.serve`."""
-    metrics.BUILD.labels(service, version).set(1)
+    metrics.BUILD.labels(service, __version__, platform.python_version()).set(1)
 
     async def scrape(_: Request) -> Response:
         await ages.refresh()
