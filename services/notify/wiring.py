@@ -210,13 +210,23 @@ def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Par
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
-    async def read() -> dict[str, float]:
-        async with db.transaction() as session:
-            waiting = await emitting.ages(session) | await consuming.ages(session)
-            return waiting | await store.ages(session) | await areas.ages(session)
+    """Side by side: what is long to read when much waits holds up nothing else."""
+
+    async def messaging() -> dict[str, float]:
+        async with db.reading() as session:
+            return await emitting.ages(session) | await consuming.ages(session)
+
+    async def notices() -> dict[str, float]:
+        async with db.reading() as session:
+            return await store.ages(session)
+
+    async def beside() -> dict[str, float]:
+        async with db.reading() as session:
+            return await areas.ages(session)
 
     ages = Ages(NAME)
-    ages.add(read)
+    for source in (messaging, notices, beside):
+        ages.add(source)
     count_from_zero()
     return ages
 

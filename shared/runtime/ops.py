@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from shared import __version__
 from shared.runtime import metrics
+from shared.runtime.exposition import exposition
 
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, otherwise a sentence that says what is wrong. No personal data."""
@@ -112,7 +113,7 @@ def operations(service: str, readiness: Readiness, ages: Ages) -> Starlette:
 
     async def scrape(_: Request) -> Response:
         await ages.refresh()
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(
         routes=[
