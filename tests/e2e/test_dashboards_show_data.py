@@ -37,7 +37,7 @@ SILENT = {"Until the next clock falls due"}
 async def test_every_panel_shows_data_after_a_short_load(folder: Path) -> None:
     program(PROMETHEUS)
     async with (
-        machine_watched(folder) as run,
+        machine_watched(folder, apart=False) as run,
         httpx.AsyncClient(trust_env=False, timeout=30.0) as client,
     ):
         assert (await Way(run.machine, patience=PATIENCE).go()).problems == []

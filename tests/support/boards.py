@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from deploy.grafana.expressions import filled
 from deploy.grafana.writing import DASHBOARDS, ORDER
 
 _STEP = 1
+_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 Series = list[tuple[str, list[tuple[float, float]]]]
 
 
@@ -72,6 +74,4 @@ def _values(pairs: list[Any]) -> list[tuple[float, float]]:
 def _legend(pattern: str, labels: dict[str, str]) -> str:
     if not pattern:
         return " ".join(value for key, value in sorted(labels.items()) if key != "__name__")
-    for key, value in labels.items():
-        pattern = pattern.replace("{{%s}}" % key, value)  # noqa: UP031 - braces of its own
-    return pattern
+    return _LABEL.sub(lambda found: labels.get(found[1], found[1]), pattern)
