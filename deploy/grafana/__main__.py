@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 
 from deploy.grafana.checks import Broken, check
 from deploy.grafana.expressions import NoPromtool
-from deploy.grafana.writing import DASHBOARDS, write
+from deploy.grafana.writing import DASHBOARDS, BrokenSource, write
 from shared.runtime import metrics
 
 ROOT = Path(__file__).parents[2]
@@ -34,12 +34,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("command", choices=("check", "write"))
     parser.add_argument("--folder", type=Path, default=DASHBOARDS, help="what to check")
     arguments = parser.parse_args(argv)
-    if arguments.command == "write":
-        for path in write():
-            print(f"written: {path.name}")
-        return 0
     try:
+        if arguments.command == "write":
+            for path in write():
+                print(f"written: {path.name}")
+            return 0
         found = check_folder(arguments.folder)
+    except BrokenSource as broken:
+        sys.stderr.write(f"{broken}\n")
+        return 1
     except NoPromtool as missing:
         sys.stderr.write(f"{missing}\n")
         return 2

@@ -11,7 +11,15 @@ import yaml
 
 from deploy.grafana.__main__ import check_folder, main
 from deploy.grafana.expressions import names_and_labels
-from deploy.grafana.writing import DASHBOARDS, FOLDER, ORDER, written
+from deploy.grafana.writing import (
+    DASHBOARDS,
+    FOLDER,
+    ORDER,
+    SOURCES,
+    BrokenSource,
+    sources,
+    written,
+)
 from deploy.machine.home import ROOT
 from tests.support.prometheus import PROMTOOL, program
 
@@ -24,9 +32,9 @@ PANELS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _promtool() -> None:
-    program(PROMTOOL)
+@pytest.fixture
+def promtool() -> str:
+    return program(PROMTOOL)
 
 
 def test_the_files_are_as_their_sources_say() -> None:
@@ -34,6 +42,7 @@ def test_the_files_are_as_their_sources_say() -> None:
     assert {path.name: path.read_text() for path in DASHBOARDS.glob("*.json")} == written()
 
 
+@pytest.mark.usefixtures("promtool")
 def test_grafana_may_have_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0, capsys.readouterr().out
     assert capsys.readouterr().out == "6 dashboards: Grafana may have them\n"
@@ -81,7 +90,8 @@ def test_grafana_finds_them_where_compose_puts_them() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, promtool: str) -> Path:
+    """A copy of the dashboards, to break."""
     return Path(shutil.copytree(DASHBOARDS, tmp_path / "dashboards"))
 
 
@@ -184,3 +194,26 @@ def test_what_is_no_json_is_refused_by_line(folder: Path) -> None:
     [broken] = check_folder(folder)
     assert "it is no JSON" in str(broken)
     assert path.read_text().splitlines()[broken.line - 2].strip() == '"id": 3'
+
+
+BROKEN_SOURCES = {
+    "says: Somebody who had": (
+        "say: Somebody who had",
+        "clocks.yaml:7, panel 'Breaches in 24 hours",
+    ),
+    "kind: number": ("kind: big", "kind big: choose from number, lines, bars, table"),
+    "rows:": ("rows: [", "it is no YAML ("),
+    "title:": ("name:", "clocks.yaml:1: title is missing: add title:."),
+}
+
+
+@pytest.mark.parametrize("right", BROKEN_SOURCES)
+def test_nothing_is_written_from_a_broken_source(right: str, tmp_path: Path) -> None:
+    wrong, said = BROKEN_SOURCES[right]
+    copied = Path(shutil.copytree(SOURCES, tmp_path / "sources"))
+    path = copied / "clocks.yaml"
+    path.write_text(path.read_text().replace(right, wrong, 1))
+    with pytest.raises(BrokenSource) as refused:
+        sources(copied)
+    assert str(refused.value).startswith("clocks.yaml:")
+    assert said in str(refused.value)
