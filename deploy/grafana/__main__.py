@@ -40,8 +40,8 @@ def main(argv: list[str]) -> int:
                 print(f"written: {path.name}")
             return 0
         found = check_folder(arguments.folder)
-    except BrokenSource as broken:
-        sys.stderr.write(f"{broken}\n")
+    except BrokenSource as refused:
+        sys.stderr.write(f"{refused}\n")
         return 1
     except NoPromtool as missing:
         sys.stderr.write(f"{missing}\n")

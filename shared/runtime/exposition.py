@@ -3,7 +3,7 @@
 Of some 500 lines that is all but their numbers the same from scrape to scrape, so that is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Metric
@@ -14,6 +14,7 @@ _KINDS = {"info": "gauge", "stateset": "gauge", "gaugehistogram": "histogram", "
 _LATER = ("_created", "_gsum", "_gcount")
 """Samples of OpenMetrics: gauges of their own behind their metric."""
 _KEPT = 8192
+_said: Callable[[float], str] = floatToGoString
 
 
 def exposition(registry: CollectorRegistry) -> bytes:
@@ -44,7 +45,7 @@ def _head(name: str, documentation: str, kind: str) -> str:
 
 
 def _line(sample: Sample) -> str:
-    return f"{_series(sample.name, tuple(sample.labels.items()))} {floatToGoString(sample.value)}\n"
+    return f"{_series(sample.name, tuple(sample.labels.items()))} {_said(sample.value)}\n"
 
 
 @lru_cache(_KEPT)

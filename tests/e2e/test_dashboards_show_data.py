@@ -1,6 +1,6 @@
 """Every panel of every dashboard asks a real Prometheus, after a real run, and is answered.
 
-HARTLINE_PICTURES names a folder to which the panels are drawn for somebody to look at.
+DASHBOARD_PICTURES names a folder to which the panels are drawn for somebody to look at.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ async def test_every_panel_shows_data_after_a_short_load(folder: Path) -> None:
         await an_agency_reads_and_acknowledges(client, run)
         await everybody_has_been_told(run)
         seen = await all_shown(client, run.receiver.prometheus)
-        if where := os.environ.get("HARTLINE_PICTURES"):
+        if where := os.environ.get("DASHBOARD_PICTURES"):
             drawn(seen, Path(where))
         empty = {query.panel for query, series in seen if not any(v for _, v in series)}
         assert empty - SILENT == set()
