@@ -69,7 +69,7 @@ brokers: $(READY)  ## Three Kafka brokers with permissions, of which some are ki
 	$(BIN)/pytest -m heavy tests/e2e/test_three_brokers.py
 
 alerts: $(READY)  ## Every alert fired and ended, by real faults too. Needs Prometheus and Alertmanager.
-	$(BIN)/pytest -m "alerts or not alerts" tests/integration/operations tests/e2e/test_alerts_reach_a_person.py
+	$(BIN)/pytest -m "alerts or not alerts" tests/integration/operations tests/e2e/test_alerts_reach_a_person.py tests/e2e/test_dashboards_show_data.py
 
 chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
 	$(BIN)/python -m tests.chaos --bus $(BUS)

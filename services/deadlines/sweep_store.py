@@ -75,9 +75,10 @@ async def streams_of(
     return {(row.subject, Source(row.source)): Stream(row.cursor, row.highest) for row in rows}
 
 
-async def waiting(session: Session) -> tuple[float, float | None]:
+async def waiting(session: Session) -> tuple[float, float | None, int]:
     """Seconds that the oldest clock is overdue and unannounced (0: none), and until the next one
-    that is open falls due (None: none is open). Synthetic ones are left out."""
+    that is open falls due (None: none is open); how many fall due within the hour. Synthetic ones
+    are left out."""
     row = (
         await session.execute(
             text(
@@ -85,9 +86,11 @@ async def waiting(session: Session) -> tuple[float, float | None]:
                 "FROM deadlines.clocks WHERE state = 'open' AND NOT synthetic)) AS overdue, "
                 "extract(epoch FROM (SELECT min(due_at) FROM deadlines.clocks "
                 "WHERE state = 'open' AND NOT synthetic AND due_at > clock_timestamp()) "
-                "- clock_timestamp()) AS next"
+                "- clock_timestamp()) AS next, "
+                "(SELECT count(*) FROM deadlines.clocks WHERE state = 'open' AND NOT synthetic "
+                "AND due_at < clock_timestamp() + interval '1 hour') AS soon"
             )
         )
     ).one()
     overdue = max(0.0, float(row.overdue)) if row.overdue is not None else 0.0
-    return overdue, None if row.next is None else float(row.next)
+    return overdue, None if row.next is None else float(row.next), row.soon

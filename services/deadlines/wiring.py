@@ -150,7 +150,8 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
 
     async def read() -> dict[str, float]:
         async with db.transaction() as session:
-            overdue, next_due = await sweep_store.waiting(session)
+            overdue, next_due, soon = await sweep_store.waiting(session)
+            metrics.DUE_SOON.set(soon)
             metrics.CALENDAR_ENDS.set(calendar_left(calendars, utc_now()))
             metrics.NEXT_DUE.set(math.nan if next_due is None else next_due)
             ages = await emitting.ages(session) | await consuming.ages(session)

@@ -73,6 +73,8 @@ class Attempt:
     email: str | None = None
     secrets: tuple[bytes, ...] = ()
     """Sealed `whsec_` secrets to sign with as well, the newest first."""
+    agency_kind: str = ""
+    """For metrics alone, as in `Ended`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Ended:
     verdict: Verdict | None = None
     strained: bool = False
     channel: Channel = Channel.ENCRYPTED
+    agency_kind: str = ""
 
     @property
     def fact(self) -> str:

@@ -21,6 +21,7 @@ from services.notify.retry import verdict
 from services.notify.sender import Sender
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
+from shared.runtime import pools
 from shared.runtime.db import Database, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
@@ -104,6 +105,8 @@ class Engine:
         self._quiet = asyncio.Event()
         self._batch = limits.batch
         self._breaking_off = False
+        in_flight = self._in_flight
+        pools.show("agencies", in_use=in_flight.__len__, most=limits.in_flight)
 
     async def run(
         self, stop: asyncio.Event, first: Callable[[], Awaitable[object]] | None = None
@@ -275,6 +278,7 @@ def _ended(attempt: Attempt, outcome: Outcome) -> Ended:
         verdict=verdict(outcome, attempt.probe),
         strained=attempt.strained,
         channel=attempt.channel,
+        agency_kind=attempt.agency_kind,
     )
 
 

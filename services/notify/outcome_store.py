@@ -63,8 +63,9 @@ _MOVE = text(
 
 
 _ABANDONED = text(
-    f"SELECT notice_id, agency_id, open_disclosure_id FROM {_DELIVERIES} "
-    "WHERE state = 'attempting' AND attempt_deadline < :now "
+    "SELECT notice_id, agency_id, open_disclosure_id, (SELECT kind "
+    f"FROM {models.agencies.fullname} a WHERE a.agency_id = d.agency_id) AS agency_kind "
+    f"FROM {_DELIVERIES} d WHERE state = 'attempting' AND attempt_deadline < :now "
     f"AND (lease_owner NOT IN ({ALIVE_OWNERS}) OR attempt_deadline < :long_ago) "
     f"ORDER BY attempt_deadline LIMIT {_RECLAIMED_AT_ONCE}"
 )
@@ -130,7 +131,14 @@ async def abandoned(session: Session, now: datetime) -> list[Ended]:
         {"now": now, "long_ago": now - LONGEST_LEASE},
     )
     return [
-        Ended(row.open_disclosure_id, row.notice_id, row.agency_id, Unknown(ours=True), now)
+        Ended(
+            disclosure_id=row.open_disclosure_id,
+            notice_id=row.notice_id,
+            agency_id=row.agency_id,
+            outcome=Unknown(ours=True),
+            at=now,
+            agency_kind=row.agency_kind,
+        )
         for row in rows
     ]
 

@@ -88,8 +88,9 @@ class Recorder:
 
     def _note(self, group: Sequence[Ended], moved: Sequence[Standing]) -> None:
         counts = Counter(_result(each) for each in group)
-        for result, count in counts.items():
-            metrics.ATTEMPTS.labels(result).inc(count)
+        kinds = Counter((_result(each), each.agency_kind) for each in group)
+        for (result, kind), count in kinds.items():
+            metrics.ATTEMPTS.labels(result, kind).inc(count)
         log.info("attempts_recorded", **counts)
         self._wake_for_retries(moved)
 

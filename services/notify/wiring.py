@@ -26,6 +26,7 @@ from services.notify.intake_client import SCOPES
 from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.sweep import reminding
 from services.notify.mailbox.wiring import patience_of, relay_of, senders
+from services.notify.measuring import count_from_zero
 from services.notify.models import INBOX, OUTBOX
 from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
@@ -210,13 +211,24 @@ def _deliver(settings: NotifySettings, db: Database, outbox: Outbox, parts: _Par
 
 
 def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
-    async def read() -> dict[str, float]:
-        async with db.transaction() as session:
-            waiting = await emitting.ages(session) | await consuming.ages(session)
-            return waiting | await store.ages(session) | await areas.ages(session)
+    """Side by side: what is long to read when much waits holds up nothing else."""
+
+    async def messaging() -> dict[str, float]:
+        async with db.reading() as session:
+            return await emitting.ages(session) | await consuming.ages(session)
+
+    async def notices() -> dict[str, float]:
+        async with db.reading() as session:
+            return await store.ages(session)
+
+    async def beside() -> dict[str, float]:
+        async with db.reading() as session:
+            return await areas.ages(session)
 
     ages = Ages(NAME)
-    ages.add(read)
+    for source in (messaging, notices, beside):
+        ages.add(source)
+    count_from_zero()
     return ages
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import URL, Executable, make_url, text
 
-from shared.runtime import metrics
+from shared.runtime import metrics, pools
 from shared.runtime.errors import Misconfigured
 from shared.runtime.session import Row, Rows, Session, Values
 from shared.runtime.wakes import Wakes
@@ -130,6 +130,7 @@ class Database:
                 },
             )
             await self._pool
+            pools.show_database(self._pool)
         return self._pool
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from shared.runtime import keys, metrics
+from shared.runtime import keys, metrics, pools
 from shared.runtime.auth import LocalIssuer
 from shared.runtime.errors import Gone, Misconfigured, Permanent, Retryable
 from shared.runtime.settings import ServiceSettings
@@ -73,7 +73,9 @@ class AiohttpExchange:
     """Over aiohttp, which costs a fifth of httpx's CPU (docs/adr/0013). Follows no redirect and
     heeds no proxy. Connects when first used."""
 
-    def __init__(self, base_url: str, seconds: float) -> None:
+    def __init__(self, base_url: str, seconds: float, *, name: str = "other") -> None:
+        """`name`: whom it calls, as the metrics of its pool say."""
+        self._name = name
         self._base_url = base_url.rstrip("/")
         self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None
@@ -101,6 +103,7 @@ class AiohttpExchange:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
+        pools.show_http(self._name, self._session)
         return self._session
 
 
@@ -119,7 +122,7 @@ class InternalClient:
         """`name` is whom it calls; `seconds` bounds a whole call, the body included."""
         self._name = name
         self._tokens = tokens
-        self._exchange = exchange or AiohttpExchange(base_url, seconds)
+        self._exchange = exchange or AiohttpExchange(base_url, seconds, name=name)
 
     async def get(self, path: str) -> Any:
         return await self.call("GET", path)

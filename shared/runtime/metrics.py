@@ -20,7 +20,9 @@ AGES_REFRESHED = Gauge(
     "When the ages were last read; while this stands still, hartline_oldest_age_seconds is old.",
     ["service"],
 )
-BUILD = Gauge("hartline_build_info", "Always 1; the labels say what runs.", ["service", "version"])
+BUILD = Gauge(
+    "hartline_build_info", "Always 1; the labels say what runs.", ["service", "version", "python"]
+)
 ROLE_RESTARTS = Counter(
     "hartline_role_restarts_total", "Roles that failed and were started again.", ["role"]
 )
@@ -50,6 +52,18 @@ INTERNAL_SECONDS = Histogram(
 HTTP_IN_FLIGHT = Gauge("hartline_http_requests_in_flight", "Requests being answered.")
 HTTP_SHED = Counter(
     "hartline_http_requests_shed_total", "Requests refused with 503 because too many were running."
+)
+
+# Pools: `database`, the connections of a service's own; `intake`, `notify` and the like, those to
+# another service; `agencies`, the attempts to deliver that are under way.
+
+POOL = Gauge(
+    "hartline_pool_connections",
+    "Connections of a pool: open, of these in_use, and the most that it may have.",
+    ["pool", "state"],
+)
+POOL_WAITING = Gauge(
+    "hartline_pool_waiting", "Tasks that wait for a pool to let them have a connection.", ["pool"]
 )
 
 # Messaging
@@ -107,8 +121,15 @@ WAY = Histogram(
 )
 ATTEMPTS = Counter(
     "hartline_notify_attempts_total",
-    "Attempts to deliver that ended: accepted, rejected (another status), not_sent or unknown.",
-    ["result"],
+    "Attempts to deliver that ended: accepted, rejected (another status), not_sent or unknown; by "
+    "the recipient's kind.",
+    ["result", "kind"],
+)
+NOTICES = Counter(
+    "hartline_notify_notices_total",
+    "Notices first attempted, first opened (or told by telephone), first acknowledged; by the "
+    "recipient's kind.",
+    ["stage", "kind"],
 )
 PAGES = Counter(
     "hartline_notify_pages_total",
@@ -183,3 +204,7 @@ NEXT_DUE = Gauge(
     "Until the next open clock falls due; NaN when none is open.",
 )
 NEXT_DUE.set(math.nan)
+DUE_SOON = Gauge(
+    "hartline_deadlines_due_within_hour",
+    "Open clocks that fall due within the hour, those that are due already included.",
+)

@@ -1,16 +1,19 @@
 """The operations port: is it alive, is it ready, and how old is what waits."""
 
 import asyncio
+import platform
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shared import __version__
 from shared.runtime import metrics
+from shared.runtime.exposition import exposition
 
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, otherwise a sentence that says what is wrong. No personal data."""
@@ -104,13 +107,13 @@ def readyz(readiness: Readiness, *, explain: bool) -> Callable[[Request], Awaita
     return answer
 
 
-def operations(service: str, readiness: Readiness, ages: Ages, *, version: str = "") -> Starlette:
+def operations(service: str, readiness: Readiness, ages: Ages) -> Starlette:
     """The operations port's application; serve it with `shared.runtime.http.serve`."""
-    metrics.BUILD.labels(service, version).set(1)
+    metrics.BUILD.labels(service, __version__, platform.python_version()).set(1)
 
     async def scrape(_: Request) -> Response:
         await ages.refresh()
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(
         routes=[

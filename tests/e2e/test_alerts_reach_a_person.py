@@ -107,11 +107,13 @@ class Run:
 
 
 @asynccontextmanager
-async def machine_watched(folder: Path) -> AsyncIterator[Run]:
+async def machine_watched(folder: Path, *, apart: bool = True) -> AsyncIterator[Run]:
+    """`apart`: the roles of APART run as processes of their own, which nobody scrapes."""
     machine = Machine(Home(folder / "home"), Ports.free())
     try:
         machine.prepare()
-        machine.supervisor = Supervisor(_apart(machine), machine.home.logs)
+        if apart:
+            machine.supervisor = Supervisor(_apart(machine), machine.home.logs)
         async with running(machine), watching(machine.ports, folder) as receiver:
             yield Run(machine, receiver)
     finally:

@@ -35,6 +35,8 @@ class Receiver:
 
     pages: list[dict[str, Any]] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
+    prometheus: str = ""
+    """Where the Prometheus that watches answers."""
 
     async def take(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -79,7 +81,7 @@ class Receiver:
 async def watching(ports: Ports, folder: Path) -> AsyncIterator[Receiver]:
     """Until it is left, the machine is watched; `folder` holds their files and logs."""
     prometheus, alertmanager, hook = free_ports(3)
-    receiver = Receiver()
+    receiver = Receiver(prometheus=f"http://127.0.0.1:{prometheus}")
     runner = await _serve(receiver, hook)
     config = _prometheus_config(ports, alertmanager)
     for name in config["rule_files"]:

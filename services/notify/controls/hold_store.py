@@ -44,7 +44,9 @@ _TAKE = text(
 )
 _AGE = text(
     f"SELECT coalesce(extract(epoch FROM clock_timestamp() - min(h.held_at)), 0) FROM {_HOLDS} h "
-    f"JOIN {_DELIVERIES} d USING (notice_id) WHERE d.state = 'pending'"
+    f"JOIN {_DELIVERIES} d USING (notice_id) WHERE d.state = 'pending' "
+    # Where nothing was ever held, nothing that waits is looked at.
+    f"AND EXISTS (SELECT FROM {_HOLDS})"
 )
 
 

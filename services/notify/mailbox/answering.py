@@ -18,6 +18,7 @@ from services.notify.mailbox import store as shelves
 from services.notify.mailbox.reminders import not_ours
 from services.notify.mailbox.shelf import Item
 from services.notify.mailbox.tables import acknowledgements, returns
+from services.notify.measuring import count_notice
 from services.notify.substitution import Substitutes
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
@@ -111,6 +112,7 @@ class Answers:
         if item.acknowledged_at is None:
             await session.execute(_ACKNOWLEDGED, {"notice_id": notice_id, "now": now})
             row = await events.notice(session, notice_id)
+            count_notice(session, "acknowledged", row.agency_kind)
             await self._outbox.emit(session, now, events.acknowledged(row, now))
         return made
 

@@ -19,11 +19,15 @@ from shared.contracts.notices import (
 )
 from shared.runtime.db import Session
 
-_NOTICE = text(f"SELECT * FROM {models.notices.fullname} WHERE notice_id = :notice_id")
+_NOTICE = text(
+    f"SELECT n.*, (SELECT kind FROM {models.agencies.fullname} a "
+    f"WHERE a.agency_id = n.agency_id) AS agency_kind FROM {models.notices.fullname} n "
+    "WHERE notice_id = :notice_id"
+)
 
 
 async def notice(session: Session, notice_id: str) -> Any:
-    """Its row, frozen when planned; None when there is none."""
+    """Its row, frozen when planned, and its recipient's kind; None when there is none."""
     return (await session.execute(_NOTICE, {"notice_id": notice_id})).first()
 
 

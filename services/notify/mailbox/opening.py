@@ -12,6 +12,7 @@ from services.notify.attempts import Attempt
 from services.notify.forms.typesetting import render
 from services.notify.mailbox import events, store
 from services.notify.mailbox.tables import openings
+from services.notify.measuring import count_notice
 from services.notify.postroom import CannotPrepare, Postroom
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
@@ -120,4 +121,6 @@ class Desk:
         notice = await events.notice(session, attempt.notice_id)
         read = events.opened(notice, disclosure_id, reader.person, reader.purpose.value, now)
         news = [events.picked_up(notice, now)] if first else []
+        if first:
+            count_notice(session, "opened", notice.agency_kind)
         await self._outbox.emit(session, now, read, *news)

@@ -15,6 +15,7 @@ from services.notify.conflict_store import hold_agencies
 from services.notify.leg_store import IN_CONFLICT
 from services.notify.mailbox import events
 from services.notify.mailbox.store import is_lawful
+from services.notify.measuring import count_notice
 from services.notify.oral.calls import told_in_conflict
 from services.notify.oral.tables import tellings
 from shared.messaging.outbox import Outbox
@@ -64,9 +65,10 @@ _TOLD = text(
     "next_attempt_at = CASE WHEN NOT n.over THEN d.next_attempt_at END, "
     "delivered_at = CASE WHEN n.over THEN CAST(:told_at AS timestamptz) ELSE d.delivered_at END, "
     "ended_at = CASE WHEN n.over THEN CAST(:now AS timestamptz) ELSE d.ended_at END "
-    "FROM (SELECT x.notice_id, x.state IN ('pending', 'blocked') AND a.channel = 'oral' AS over "
+    "FROM (SELECT x.notice_id, x.opened_at IS NULL AS first, "
+    "x.state IN ('pending', 'blocked') AND a.channel = 'oral' AS over "
     f"FROM {_DELIVERIES} x JOIN {models.agencies.fullname} a USING (agency_id) "
-    "WHERE x.notice_id = :notice_id) AS n WHERE d.notice_id = n.notice_id"
+    "WHERE x.notice_id = :notice_id) AS n WHERE d.notice_id = n.notice_id RETURNING n.first"
 )
 _CONFLICTED = text(
     f"SELECT {IN_CONFLICT} FROM {models.notices.fullname} n WHERE n.notice_id = :notice_id"
@@ -97,7 +99,8 @@ async def record(
         "sealed": sealed,
     }
     await session.execute(_RECORD, known | values)
-    await session.execute(_TOLD, known | {"now": now})
+    if await session.scalar(_TOLD, known | {"now": now}):
+        count_notice(session, "opened", notice.agency_kind)
     unlawful = await session.scalar(_CONFLICTED, {"notice_id": call.notice_id})
     if unlawful or not await is_lawful(session, notice.agency_id, now):
         task = told_in_conflict(notice.referral_id, call.notice_id, notice.agency_id)

@@ -167,12 +167,13 @@ async def test_the_ages_say_what_is_overdue_and_what_comes_next(deadlines: Servi
     """P9."""
     now = deadlines.clock.now
     async with deadlines.db.transaction() as session:
-        assert await sweep_store.waiting(session) == (0.0, None)
+        assert await sweep_store.waiting(session) == (0.0, None, 0)
     await deadlines.hear(received())
     async with deadlines.db.transaction() as session:
-        overdue, next_due = await sweep_store.waiting(session)
+        overdue, next_due, soon = await sweep_store.waiting(session)
     assert overdue > 0
     assert next_due is None
+    assert soon == 4
     assert now == RECEIVED
 
 
@@ -180,8 +181,8 @@ async def test_next_due_counts_down_to_the_soonest_open_clock(deadlines: Service
     (row,) = await deadlines.rows("SELECT clock_timestamp() AS now")
     await deadlines.hear(received(at=row.now))
     async with deadlines.db.transaction() as session:
-        overdue, next_due = await sweep_store.waiting(session)
-    assert overdue == 0
+        overdue, next_due, soon = await sweep_store.waiting(session)
+    assert overdue == soon == 0
     assert next_due == pytest.approx(timedelta(hours=12).total_seconds(), abs=30)
 
 

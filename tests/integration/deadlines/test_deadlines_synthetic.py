@@ -30,7 +30,7 @@ async def test_synthetic_clocks_are_not_among_what_is_due_and_ring_for_nobody(de
         answer = await desk.get(path)
         assert "clk_" not in answer.text
     async with of.db.transaction() as session:
-        assert await sweep_store.waiting(session) == (0.0, None)
+        assert await sweep_store.waiting(session) == (0.0, None, 0)
 
 
 async def test_synthetic_clocks_that_were_to_be_looked_at_are_let_go(desk: Desk) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import tomllib
 from collections.abc import AsyncIterator
 
 import httpx
@@ -6,6 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.machine.home import ROOT
 from shared.runtime import ops
 from shared.runtime.ops import Ages, Readiness, operations
 
@@ -44,7 +46,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
     ages = Ages("ops-test")
     ages.add(waiting)
-    app = operations("ops-test", Readiness(database=well), ages, version="1")
+    app = operations("ops-test", Readiness(database=well), ages)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://test"
     ) as client:
@@ -66,7 +68,14 @@ async def test_a_scrape_reads_the_oldest_ages(client: httpx.AsyncClient) -> None
         if sample.labels["service"] == "ops-test"
     }
     assert ages == {"outbox": 3.5, "inbox": 0}
-    assert "hartline_build_info" in families
+    [build] = families["hartline_build_info"].samples[-1:]
+    assert build.labels["version"] == version_in_pyproject()
+    assert build.labels["python"]
+
+
+def version_in_pyproject() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
 
 
 async def test_each_check_that_fails_is_named_and_one_that_hangs_does_not_hang_the_probe() -> None:

@@ -1,0 +1,58 @@
+"""How full the pools of connections are, asked when a scrape reads it and at no other time.
+
+asyncpg and aiohttp count who waits and do not say so: what is read here of their insides is tried
+against both by tests/integration/runtime/test_runtime_pools.py.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+from shared.runtime import metrics
+
+Count = Callable[[], float]
+
+
+def show(
+    pool: str,
+    *,
+    in_use: Count,
+    most: float,
+    opened: Count | None = None,
+    waiting: Count | None = None,
+) -> None:
+    """From now on the metrics of that pool are these; a second pool of the name takes its place."""
+    metrics.POOL.labels(pool, "in_use").set_function(in_use)
+    metrics.POOL.labels(pool, "most").set(most)
+    if opened is not None:
+        metrics.POOL.labels(pool, "open").set_function(opened)
+    if waiting is not None:
+        metrics.POOL_WAITING.labels(pool).set_function(waiting)
+
+
+def show_database(pool: Any) -> None:
+    """asyncpg's."""
+    show(
+        "database",
+        in_use=lambda: pool.get_size() - pool.get_idle_size(),
+        most=pool.get_max_size(),
+        opened=pool.get_size,
+        waiting=lambda: _queued(pool._queue._getters),
+    )
+
+
+def show_http(name: str, session: aiohttp.ClientSession) -> None:
+    """aiohttp's, by whom it calls."""
+    connector: Any = session.connector
+    show(
+        name,
+        in_use=lambda: len(connector._acquired),
+        most=connector.limit,
+        opened=lambda: len(connector._acquired) + sum(map(len, connector._conns.values())),
+        waiting=lambda: sum(map(len, connector._waiters.values())),
+    )
+
+
+def _queued(getters: Any) -> int:
+    return sum(not each.done() for each in getters)
