@@ -42,6 +42,7 @@ def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
         channel=Channel(notice.channel),
         email=notice.email,
         secrets=tuple(notice.secrets),
+        traceparent=notice.traceparent,
     )
 
 
