@@ -52,7 +52,9 @@ class ServiceSettings(BaseSettings):
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$",
         description="Base URL of a collector that takes OTLP over HTTP, without a password in it.",
     )
-    tracing_ratio: float = Field(0.01, ge=0, le=1, description="Of calls that are traced.")
+    tracing_ratio: float = Field(
+        0.01, ge=0, le=1, allow_inf_nan=False, description="Of calls that are traced."
+    )
     tracing_trust_callers: bool = Field(
         False, description="Whether a `traceparent` of the organisation's own systems decides."
     )

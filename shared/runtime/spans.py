@@ -87,6 +87,10 @@ class Door:
         _set(span, attributes)
         return Span(span)
 
+    def flush(self) -> None:
+        """Blocks until what has ended is exported."""
+        self._provider.force_flush()
+
     def close(self) -> None:
         """A collector that does not answer holds up nobody: what is left then is lost."""
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)

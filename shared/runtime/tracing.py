@@ -36,17 +36,24 @@ _draw = random.SystemRandom().random
 
 def configure(service: str, settings: "ServiceSettings") -> None:
     """Once at the start. The SDK is imported only here, and only where tracing is on."""
-    global _door
     if settings.tracing is None:
         return
     from shared.runtime.spans import open_door
 
-    _door = open_door(
-        service,
-        settings.tracing,
-        ratio=settings.tracing_ratio,
-        trusting=settings.tracing_trust_callers,
+    use(
+        open_door(
+            service,
+            settings.tracing,
+            ratio=settings.tracing_ratio,
+            trusting=settings.tracing_trust_callers,
+        )
     )
+
+
+def use(door: "Door") -> None:
+    """From now on spans are started there."""
+    global _door
+    _door = door
 
 
 def close() -> None:

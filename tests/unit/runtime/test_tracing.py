@@ -36,13 +36,12 @@ def closed() -> Iterator[None]:
 
 def opened(
     exporter: InMemorySpanExporter,
-    monkeypatch: pytest.MonkeyPatch,
     *,
     ratio: float = 1.0,
     trusting: bool = False,
 ) -> Door:
     door = Door("test", exporter, ratio=ratio, trusting=trusting)
-    monkeypatch.setattr(tracing, "_door", door)
+    tracing.use(door)
     return door
 
 
@@ -64,23 +63,20 @@ def dropped(kind: str) -> float:
 )
 def test_a_callers_flag_decides_only_where_it_is_trusted(
     exported: InMemorySpanExporter,
-    monkeypatch: pytest.MonkeyPatch,
     given: str,
     ratio: float,
     trusting: bool,
     traced: bool,
 ) -> None:
-    opened(exported, monkeypatch, ratio=ratio, trusting=trusting)
+    opened(exported, ratio=ratio, trusting=trusting)
     span = tracing.enter("POST", [given], ours=False, machine=True)
     assert (span is not None) == traced
     if span is not None:
         assert span.traceparent.split("-")[1] == TRACE
 
 
-def test_a_partners_or_a_persons_own_trace_is_left_alone(
-    exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(exported, monkeypatch)
+def test_a_partners_or_a_persons_own_trace_is_left_alone(exported: InMemorySpanExporter) -> None:
+    opened(exported)
     span = tracing.enter("POST", [SAMPLED], ours=False, machine=False)
     assert span is not None
     assert TRACE not in span.traceparent
@@ -88,26 +84,22 @@ def test_a_partners_or_a_persons_own_trace_is_left_alone(
 
 @pytest.mark.parametrize("given", [[], [UNSAMPLED], ["nonsense"], [SAMPLED, SAMPLED]])
 def test_between_our_services_nothing_new_is_traced(
-    exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch, given: list[str]
+    exported: InMemorySpanExporter, given: list[str]
 ) -> None:
     """The decision was made where the call came in; half a trace helps nobody."""
-    opened(exported, monkeypatch)
+    opened(exported)
     assert tracing.enter("POST", given, ours=True, machine=True) is None
 
 
-def test_between_our_services_what_is_traced_stays_traced(
-    exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(exported, monkeypatch, ratio=0.0)
+def test_between_our_services_what_is_traced_stays_traced(exported: InMemorySpanExporter) -> None:
+    opened(exported, ratio=0.0)
     span = tracing.enter("POST", [SAMPLED], ours=True, machine=True)
     assert span is not None
     assert span.traceparent.split("-")[1] == TRACE
 
 
-def test_about_so_many_calls_are_traced_as_the_ratio_says(
-    exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(exported, monkeypatch, ratio=0.25)
+def test_about_so_many_calls_are_traced_as_the_ratio_says(exported: InMemorySpanExporter) -> None:
+    opened(exported, ratio=0.25)
     found = [tracing.enter("GET", [], ours=False, machine=True) for _ in range(4000)]
     assert 800 < sum(span is not None for span in found) < 1200
 
@@ -138,9 +130,9 @@ def test_what_is_not_well_formed_is_nothing(given: object) -> None:
 
 
 def test_what_follows_soon_is_in_the_same_trace_and_what_follows_late_links_to_it(
-    exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+    exported: InMemorySpanExporter,
 ) -> None:
-    door = opened(exported, monkeypatch)
+    door = opened(exported)
     now = utc_now()
     for since in (now, now - tracing.LONGEST - timedelta(seconds=1)):
         span = tracing.follow("attempt", "client", SAMPLED, since)
@@ -156,10 +148,8 @@ def test_what_follows_soon_is_in_the_same_trace_and_what_follows_late_links_to_i
     assert [f"{link.context.trace_id:032x}" for link in late.links] == [TRACE]
 
 
-def test_what_is_not_traced_is_followed_by_nothing(
-    exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(exported, monkeypatch)
+def test_what_is_not_traced_is_followed_by_nothing(exported: InMemorySpanExporter) -> None:
+    opened(exported)
     assert tracing.follow("attempt", "client", None, utc_now()) is None
     assert tracing.follow("attempt", "client", UNSAMPLED, utc_now()) is None
 
@@ -178,9 +168,9 @@ def test_what_is_carried_ends_with_its_work() -> None:
 
 
 def test_p5_an_attribute_that_is_not_on_the_list_is_refused_and_counted(
-    exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+    exported: InMemorySpanExporter,
 ) -> None:
-    door = opened(exported, monkeypatch)
+    door = opened(exported)
     before = dropped("attribute")
     span = tracing.follow(
         "attempt",
