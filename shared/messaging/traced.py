@@ -31,11 +31,11 @@ def _read(head: bytes) -> tuple[str | None, datetime] | None:
     """`traceparent` and `time` of an envelope as `outbox` writes it; None of any other."""
     try:
         envelope = json.loads(head + b"}")
-        return tracing.well_formed(envelope["traceparent"]), datetime.fromisoformat(
-            envelope["time"]
-        )
-    except (ValueError, KeyError, TypeError):
+        since = datetime.fromisoformat(envelope["time"])
+        traceparent = tracing.well_formed(envelope["traceparent"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return None if since.tzinfo is None else (traceparent, since)
 
 
 async def prepare(handler: Handler[Any], event: Event, data: EventData) -> Prepared:

@@ -15,6 +15,17 @@ from tests.support.collector import in_memory
 
 TRACE, CALL = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{CALL}-01"
+_MARK = f'{{"traceparent":"{TRACEPARENT}",'.encode()
+_HOSTILE = (
+    None,
+    b"",
+    b"\xff",
+    b'{"traceparent":"',
+    b'{"traceparent":"x","time":"2026-11-23T14:00:00Z"',
+    _MARK + b'"time":1',
+    _MARK + b'"time":"2026-11-23T14:00:00"',
+    _MARK + b'"time":' + b"[" * 100_000,
+)
 
 
 async def test_an_event_carries_what_its_subject_follows_and_others_nothing(
@@ -63,7 +74,7 @@ async def test_events_sent_again_much_later_link_to_their_trace(service: Service
 
 async def test_a_body_that_is_none_of_ours_is_no_span_and_no_error() -> None:
     with in_memory() as exported:
-        for body in (None, b"", b'{"traceparent":"', b'{"traceparent":"x","time":1', b"\xff"):
+        for body in _HOSTILE:
             trace_bodies("receive", [("referrals", body)], utc_now())
         assert exported() == []
 
