@@ -104,6 +104,7 @@ bench: $(READY)  ## Measure the parts alone: messaging, audit, sweeping, countin
 	$(BIN)/python -m tests.load.bench_statistics
 	$(BIN)/python -m tests.load.bench_metrics
 	$(BIN)/python -m tests.load.bench_finished
+	$(BIN)/python -m tests.load.bench_tracing
 
 .secrets:  ## Random passwords for docker-compose.yml, each in a file.
 	$(PYTHON) deploy/compose_secrets.py $@

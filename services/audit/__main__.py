@@ -21,7 +21,7 @@ from services.audit.sealer import Forked
 from services.audit.settings import AuditSettings, load_signers
 from services.audit.wiring import NAME, open_app, open_database
 from shared.messaging.commands import COMMANDS, MessagingTables, run_command
-from shared.runtime import logging
+from shared.runtime import logging, tracing
 from shared.runtime.db import UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
 from shared.runtime.lifecycle import run, run_roles, settle
@@ -58,6 +58,7 @@ async def _main(argv: list[str]) -> int:
 
 async def _run(settings: AuditSettings, chosen: tuple[str, ...]) -> None:
     logging.configure(NAME, settings.log_level)
+    tracing.configure(NAME, settings)
     async with open_app(settings, alone=set(chosen) == set(ROLES)) as app:
         if "seal" in chosen:
             await app.sealer.check()

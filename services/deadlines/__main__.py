@@ -23,7 +23,7 @@ from services.deadlines.wiring import NAME, open_app, open_database
 from shared.contracts.base import Source
 from shared.messaging.commands import COMMANDS, MessagingTables, run_command
 from shared.messaging.outbox import Outbox
-from shared.runtime import logging
+from shared.runtime import logging, tracing
 from shared.runtime.db import UnsafeServer, unavailable
 from shared.runtime.errors import Misconfigured
 from shared.runtime.lifecycle import run, run_roles, settle
@@ -64,6 +64,7 @@ async def _main(argv: list[str]) -> int:
 
 async def _run(settings: DeadlinesSettings, chosen: tuple[str, ...]) -> None:
     logging.configure(NAME, settings.log_level)
+    tracing.configure(NAME, settings)
     async with open_app(settings, alone=set(chosen) == set(ROLES)) as app:
         roles = {name: app.roles[name] for name in chosen}
         settle()

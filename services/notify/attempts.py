@@ -75,6 +75,8 @@ class Attempt:
     """Sealed `whsec_` secrets to sign with as well, the newest first."""
     agency_kind: str = ""
     """For metrics alone, as in `Ended`."""
+    traceparent: str | None = None
+    """Of its notice's plan, where that is traced. Never sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Ended:
     strained: bool = False
     channel: Channel = Channel.ENCRYPTED
     agency_kind: str = ""
+    trace: tuple[str, str] | None = None
+    """Its referral and what follows it in a trace, where it is traced."""
 
     @property
     def fact(self) -> str:
@@ -111,6 +115,13 @@ class Ended:
     @property
     def accepted(self) -> bool:
         return isinstance(self.outcome, Answered) and self.outcome.accepted
+
+    @property
+    def result(self) -> str:
+        """As metrics and traces name it: accepted, rejected, not_sent or unknown."""
+        if self.fact == "completed":
+            return "accepted" if self.accepted else "rejected"
+        return "not_sent" if self.fact == "failed" else "unknown"
 
 
 @dataclass(frozen=True, slots=True)

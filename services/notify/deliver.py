@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from services.notify import delivery_store
+from services.notify import delivery_store, tracks
 from services.notify.attempts import DELIVER_WAKE, Attempt, Ended
 from services.notify.delivery_store import Claim
 from services.notify.due_store import Slots
@@ -21,7 +21,7 @@ from services.notify.retry import verdict
 from services.notify.sender import Sender
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
-from shared.runtime import pools
+from shared.runtime import pools, tracing
 from shared.runtime.db import Database, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
@@ -186,9 +186,11 @@ class Engine:
 
     async def _deliver(self, attempt: Attempt, deadline: float) -> None:
         failpoint("notify.deliver.after_claim")
+        span = tracks.begin(attempt) if tracing.on() else None
         outcome = await self._send(attempt, deadline)
         failpoint("notify.deliver.after_post")
-        self._recorder.put(_ended(attempt, outcome))
+        ended = _ended(attempt, outcome)
+        self._recorder.put(ended if span is None else tracks.end(span, attempt, ended))
 
     async def _send(self, attempt: Attempt, deadline: float) -> Outcome:
         """A process that was frozen between claim and post finds itself too late, and sends

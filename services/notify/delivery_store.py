@@ -21,8 +21,10 @@ from services.notify.channels import is_complete
 from services.notify.claimed import attempt_of
 from services.notify.due_store import Slots, lock_due
 from services.notify.refusing_store import ask_people, refuse, suppress
+from services.notify.tracks import following
 from shared.contracts.codes import Channel, RefusalReason
 from shared.messaging.outbox import Outbox
+from shared.runtime import tracing
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
@@ -127,12 +129,14 @@ async def claim(
             await suppress(session, [notices[id_] for id_ in ids if id_ not in taken], now)
             lawful = [row for row in lawful if row.notice_id in taken]
         await hold_others(session, [row.agency_id for row in lawful if row.probe], deadline)
-    await outbox.emit(
-        session,
-        now,
-        *delivery_events.attempted([notices[row.notice_id] for row in lawful], ids, now),
-        *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
-    )
+    told = [notices[row.notice_id] for row in lawful]
+    with tracing.carrying(following(told, now) if tracing.on() else None):
+        await outbox.emit(
+            session,
+            now,
+            *delivery_events.attempted(told, ids, now),
+            *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
+        )
     attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
     return Claim(attempts, len(due) - len(held))
 

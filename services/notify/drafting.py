@@ -14,6 +14,7 @@ from services.notify.occasion import Occasion, Row, about, delivery_row, refusal
 from services.notify.planning import Plan
 from services.notify.routes import Matter, Refused, Route, Suppressed
 from shared.contracts.codes import NoticeKind, Role, Trigger
+from shared.runtime import tracing
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import Sealer, WrappedKey
 
@@ -198,6 +199,7 @@ class Clerk:
             "cause": notice.cause,
             "recalls": notice.recalls,
             **related_row(notice),
+            "traceparent": tracing.parent_of(occasion.referral_id),
         }
 
     def open_copy(

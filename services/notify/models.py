@@ -154,6 +154,7 @@ notices = Table(
     Column("received_at", TIME, nullable=False),
     Column("planned_at", TIME, nullable=False),
     Column("synthetic", Boolean, nullable=False),
+    Column("traceparent", Text, comment="Of its plan, where that is traced (ADR 0040)."),
     comment="Frozen when planned; what happens to a notice is in deliveries.",
 )
 Index(

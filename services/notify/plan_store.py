@@ -45,6 +45,7 @@ _PLANNED = Bulk(
             "recalls",
             "relates_to",
             "relation",
+            "traceparent",
         ),
     ),
     (

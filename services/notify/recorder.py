@@ -10,7 +10,7 @@ import structlog
 from services.notify import outcome_store
 from services.notify.attempts import DELIVER_WAKE, Ended, Standing
 from shared.messaging.outbox import Outbox
-from shared.runtime import metrics
+from shared.runtime import metrics, tracing
 from shared.runtime.db import Database, unavailable
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
@@ -79,16 +79,18 @@ class Recorder:
         self._note(group, moved)
 
     async def _commit(self, group: Sequence[Ended]) -> list[Standing]:
-        async with self._db.transaction() as session:
-            return await outcome_store.record(session, self._outbox, group, utc_now(), _luck)
+        following = dict(each.trace for each in group if each.trace) if tracing.on() else None
+        with tracing.carrying(following):
+            async with self._db.transaction() as session:
+                return await outcome_store.record(session, self._outbox, group, utc_now(), _luck)
 
     def _again(self, group: Iterable[Ended]) -> None:
         for each in group:
             asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.put, each)
 
     def _note(self, group: Sequence[Ended], moved: Sequence[Standing]) -> None:
-        counts = Counter(_result(each) for each in group)
-        kinds = Counter((_result(each), each.agency_kind) for each in group)
+        counts = Counter(each.result for each in group)
+        kinds = Counter((each.result, each.agency_kind) for each in group)
         for (result, kind), count in kinds.items():
             metrics.ATTEMPTS.labels(result, kind).inc(count)
         log.info("attempts_recorded", **counts)
@@ -104,9 +106,3 @@ class Recorder:
             asyncio.get_running_loop().call_later(
                 max(0.0, wait), self._db.wakes.wake_here, DELIVER_WAKE
             )
-
-
-def _result(ended: Ended) -> str:
-    if ended.fact == "completed":
-        return "accepted" if ended.accepted else "rejected"
-    return "not_sent" if ended.fact == "failed" else "unknown"

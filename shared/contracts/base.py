@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-f]{32}$")]
 """A kind of three letters and 128 random bits: `ref_…`. It says nothing of what it names."""
@@ -24,6 +34,20 @@ def _utc(value: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A point in time, always in UTC; people's time zones are a matter of rendering."""
+
+
+_TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+
+Traceparent = Annotated[
+    str | None,
+    BeforeValidator(
+        lambda value: (
+            value if isinstance(value, str) and re.fullmatch(_TRACEPARENT, value) else None
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": f"^{_TRACEPARENT}$"}),
+]
+"""W3C Trace Context. One that is malformed is none: no event is lost by it."""
 
 
 class Topic(StrEnum):
@@ -91,4 +115,6 @@ class Event(BaseModel):
     time: Instant
     datacontenttype: Literal["application/json"] = "application/json"
     sequence: int = Field(ge=1, le=2**63 - 1)
+    traceparent: Traceparent = Field(None, exclude_if=lambda value: value is None)
+    """CloudEvents' Distributed Tracing extension: only of what is traced. It decides nothing."""
     data: dict[str, object]

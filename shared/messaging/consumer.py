@@ -13,8 +13,9 @@ from shared.messaging.bus import Batch, Bus, BusUnavailable, Subscription
 from shared.messaging.inbox import Inbox, Received
 from shared.messaging.streams import Claimed, new_token
 from shared.messaging.tables import InboxTables
+from shared.messaging.traced import trace_bodies
 from shared.messaging.worker import WORK_WAKE
-from shared.runtime import metrics
+from shared.runtime import metrics, tracing
 from shared.runtime.db import Database, wake_after_commit
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
@@ -99,6 +100,9 @@ class Consumer:
         failpoint(f"{self._name}.consume.before_commit")
         received = await self._receive_new(batch) or await self._receive(batch)
         failpoint(f"{self._name}.consume.after_commit")
+        if tracing.on() and self._fetched_at is not None:
+            bodies = [(each.topic, each.body) for each in batch.records]
+            trace_bodies("receive", bodies, self._fetched_at)
         await subscription.commit(batch.next_offsets)
         metrics.RECEIVED.inc(received.new)
         metrics.DUPLICATES.inc(received.duplicates)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.contracts.base import Event, EventData
 from shared.messaging.handler import BatchHandler, Handler
 from shared.messaging.streams import Claimed
 from shared.runtime.db import Session
+
+if TYPE_CHECKING:
+    from shared.runtime.spans import Span
 
 Handlers = Mapping[type[EventData], Handler[Any]]
 
@@ -23,6 +26,8 @@ class Prepared:
     event: Event
     data: EventData | None
     material: Any
+    span: "Span | None" = None
+    """Of its handling, where it is traced."""
 
 
 @dataclass(frozen=True, slots=True)

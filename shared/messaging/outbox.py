@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from shared.contracts.base import EventData, Source
 from shared.messaging.tables import OutboxTables
+from shared.runtime import tracing
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_event_id
 
@@ -68,5 +69,7 @@ class Outbox:
             "time": now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "datacontenttype": "application/json",
         }
+        if tracing.on() and (traceparent := tracing.parent_of(data.subject)):
+            envelope["traceparent"] = traceparent
         head = json.dumps(envelope, separators=(",", ":"))
         return f'{head[:-1]},"data":{data.model_dump_json()}'.encode()

@@ -14,9 +14,11 @@ from shared.messaging.leases import Leadership
 from shared.messaging.outbox import RELAY_VACANT, RELAY_WAKE
 from shared.messaging.retention import prune_outbox
 from shared.messaging.tables import OutboxTables
-from shared.runtime import metrics
+from shared.messaging.traced import trace_bodies
+from shared.runtime import metrics, tracing
 from shared.runtime.db import Database
 from shared.runtime.failpoints import failpoint
+from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import sleep_unless
 
 log = structlog.get_logger()
@@ -181,6 +183,7 @@ class Relay:
         if not pending:
             return 0
         failpoint(f"{self._name}.relay.before_publish")
+        began = utc_now()
         acks = await publisher.publish(
             [Outgoing(Topic(event.topic), event.subject, event.body) for event in pending]
         )
@@ -191,6 +194,8 @@ class Relay:
         await self._mark([event.id for event in sent])
         failpoint(f"{self._name}.relay.after_mark")
         metrics.RELAYED.inc(len(sent))
+        if tracing.on():
+            trace_bodies("publish", [(event.topic, event.body) for event in sent], began)
         return len(pending)
 
     async def _pending(self) -> list[Pending]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 
 import structlog
@@ -9,12 +10,13 @@ from pydantic import ValidationError
 
 from shared.contracts.base import Event
 from shared.contracts.registry import parse_data
+from shared.messaging import traced
 from shared.messaging.handover import Handlers, Prepared, Ready, hand_over
 from shared.messaging.leases import Presence
 from shared.messaging.retention import prune_inbox
 from shared.messaging.streams import LEASE, Claimed, Streams
 from shared.messaging.tables import InboxTables
-from shared.runtime import metrics
+from shared.runtime import metrics, tracing
 from shared.runtime.db import Database
 from shared.runtime.errors import Permanent
 from shared.runtime.failpoints import failpoint
@@ -25,6 +27,7 @@ WORK_WAKE = "work"
 PREPARE_SECONDS = 10.0
 """For a stream's events in all. Its lease is thrice that."""
 
+_UNTRACED = nullcontext()
 _IN_FLIGHT = 256
 _GROUP = 64
 _POLL_SECONDS = 1.0
@@ -158,6 +161,8 @@ class Worker:
         handler = self._handlers.get(type(data)) if data is not None else None
         if data is None or handler is None:
             return Prepared(event, None, None)
+        if event.traceparent is not None and tracing.on():
+            return await traced.prepare(handler, event, data)
         return Prepared(event, data, await handler.prepare(event, data))
 
     async def _commit_groups(self) -> None:
@@ -178,6 +183,7 @@ class Worker:
             elif len(group[0].events) > 1:
                 await self._apply_group([group[0].first_alone()])
             else:
+                traced.end(group, error)
                 await self._fail(group[0].claimed, error)
             return
         for each in group:
@@ -192,12 +198,14 @@ class Worker:
             held, more = await self._streams.finish(session, [each.claimed for each in group])
             keys = {each.key for each in held}
             metrics.LEASES_LOST.inc(len(group) - len(held))
-            await hand_over(
-                session, [each for each in group if each.claimed.key in keys], self._handlers
-            )
+            ours = [each for each in group if each.claimed.key in keys]
+            with traced.carried(ours) if tracing.on() else _UNTRACED:
+                await hand_over(session, ours, self._handlers)
             failpoint(f"{self._name}.work.before_commit")
         failpoint(f"{self._name}.work.after_commit")
         metrics.HANDLED.inc(sum(len(each.bodies) for each in held))
+        if tracing.on():
+            traced.end(ours)
         return more
 
     async def _fail(self, claimed: Claimed, error: Exception) -> None:

@@ -7,17 +7,19 @@ to be told that it does not exist (P10).
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.runtime import metrics
+from shared.runtime import metrics, tracing
 from shared.runtime.auth import TokenVerifier, authenticate
 from shared.runtime.logging import where
 from shared.runtime.problem import Problem, of_exception, overloaded
 from shared.runtime.text import check_text
+from shared.runtime.traced_calls import traced
 
 log = structlog.get_logger()
 
@@ -30,6 +32,7 @@ _HEADERS = {
 }
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PROBES = ("/livez", "/readyz")
+_UNTRACED = nullcontext()
 _TYPES = {"PATCH": "application/merge-patch+json"}
 
 
@@ -76,7 +79,7 @@ class Guard:
         finally:
             _record(scope, answer)
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admit(self, scope: Scope, receive: Receive, send: "_Answer") -> None:
         if scope["path"] in self._public:
             await self._app(scope, receive, send)
             return
@@ -91,7 +94,7 @@ class Guard:
             self._in_flight -= 1
             metrics.HTTP_IN_FLIGHT.dec()
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass(self, scope: Scope, receive: Receive, send: "_Answer") -> None:
         headers = Headers(scope=scope)
         principal = authenticate(self._verifier, headers.get("authorization"))
         scope.setdefault("state", {})["principal"] = principal
@@ -101,7 +104,8 @@ class Guard:
                 _check_type(scope["method"], headers)
                 check_text(body)
             receive = _replay(body, receive)
-        await self._app(scope, receive, send)
+        with traced(scope, headers, principal, send) if tracing.on() else _UNTRACED:
+            await self._app(scope, receive, send)
 
 
 async def _read(headers: Headers, receive: Receive, limits: Limits) -> bytes:

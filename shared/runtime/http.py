@@ -1,6 +1,7 @@
 """A service's HTTP application."""
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from shared.runtime import problem
 from shared.runtime.auth import TokenVerifier
@@ -9,6 +10,15 @@ from shared.runtime.ops import Readiness, livez, readyz
 from shared.runtime.server import serve
 
 __all__ = ["create_app", "serve"]
+
+_UNTOLD: TelemetryConfig = {
+    "auto_configure": False,
+    "logs": False,
+    "metrics": False,
+    "tracing": False,
+}
+"""FastAPI's own telemetry holds paths, and errors' texts: whatever the environment says, it is off
+(`tracing` is ours)."""
 
 
 def create_app(
@@ -31,6 +41,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_UNTOLD,
     )
     problem.install(app)
     app.add_route("/livez", livez)

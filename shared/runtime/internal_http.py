@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from shared.runtime import keys, metrics, pools
+from shared.runtime import keys, metrics, pools, tracing
 from shared.runtime.auth import LocalIssuer
 from shared.runtime.errors import Gone, Misconfigured, Permanent, Retryable
 from shared.runtime.settings import ServiceSettings
@@ -156,6 +156,8 @@ class InternalClient:
         self, method: str, path: str, content: object, more: Mapping[str, str]
     ) -> tuple[int, bytes]:
         headers = {**more, "Authorization": f"Bearer {self._token()}"}
+        if tracing.on() and (following := tracing.here()):
+            headers["traceparent"] = following
         body = None
         if content is not None:
             headers["Content-Type"] = "application/json"

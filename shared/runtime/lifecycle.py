@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from shared.runtime import metrics
+from shared.runtime import metrics, tracing
 from shared.runtime.logging import where
 
 log = structlog.get_logger()
@@ -62,6 +62,7 @@ async def run_roles(roles: Mapping[str, Role], *, stop: asyncio.Event | None = N
     for task in (watch, *late):
         task.cancel()
     await asyncio.wait((watch, *late), timeout=_CANCEL_SECONDS)
+    tracing.close()
 
 
 async def _supervise(name: str, role: Role, stop: asyncio.Event) -> None:

@@ -34,6 +34,11 @@ LOG_DROPPED = Counter(
     "Log events and fields that are not on the allow-list and were left out.",
     ["kind"],
 )
+TRACE_DROPPED = Counter(
+    "hartline_trace_dropped_total",
+    "Spans, attributes and events of spans that are not on the allow-list and were left out.",
+    ["kind"],
+)
 
 # HTTP
 

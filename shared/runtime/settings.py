@@ -47,6 +47,17 @@ class ServiceSettings(BaseSettings):
     internal_token: Path | None = Field(
         None, description="File with the token for calls to other services, kept fresh by others."
     )
+    tracing: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$",
+        description="Base URL of a collector that takes OTLP over HTTP, without a password in it.",
+    )
+    tracing_ratio: float = Field(
+        0.01, ge=0, le=1, allow_inf_nan=False, description="Of calls that are traced."
+    )
+    tracing_trust_callers: bool = Field(
+        False, description="Whether a `traceparent` of the organisation's own systems decides."
+    )
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 
     @classmethod
@@ -70,6 +81,7 @@ class ServiceSettings(BaseSettings):
                 "the bus's role, or set HARTLINE_BUS=kafka://host:port."
             )
         self._refuse_half_a_kafka()
+        self._refuse_half_a_trace()
         if self.profile is not Profile.PRODUCTION:
             return
         if self.local_issuer_key is not None:
@@ -98,6 +110,14 @@ class ServiceSettings(BaseSettings):
                 "HARTLINE_KAFKA_SECURITY_PROTOCOL is SASL_PLAINTEXT, which lets the network read "
                 "who we are: set it to SASL_SSL."
             )
+
+    def _refuse_half_a_trace(self) -> None:
+        for field in ("tracing_ratio", "tracing_trust_callers"):
+            if self.tracing is None and field in self.model_fields_set:
+                raise Misconfigured(
+                    f"HARTLINE_{field.upper()} is set while HARTLINE_TRACING is not, so nothing is "
+                    "traced: set HARTLINE_TRACING to a collector's URL, or unset it."
+                )
 
     def _need(self, field: str, *, wanted: bool, because: str) -> None:
         if (getattr(self, field) is not None) == wanted:

@@ -52,6 +52,28 @@ def test_a_newer_producers_extra_field_is_ignored(model: type[EventData]) -> Non
     assert parse_data(event) == parse_data(Event.model_validate_json(example(model)))
 
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize("model", EVENTS, ids=lambda m: m.type)
+def test_a_traced_event_fits_its_schema_and_says_the_same(model: type[EventData]) -> None:
+    """CloudEvents' Distributed Tracing extension, which is optional."""
+    traced = json.loads(example(model)) | {"traceparent": TRACEPARENT}
+    event = Event.model_validate(traced)
+    assert event.model_dump(mode="json") == traced
+    assert parse_data(event) == parse_data(Event.model_validate_json(example(model)))
+    components = asyncapi.document()["components"]
+    payload = components["messages"][model.__name__]["payload"]
+    jsonschema.validate(traced, payload | {"components": components})
+
+
+@pytest.mark.parametrize("given", ["nonsense", "", None, 7, ["x"], f"{TRACEPARENT}-more"])
+def test_no_event_is_lost_by_a_malformed_traceparent(given: object) -> None:
+    event = Event.model_validate(json.loads(example(EVENTS[0])) | {"traceparent": given})
+    assert event.traceparent is None
+    assert event == Event.model_validate_json(example(EVENTS[0]))
+
+
 def test_a_type_of_a_later_release_is_left_alone() -> None:
     golden = json.loads(example(EVENTS[0])) | {"type": "hartline.referral.unheard_of.v1"}
     assert parse_data(Event.model_validate(golden)) is None

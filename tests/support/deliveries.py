@@ -82,6 +82,8 @@ class World:
         number = changes.pop("referral_number", "HL-TEST-0001")
         state = changes.pop("state", "pending")
         kind = changes.pop("kind", "original")
+        traceparent = changes.pop("traceparent", None)
+        planned_at = changes.pop("planned_at", None) or utc_now()
         profile = None if kind == "supersession" else "law_enforcement"
         key = self.sealer.new_key()
         keys, copies, notices, deliveries = [], [], [], []
@@ -125,8 +127,9 @@ class World:
                     "rules_version": "test",
                     "directory_version": 1,
                     "received_at": utc_now(),
-                    "planned_at": utc_now(),
+                    "planned_at": planned_at,
                     "synthetic": True,
+                    "traceparent": traceparent,
                 }
             )
             deliveries.append(

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy import text
 
-from services.notify import conflict_store, models, store, task_store
+from services.notify import conflict_store, models, store, task_store, tracks
 from services.notify.conflict_store import Conflict
 from services.notify.mailbox import events
 from services.notify.mailbox import store as shelves
@@ -113,7 +113,8 @@ class Answers:
             await session.execute(_ACKNOWLEDGED, {"notice_id": notice_id, "now": now})
             row = await events.notice(session, notice_id)
             count_notice(session, "acknowledged", row.agency_kind)
-            await self._outbox.emit(session, now, events.acknowledged(row, now))
+            with tracks.acknowledging(row):
+                await self._outbox.emit(session, now, events.acknowledged(row, now))
         return made
 
     async def give_back(

@@ -152,3 +152,34 @@ def test_a_folder_of_secrets_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(Misconfigured, match="HARTLINE_SECRETS is no folder"):
         load(monkeypatch, HARTLINE_SECRETS=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"TRACING": "otlp"}, "HARTLINE_TRACING: "),
+        ({"TRACING": "grpc://collector:4317"}, "HARTLINE_TRACING: "),
+        ({"TRACING": "http://me:hunter2@collector:4318"}, "HARTLINE_TRACING: "),
+        ({"TRACING": "http://collector:4318", "TRACING_RATIO": "5"}, "HARTLINE_TRACING_RATIO: "),
+        ({"TRACING": "http://collector:4318", "TRACING_RATIO": "-1"}, "HARTLINE_TRACING_RATIO: "),
+        ({"TRACING": "http://collector:4318", "TRACING_RATIO": "nan"}, "HARTLINE_TRACING_RATIO: "),
+        ({"TRACING_RATIO": "0.1"}, "HARTLINE_TRACING_RATIO is set while HARTLINE_TRACING is not"),
+        (
+            {"TRACING_TRUST_CALLERS": "true"},
+            "HARTLINE_TRACING_TRUST_CALLERS is set while HARTLINE_TRACING is not",
+        ),
+    ],
+)
+def test_half_a_tracing_is_refused_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], said: str
+) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        load(monkeypatch, **{f"HARTLINE_{name}": value for name, value in changes.items()})
+    assert str(refused.value).startswith(said)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_tracing_is_off_unless_it_is_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).tracing is None
+    settings = load(monkeypatch, HARTLINE_TRACING="http://collector:4318")
+    assert (settings.tracing_ratio, settings.tracing_trust_callers) == (0.01, False)
