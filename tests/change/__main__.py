@@ -16,12 +16,12 @@ from pathlib import Path
 
 from deploy.machine.machine import Machine
 from tests.change import revisions, rolling, verdict
-from tests.change.agencies import listen
 from tests.change.caller import Caller
 from tests.change.rolling import Diary
 from tests.change.verdict import Part, Seen
-from tests.load.__main__ import FAN_OUT, Receiver
+from tests.load.__main__ import FAN_OUT
 from tests.load.openloop import percentile
+from tests.load.receiver import Receiver, listening
 from tests.support import machines
 from tests.support.fleet import Fleet
 
@@ -37,24 +37,23 @@ def main(args: argparse.Namespace) -> int:
 
 async def run(args: argparse.Namespace, machine: Machine) -> int:
     receiver, fleet, diary = Receiver(), Fleet(machine), Diary()
-    listening = await listen(receiver, machine.ports.agencies)
-    await fleet.open()
-    try:
-        print("Starting every process.", flush=True)
-        await rolling.start_all(fleet, apart=args.apart)
-        token = machines.token(machine, "referrals:create")
-        caller = Caller(machines.url(machine, "intake"), token, args.rate)
-        stop = asyncio.Event()
-        calling = asyncio.create_task(caller.run(stop))
+    async with listening(receiver, machine.ports.agencies):
+        await fleet.open()
         try:
-            parts = await _change(args, machine, fleet, diary)
+            print("Starting every process.", flush=True)
+            await rolling.start_all(fleet, apart=args.apart)
+            token = machines.token(machine, "referrals:create")
+            caller = Caller(machines.url(machine, "intake"), token, args.rate)
+            stop = asyncio.Event()
+            calling = asyncio.create_task(caller.run(stop))
+            try:
+                parts = await _change(args, machine, fleet, diary)
+            finally:
+                stop.set()
+                await calling
+            await _drained(receiver, sum(bool(each.number) for each in caller.calls))
         finally:
-            stop.set()
-            await calling
-        await _drained(receiver, sum(bool(each.number) for each in caller.calls))
-    finally:
-        await fleet.close()
-        await listening.cleanup()
+            await fleet.close()
     return await asyncio.to_thread(_judge, machine.home.agencies, receiver, caller, parts, diary)
 
 
@@ -88,7 +87,7 @@ def _judge(
     agencies: Path, receiver: Receiver, caller: Caller, parts: tuple[Part, Part], diary: Diary
 ) -> int:
     arrivals = receiver.arrivals(agencies)
-    received = [headers["webhook-id"] for _, headers, _ in receiver.kept]
+    received = [notice for ids in receiver.taken.values() for notice in ids.elements()]
     seen = verdict.reckon(caller.calls, arrivals, received, FAN_OUT)
     found = {}
     print(f"\n  {'':<10}{'calls':>7}{'answer p95':>12}{'first byte p50':>16}{'p95':>9}{'max':>9}")

@@ -41,8 +41,8 @@ async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
     receiver = Receiver()
     async with listening(receiver, machine.ports.agencies), machines.running(machine):
         idle = await _idle(machine)
-        await _measure(machine, receiver, rate=5, seconds=3, first=0)
-        report = await _measure(
+        await measure(machine, receiver, rate=5, seconds=3, first=0)
+        report = await measure(
             machine, receiver, rate=args.rate, seconds=args.seconds, first=1_000_000
         )
     return {"bus": args.bus, "idle": idle, **report}
@@ -61,7 +61,7 @@ async def _idle(machine: Machine) -> dict[str, float]:
     return {"memory_mb": round(resident / 2**20), "cpu_percent_of_a_core": round(spent * 10, 2)}
 
 
-async def _measure(
+async def measure(
     machine: Machine,
     receiver: Receiver,
     *,

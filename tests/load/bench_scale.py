@@ -23,11 +23,11 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.machine.machine import Machine
-from tests.change.agencies import listen
 from tests.change.caller import Call, Caller
 from tests.change.rolling import start_all
-from tests.load.__main__ import FAN_OUT, Receiver
+from tests.load.__main__ import FAN_OUT
 from tests.load.openloop import percentile
+from tests.load.receiver import Receiver, listening
 from tests.support import machines
 from tests.support.fleet import Fleet
 
@@ -83,29 +83,30 @@ def main(args: argparse.Namespace) -> int:
 
 async def one(args: argparse.Namespace, machine: Machine, workers: int) -> Round:
     receiver, fleet = Receiver(), Fleet(machine)
-    listening = await listen(receiver, machine.ports.agencies)
-    await fleet.open()
-    joined = 0.0
-    try:
-        for number in range(workers):
-            began = time.monotonic()
-            await start_all(fleet, apart=args.apart)
-            joined = time.monotonic() - began if number else 0.0
-        await _call(machine, receiver, rate=5, seconds=_WARM_SECONDS)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        idle = await _idle(machine, fleet)
-        counted, spent = await _counters(fleet), _cpu(machine, fleet)
-        stored = await _stored(machine)
-        began = time.time()
-        calls = await _call(machine, receiver, rate=args.rate, seconds=args.seconds)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        took = time.time() - began
-        after, now = await _counters(fleet), _cpu(machine, fleet)
-        stored = await _stored(machine) - stored
-        memory = sum(psutil.Process(each.process.pid).memory_info().rss for each in fleet.instances)
-    finally:
-        await fleet.close()
-        await listening.cleanup()
+    async with listening(receiver, machine.ports.agencies):
+        await fleet.open()
+        joined = 0.0
+        try:
+            for number in range(workers):
+                began = time.monotonic()
+                await start_all(fleet, apart=args.apart)
+                joined = time.monotonic() - began if number else 0.0
+            await _call(machine, receiver, rate=5, seconds=_WARM_SECONDS)
+            await asyncio.sleep(_SETTLE_SECONDS)
+            idle = await _idle(machine, fleet)
+            counted, spent = await _counters(fleet), _cpu(machine, fleet)
+            stored = await _stored(machine)
+            began = time.time()
+            calls = await _call(machine, receiver, rate=args.rate, seconds=args.seconds)
+            await asyncio.sleep(_SETTLE_SECONDS)
+            took = time.time() - began
+            after, now = await _counters(fleet), _cpu(machine, fleet)
+            stored = await _stored(machine) - stored
+            memory = sum(
+                psutil.Process(each.process.pid).memory_info().rss for each in fleet.instances
+            )
+        finally:
+            await fleet.close()
     arrivals = await asyncio.to_thread(receiver.arrivals, machine.home.agencies)
     accepted = [each for each in calls if each.number]
     delivered = [at for each in accepted for at in arrivals.get(each.number, [])]

@@ -21,7 +21,8 @@ from typing import Any
 import aiohttp
 
 from deploy.machine.machine import SERVICES, Machine
-from tests.load.__main__ import Receiver, _listen, _measure
+from tests.load.__main__ import measure
+from tests.load.receiver import Receiver, listening
 from tests.support import machines
 from tests.support.collector import Collector, collecting
 
@@ -34,20 +35,16 @@ _T = (0, 12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
     receiver = Receiver()
-    runner = await _listen(receiver, machine.ports.agencies)
     found: dict[bool, list[float]] = {False: [], True: []}
     first = 0
-    try:
-        async with collecting(Collector()) as collector:
-            for pair in range(args.pairs):
-                for on in (False, True) if pair % 2 == 0 else (True, False):
-                    _set(machine, _settings(args, collector, on=on))
-                    first += 1_000_000
-                    cost = await _once(args, machine, receiver, first, on=on)
-                    found[on].append(cost)
-                    print(f"pair {pair + 1}, {'on ' if on else 'off'}: {cost}", flush=True)
-    finally:
-        await runner.cleanup()
+    async with listening(receiver, machine.ports.agencies), collecting(Collector()) as collector:
+        for pair in range(args.pairs):
+            for on in (False, True) if pair % 2 == 0 else (True, False):
+                _set(machine, _settings(args, collector, on=on))
+                first += 1_000_000
+                cost = await _once(args, machine, receiver, first, on=on)
+                found[on].append(cost)
+                print(f"pair {pair + 1}, {'on ' if on else 'off'}: {cost}", flush=True)
     return {
         "what": args.what,
         "bus": args.bus,
@@ -89,12 +86,11 @@ async def _once(
     args: argparse.Namespace, machine: Machine, receiver: Receiver, first: int, *, on: bool
 ) -> float:
     async with machines.running(machine), _scraped(machine, wanted=on or args.what == "tracing"):
-        await _measure(machine, receiver, rate=args.rate, seconds=3, first=first)
-        report = await _measure(
+        await measure(machine, receiver, rate=args.rate, seconds=3, first=first)
+        report = await measure(
             machine, receiver, rate=args.rate, seconds=args.seconds, first=first + 100_000
         )
     assert report["lost"] == report["refused"] == 0, report
-    receiver.kept.clear()
     return float(report["cpu_seconds_per_1000_deliveries"])
 
 
