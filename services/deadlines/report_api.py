@@ -42,12 +42,13 @@ _AFTER = r"^clk_[0-9a-f]{32}$"
 def report_routes(db: Database, now: Now = utc_now) -> APIRouter:
     """For the department's own people only."""
     router = APIRouter()
-    _add_work(router, db, now)
+    _add_history(router, db)
+    _add_due(router, db, now)
     _add_reports(router, db)
     return router
 
 
-def _add_work(router: APIRouter, db: Database, now: Now) -> None:
+def _add_history(router: APIRouter, db: Database) -> None:
     @router.get("/v1/referrals/{referral_id}/clocks/history")
     async def lines(referral_id: str, reader: Reader) -> HistoryOut:
         """What became of its clocks, in words, oldest first."""
@@ -60,6 +61,8 @@ def _add_work(router: APIRouter, db: Database, now: Now) -> None:
         shown = [HistoryLine(at=at, text=text) for at, text in found]
         return HistoryOut(referral_id=referral_id, lines=shown)
 
+
+def _add_due(router: APIRouter, db: Database, now: Now) -> None:
     @router.get("/v1/clocks/due")
     async def due(
         reader: Reader,

@@ -16,7 +16,7 @@ import pytest
 from deploy.machine.home import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-_PATIENCE = 120.0
+_PATIENCE = 240.0
 _PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 _EXAMPLES = re.findall(
     r"^```sh\n(?P<command>.*?)\n```\n(?:\n```text\n(?P<says>.*?)\n```$)?", _PAGE, re.S | re.M
