@@ -243,6 +243,16 @@ deliveries = Table(
     Column("unread_since", TIME, comment="A pointer arrived, and nobody has opened it since."),
     Column("opened_at", TIME, comment="First opened in the mailbox, or told by word of mouth."),
     Column("acknowledged_at", TIME, comment="When its recipient first said that it has it."),
+    Column(
+        "planned_at",
+        TIME,
+        comment="When its notice was; null: planned by a release that did not say it here.",
+    ),
+)
+Index(
+    "ix_deliveries_waiting",
+    deliveries.c.planned_at,
+    postgresql_where=text("state IN ('pending', 'blocked') AND delivered_at IS NULL"),
 )
 Index(
     "ix_deliveries_unread",

@@ -59,6 +59,7 @@ def delivery_row(notice_id: str, notice: NewNotice, occasion: Occasion) -> Row:
         "series": occasion.series,
         "state": state.value,
         "next_attempt_at": None if notice.blocked else occasion.now,
+        "planned_at": occasion.now,
     }
 
 

@@ -59,6 +59,7 @@ _PLANNED = Bulk(
             "series",
             "state",
             "next_attempt_at",
+            "planned_at",
         ),
     ),
 )

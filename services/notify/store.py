@@ -183,28 +183,30 @@ async def withdraw(session: Session, drafts: Sequence[Draft], now: datetime) -> 
     )
 
 
+_WAITING = f"FROM {_DELIVERIES} d WHERE state IN ('pending', 'blocked') AND delivered_at IS NULL"
+_PLANNED = f"(SELECT planned_at FROM {_NOTICES} n WHERE n.notice_id = d.notice_id)"
+
+# What a release before planned is not dated in `deliveries`: its notices are asked.
+_AGES = text(
+    "SELECT what, coalesce(extract(epoch FROM clock_timestamp() - since), 0) AS age FROM ("
+    f"SELECT 'delivery', least((SELECT min(d.planned_at) {_WAITING}), "
+    f"(SELECT min({_PLANNED}) {_WAITING} AND d.planned_at IS NULL)) UNION ALL "
+    f"SELECT 'attempt', min(coalesce(d.planned_at, {_PLANNED})) "
+    f"FROM {_DELIVERIES} d WHERE d.state = 'attempting' UNION ALL "
+    f"SELECT 'task', min(created_at) FROM {models.tasks.fullname} "
+    "WHERE acknowledged_at IS NULL UNION ALL "
+    f"SELECT 'proposal', min(proposed_at) FROM {proposal_tables.proposals.fullname} "
+    "WHERE state = 'open') AS oldest(what, since)"
+)
+
+
 async def ages(session: Session) -> dict[str, float]:
     """Seconds that the oldest of each has waited since planned, filed or proposed; else 0.
 
     `delivery` is whatever of a notice is not yet over: a first try, a retry, a blocked version;
     what is sent once more after it was delivered is a redrive's.
-    Each part of the query is one partial index, so that finished deliveries cost nothing.
+    Each part is the first row of an index or as short as what is under way: neither finished
+    deliveries nor how many wait cost anything.
     """
-    waiting = " UNION ALL ".join(
-        f"SELECT notice_id FROM {_DELIVERIES} WHERE state = {state} AND delivered_at IS NULL"
-        for state in ("'pending' AND attempts = 0", "'pending' AND attempts > 0", "'blocked'")
-    )
-    rows = await session.execute(
-        text(
-            "SELECT what, coalesce(extract(epoch FROM clock_timestamp() - since), 0) AS age FROM ("
-            f"SELECT 'delivery', min(planned_at) FROM {_NOTICES} "
-            f"JOIN ({waiting}) AS waiting USING (notice_id) UNION ALL "
-            f"SELECT 'attempt', min(n.planned_at) FROM {_NOTICES} n "
-            f"JOIN {_DELIVERIES} d USING (notice_id) WHERE d.state = 'attempting' UNION ALL "
-            f"SELECT 'task', min(created_at) FROM {models.tasks.fullname} "
-            "WHERE acknowledged_at IS NULL UNION ALL "
-            f"SELECT 'proposal', min(proposed_at) FROM {proposal_tables.proposals.fullname} "
-            "WHERE state = 'open') AS oldest(what, since)"
-        )
-    )
+    rows = await session.execute(_AGES)
     return {row.what: max(0.0, float(row.age)) for row in rows}

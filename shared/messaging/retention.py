@@ -20,8 +20,7 @@ async def prune_outbox(
 ) -> int:
     """Remove sent events. The heads stay, so sequences go on without a gap. `before`, when given,
     is the bound instead of `older_than`."""
-    outbox = tables.outbox.fullname
-    return await _prune(db, outbox, "created_at", _SENT, older_than, before)
+    return await _prune(db, _sent(tables.outbox.fullname), older_than, before)
 
 
 async def prune_inbox(
@@ -33,8 +32,7 @@ async def prune_inbox(
 ) -> int:
     """Remove handled events. The streams' cursors stay, so a late duplicate is still known; what a
     person decided to skip stays, with who it was."""
-    inbox, handled = tables.inbox.fullname, _handled(tables)
-    return await _prune(db, inbox, "received_at", handled, older_than, before)
+    return await _prune(db, _finished(tables), older_than, before)
 
 
 async def count_finished(
@@ -57,6 +55,27 @@ async def count_finished(
 
 
 _SENT = "sent_at IS NOT NULL"
+_BOUND = "coalesce(CAST(:before AS timestamptz), statement_timestamp() - CAST(:age AS interval))"
+
+
+def _sent(outbox: str) -> str:
+    """The oldest by id, which is the order of arrival, as far as they are sent and old. Nothing is
+    looked through where the very oldest is young."""
+    return (
+        f"DELETE FROM {outbox} WHERE {_SENT} AND id = ANY(ARRAY("
+        f"SELECT id FROM (SELECT id, created_at, sent_at FROM {outbox} WHERE "
+        f"(SELECT created_at FROM {outbox} ORDER BY id LIMIT 1) < {_BOUND} "
+        f"ORDER BY id LIMIT :batch) AS oldest WHERE created_at < {_BOUND} AND {_SENT})) RETURNING 1"
+    )
+
+
+def _finished(tables: InboxTables) -> str:
+    inbox = tables.inbox.fullname
+    return (
+        f"DELETE FROM {inbox} WHERE ctid = ANY(ARRAY(SELECT old.ctid FROM {inbox} old "
+        f"WHERE received_at < {_BOUND} AND {_handled(tables)} "
+        "ORDER BY received_at LIMIT :batch)) RETURNING 1"
+    )
 
 
 def _handled(tables: InboxTables) -> str:
@@ -68,27 +87,15 @@ def _handled(tables: InboxTables) -> str:
 
 
 async def _prune(
-    db: Database,
-    table: str,
-    arrived: str,
-    finished: str,
-    older_than: timedelta,
-    before: datetime | None,
+    db: Database, statement: str, older_than: timedelta, before: datetime | None
 ) -> int:
-    # `arrived` has a BRIN index: finding nothing to prune reads a few pages, not the table.
+    """Batch by batch, until one finds nothing."""
     removed = 0
     while True:
         async with db.transaction() as session:
             result = await session.execute(
-                text(
-                    f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT old.ctid FROM {table} old "
-                    f"WHERE {arrived} < coalesce(CAST(:before AS timestamptz), "
-                    "clock_timestamp() - CAST(:age AS interval)) "
-                    f"AND {finished} LIMIT :batch)) RETURNING 1"
-                ),
-                {"age": older_than, "before": before, "batch": _BATCH},
+                text(statement), {"age": older_than, "before": before, "batch": _BATCH}
             )
-            count = len(result.all())
-        removed += count
-        if count < _BATCH:
+        if not result:
             return removed
+        removed += len(result)

@@ -53,7 +53,6 @@ def outbox_tables(metadata: MetaData) -> OutboxTables:
         Column("created_at", TIME, nullable=False, server_default=func.clock_timestamp()),
         Column("sent_at", TIME, comment="When the bus acknowledged it; null while pending."),
     )
-    Index("ix_outbox_created_at", outbox.c.created_at, postgresql_using="brin")
     Index("ix_outbox_pending", outbox.c.id, postgresql_where=text("sent_at IS NULL"))
     heads = Table(
         "outbox_heads",
@@ -86,7 +85,8 @@ def inbox_tables(metadata: MetaData) -> InboxTables:
         Column("received_at", TIME, nullable=False, server_default=func.clock_timestamp()),
         Column("skipped_by", Text, comment="Who decided that it is not handled; else null."),
     )
-    Index("ix_inbox_received_at", inbox.c.received_at, postgresql_using="brin")
+    # No BRIN index: pages are used again once they are pruned, and its ranges never grow young.
+    Index("ix_inbox_received", inbox.c.received_at)
     streams = Table(
         "inbox_streams",
         metadata,

@@ -89,7 +89,8 @@ class Side:
 
 _PENDING_OF_INTAKE = (
     "INSERT INTO intake.outbox (topic, subject, sequence, event_id, body) "
-    "SELECT 'referrals', 'ref_live' || n, 1, 'evt_live' || n, '' FROM generate_series(1, 200) n"
+    "SELECT 'referrals', 'ref_live' || n, 1, 'evt_live' || n, convert_to(repeat('x', 425), 'UTF8') "
+    "FROM generate_series(1, 200) n"
 )
 
 

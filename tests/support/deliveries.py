@@ -141,6 +141,7 @@ class World:
                     "version": version,
                     "state": state,
                     "next_attempt_at": utc_now() if state == "pending" else None,
+                    "planned_at": planned_at,
                     **changes,
                 }
             )

@@ -379,6 +379,23 @@ async def test_p9_a_blocked_version_waits_visibly(planning: Planning) -> None:
         assert (await store.ages(session))["delivery"] > 0
 
 
+async def test_p9_what_a_release_before_planned_has_an_age_too(planning: Planning) -> None:
+    """It did not say in `deliveries` when that was."""
+    planning.now = support.NOW - timedelta(days=400)
+    await planning.plan(planning.announce())
+    planning.now = support.NOW - timedelta(days=200)
+    await planning.plan(planning.announce())
+    async with planning.db.transaction() as session:
+        said = (await store.ages(session))["delivery"]
+        await session.execute(
+            text(
+                "UPDATE notify.deliveries SET planned_at = NULL "
+                "WHERE planned_at = (SELECT min(planned_at) FROM notify.deliveries)"
+            )
+        )
+        assert said == pytest.approx((await store.ages(session))["delivery"], abs=60)
+
+
 async def test_a_batch_is_planned_as_each_alone_would_be_in_few_statements(
     planning: Planning, monkeypatch: pytest.MonkeyPatch
 ) -> None:

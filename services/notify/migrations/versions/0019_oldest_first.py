@@ -1,0 +1,43 @@
+"""What arrived first is the first row of an index; BRIN indexes go. Expands.
+
+Revises: 0018
+"""
+
+from alembic import op
+
+from shared.runtime.migrate import concurrently
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with concurrently():
+        op.create_index(
+            "ix_inbox_received",
+            "inbox",
+            ["received_at"],
+            schema="notify",
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
+        op.drop_index(
+            "ix_inbox_received_at",
+            table_name="inbox",
+            schema="notify",
+            postgresql_concurrently=True,
+            if_exists=True,
+        )
+        op.drop_index(
+            "ix_outbox_created_at",
+            table_name="outbox",
+            schema="notify",
+            postgresql_concurrently=True,
+            if_exists=True,
+        )
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Migrations go forward only: write a new one.")
