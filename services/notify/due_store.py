@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.controls.tables import halts
+from services.notify.pace_store import places
 from services.notify.retry import TRIP_AFTER
 from shared.runtime.db import Session
 
@@ -42,7 +43,7 @@ _WALK = (
 )
 
 # Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
-# nothing is in flight to try it. Agencies in random order: a full batch starves none for long.
+# nothing is in flight to try it; no more than its own limit leaves. Agencies in random order: a full batch starves none for long.
 _DUE = text(
     "WITH RECURSIVE "
     + _WALK.format(walk="first_tries", lane="= 0")
@@ -50,12 +51,15 @@ _DUE = text(
     + _WALK.format(walk="retries", lane="> 0")
     + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe FROM ("
     "SELECT agency_id, tripped, "
-    "CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END AS first, "
-    "CASE WHEN tripped THEN idle ELSE greatest(0, :retry - busy_retry) END AS retry FROM ("
+    "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "
+    "AS first, "
+    "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :retry - busy_retry) END) "
+    "AS retry FROM ("
     "SELECT agency_id, consecutive_failures >= :trip AS tripped, "
     "coalesce(b.first, 0) AS busy_first, coalesce(b.retry, 0) AS busy_retry, "
-    "CASE WHEN b.agency_id IS NULL THEN 1 ELSE 0 END AS idle "
-    f"FROM {_AGENCIES} JOIN (SELECT * FROM first_tries UNION SELECT * FROM retries) AS waiting "
+    "CASE WHEN b.agency_id IS NULL THEN 1 ELSE 0 END AS idle, "
+    f"{places('g')} AS places "
+    f"FROM {_AGENCIES} g JOIN (SELECT * FROM first_tries UNION SELECT * FROM retries) AS waiting "
     "USING (agency_id) LEFT JOIN unnest(CAST(:busy AS text[]), CAST(:busy_first AS integer[]), "
     "CAST(:busy_retry AS integer[])) AS b(agency_id, first, retry) USING (agency_id) "
     "WHERE (hold_until IS NULL OR hold_until <= :now) AND NOT halted "
