@@ -124,9 +124,10 @@ async def claim(
         await ask_people(session, [notices[row.notice_id] for row in calls], now)
     lawful, waiting = await ration(session, lawful, notices, now)
     ids = {row.notice_id: new_id("dsc") for row in lawful}
+    again = {row.notice_id for row, _ in refused if row.told}
     if refused:
         pairs = [(notices[row.notice_id], reason) for row, reason in refused]
-        await refuse(session, pairs, now)
+        await refuse(session, pairs, again, now)
     if lawful:
         channels = [notices[id_].channel for id_ in ids]
         taken = await _record(session, ids, channels, owner, now, deadline)
@@ -140,7 +141,9 @@ async def claim(
             session,
             now,
             *delivery_events.attempted(told, ids, now),
-            *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
+            *delivery_events.refused(
+                [(notices[row.notice_id], why) for row, why in refused], again, now
+            ),
         )
     attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
     return Claim(attempts, len(due) - len(held) - len(waiting))

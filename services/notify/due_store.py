@@ -26,7 +26,8 @@ class Slots:
 
 
 _LANE = (
-    f"SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at FROM {_DELIVERIES} d "
+    f"SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at, "
+    f"d.delivered_at IS NOT NULL AS told FROM {_DELIVERIES} d "
     "WHERE d.agency_id = a.agency_id AND d.state = 'pending' AND d.attempts {lane} "
     "AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at "
     "LIMIT a.{slots} FOR UPDATE SKIP LOCKED) AS {slots}"
@@ -49,7 +50,8 @@ _DUE = text(
     + _WALK.format(walk="first_tries", lane="= 0")
     + ", "
     + _WALK.format(walk="retries", lane="> 0")
-    + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe FROM ("
+    + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
+    "due.told FROM ("
     "SELECT agency_id, tripped, "
     "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "
     "AS first, "
@@ -78,7 +80,7 @@ _DUE = text(
 async def lock_due(
     session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
-    """Rows of (notice_id, agency_id, retry, probe). What somebody else holds is skipped."""
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before). What somebody else holds is skipped."""
     rows = await session.execute(
         _DUE,
         {

@@ -74,6 +74,16 @@ def refused(referral_id: str, notice_id: str, version: int, leg: Refused) -> New
     return NewTask(TaskKind.REFUSED, notice_id, referral_id, detail)
 
 
+def not_sent_again(referral_id: str, notice_id: str, version: int, leg: Refused) -> NewTask:
+    """A notice that was accepted, and that a redrive was to send once more."""
+    detail = (
+        f"Notice {notice_id} (version {version}) was accepted by {leg.agency_id} before, and was "
+        f"not sent once more: {_MEND[leg.reason]}. If it has lost what it had, tell it by lawful "
+        "means, or mend the directory and ask for the redrive again."
+    )
+    return NewTask(TaskKind.REFUSED, notice_id, referral_id, detail)
+
+
 _OBSTACLES = {
     Obstacle.UNTRUSTED: "the certificate at its endpoint is not one to trust: not by an authority "
     "of its record or the system, for another name, ended, or with a key that is not pinned. "
