@@ -44,13 +44,15 @@ TOWNS_AND_NAMES = (TaskKind.UNRESOLVED_TOWN, TaskKind.UNNAMED)
 @dataclass(frozen=True, slots=True)
 class NewTask:
     """`about` with the kind names the matter: the same one is filed once. `desk`: whose it is, if
-    the kind does not say."""
+    the kind does not say. `leg`: how `about` begins in every task of its leg, where a second one
+    is filed only when none of them is open."""
 
     kind: TaskKind
     about: str
     referral_id: str | None
     detail: str
     desk: str | None = None
+    leg: str | None = None
 
 
 _MEND = {
