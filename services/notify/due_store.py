@@ -44,7 +44,8 @@ _WALK = (
 )
 
 # Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
-# nothing is in flight to try it; no more than its own limit leaves. Agencies in random order: a full batch starves none for long.
+# nothing is in flight to try it; no more than its own limit leaves. Agencies in random order: a
+# full batch starves none for long.
 _DUE = text(
     "WITH RECURSIVE "
     + _WALK.format(walk="first_tries", lane="= 0")
@@ -80,7 +81,8 @@ _DUE = text(
 async def lock_due(
     session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
-    """Rows of (notice_id, agency_id, retry, probe, told: accepted before). What somebody else holds is skipped."""
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before). What somebody else
+    holds is skipped."""
     rows = await session.execute(
         _DUE,
         {

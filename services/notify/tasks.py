@@ -95,6 +95,8 @@ _OBSTACLES = {
     Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "
     "does not list. Mend the endpoint or the networks in the directory",
     Obstacle.BAD_KEY: "the key on its record is no public P-256 key. Mend it in the directory",
+    Obstacle.KEY_EXPIRED: "the key of its agency has expired. Call the agency and invite it to "
+    "enrol a new one (docs/enrolment.md): then this notice goes by itself",
     Obstacle.NO_MAIL: "it is told by mail and no relay is configured. Set HARTLINE_NOTIFY_MAIL "
     "and HARTLINE_NOTIFY_MAIL_FROM (docs/settings.md)",
     Obstacle.UNSEALABLE: "our own sealed copy does not open. Look for the key files of notify "

@@ -106,6 +106,15 @@ async def test_an_agency_is_enrolled_and_goes_live_by_two_people(
     assert await world.rows("SELECT * FROM notify.disclosures") == [], "nothing was disclosed"
 
 
+async def test_a_key_that_has_ended_is_not_taken_and_the_code_stays_good(desk: Desk) -> None:
+    made = await invite(desk)
+    ended = submission(made["code"], "https://fbi.example/hook", {**PUBLIC, "exp": 1_700_000_000})
+    refused = await submit(desk, made, ended)
+    assert (refused.status_code, "expired" in refused.json()["detail"]) == (409, True)
+    again = await submit(desk, made, submission(made["code"], "https://fbi.example/hook"))
+    assert again.status_code == 200
+
+
 async def test_a_code_is_hashed_at_rest_and_good_once(
     world: World, desk: Desk, receiver: Receiver
 ) -> None:
