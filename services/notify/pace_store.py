@@ -39,7 +39,8 @@ def places(agencies: str, now: str = "CAST(:now AS timestamptz)") -> str:
         f"AND o.agency_id = {agencies}.agency_id), {agencies}.max_per_minute - (SELECT count(*) "
         f"FROM {_PACES} p CROSS JOIN unnest(p.departures) AS left_at "
         f"WHERE p.agency_id = {agencies}.agency_id "
-        f"AND left_at > {now} - CAST('1 minute' AS interval)))) END"
+        f"AND left_at > {now} - CAST('1 minute' AS interval) "
+        f"AND left_at < {now} + CAST('1 minute' AS interval)))) END"
     )
 
 

@@ -63,6 +63,13 @@ def test_no_minute_sees_more_than_the_rate_however_claims_fall(
         assert sum(start <= each < start + WINDOW for each in left) <= per_minute
 
 
+def test_a_clock_that_is_far_ahead_stops_nobody() -> None:
+    a_year_ahead = Pace((NOW + timedelta(days=365),))
+    assert room(Limit(None, 1), a_year_ahead, 0, NOW) == 1
+    a_little = Pace((NOW + timedelta(seconds=2),))
+    assert room(Limit(None, 1), a_little, 0, NOW) == 0
+
+
 def test_first_tries_do_not_wait_behind_retries_nor_retries_for_ever() -> None:
     waiting = due("r1", "r2", "r3", "r4", "f1", "f2", "f3")
     assert chosen(waiting, 6) == ["f1", "f2", "r1", "f3", "r2", "r3"]
