@@ -75,6 +75,8 @@ class Attempt:
     """Sealed `whsec_` secrets to sign with as well, the newest first."""
     agency_kind: str = ""
     """For metrics alone, as in `Ended`."""
+    limited: bool = False
+    """Its agency has a limit: another may be waiting for its place."""
     traceparent: str | None = None
     """Of its notice's plan, where that is traced. Never sent."""
 

@@ -16,3 +16,7 @@ def bars(conflicts: str, notices: str) -> str:
         f"AND {conflicts}.lifted_at IS NULL "
         f"AND NOT ({conflicts}.ground IN {OF_ONE} AND {notices}.series LIKE 'recall/%')"
     )
+
+
+AS_REFUSED = "state = CASE WHEN delivered_at IS NULL THEN 'refused' ELSE 'delivered' END"
+"""What was accepted stays so when it may not be sent once more: a redrive ends, nothing else."""

@@ -43,6 +43,7 @@ def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
         email=notice.email,
         secrets=tuple(notice.secrets),
         agency_kind=notice.agency_kind,
+        limited=notice.max_in_flight is not None,
         traceparent=notice.traceparent,
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import conflict_tables, models
-from services.notify.barred import OF_ONE, bars
+from services.notify.barred import AS_REFUSED, OF_ONE, bars
 from services.notify.facts import Asserted
 from services.notify.facts_read import FACTS
 from services.notify.stages import tables as stage_tables
@@ -45,7 +45,7 @@ _INSERT = Bulk(
 )
 _BOUND = bars("k", "d")
 _END_WAITING = text(
-    f"UPDATE {models.deliveries.fullname} d SET state = 'refused', next_attempt_at = NULL, "
+    f"UPDATE {models.deliveries.fullname} d SET {AS_REFUSED}, next_attempt_at = NULL, "
     f"ended_at = :now FROM {_CONFLICTS} k WHERE d.referral_id = :referral_id "
     f"AND {_BOUND} AND d.state IN ('pending', 'blocked')"
 )

@@ -257,6 +257,8 @@ class Engine:
             self._db.wakes.wake_here(DELIVER_WAKE)
 
     def _has_room(self, attempt: Attempt) -> bool:
+        if attempt.limited:
+            return False
         busy, slots = self._busy[attempt.agency_id], self._limits.slots
         return busy.retry < slots.retry if attempt.retry else busy.first < slots.first
 

@@ -1,7 +1,7 @@
 """What delivery tells the others, grouped per referral. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -73,11 +73,13 @@ def attempted(notices: Iterable[Any], ids: dict[str, str], now: datetime) -> lis
     ]
 
 
-def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> list[EventData]:
+def refused(
+    refusals: Sequence[tuple[Any, RefusalReason]], again: Collection[str], now: datetime
+) -> list[EventData]:
     """Of notices (rows of that table) that the law no longer permits to send.
 
-    A supersession, a withdrawal, a recall or a consult's outcome is no clock's duty: not among
-    the refused notices, only the refused disclosures.
+    A supersession, a withdrawal, a recall or a consult's outcome is no clock's duty, and of what
+    was to be sent `again` the duty was met: neither is among the refused notices.
     """
     by_version = defaultdict(list)
     by_referral = defaultdict(list)
@@ -89,7 +91,7 @@ def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> lis
             "role": row.role,
             "reason": reason,
         }
-        if row.kind not in OF_NO_CLOCK:
+        if row.kind not in OF_NO_CLOCK and row.notice_id not in again:
             plan = row.referral_id, row.version, stage_of(row.series)
             by_version[plan].append(RefusedNotice(**who))
         by_referral[row.referral_id].append(
@@ -98,13 +100,9 @@ def refused(refusals: Sequence[tuple[Any, RefusalReason]], now: datetime) -> lis
     return [
         *(
             NoticesRefused(
-                referral_id=referral_id,
-                version=version,
-                stage=stage,
-                refused_at=now,
-                notices=tuple(notices),
+                referral_id=ref, version=version, stage=stage, refused_at=now, notices=tuple(each)
             )
-            for (referral_id, version, stage), notices in by_version.items()
+            for (ref, version, stage), each in by_version.items()
         ),
         *(
             DisclosuresRefused(referral_id=referral_id, refused=tuple(each))

@@ -1,7 +1,8 @@
 """All SQL of claiming: due deliveries become attempts on record, or are refused. Nothing commits.
 
 Locks are taken in this order everywhere, so that nobody waits in a circle: deliveries by version
-and notice (an attempt's end lets go a later version), agencies by id, the outbox's heads.
+and notice (an attempt's end lets go a later version), agencies by id, paces by agency, the
+outbox's heads.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from services.notify.breaker_store import hold_others
 from services.notify.channels import is_complete
 from services.notify.claimed import attempt_of
 from services.notify.due_store import Slots, lock_due
+from services.notify.pace_store import ration
 from services.notify.refusing_store import ask_people, refuse, suppress
 from services.notify.tracks import following
 from shared.contracts.codes import Channel, RefusalReason
@@ -42,7 +44,8 @@ _READ = (
     "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
     "a.channel, a.email, CASE WHEN a.webhook_secret_ends > statement_timestamp() "
     "THEN a.webhook_secrets ELSE a.webhook_secrets[1:1] END AS secrets, "
-    "a.allowed_networks, a.hold_until, a.halted, a.consecutive_failures "
+    "a.allowed_networks, a.hold_until, a.halted, a.consecutive_failures, "
+    "a.max_in_flight, a.max_per_minute "
     f"FROM {models.notices.fullname} n "
     f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
     f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
@@ -108,7 +111,8 @@ async def claim(
     3. Record each attempt and the event that says so, or refuse it, with an event and a task. In
        the same statement conflicts are asked for: whoever asserts one holds the agency's row until
        it is committed, so none is committed between the lock and this. They end in silence.
-       Whom only a person can call is no attempt but a task.
+       Whom only a person can call is no attempt but a task. What its agency's limit leaves no
+       place for waits as it is (`pace_store`).
     """
     due = await lock_due(session, slots, busy, batch, now)
     if not due:
@@ -118,10 +122,12 @@ async def claim(
     if calls := [row for row in lawful if notices[row.notice_id].channel == Channel.ORAL]:
         lawful = [row for row in lawful if notices[row.notice_id].channel != Channel.ORAL]
         await ask_people(session, [notices[row.notice_id] for row in calls], now)
+    lawful, waiting = await ration(session, lawful, notices, now)
     ids = {row.notice_id: new_id("dsc") for row in lawful}
+    again = {row.notice_id for row, _ in refused if row.told}
     if refused:
         pairs = [(notices[row.notice_id], reason) for row, reason in refused]
-        await refuse(session, pairs, now)
+        await refuse(session, pairs, again, now)
     if lawful:
         channels = [notices[id_].channel for id_ in ids]
         taken = await _record(session, ids, channels, owner, now, deadline)
@@ -135,10 +141,12 @@ async def claim(
             session,
             now,
             *delivery_events.attempted(told, ids, now),
-            *delivery_events.refused([(notices[row.notice_id], why) for row, why in refused], now),
+            *delivery_events.refused(
+                [(notices[row.notice_id], why) for row, why in refused], again, now
+            ),
         )
     attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
-    return Claim(attempts, len(due) - len(held))
+    return Claim(attempts, len(due) - len(held) - len(waiting))
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:

@@ -13,7 +13,8 @@ from services.notify.history import changed_fields
 WATCHED = ("channel", "email", "endpoint", "encryption_key", "authority", "authority_from",
            "authority_to", "mou", "mou_to", "contact")  # fmt: skip
 """Whoever takes these over takes the notices over, so the old contact is told."""
-_MARKED = (*WATCHED, "kind", "profile", "affiliations", "allowed_networks", "closed", "sample")
+_MARKED = (*WATCHED, "kind", "profile", "affiliations", "allowed_networks", "closed", "sample",
+           "max_in_flight", "max_per_minute")  # fmt: skip
 """What decides whether it is told, what it sees, and where its notices may go."""
 
 

@@ -18,6 +18,7 @@ COLUMNS = tuple(AgencyEntry.model_fields)
 _LISTS = frozenset(
     name for name, field in AgencyEntry.model_fields.items() if get_origin(field.annotation) is list
 )
+_NUMBERS = ("max_in_flight", "max_per_minute")
 _YES = {"yes": True, "true": True, "no": False, "false": False, "": False}
 
 
@@ -71,6 +72,8 @@ def _value(name: str, cell: str) -> Any:
         return _YES[cell.casefold()]
     if not cell:
         return None
+    if name in _NUMBERS:
+        return int(cell)
     return json.loads(cell) if name in ("encryption_key", "transport") else cell
 
 

@@ -57,6 +57,8 @@ class AgencyOut(BaseModel):
     endpoint: str | None
     key_thumbprint: str | None
     allowed_networks: list[str]
+    max_in_flight: int | None
+    max_per_minute: int | None
     transport: Transport | None
     contact: str | None
     successor: str | None

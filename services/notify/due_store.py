@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.controls.tables import halts
+from services.notify.pace_store import places
 from services.notify.retry import TRIP_AFTER
 from shared.runtime.db import Session
 
@@ -25,7 +26,8 @@ class Slots:
 
 
 _LANE = (
-    f"SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at FROM {_DELIVERIES} d "
+    f"SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at, "
+    f"d.delivered_at IS NOT NULL AS told FROM {_DELIVERIES} d "
     "WHERE d.agency_id = a.agency_id AND d.state = 'pending' AND d.attempts {lane} "
     "AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at "
     "LIMIT a.{slots} FOR UPDATE SKIP LOCKED) AS {slots}"
@@ -42,20 +44,25 @@ _WALK = (
 )
 
 # Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
-# nothing is in flight to try it. Agencies in random order: a full batch starves none for long.
+# nothing is in flight to try it; no more than its own limit leaves. Agencies in random order: a
+# full batch starves none for long.
 _DUE = text(
     "WITH RECURSIVE "
     + _WALK.format(walk="first_tries", lane="= 0")
     + ", "
     + _WALK.format(walk="retries", lane="> 0")
-    + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe FROM ("
+    + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
+    "due.told FROM ("
     "SELECT agency_id, tripped, "
-    "CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END AS first, "
-    "CASE WHEN tripped THEN idle ELSE greatest(0, :retry - busy_retry) END AS retry FROM ("
+    "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "
+    "AS first, "
+    "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :retry - busy_retry) END) "
+    "AS retry FROM ("
     "SELECT agency_id, consecutive_failures >= :trip AS tripped, "
     "coalesce(b.first, 0) AS busy_first, coalesce(b.retry, 0) AS busy_retry, "
-    "CASE WHEN b.agency_id IS NULL THEN 1 ELSE 0 END AS idle "
-    f"FROM {_AGENCIES} JOIN (SELECT * FROM first_tries UNION SELECT * FROM retries) AS waiting "
+    "CASE WHEN b.agency_id IS NULL THEN 1 ELSE 0 END AS idle, "
+    f"{places('g')} AS places "
+    f"FROM {_AGENCIES} g JOIN (SELECT * FROM first_tries UNION SELECT * FROM retries) AS waiting "
     "USING (agency_id) LEFT JOIN unnest(CAST(:busy AS text[]), CAST(:busy_first AS integer[]), "
     "CAST(:busy_retry AS integer[])) AS b(agency_id, first, retry) USING (agency_id) "
     "WHERE (hold_until IS NULL OR hold_until <= :now) AND NOT halted "
@@ -74,7 +81,8 @@ _DUE = text(
 async def lock_due(
     session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
-    """Rows of (notice_id, agency_id, retry, probe). What somebody else holds is skipped."""
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before). What somebody else
+    holds is skipped."""
     rows = await session.execute(
         _DUE,
         {

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     StringConstraints,
     field_validator,
     model_validator,
@@ -42,6 +43,7 @@ def _seen(name: str) -> str:
     return name
 
 
+AtMost = Annotated[int, Field(strict=True, ge=1, le=6000)]
 Name = Annotated[Words, AfterValidator(_seen)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 ALWAYS = date(2000, 1, 1)
@@ -117,6 +119,10 @@ class AgencyEntry(BaseModel):
     endpoint: Endpoint | None = None
     encryption_key: PublicKey | None = None
     allowed_networks: list[Network] = []
+    max_in_flight: AtMost | None = None
+    """Attempts at a time over all processes, where it asks for fewer than our slots."""
+    max_per_minute: AtMost | None = None
+    """Attempts in any minute. What is over a limit waits, in its order; its clocks do not."""
     contact: Words | None = None
     """Whom to call there: a desk and its number, of old when something has changed."""
     successor: Code | None = None

@@ -69,7 +69,8 @@ def _as_told(leg: LegStatus) -> PlannedFate | None:
         return PlannedFate.TOLD_ORALLY
     if leg.opened_at is not None:
         return PlannedFate.OPENED
-    if leg.state == "delivered" and leg.may_hold and not leg.unread:
+    accepted = leg.state == "delivered" or leg.delivered_at is not None
+    if accepted and leg.may_hold and not leg.unread:
         return PlannedFate.TOLD
     return None
 
@@ -133,7 +134,9 @@ def _came(leg: LegStatus, fate: PlannedFate) -> str:
             )
         case PlannedFate.RECALLED if not leg.may_hold:
             return "Not told, and not to be: it was not meant for it"
-        case PlannedFate.UNCERTAIN | PlannedFate.OPENED | PlannedFate.ACKNOWLEDGED:
+        case (
+            PlannedFate.UNCERTAIN | PlannedFate.TOLD | PlannedFate.OPENED | PlannedFate.ACKNOWLEDGED
+        ):
             rest = _rest(leg, fate)
             return f"{said}; {rest}" if rest else said
     return said
@@ -145,7 +148,10 @@ def _rest(leg: LegStatus, fate: PlannedFate) -> str:
         return f"not tried again: {_WHY_OVER.get(leg.state) or _closed(leg)}"
     if leg.state not in ("pending", "blocked"):
         return ""
-    return "it is tried again" if fate is PlannedFate.UNCERTAIN else "the notice still goes out"
+    if fate is PlannedFate.UNCERTAIN:
+        return "it is tried again"
+    again = fate is PlannedFate.TOLD
+    return "it is sent once more, as was asked" if again else "the notice still goes out"
 
 
 def _closed(leg: LegStatus) -> str:

@@ -66,6 +66,8 @@ agencies = Table(
         comment="Sealed whsec_ secrets, where it asks for v1: the newest, and the one before it.",
     ),
     Column("webhook_secret_ends", TIME, comment="Until when the one before it signs too."),
+    Column("max_in_flight", Integer, comment="Attempts at a time; null: no limit."),
+    Column("max_per_minute", Integer, comment="Of any minute; null: no limit."),
 )
 Index(
     "uq_agencies_code",

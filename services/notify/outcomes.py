@@ -19,6 +19,8 @@ class Obstacle(StrEnum):
     """Our own sealed copy does not open."""
     BAD_KEY = "bad_key"
     """The agency's record holds a key that cannot be encrypted to."""
+    KEY_EXPIRED = "key_expired"
+    """The agency's key has ended by its own `exp`: who can open it now, nobody knows."""
     NO_MAIL = "no_mail"
     """It is told by mail, and we have no relay to hand mail in at."""
     INTERRUPTED = "interrupted"

@@ -14,6 +14,7 @@ from services.notify import envelope, pointers
 from services.notify.attempts import Attempt, SealedCopy
 from services.notify.copies import open_copy
 from services.notify.forms.changes import changes
+from services.notify.key_end import has_ended
 from services.notify.outcomes import Obstacle
 from services.notify.relates import related_part
 from services.notify.sender import Letter
@@ -73,6 +74,8 @@ class Postroom:
         return envelope.plaintext(self._notice(attempt))
 
     def _encrypted(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
+        if has_ended(attempt.public_key, now):
+            raise CannotPrepare(Obstacle.KEY_EXPIRED)
         try:
             body = envelope.encrypt(
                 self.form(attempt),

@@ -3,13 +3,14 @@
 Nothing here commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
 from services.notify import models, tasks
+from services.notify.barred import AS_REFUSED
 from services.notify.oral.call_store import ask_for_calls
 from services.notify.routes import Refused
 from services.notify.task_store import file_tasks
@@ -17,7 +18,7 @@ from shared.contracts.codes import RefusalReason, Role
 from shared.runtime.db import Session
 
 _END = text(
-    f"UPDATE {models.deliveries.fullname} SET state = 'refused', next_attempt_at = NULL, "
+    f"UPDATE {models.deliveries.fullname} SET {AS_REFUSED}, next_attempt_at = NULL, "
     "ended_at = :now WHERE notice_id = ANY(:ids)"
 )
 
@@ -37,11 +38,15 @@ async def suppress(session: Session, notices: Sequence[Any], now: datetime) -> N
 
 
 async def refuse(
-    session: Session, refused: Sequence[tuple[Any, RefusalReason]], now: datetime
+    session: Session,
+    refused: Sequence[tuple[Any, RefusalReason]],
+    again: Collection[str],
+    now: datetime,
 ) -> None:
+    """`again`: of these, notices that were accepted before and were to be sent once more."""
     await session.execute(_END, {"ids": [notice.notice_id for notice, _ in refused], "now": now})
     filed = [
-        tasks.refused(
+        (tasks.not_sent_again if notice.notice_id in again else tasks.refused)(
             notice.referral_id,
             notice.notice_id,
             notice.version,

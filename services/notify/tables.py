@@ -1,6 +1,12 @@
 """Every table of notify, area by area, for who needs them all: migrations and the drift test."""
 
-from services.notify import conflict_tables, directory_tables, models, proposal_tables
+from services.notify import (
+    conflict_tables,
+    directory_tables,
+    models,
+    pace_tables,
+    proposal_tables,
+)
 from services.notify.controls import tables as controls
 from services.notify.enrolment import tables as enrolment
 from services.notify.mailbox import tables as mailbox
@@ -24,6 +30,7 @@ __all__ = [
     "models",
     "oncall",
     "oral",
+    "pace_tables",
     "proposal_tables",
     "recalls",
     "related",

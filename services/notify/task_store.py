@@ -31,6 +31,8 @@ class Task:
 
 async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) -> None:
     """File each once per kind and matter; what is on file already stays as it is."""
+    if any(task.leg for task in tasks):
+        tasks = await _without_open_legs(session, tasks)
     if not tasks:
         return
     rows = [
@@ -46,6 +48,26 @@ async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) 
         for task in tasks
     ]
     await session.execute(insert(models.tasks).on_conflict_do_nothing(), rows)
+
+
+async def _without_open_legs(session: Session, tasks: Sequence[NewTask]) -> list[NewTask]:
+    """Without those of whose leg another one is open, here or on file."""
+    rows = await session.execute(
+        text(
+            f"SELECT kind, about FROM {models.tasks.fullname} WHERE acknowledged_at IS NULL "
+            "AND referral_id = ANY(CAST(:ids AS text[]))"
+        ),
+        {"ids": sorted({task.referral_id or "" for task in tasks if task.leg})},
+    )
+    open_ones = [(row.kind, row.about) for row in rows]
+    kept = []
+    for task in tasks:
+        leg, kind = task.leg, task.kind.value
+        if leg and any(kind == each and about.startswith(leg) for each, about in open_ones):
+            continue
+        open_ones.append((kind, task.about))
+        kept.append(task)
+    return kept
 
 
 async def file_parked(session: Session) -> int:

@@ -44,13 +44,15 @@ TOWNS_AND_NAMES = (TaskKind.UNRESOLVED_TOWN, TaskKind.UNNAMED)
 @dataclass(frozen=True, slots=True)
 class NewTask:
     """`about` with the kind names the matter: the same one is filed once. `desk`: whose it is, if
-    the kind does not say."""
+    the kind does not say. `leg`: how `about` begins in every task of its leg, where a second one
+    is filed only when none of them is open."""
 
     kind: TaskKind
     about: str
     referral_id: str | None
     detail: str
     desk: str | None = None
+    leg: str | None = None
 
 
 _MEND = {
@@ -74,6 +76,16 @@ def refused(referral_id: str, notice_id: str, version: int, leg: Refused) -> New
     return NewTask(TaskKind.REFUSED, notice_id, referral_id, detail)
 
 
+def not_sent_again(referral_id: str, notice_id: str, version: int, leg: Refused) -> NewTask:
+    """A notice that was accepted, and that a redrive was to send once more."""
+    detail = (
+        f"Notice {notice_id} (version {version}) was accepted by {leg.agency_id} before, and was "
+        f"not sent once more: {_MEND[leg.reason]}. If it has lost what it had, tell it by lawful "
+        "means, or mend the directory and ask for the redrive again."
+    )
+    return NewTask(TaskKind.REFUSED, notice_id, referral_id, detail)
+
+
 _OBSTACLES = {
     Obstacle.UNTRUSTED: "the certificate at its endpoint is not one to trust: not by an authority "
     "of its record or the system, for another name, ended, or with a key that is not pinned. "
@@ -83,6 +95,8 @@ _OBSTACLES = {
     Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "
     "does not list. Mend the endpoint or the networks in the directory",
     Obstacle.BAD_KEY: "the key on its record is no public P-256 key. Mend it in the directory",
+    Obstacle.KEY_EXPIRED: "the key of its agency has expired. Call the agency and invite it to "
+    "enrol a new one (docs/enrolment.md): then this notice goes by itself",
     Obstacle.NO_MAIL: "it is told by mail and no relay is configured. Set HARTLINE_NOTIFY_MAIL "
     "and HARTLINE_NOTIFY_MAIL_FROM (docs/settings.md)",
     Obstacle.UNSEALABLE: "our own sealed copy does not open. Look for the key files of notify "

@@ -72,7 +72,7 @@ def of_ends(ends: Iterable[tuple[str, str, date]], day: date) -> list[Finding]:
         (act if ends_on < day else look)(
             "notify, what runs out",
             f"The {what} of {agency_id} {'ended' if ends_on < day else 'ends'} on {ends_on}.",
-            f"{mend(what)}, or it is told nothing from then on.",
+            f"{mend(what)}, or no notice goes to it from then on.",
         )
         for agency_id, what, ends_on in near
     ]

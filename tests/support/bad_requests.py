@@ -178,6 +178,12 @@ def _of_the_content(form: Form, agency: str, at: datetime) -> Iterator[dict[str,
         ),
         "not JSON inside": ("form", {}, b"hello"),
         "no form inside": ("form", {}, b'{"padding":""}'),
+        "a recall of nothing": ("recall_names_no_notice", {}, _plain({**form, "kind": "recall"})),
+        "a recall with an empty id": (
+            "recall_names_no_notice",
+            {},
+            _plain({**form, "kind": "recall", "recall": {"notice_id": ""}}),
+        ),
     }
     for name, (expect, change, plain) in cases.items():
         said = {key: value for key, value in (header | change).items() if value is not None}

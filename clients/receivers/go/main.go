@@ -132,6 +132,7 @@ func statusOf(err error) int {
 	return map[Refused]int{
 		"content_type": 415, "id": 400, "timestamp": 401, "signature": 401, "jwe": 400,
 		"audience": 403, "issued_at": 400, "ids_differ": 400, "form": 400,
+		"recall_names_no_notice": 400,
 	}[reason]
 }
 

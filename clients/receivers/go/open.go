@@ -119,7 +119,7 @@ func (keys *Keys) open(headers map[string]string, body []byte, now int64) (*Noti
 	}
 	form, err := readForm(plaintext)
 	if err != nil {
-		return nil, Refused("form")
+		return nil, err
 	}
 	if form.Kind == "challenge" {
 		form.NoticeID, form.Recipient.AgencyID = id, keys.agencyID

@@ -39,13 +39,17 @@ type Form struct {
 func readForm(plaintext []byte) (Form, error) {
 	var form Form
 	if err := json.Unmarshal(plaintext, &form); err != nil {
-		return form, err
+		return form, Refused("form")
 	}
 	if form.Kind == "challenge" && idPattern.MatchString(form.Challenge) {
 		return form, nil
 	}
 	if form.Kind == "" || form.NoticeID == "" || form.ReferralNumber == "" || form.Form == "" || form.Version == 0 {
-		return form, fmt.Errorf("a member is missing")
+		return form, Refused("form")
+	}
+	if form.Kind == "recall" && !idPattern.MatchString(form.Recall.NoticeID) {
+		// Kept without the id that it asks back, it would say nothing, and nobody would be told.
+		return form, Refused("recall_names_no_notice")
 	}
 	return form, nil
 }

@@ -39,7 +39,8 @@ public class Receiver {
     static final Pattern ID = Pattern.compile("[A-Za-z0-9_-]{1,100}"); // becomes a file's name
     static final Map<String, Integer> STATUS = Map.of(
         "content_type", 415, "id", 400, "timestamp", 401, "signature", 401, "jwe", 400,
-        "audience", 403, "issued_at", 400, "ids_differ", 400, "form", 400);
+        "audience", 403, "issued_at", 400, "ids_differ", 400, "form", 400,
+        "recall_names_no_notice", 400);
 
     public static void main(String[] arguments) throws Exception {
         // So that a caller who says nothing is not waited for.
@@ -224,11 +225,20 @@ public class Receiver {
             if (kind(form).equals("challenge") && ID.matcher(text(form, "challenge")).matches()) return form;
             for (String name : List.of("kind", "referral_number", "notice_id", "form")) text(form, name);
             text(object(form.get("recipient")), "agency_id");
-            if (form.get("version") instanceof Long) return form;
+            if (form.get("version") instanceof Long) return knownRecall(form);
         } catch (RuntimeException malformed) {
             // As below.
         }
         throw new Refused("form");
+    }
+
+    /** Kept without the id that it asks back, a recall would be in the way of every later notice. */
+    static Map<String, Object> knownRecall(Map<String, Object> form) throws Refused {
+        boolean names = !kind(form).equals("recall")
+            || form.get("recall") instanceof Map<?, ?> recall && recall.get("notice_id") instanceof String id
+                && ID.matcher(id).matches();
+        if (!names) throw new Refused("recall_names_no_notice");
+        return form;
     }
 
     // Keep the highest

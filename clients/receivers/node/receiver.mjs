@@ -18,6 +18,7 @@ const ID = /^[A-Za-z0-9_-]{1,100}$/ // an id becomes a file's name
 const STATUS = {
   content_type: 415, id: 400, timestamp: 401, signature: 401, jwe: 400, audience: 403,
   issued_at: 400, ids_differ: 400, form: 400,
+  recall_names_no_notice: 400,
 }
 
 /** Not to be trusted; `reason` is a word of STATUS. */
@@ -129,11 +130,19 @@ function readForm(plaintext) {
     const texts = [form.kind, form.referral_number, form.notice_id, form.form,
       form.recipient.agency_id]
     if (texts.every((each) => typeof each === 'string') && Number.isInteger(form.version)) {
+      // Kept without the id that it asks back, it would be in the way of every later notice.
+      if (form.kind === 'recall' && !names(form.recall?.notice_id)) {
+        throw new Refused('recall_names_no_notice')
+      }
       return form
     }
-  } catch { /* no form */ }
+  } catch (error) {
+    if (error instanceof Refused) throw error
+  }
   throw new Refused('form')
 }
+
+const names = (id) => typeof id === 'string' && ID.test(id)
 
 // Keep the highest
 

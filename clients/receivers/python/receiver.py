@@ -39,6 +39,7 @@ STATUS = {
     "issued_at": 400,
     "ids_differ": 400,
     "form": 400,
+    "recall_names_no_notice": 400,
 }
 
 
@@ -168,10 +169,20 @@ def read_form(plaintext):
         texts = (form["kind"], form["referral_number"], form["notice_id"], form["form"])
         right = all(isinstance(each, str) for each in (*texts, form["recipient"]["agency_id"]))
         if right and type(form["version"]) is int:
-            return form
+            return known_recall(form)
     except (ValueError, KeyError, TypeError):
         pass
     raise Refused("form")
+
+
+def known_recall(form):
+    """Kept without the id that it asks back, a recall would be in the way of every later notice."""
+    if form["kind"] == "recall":
+        recall = form.get("recall")
+        named = recall.get("notice_id") if isinstance(recall, dict) else None
+        if not isinstance(named, str) or not ID.fullmatch(named):
+            raise Refused("recall_names_no_notice")
+    return form
 
 
 # Keep the highest

@@ -94,6 +94,15 @@ _LEAVE = text(
     f"AND ({_OVERTAKEN} OR EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} k "
     f"WHERE {bars('k', 'n')}))"
 )
+_LEAVE_ALL = text(
+    f"UPDATE {_REDRIVEN} q SET ended_at = :now, ended_as = 'left' FROM {_DELIVERIES} d "
+    "WHERE q.redrive_id = :id AND q.ended_at IS NULL AND d.notice_id = q.notice_id "
+    "AND d.state <> 'attempting'"
+)
+_AGENCY_OF = text(
+    f"SELECT a.* FROM {models.agencies.fullname} a JOIN {_REDRIVES} r USING (agency_id) "
+    "WHERE r.redrive_id = :id"
+)
 _FINISH = text(
     f"UPDATE {_REDRIVES} r SET finished_at = :now WHERE redrive_id = :id AND NOT EXISTS ("
     f"SELECT FROM {_REDRIVEN} q WHERE q.redrive_id = r.redrive_id AND q.ended_at IS NULL)"
@@ -106,6 +115,11 @@ async def agency(session: Session, agency_id: str) -> Any:
         text(f"SELECT * FROM {models.agencies.fullname} WHERE agency_id = :id"), {"id": agency_id}
     )
     return rows.first()
+
+
+async def agency_of(session: Session, redrive_id: str) -> Any:
+    """The row of a job's agency."""
+    return (await session.execute(_AGENCY_OF, {"id": redrive_id})).one()
 
 
 async def candidates(session: Session, wanted: Wanted) -> Sequence[Any]:
@@ -186,12 +200,19 @@ async def lock_next(session: Session, skip: int) -> str | None:
     return found
 
 
-async def step(session: Session, redrive_id: str, most: int, now: datetime) -> int:
-    """End what is over, make some more due, and the job itself if nothing is left. How many."""
+async def step(
+    session: Session, redrive_id: str, most: int, now: datetime, *, permitted: bool
+) -> int:
+    """End what is over, make some more due, and the job itself if nothing is left. How many.
+
+    `permitted`: the law lets its agency be told today; what is still open is left otherwise, lest
+    it be asked for every minute.
+    """
     given = {"id": redrive_id, "now": now}
     await session.execute(_END, given)
-    await session.execute(_LEAVE, given)
-    queued = await session.execute(_QUEUE, given | {"before": now - AGAIN, "most": most})
+    await session.execute(_LEAVE if permitted else _LEAVE_ALL, given)
+    these = {"before": now - AGAIN, "most": most if permitted else 0}
+    queued = await session.execute(_QUEUE, given | these)
     await session.execute(_FINISH, given)
     if queued:
         wake_after_commit(session, DELIVER_WAKE)

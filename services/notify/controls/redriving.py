@@ -68,7 +68,9 @@ async def carry_on(db: Database) -> int:
             job = await redrive_store.lock_next(session, skip)
             if job is None:
                 break
-            queued += await redrive_store.step(session, job, _AT_ONCE, utc_now())
+            now = utc_now()
+            permitted = lawful(await redrive_store.agency_of(session, job), today(now))
+            queued += await redrive_store.step(session, job, _AT_ONCE, now, permitted=permitted)
     return queued
 
 

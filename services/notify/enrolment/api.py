@@ -119,6 +119,8 @@ def _add_agency_routes(routes: APIRouter, enrolling: Enrolling) -> None:
         match outcome:
             case Done(enrolment):
                 return _to_agency(enrolment)
+            case Refused(why):
+                raise Problem(409, "Conflict", why)
             case WrongCode():
                 raise Problem(403, "Forbidden", "The code is not valid, or not valid any more.")
             case Nothing():

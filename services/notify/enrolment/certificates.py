@@ -38,12 +38,16 @@ async def _certificate(
     address = found[0]
     make = guarded_sockets(tuple(networks))
     family = address["family"]
-    connected = make((family, 1, address["proto"], "", (address["host"], port)))
-    connected.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(connected, (address["host"], port))
     looking = ssl.create_default_context()
     looking.check_hostname, looking.verify_mode = False, ssl.CERT_NONE
-    _, writer = await asyncio.open_connection(sock=connected, ssl=looking, server_hostname=host)
+    connected = make((family, 1, address["proto"], "", (address["host"], port)))
+    try:
+        connected.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connected, (address["host"], port))
+        _, writer = await asyncio.open_connection(sock=connected, ssl=looking, server_hostname=host)
+    except BaseException:
+        connected.close()
+        raise
     try:
         tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
         return tls.getpeercert(binary_form=True)

@@ -15,6 +15,7 @@ from services.notify.enrolment.challenge import Challenger, NotProved
 from services.notify.enrolment.steps import Enrolment, Step, new_code
 from services.notify.entries import AgencyEntry
 from services.notify.history import in_force
+from services.notify.key_end import has_ended
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.two_people import same_person
@@ -70,7 +71,7 @@ class Enrolling:
     async def submit(
         self, enrolment_id: str, agency_id: str, code: str, endpoint: str, key: dict[str, Any],
         *, by: str,
-    ) -> Done | WrongCode | Nothing:  # fmt: skip
+    ) -> Done | Refused | WrongCode | Nothing:  # fmt: skip
         """The agency's own, with the code; a wrong one is counted."""
         now = self._clock()
         async with self._db.transaction() as session:
@@ -80,6 +81,8 @@ class Enrolling:
             if not found.opened_by(code, now):
                 await enrolment_store.wrong_code(session, enrolment_id)
                 return WrongCode()
+            if has_ended(key, now):
+                return Refused("The key has expired by its own `exp`: make another.")
             print_ = thumbprint(key)
             return Done(
                 await enrolment_store.submit(

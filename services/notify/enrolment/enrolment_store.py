@@ -18,6 +18,7 @@ _END_SPENT = text(
     f"UPDATE {_ENROLMENTS} SET ended_at = :now, ended_by = :by, code_hash = NULL "
     "WHERE agency_id = :agency_id AND ended_at IS NULL AND proposal_id IS NULL"
 )
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('enrolment ' || :id, 0))")
 _INVITE = text(
     f"INSERT INTO {_ENROLMENTS} (enrolment_id, agency_id, code_hash, expires_at, invited_by, "
     "invited_at) SELECT :id, agency_id, :hash, :expires, :by, :now "
@@ -28,7 +29,11 @@ _INVITE = text(
 async def invite(
     session: Session, agency_id: str, code: str, *, by: str, now: datetime
 ) -> Enrolment | None:
-    """A new one; what was open of that agency's ends with it. None: there is no such agency."""
+    """A new one; what was open of that agency's ends with it. None: there is no such agency.
+
+    Of two at once the second waits for the first, and ends it: one at most stays open.
+    """
+    await session.execute(_ONE_AT_A_TIME, {"id": agency_id})
     await session.execute(_END_SPENT, {"agency_id": agency_id, "by": by, "now": now})
     rows = await session.execute(
         _INVITE,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from services.notify.key_end import key_end
 from services.notify.tasks import NewTask, TaskKind
 
 AHEAD = timedelta(days=30)
@@ -37,8 +38,8 @@ class Lasting:
             yield "authority", self.authority_to
         if self.mou_to is not None:
             yield "MOU", self.mou_to
-        if (key_to := _key_to(self.encryption_key)) is not None:
-            yield "key", key_to
+        if (ends := key_end(self.encryption_key)) is not None:
+            yield "key", ends.date()
         if self.certificate_to is not None:
             yield "certificate", self.certificate_to.astimezone(UTC).date()
 
@@ -56,20 +57,9 @@ def mend(what: str) -> str:
     return _MEND[what]
 
 
-def _key_to(key: dict[str, Any] | None) -> date | None:
-    """A JWK says when it ends by `exp`, in seconds, if it says so."""
-    exp = (key or {}).get("exp")
-    if not isinstance(exp, int) or isinstance(exp, bool):
-        return None
-    try:
-        return datetime.fromtimestamp(exp, UTC).date()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def _task(agency_id: str, what: str, ends: date) -> NewTask:
     detail = (
-        f"The {what} of agency {agency_id} ends on {ends.isoformat()}. {_MEND[what]}, or it is "
-        "told nothing from then on (docs/enrolment.md, What runs out)."
+        f"The {what} of agency {agency_id} ends on {ends.isoformat()}. {_MEND[what]}, or no notice "
+        "goes to it from then on, and a person has to tell it (docs/enrolment.md, What runs out)."
     )
     return NewTask(TaskKind.EXPIRING, f"{agency_id} {what} {ends.isoformat()}", None, detail)

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 VALID_FOR = timedelta(days=7)
+WHOLE = timedelta(days=30)
+"""From the invitation to the proposal. A key that was shown once must not go live a year later."""
 MOST_WRONG_CODES = 5
 _ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 _CODE = 20
@@ -55,8 +57,11 @@ class Enrolment:
     def step(self, now: datetime) -> Step:
         if self.ended_at is not None:
             return Step.ENDED
+        if self.proposal_id is not None:
+            return Step.PROPOSED
+        if now >= self.invited_at + WHOLE:
+            return Step.ENDED
         for reached, step in (
-            (self.proposal_id, Step.PROPOSED),
             (self.tested_at, Step.TESTED),
             (self.confirmed_at, Step.CONFIRMED),
             (self.proved_at, Step.PROVED),

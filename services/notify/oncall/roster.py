@@ -72,7 +72,8 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """`person` comes in for a time: in somebody's place, or behind those who are on call."""
+    """`person` comes in for a time: in somebody's place, or behind those who are on call. Who
+    stands in for somebody and is stood in for hands on both places."""
 
     role: str
     person: str
@@ -125,8 +126,16 @@ class Roster:
         holding = [each for each in self.overrides if each.holds(role, at)]
         instead = {each.instead_of: each.person for each in holding if each.instead_of is not None}
         behind = [each.person for each in holding if each.instead_of is None]
-        order = [instead.get(person, person) for person in usual] + behind
-        return self._known(order)
+        return self._known(self._stands_in(person, instead) for person in usual + behind)
+
+    def _stands_in(self, person: str, instead: Mapping[str, str]) -> str:
+        """Who is paged in that person's place: the last known of those who stand in for one
+        another, or the person itself. Two who have swapped are each other."""
+        passed, last = {person}, person
+        while (person := instead.get(person, "")) and person not in passed:
+            passed.add(person)
+            last = person if person in self.people else last
+        return last
 
     def fallbacks(self) -> tuple[str, ...]:
         return self._known(self.fallback)

@@ -13,8 +13,9 @@ def taken_back(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
 
 
 def named_again(referral_id: str, agency_id: str, version: int) -> NewTask:
-    """The route names whom a notice was taken back from. One per version that does: an earlier
-    one may have named it by the same mistake (C15)."""
+    """The route names whom a notice was taken back from (C15). One is open at a time: when it was
+    closed, a later version that still names it has another, for it may be the same mistake."""
+    leg = f"{referral_id} {agency_id} version "
     detail = (
         f"Version {version} of the referral names agency {agency_id}, which gave a notice of this "
         "matter back or was sent one by mistake: it is told nothing further. If it is right after "
@@ -22,6 +23,4 @@ def named_again(referral_id: str, agency_id: str, version: int) -> NewTask:
         "/v1/conflicts/…/lift) and the referral amended, and tell it by other means meanwhile. If "
         "it is wrong still, have the towns put right."
     )
-    return NewTask(
-        TaskKind.CONFLICT, f"{referral_id} {agency_id} version {version}", referral_id, detail
-    )
+    return NewTask(TaskKind.CONFLICT, f"{leg}{version}", referral_id, detail, leg=leg)

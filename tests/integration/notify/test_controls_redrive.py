@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,23 @@ from services.notify.controls import redrive_store
 from services.notify.controls.redrive_api import redrive_router
 from services.notify.controls.redrives import Sort, sort
 from services.notify.controls.redriving import carry_on
+from services.notify.fates import PlannedFate, fate_of
+from services.notify.leg_store import legs_of
 from services.notify.planning import DeliveryState
 from services.notify.proposal_api import proposal_router
 from services.notify.wiring import PROPOSABLES
-from shared.contracts.disclosures import DisclosuresAttempted
-from shared.contracts.notices import NoticesDelivered
+from shared.contracts.codes import RefusalReason
+from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresRefused
+from shared.contracts.notices import NoticesDelivered, NoticesRefused
 from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import World, eventually
 from tests.support.desks import Desk, desk_of
 from tests.support.receiver import Receiver, answer
 
+_ASSERT = text(
+    "INSERT INTO notify.conflicts (conflict_id, assertion_id, referral_id, agency_id, ground, "
+    "asserted_by, asserted_at) VALUES ('c', 'a', :referral, :agency, 'recusal', 'worker', now())"
+)
 SCOPES = "controls:read controls:redrive proposals:read proposals:decide"
 
 
@@ -51,6 +58,12 @@ async def all_in(world: World, *states: str) -> bool:
 async def progress(desk: Desk, redrive_id: str) -> tuple[int, int, int]:
     found = (await desk.get(f"/v1/redrives/{redrive_id}")).json()
     return found["accepted"], found["left"], found["open"]
+
+
+async def fate(world: World) -> PlannedFate:
+    async with world.db.transaction() as session:
+        (leg,) = await legs_of(session, world.referral_id, None)
+    return fate_of(leg)
 
 
 async def over(world: World, desk: Desk, redrive_id: str) -> bool:
@@ -126,7 +139,7 @@ async def test_what_is_not_accepted_again_is_tried_again_until_it_is(
         assert await progress(desk, redrive_id) == (0, 0, 1)
         async with world.db.transaction() as session:
             later = utc_now() + timedelta(seconds=61)
-            assert await redrive_store.step(session, redrive_id, 10, later) == 1
+            assert await redrive_store.step(session, redrive_id, 10, later, permitted=True) == 1
         # Its clock was ahead: what is attempted before that counts for nothing.
         await eventually(lambda: twice(world, notice))
     assert await world.facts(notice) == ["completed:503", "completed:200"]
@@ -184,14 +197,7 @@ async def test_p3_what_may_not_be_sent_today_is_left(
     )
     row = await world.delivery(conflicted)
     async with world.db.transaction() as session:
-        await session.execute(
-            text(
-                "INSERT INTO notify.conflicts (conflict_id, assertion_id, referral_id, agency_id, "
-                "ground, asserted_by, asserted_at) VALUES ('c', 'a', :referral, :agency, "
-                "'recusal', 'worker', now())"
-            ),
-            {"referral": row.referral_id, "agency": agency},
-        )
+        await session.execute(_ASSERT, {"referral": row.referral_id, "agency": agency})
     older = await world.child_of(notice)
     await world.notice(agency, child_id=older, version=2, state="delivered")
     found = (await desk.post("/v1/redrives?dry_run=true", wanted(agency))).json()["found"]
@@ -200,6 +206,49 @@ async def test_p3_what_may_not_be_sent_today_is_left(
     found = (await desk.post("/v1/redrives?dry_run=true", wanted(agency))).json()["found"]
     assert (found["delivered"], found["left"]) == (0, 3)
     assert (await desk.post("/v1/redrives", wanted(agency))).status_code == 409
+
+
+async def test_p3_what_was_accepted_stays_told_when_the_law_stops_its_redrive(
+    world: World, receiver: Receiver, desk: Desk
+) -> None:
+    agency = await world.agency(receiver.url)
+    notice = await world.notice(agency)
+    async with world.delivering():
+        await eventually(lambda: all_in(world, "delivered"))
+    made = await desk.post("/v1/redrives", wanted(agency))
+    redrive_id = made.json()["redrive"]["redrive_id"]
+    await carry_on(world.db)
+    assert await world.state(notice) == "pending"
+    assert await fate(world) is PlannedFate.TOLD, "while it waits to be sent once more, too"
+    await world.change_agency(agency, authority_to=date(2020, 1, 1))
+    async with world.delivering():
+        await eventually(lambda: all_in(world, "delivered"))
+    await eventually(lambda: over(world, desk, redrive_id))
+    assert await progress(desk, redrive_id) == (0, 1, 0), "left, and not asked for every minute"
+    assert await fate(world) is PlannedFate.TOLD
+    assert receiver.notice_ids == [notice]
+    assert await world.events(NoticesRefused) == [], "its duty was met, and stays so"
+    (refused,) = await world.events(DisclosuresRefused)
+    assert [each.reason for each in refused.refused] == [RefusalReason.AUTHORITY_EXPIRED]
+    assert await world.tasks() == [("refused", notice)]
+
+
+async def test_a_conflict_asserted_meanwhile_leaves_what_was_accepted_as_it_was(
+    world: World, receiver: Receiver, desk: Desk
+) -> None:
+    """C16, P8: it gets nothing further, and what it holds stays."""
+    agency = await world.agency(receiver.url)
+    notice = await world.notice(agency)
+    async with world.delivering():
+        await eventually(lambda: all_in(world, "delivered"))
+    await desk.post("/v1/redrives", wanted(agency))
+    await carry_on(world.db)
+    async with world.db.transaction() as session:
+        await session.execute(_ASSERT, {"referral": world.referral_id, "agency": agency})
+    async with world.delivering():
+        await eventually(lambda: all_in(world, "delivered"))
+    assert await fate(world) is PlannedFate.TOLD
+    assert receiver.notice_ids == [notice]
 
 
 async def test_who_is_sent_pointers_is_sent_them_again(

@@ -283,6 +283,7 @@ class Delivery(RuleBasedStateMachine):
             await session.execute(
                 text("UPDATE notify.agencies SET consecutive_failures = 0, hold_until = NULL")
             )
+            await session.execute(text("DELETE FROM notify.paces"))
 
 
 def _ended(attempt: Attempt, outcome: Outcome, at: datetime) -> Ended:
@@ -291,19 +292,22 @@ def _ended(attempt: Attempt, outcome: Outcome, at: datetime) -> Ended:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "limits", [{}, {"max_in_flight": 1, "max_per_minute": 1}], ids=["without limits", "with both"]
+)
 def test_p8_delivery_agrees_with_its_model_whatever_happens(
-    postgres: TestServer, tmp_path: Path
+    postgres: TestServer, tmp_path: Path, limits: dict[str, int]
 ) -> None:
     fresh = postgres.new_database()
     with asyncio.Runner() as runner:
         db = Database.open(fresh.dsns["notify"].app, Wakes(), name="model", pool_size=2)
-        runner.run(seed(db, [agency(2, "fbi")], tmp_path))
+        runner.run(seed(db, [agency(2, "fbi", **limits)], tmp_path))
         machine = type("Delivery", (Delivery,), {"db": db, "runner": runner})
         try:
             run_state_machine_as_test(
                 machine,
                 settings=settings(
-                    max_examples=40,
+                    max_examples=20 if limits else 40,
                     stateful_step_count=25,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),

@@ -100,6 +100,27 @@ async def test_a_change_is_in_effect_when_another_person_has_approved_it(desk: D
     assert latest["proposal_id"] == proposal["proposal_id"]
 
 
+async def test_a_limit_is_in_force_when_another_person_has_approved_it_and_can_be_lifted(
+    desk: Desk,
+) -> None:
+    async def on_file() -> tuple[Any, Any]:
+        (row,) = await desk.rows(
+            f"SELECT max_in_flight, max_per_minute FROM notify.agencies WHERE agency_id = '{FBI}'"
+        )
+        return row["max_in_flight"], row["max_per_minute"]
+
+    for limits in ((4, 30), (None, 30)):
+        change = dict(zip(("max_in_flight", "max_per_minute"), limits, strict=True))
+        made = (await desk.propose({"agency_id": FBI, **change})).json()
+        assert any("! max_in_flight" in line for line in made["difference"])
+        assert (await desk.decide(made["proposal_id"], "approve", "maker")).status_code == 403
+        assert await on_file() != limits
+        assert (await desk.decide(made["proposal_id"], "approve", "checker")).status_code == 200
+        assert await on_file() == limits
+    found = (await desk.get("/v1/directory/agencies?kind=fbi")).json()["agencies"]
+    assert [(each["max_in_flight"], each["max_per_minute"]) for each in found] == [(None, 30)]
+
+
 async def test_whoever_proposed_it_cannot_approve_it(desk: Desk) -> None:
     made = (await desk.propose(MOVE)).json()
     refused = await desk.decide(made["proposal_id"], "approve", "maker")
@@ -221,6 +242,8 @@ async def test_a_dry_run_says_the_difference_and_stores_nothing(desk: Desk) -> N
     [
         ({"agency_id": FBI, "endpoint": "ftp://secret.example"}, "#/changes/0/endpoint"),
         ({"agency_id": FBI, "towns": ["Secret"]}, "#/changes/0/towns/0"),
+        ({"agency_id": FBI, "max_per_minute": "secret"}, "#/changes/0/max_per_minute"),
+        ({"agency_id": FBI, "max_in_flight": 0}, "#/changes/0/max_in_flight"),
         ({"code": "secret_new"}, "#/changes/0/kind"),
         ({"agency_id": FBI, "secret": 1}, "#/changes/0/secret"),
     ],

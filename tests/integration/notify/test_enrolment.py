@@ -106,6 +106,15 @@ async def test_an_agency_is_enrolled_and_goes_live_by_two_people(
     assert await world.rows("SELECT * FROM notify.disclosures") == [], "nothing was disclosed"
 
 
+async def test_a_key_that_has_ended_is_not_taken_and_the_code_stays_good(desk: Desk) -> None:
+    made = await invite(desk)
+    ended = submission(made["code"], "https://fbi.example/hook", {**PUBLIC, "exp": 1_700_000_000})
+    refused = await submit(desk, made, ended)
+    assert (refused.status_code, "expired" in refused.json()["detail"]) == (409, True)
+    again = await submit(desk, made, submission(made["code"], "https://fbi.example/hook"))
+    assert again.status_code == 200
+
+
 async def test_a_code_is_hashed_at_rest_and_good_once(
     world: World, desk: Desk, receiver: Receiver
 ) -> None:
@@ -136,6 +145,34 @@ async def test_a_code_that_is_expired_or_guessed_at_is_void(
         )
     expired = await submit(desk, made, submission(made["code"], receiver.url))
     assert (expired.status_code, expired.content) == (403, late.content)
+
+
+async def test_of_invitations_at_once_one_stays_open(world: World, desk: Desk) -> None:
+    made = await asyncio.gather(*(invite(desk) for _ in range(6)))
+    rows = await world.rows("SELECT enrolment_id FROM notify.enrolments WHERE ended_at IS NULL")
+    assert len(rows) == 1
+    for each in made:
+        url = "https://fbi.example/hook"
+        answered = await submit(desk, each, submission(each["code"], url))
+        open_one = each["enrolment_id"] == rows[0].enrolment_id
+        assert answered.status_code == (200 if open_one else 403)
+
+
+async def test_an_enrolment_that_is_not_proposed_in_thirty_days_has_ended(
+    world: World, desk: Desk, receiver: Receiver
+) -> None:
+    receiver.behaviour = holds_the_key
+    made = await invite(desk)
+    await submit(desk, made, submission(made["code"], receiver.url))
+    assert (await do(desk, made, "challenge")).json()["step"] == "proved"
+    await world.rows(
+        "UPDATE notify.enrolments SET invited_at = invited_at - CAST('30 days' AS interval) "
+        "RETURNING 1"
+    )
+    late = await do(desk, made, "confirmation", {"fingerprint": KEY.thumbprint()}, "second")
+    assert (late.status_code, "ended" in late.json()["detail"]) == (409, True)
+    assert (await desk.get("/v1/enrolments")).json()["enrolments"][0]["step"] == "ended"
+    assert (await invite(desk))["step"] == "invited", "another is begun"
 
 
 async def test_an_endpoint_that_does_not_hold_the_key_is_not_proved(

@@ -291,6 +291,28 @@ async def _kept(partner: PartnerReceiver, notice: str) -> bool:
     return partner.kept(notice) is not None
 
 
+async def test_a_recall_that_names_no_notice_is_refused_and_the_next_notice_is_kept(
+    hartline: World, partner: PartnerReceiver
+) -> None:
+    message_id, now = new_id("ntc"), utc_now()
+    form = {
+        "form": "DCF-737",
+        "kind": "recall",
+        "notice_id": message_id,
+        "version": 1,
+        "referral_number": "HL-TEST-0003",
+        "recipient": {"agency_id": AGENCY},
+    }
+    body = envelope.encrypt(json.dumps(form).encode(), AGENCY, jwk(NEW_KEY), message_id, now)
+    headers = HARTLINE.headers(message_id, now, body) | {"content-type": CONTENT_TYPE}
+    refused = await partner.ask(Request("/hook", headers, body))
+    assert refused == (400, b"recall_names_no_notice")
+    assert partner.kept(message_id) is None
+    notice = await hartline.notice(AGENCY)
+    async with hartline.delivering():
+        await eventually(lambda: _is(hartline, notice, "delivered"))
+
+
 async def test_a_challenge_is_answered_and_not_kept(partner: PartnerReceiver) -> None:
     """Enrolment: it proves that the endpoint holds its key. Nobody else is answered."""
     message_id, now = new_id("chl"), utc_now()

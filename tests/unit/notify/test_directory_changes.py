@@ -77,6 +77,9 @@ def test_an_unknown_code_is_a_new_agency() -> None:
         ({"code": "example_1", "towns": ["Atlantis"]}, ("towns", 0)),
         ({"code": "example_1", "beats": ["Ansonia@7-9"]}, ("beats", 0)),
         ({"code": "example_1", "beats": ["Atlantis/x"]}, ("beats", 0)),
+        ({"code": "example_1", "max_in_flight": 0}, ("max_in_flight",)),
+        ({"code": "example_1", "max_per_minute": "12"}, ("max_per_minute",)),
+        ({"code": "example_1", "max_per_minute": True}, ("max_per_minute",)),
         ({"code": "example_1", "offices": ["Atlantis"]}, ("offices", 0)),
         ({"code": "example_1", "endpoint": "ftp://example.test"}, ("endpoint",)),
         ({"code": "example_1", "encryption_key": {"kty": "oct", "k": "A"}}, ("encryption_key",)),
@@ -131,7 +134,8 @@ def test_the_difference_is_in_words_and_marks_what_must_not_change_unseen() -> N
 def test_a_file_that_was_exported_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "directory.csv"
     every = entry(3, beats=["Groton/groton_city", "Colchester@07:00-24:00"], mou="MOU, 2024",
-                  mou_to="2027-01-01", allowed_networks=["192.0.2.0/24"], sample=True)  # fmt: skip
+                  mou_to="2027-01-01", allowed_networks=["192.0.2.0/24"], sample=True,
+                  max_in_flight=4, max_per_minute=30)  # fmt: skip
     known = KNOWN | {every.agency_id: every}
     file.write_text(directory_file.write(known.values()))
     assert draft(known, directory_file.read(file), ids()) == []
@@ -145,12 +149,26 @@ def test_a_column_left_out_changes_nothing_and_an_empty_cell_empties(tmp_path: P
     assert (change.after.contact, change.after.towns) == (None, ["Ansonia", "Derby"])
 
 
+def test_a_limit_is_marked_and_an_empty_cell_lifts_it(tmp_path: Path) -> None:
+    file = tmp_path / "directory.csv"
+    file.write_text("code,max_in_flight,max_per_minute\nexample_1,2,\nexample_2,,\n")
+    (change,) = draft(KNOWN, directory_file.read(file), ids())
+    assert lines([change], DAY)[2:] == ["    ! max_in_flight: none -> 2"]
+    lifted = draft(
+        {change.after.agency_id: change.after},
+        [{"code": "example_1", "max_in_flight": None}],
+        ids(),
+    )
+    assert lifted[0].after.max_in_flight is None
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("code,surprise\nexample_1,1\n", "a column is none of"),
         ("", "a column is none of"),
         ("code,name\nexample_1\n", "line 2 has more or fewer cells"),
+        ("code,max_in_flight\nexample_1,few\n", "line 2 has a cell that cannot be read"),
         ("code,name\nexample_1,a,b\n", "line 2 has more or fewer cells"),
         ("code,name\n,Nobody\n", "neither agency_id nor code"),
         ("code,encryption_key\nexample_1,{\n", "line 2 has a cell"),

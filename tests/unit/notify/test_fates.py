@@ -100,6 +100,18 @@ def test_what_was_opened_stays_opened_when_a_later_version_overtakes_it() -> Non
     assert "not tried again: overtaken by a later version." in words(status)
 
 
+@pytest.mark.parametrize(
+    ("state", "rest"),
+    [("pending", "it is sent once more"), ("superseded", "not tried again: overtaken by a later")],
+)
+def test_what_was_accepted_stays_told_while_it_is_sent_once_more_and_after(
+    state: str, rest: str
+) -> None:
+    status = replace(LEG, state=state, may_hold=True, delivered_at=NOW)
+    assert fate_of(status) is PlannedFate.TOLD
+    assert f"its system answered that it has it; {rest}" in words(status)
+
+
 def test_opened_before_the_encrypted_notice_arrived_is_told_and_still_goes_out() -> None:
     status = replace(LEG, may_hold=True, opened_at=NOW)
     assert words(status).startswith("Told: a person of its own opened it; the notice still goes")

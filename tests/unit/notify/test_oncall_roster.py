@@ -73,6 +73,53 @@ def test_an_override_takes_a_place_or_stands_behind_and_ends() -> None:
     assert made(instead, behind).on_call("duty", until) == ("ann", "bob")
 
 
+def stands_in(person: str, instead_of: str | None) -> Override:
+    return Override("duty", person, instead_of, NOON, NOON + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "people"),
+    [
+        ([("cat", "ann"), ("chief", "cat")], ("chief", "bob")),
+        ([("chief", "cat"), ("cat", "ann")], ("chief", "bob")),
+        ([("bob", "ann"), ("cat", "bob")], ("cat",)),
+        ([("bob", "ann"), ("ann", "bob")], ("bob", "ann")),
+        ([("cat", "ann"), ("chief", "cat"), ("ann", "chief")], ("chief", "bob")),
+        ([("cat", None), ("chief", "cat")], ("ann", "bob", "chief")),
+    ],
+    ids=["a chain", "in any order", "both places", "a swap", "a ring", "behind"],
+)
+def test_who_stands_in_for_a_stand_in_is_paged(
+    overrides: list[tuple[str, str | None]], people: tuple[str, ...]
+) -> None:
+    assert made(*(stands_in(*each) for each in overrides)).on_call("duty", NOON) == people
+
+
+@pytest.mark.parametrize(
+    ("overrides", "people"),
+    [
+        ([("gone", "ann")], ("ann", "bob")),
+        ([("cat", "ann"), ("gone", "cat")], ("cat", "bob")),
+        ([("gone", "ann"), ("cat", "gone")], ("cat", "bob")),
+    ],
+    ids=["nobody else", "who was asked before", "who stands in for them"],
+)
+def test_a_stand_in_whom_a_later_roster_dropped_leaves_no_place_empty(
+    overrides: list[tuple[str, str | None]], people: tuple[str, ...]
+) -> None:
+    assert made(*(stands_in(*each) for each in overrides)).on_call("duty", NOON) == people
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ann", "bob", "cat", "gone"]),
+                          st.sampled_from(["ann", "bob", "cat", "gone"])), max_size=6))  # fmt: skip
+def test_however_people_stand_in_for_one_another_somebody_is_paged(
+    overrides: list[tuple[str, str]],
+) -> None:
+    found = made(*(stands_in(*each) for each in overrides)).on_call("duty", NOON)
+    assert found
+    assert "gone" not in found
+
+
 def test_a_desks_task_goes_to_the_desk_its_role_or_the_kinds_role() -> None:
     shifts = roster({})["roles"] | {"hart_director": [{"people": ["chief"]}]}
     named = made(
