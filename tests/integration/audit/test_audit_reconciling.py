@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from services.audit import reconciling_store, store
 from services.audit.leaf import Kind, Submission
-from services.audit.reconciling import GRACE, OwnSide, Pair, Reconciler, pairs
+from services.audit.reconciling import GRACE, Reconciler
 from services.audit.sealer import Sealer
+from services.audit.sides import OwnSide, Pair, pairs
 from services.intake import window_store as intake_windows
 from services.notify import window_store as notify_windows
 from shared.contracts.base import Source
