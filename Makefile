@@ -74,8 +74,8 @@ alerts: $(READY)  ## Every alert fired and ended, by real faults too. Needs Prom
 chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=kafka too.
 	$(BIN)/python -m tests.chaos --bus $(BUS)
 
-drill: $(READY)  ## Lose the disk under load, restore elsewhere by docs/restore.md, and count.
-	PYTHONPATH=clients/python $(BIN)/python -m tests.drill
+drill: $(READY)  ## Lose the disk under load, restore elsewhere by docs/restore.md, and count. BUS=kafka too.
+	PYTHONPATH=clients/python $(BIN)/python -m tests.drill --bus $(BUS)
 
 .PHONY: change
 change: $(READY)  ## Replace every process and change tables under load, and count. BUS=kafka too.

@@ -63,7 +63,7 @@ class Machine:
         Blocks for a second or two, with Kafka some more. Raises PostgresFailed, KafkaUnavailable.
         """
         self.home.make()
-        if self.kafka is not None:
+        if self.kafka is not None and not self.kafka.alive:
             self.kafka.launch()
         self.postgres.start()
         directory = write_directory(self.home.agencies, f"http://127.0.0.1:{self.ports.agencies}")

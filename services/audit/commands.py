@@ -8,7 +8,9 @@ from pathlib import Path
 from services.audit import packing, recovering
 from services.audit.anchors import Unusable
 from services.audit.note import MAX_NOTE_BYTES, PublicKey
+from services.audit.retracing import retrace
 from services.audit.settings import AuditSettings
+from shared.runtime.acts import account
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 
@@ -18,6 +20,8 @@ async def recover(
 ) -> int:
     """Exit code 0; what stands in the way is Misconfigured."""
     arguments = _recover_parser().parse_args(argv)
+    if arguments.way == "traces":
+        return await _retrace(arguments, " ".join(["recover", *argv]), db)
     dsn = settings.dsn.get_secret_value()
     if arguments.way == "from-export":
         held = read_note(arguments.checkpoint) if arguments.checkpoint else None
@@ -38,10 +42,20 @@ async def recover(
     return 0
 
 
+async def _retrace(arguments: argparse.Namespace, typed: str, db: Database) -> int:
+    found = await retrace(db, typed, arguments.by, dry_run=arguments.dry_run)
+    did = "lack" if arguments.dry_run else "lacked"
+    sys.stdout.write(
+        f"{found.lacking} of {found.entries} entries {did} something that they are found by.\n"
+    )
+    return 0
+
+
 def _recover_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m services.audit recover",
-        description="Go on after a restore. Stop the service first; see docs/audit.md.",
+        description="Go on after a restore. Stop the service first (but for `traces`); see "
+        "docs/audit.md.",
     )
     ways = parser.add_subparsers(dest="way", required=True)
     export = ways.add_parser("from-export", help="bring back what a newer export holds")
@@ -51,6 +65,9 @@ def _recover_parser() -> argparse.ArgumentParser:
     origin.add_argument("origin", help="the new name of the log")
     origin.add_argument("--last", type=Path, required=True, help="the newest checkpoint known")
     origin.add_argument("--reason", choices=recovering.REASONS, required=True)
+    traces = ways.add_parser("traces", help="make entries found that an old from-export brought")
+    traces.add_argument("--dry-run", action="store_true", help="say how many, and do nothing")
+    traces.add_argument("--by", default=account(), help="who decides this; else the login's name")
     return parser
 
 

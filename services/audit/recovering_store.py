@@ -1,4 +1,4 @@
-"""SQL of appending, recovery and evidence packages. Nothing here commits."""
+"""SQL of appending, recovery, traces that lack, and evidence packages. Nothing here commits."""
 
 from collections.abc import Sequence
 
@@ -49,3 +49,46 @@ async def entries_naming(session: Session, subject: str, start: int, end: int) -
         Entry(row["index"], row["kind"], row["leaf"], row["leaf_hash"], row["sequenced_at"])
         for row in rows
     ]
+
+
+async def leaves_from(session: Session, start: int, limit: int) -> list[tuple[int, bytes]]:
+    """The next entries from an index on: each with its leaf."""
+    rows = await session.execute(
+        text("SELECT index, leaf FROM audit.entries WHERE index >= :start ORDER BY index LIMIT :n"),
+        {"start": start, "n": limit},
+    )
+    return [(row["index"], row["leaf"]) for row in rows]
+
+
+_PAIRS = "unnest(CAST(:traces AS bigint[]), CAST(:indexes AS bigint[])) AS n(trace, index)"
+
+
+async def lacking_traces(
+    session: Session, wanted: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Of these pairs of a trace and an entry's index, those that are not there."""
+    rows = await session.execute(
+        text(
+            f"SELECT n.trace, n.index FROM {_PAIRS} WHERE NOT EXISTS (SELECT 1 FROM audit.traces "
+            "AS t WHERE t.trace = n.trace AND t.index = n.index)"
+        ),
+        _pairs(wanted),
+    )
+    return [(row["trace"], row["index"]) for row in rows]
+
+
+async def add_traces(session: Session, wanted: Sequence[tuple[int, int]]) -> None:
+    await session.execute(
+        text(
+            f"INSERT INTO audit.traces (trace, index) SELECT n.trace, n.index FROM {_PAIRS} "
+            "ORDER BY 1, 2 ON CONFLICT DO NOTHING"
+        ),
+        _pairs(wanted),
+    )
+
+
+def _pairs(wanted: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+    return {
+        "traces": [trace for trace, _ in wanted],
+        "indexes": [index for _, index in wanted],
+    }

@@ -17,11 +17,17 @@ import sys
 import time
 from pathlib import Path
 
-from services.audit.anchors import Unusable
-from services.audit.cosignature import WitnessKey, parse_witness_vkey
-from services.audit.evidence import Report, examine
-from services.audit.excerpt import PROOFS, examine_excerpt
-from services.audit.note import MAX_NOTE_BYTES, BadNote, PublicKey, parse_vkey
+try:
+    from services.audit.anchors import Unusable
+    from services.audit.cosignature import WitnessKey, parse_witness_vkey
+    from services.audit.evidence import Report, examine
+    from services.audit.excerpt import PROOFS, examine_excerpt
+    from services.audit.note import MAX_NOTE_BYTES, BadNote, PublicKey, parse_vkey
+except ImportError as error:
+    if __name__ != "__main__":
+        raise
+    print(f"Not judged: {error.name} cannot be used. Install the Python package cryptography.")
+    sys.exit(2)
 
 FILES = (
     "verify",

@@ -25,7 +25,7 @@ from services.audit.check import watch_routes
 from services.audit.consumer import HANDLERS
 from services.audit.models import INBOX
 from services.audit.printing import Printing
-from services.audit.reconciling import Reconciler, pairs
+from services.audit.reconciling import Reconciler
 from services.audit.retention import store as retention_store
 from services.audit.retention.api import hold_routes, shredding_routes
 from services.audit.retention.desk import SHRED_WAKE, RetentionDesk
@@ -38,6 +38,7 @@ from services.audit.settings import (
     load_witnessed,
     load_witnesses,
 )
+from services.audit.sides import pairs
 from services.audit.witnessing import Witnesses
 from shared.contracts.base import Topic
 from shared.messaging.bus import Bus

@@ -13,6 +13,7 @@ from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
 from shared.messaging.tables import InboxTables, OutboxTables
 from shared.messaging.worker import Worker
+from shared.runtime import metrics
 from shared.runtime.db import Database, Session
 
 
@@ -62,6 +63,7 @@ class Consuming:
         pace: float = 0.0,
     ) -> None:
         """`pace`: seconds between two batches (Consumer)."""
+        self._name = name
         self._tables = tables
         self._worker = Worker(name, db, dsn, tables, handlers)
         self._consumer = Consumer(name, db, tables, bus, topics, hands=self._worker, pace=pace)
@@ -74,7 +76,7 @@ class Consuming:
 
     async def ages(self, session: Session) -> dict[str, float]:
         """Seconds that the oldest unread, unfinished, parked, missing or quarantined one has
-        waited."""
+        waited. Counts the parked ones, too."""
         inbox, streams = self._tables.inbox.fullname, self._tables.streams.fullname
         quarantine = self._tables.quarantine.fullname
         ages = await _ages(
@@ -88,6 +90,10 @@ class Consuming:
             f"UNION ALL SELECT 'quarantine', min(quarantined_at) FROM {quarantine} "
             "WHERE released_at IS NULL",
         )
+        parked = await session.scalar(
+            text(f"SELECT count(*) FROM {streams} WHERE parked_at IS NOT NULL")
+        )
+        metrics.PARKED_NOW.labels(self._name).set(parked or 0)
         return ages | {"topic": max(0.0, self._consumer.age())}
 
 

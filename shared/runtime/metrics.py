@@ -85,6 +85,9 @@ QUARANTINED = Counter(
 )
 HANDLED = Counter("hartline_events_handled_total", "Events whose effects are committed.")
 PARKED = Counter("hartline_subjects_parked_total", "Subjects stopped until a person looks.")
+PARKED_NOW = Gauge(
+    "hartline_parked_subjects", "Subjects that are parked now, and wait for a person.", ["service"]
+)
 LEASES_LOST = Counter(
     "hartline_leases_lost_total", "Times that work was dropped because its lease had passed on."
 )

@@ -59,8 +59,8 @@ def commands(way: str) -> dict[str, tuple[str, ...]]:
 def environment(way: str, service: str) -> dict[str, str]:
     match way:
         case "compose":
-            told: dict[str, str] = compose()["services"][service]["environment"]
-            return told
+            told: dict[str, str | None] = compose()["services"][service]["environment"]
+            return {name: value for name, value in told.items() if value is not None}
         case "kubernetes":
             container = _container(kubernetes.of_kind("Deployment")[service])
             shared: dict[str, str] = kubernetes.of_kind("ConfigMap")["hartline"]["data"]

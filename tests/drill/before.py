@@ -50,7 +50,11 @@ async def until_lost(night: Night, seconds: float, archive_seconds: float) -> No
         night.at.backup = time.time()
         say(f"Base backup under load: {size / 1e6:.0f} MB in the vault.")
         await _reached(began + seconds)
-        await _late_in_the_interval(site, archive_seconds)
+        await _segment_came(site, archive_seconds)
+        await asyncio.sleep(_LATE * archive_seconds / 2)
+        if site.brokers is not None:
+            running.freeze("deadlines")  # So that the brokers hold what it has not read.
+        await asyncio.sleep(_LATE * archive_seconds / 2)
         running.lose()
         night.at.lost = time.time()
     except BaseException:
@@ -70,8 +74,8 @@ async def _reached(at: float) -> None:
     await asyncio.sleep(max(0.0, at - time.time()))
 
 
-async def _late_in_the_interval(site: Site, archive_seconds: float) -> None:
-    """Not just after a segment came: that would measure luck."""
+async def _segment_came(site: Site, archive_seconds: float) -> None:
+    """To lose the disk just after that would measure luck."""
     dsn = site.here.postgres.superuser_dsn()
     known, _ = await restored.archived(dsn)
     deadline = time.time() + 4 * archive_seconds + 10
@@ -79,4 +83,3 @@ async def _late_in_the_interval(site: Site, archive_seconds: float) -> None:
         if time.time() > deadline:
             raise WentWrong("No segment came into the archive.")
         await asyncio.sleep(0.1)
-    await asyncio.sleep(_LATE * archive_seconds)

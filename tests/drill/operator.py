@@ -26,15 +26,22 @@ class Operator:
         self._page = page
 
     async def run(
-        self, *command: str, expect: int = 0, within: float = 30.0, **environment: str
+        self,
+        *command: str,
+        expect: int | None = 0,
+        within: float = 30.0,
+        shown: int = 6,
+        **environment: str,
     ) -> str:
-        """`services.notify controls list` and the like; what it printed. Raises WentWrong."""
+        """`services.notify controls list` and the like; what it printed. `expect`: its exit code;
+        None: whichever. Raises WentWrong."""
         self._page.check(("python", "-m", *command))
         say(f"$ python -m {' '.join(command)}")
-        own = self._machine.environment(command[0].removeprefix("services."))
+        own = self._machine.environment(_whose(command[0]))
         code, out = await self._run(command, own | environment, within)
-        say(*(f"  {line}" for line in out.splitlines()[-6:]))
-        if code != expect:
+        lines = out.splitlines()
+        say(*(f"  {line}" for line in lines[max(0, len(lines) - shown) :]))
+        if expect is not None and code != expect:
             raise WentWrong(f"It ended with {code}, and {expect} was expected.")
         return out
 
@@ -58,3 +65,9 @@ class Operator:
             await process.wait()
             raise WentWrong(f"It had not ended after {within:.0f} s.") from None
         return process.returncode, out.decode(errors="replace")
+
+
+def _whose(module: str) -> str:
+    """The service whose settings a command runs with. The topics' ask for the bus alone, which
+    everybody's name."""
+    return module.removeprefix("services.") if module.startswith("services.") else "intake"

@@ -42,7 +42,8 @@ class Page:
         is a path, an id, an option or something of the day."""
         words = []
         for word in command:
-            if (word.startswith("-") and word != "-m") or "/" in word or "_" in word:
+            option = word.startswith("-") and word != "-m"
+            if option or "/" in word or "_" in word or any(map(str.isdigit, word)):
                 break
             words.append(word)
         if f"    {' '.join(words)}" not in self._text:

@@ -34,6 +34,22 @@ async def read(superuser_dsn: str) -> Restored:
         await database.close()
 
 
+async def parked(superuser_dsn: str) -> list[str]:
+    """What `parked list` of every service prints, in short."""
+    database = await asyncpg.connect(superuser_dsn)
+    try:
+        return [
+            f"{service}: {row['subject']} {row['parked_reason']}"
+            for service in ("notify", "deadlines", "audit")
+            for row in await database.fetch(
+                f"SELECT subject, parked_reason FROM {service}.inbox_streams "
+                "WHERE parked_at IS NOT NULL ORDER BY 1"
+            )
+        ]
+    finally:
+        await database.close()
+
+
 async def archived(superuser_dsn: str) -> tuple[int, datetime | None]:
     """How many segments are in the archive, and when the last one came."""
     database = await asyncpg.connect(superuser_dsn)

@@ -53,6 +53,8 @@ async def start_postgres(night: Night) -> None:
 
 
 async def start_services(night: Night) -> None:
+    if night.site.brokers is not None:
+        await _pass_over(night)
     machine, before = night.site.elsewhere, len(night.phone.acknowledged)
     night.at.restarted = time.time()
     night.running.append(Running(machine, "intake", "notify", "deadlines"))
@@ -63,6 +65,16 @@ async def start_services(night: Night) -> None:
         await asyncio.sleep(0.05)
     night.at.open = time.time()
     say("Intake answers 201 again. What came in meanwhile is on its way out of the spool.")
+
+
+async def _pass_over(night: Night) -> None:
+    """The brokers hold what the lost time said; nobody may read that beside what comes now."""
+    command = ("deploy.topics", "pass-over")
+    said = await night.operator.run(*command, expect=None)
+    if "To do this" in said:
+        await night.operator.run(*command, said.split()[-1], within=60.0)
+    elif "every group has read all" not in said:
+        raise WentWrong("The brokers did not say what they hold.")
 
 
 async def see_it_held(night: Night) -> None:
@@ -137,6 +149,19 @@ async def compare_with_receivers(night: Night) -> None:
     )
     if len(known.unrecorded) > _SHOWN:
         say(f"… and {len(known.unrecorded) - _SHOWN} more.")
+    if night.site.brokers is not None:
+        await _look_at_the_brokers(night, found.point)
+
+
+async def _look_at_the_brokers(night: Night, point: datetime) -> None:
+    """They name who was told in the lost time, as far as it had been announced."""
+    assert night.received is not None
+    command = ("deploy.topics", "since", (point - _MARGIN).isoformat(), "disclosures")
+    said = await night.operator.run(*command, shown=0)
+    named = [each for each in night.received.unrecorded if each.notice_id in said]
+    say(f"The brokers name {len(named)} of the {len(night.received.unrecorded)}.")
+    if len(named) < len(night.received.unrecorded) / 2:
+        raise WentWrong("The brokers should hold most of what was announced.")
 
 
 async def release(night: Night) -> None:

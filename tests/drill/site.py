@@ -9,6 +9,7 @@ from os import kill
 from pathlib import Path
 
 from deploy.machine.home import ISSUER, Home, Ports, make_reachable
+from deploy.machine.kafka import KafkaBroker
 from deploy.machine.machine import Machine
 from deploy.machine.ports import free_ports
 from deploy.machine.postgres import PostgresServer
@@ -23,12 +24,14 @@ _SAFE = ("keys", "agencies", "passwords.json")
 
 
 class Site:
-    """In one temporary folder: `here`, which is lost; `elsewhere`; `vault`, `safe`, `witness`."""
+    """In one temporary folder: `here`, which is lost; `elsewhere`; `vault`, `safe`, `witness`;
+    and `brokers`, if the bus is Kafka."""
 
-    def __init__(self, folder: Path, archive_seconds: int) -> None:
+    def __init__(self, folder: Path, archive_seconds: int, bus: str) -> None:
         make_reachable(folder)
         self.folder = folder
         self.ports = Ports.free()
+        self.brokers = KafkaBroker(folder / "brokers") if bus == "kafka" else None
         self.vault = Vault(folder / "vault")
         self.witness = WitnessProcess(folder / "witness", *free_ports(1))
         (folder / "witnesses").write_text(self.witness.line)
@@ -43,7 +46,9 @@ class Site:
             "HARTLINE_AUDIT_ORIGIN": origin,
         }
         # The same addresses in both places: callers and agencies are to notice nothing of it.
-        return Machine(Home(self.folder / name), self.ports, environment=extra)
+        machine = Machine(Home(self.folder / name), self.ports, environment=extra)
+        machine.kafka = self.brokers
+        return machine
 
     def issuer(self) -> LocalIssuer:
         """Of tokens. It is another house than either place, with the key of both."""
@@ -88,6 +93,12 @@ class Running:
     async def stop(self) -> None:
         self._stop.set()
         await self._task
+
+    def freeze(self, name: str) -> None:
+        """It still holds what it has, and reads no more."""
+        pid = self._supervisor.pid(name)
+        if pid is not None:
+            kill(pid, signal.SIGSTOP)
 
     def lose(self) -> None:
         """The machine and its disk, between two breaths: nobody finishes what they were doing."""

@@ -10,7 +10,7 @@ from services.audit.evidence import examine
 from services.audit.note import parse_vkey
 from tests.chaos import ledgers, reckoning, record
 from tests.chaos.report import Findings
-from tests.drill import losses
+from tests.drill import losses, restored
 from tests.drill.night import Night
 from tests.support import machines
 from tests.support.reconciled import reconciled
@@ -63,6 +63,7 @@ async def _once(night: Night) -> Findings:
         "attempts without an outcome": record.unfinished(written),
         "recorded, not in the log": record.without_entry(written, log),
         "in the log, not recorded": record.without_record(written, log),
+        "subjects parked": await restored.parked(machine.postgres.superuser_dsn("hartline")),
         "log not as signed": judged.sentences,
         "missing by reconciliation": missing,
     }

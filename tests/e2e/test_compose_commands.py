@@ -47,9 +47,13 @@ class Translation:
 
     def environment(self, service: str) -> dict[str, str]:
         """Its own settings, and a folder with its own secrets: of another's it sees none."""
-        settings: Mapping[str, str] = COMPOSE[service].get("environment", {})
+        settings: Mapping[str, str | None] = COMPOSE[service].get("environment", {})
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        translated = {name: self._value(name, value) for name, value in settings.items()}
+        translated = {
+            name: self._value(name, value)
+            for name, value in settings.items()
+            if value is not None  # as the caller's environment has it: here, it is not set
+        }
         ports = {
             f"HARTLINE_{service.upper()}_{kind}": self.ports[f"{base}{number}"]
             for number, service in enumerate(SERVICES, start=1)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -213,12 +214,21 @@ def numbered(number: int) -> list[Outgoing]:
 
 
 async def read_until(three: ThreeBrokers, wanted: set[bytes]) -> None:
-    """Every one of them, by the consumer that may read them."""
+    """Every one of them, by the consumer that may read them: it begins anew, as the role does,
+    while brokers are still coming back."""
     notify = bus(three, "notify")
     group = Group("notify", (Topic.REFERRALS,), "three/kept/")
-    subscription = await group.subscribe(notify)
     async with asyncio.timeout(60):
         while not wanted <= set(group.bodies):
-            await group.read_once(subscription)
-    await subscription.close()
+            with suppress(BusUnavailable):
+                await read_some(group, notify, wanted)
     await notify.close()
+
+
+async def read_some(group: Group, notify: KafkaBus, wanted: set[bytes]) -> None:
+    subscription = await group.subscribe(notify)
+    try:
+        while not wanted <= set(group.bodies):
+            await group.read_once(subscription)
+    finally:
+        await subscription.close()

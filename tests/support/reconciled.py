@@ -7,7 +7,8 @@ from sqlalchemy import text
 from deploy.machine.home import ISSUER
 from deploy.machine.machine import Machine
 from services.audit import reconciling_store
-from services.audit.reconciling import Reconciler, pairs
+from services.audit.reconciling import Reconciler
+from services.audit.sides import pairs
 from shared.runtime.auth import LocalIssuer
 from shared.runtime.closed_windows import SCOPE
 from shared.runtime.db import Database

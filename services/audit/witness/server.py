@@ -1,11 +1,13 @@
 """The witness over HTTP, by the standard library: POST /add-checkpoint (c2sp.org/tlog-witness)."""
 
+import io
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import assert_never
+from typing import Any, assert_never
 
 from services.audit.cosignature import Cosigner
 from services.audit.note import MAX_NOTE_BYTES
@@ -80,7 +82,8 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class Server(ThreadingHTTPServer):
-    """A bounded number of connections, each with a deadline for its silence."""
+    """A bounded number of connections, each with a deadline for the whole of a request: whoever
+    drips a byte at a time holds a place no longer than anybody."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -105,10 +108,39 @@ class Server(ThreadingHTTPServer):
         _say(f"a request was broken off ({type(sys.exception()).__name__})")
 
 
+class _Reading(io.RawIOBase):
+    """What a client sends, until the deadline."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.until = float("inf")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _SECONDS
     server: Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self._reading = _Reading(self.connection)
+        self.rfile = io.BufferedReader(self._reading)
+
+    def handle_one_request(self) -> None:
+        """The deadline counts from here, where the wait for the request begins."""
+        self._reading.until = time.monotonic() + self.timeout
+        super().handle_one_request()
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")

@@ -20,6 +20,7 @@ from services.audit.note import (
     Checkpoint,
     PublicKey,
     open_checkpoint,
+    parse_checkpoint,
     parse_note,
 )
 from services.audit.witness.rules import Keys
@@ -41,6 +42,7 @@ class State:
         self._evidence = folder / "evidence"
         for each in (self._last_folder, self._evidence):
             each.mkdir(parents=True, exist_ok=True)
+        _sync(folder)
         self._lock = _hold(folder / "lock")
         try:
             read = ((origin, self._read(origin, trusted)) for origin, trusted in keys.items())
@@ -56,6 +58,13 @@ class State:
         try:
             checkpoint = open_checkpoint(path.read_bytes()[: MAX_NOTE_BYTES + 1], trusted)
         except BadNote as error:
+            if _is_of(origin, path):
+                raise Damaged(
+                    f"{path} is signed by none of the keys that logs.vkey has for {origin}. If "
+                    "one was taken out there, put its line back, wait until the log's next "
+                    "checkpoint is cosigned, and take it out then. If none was, the file was "
+                    "changed: bring back the newest copy of the folder."
+                ) from None
             raise Damaged(
                 f"{path} is not what this witness wrote: {error}. Bring back the newest copy of "
                 "the folder; without it this witness must be given up and another key made."
@@ -90,6 +99,15 @@ class State:
         self._lock.close()
 
 
+def _is_of(origin: str, path: Path) -> bool:
+    """Whether it is whole and a checkpoint of that log, whoever signed it."""
+    try:
+        note = parse_note(path.read_bytes()[: MAX_NOTE_BYTES + 1])
+        return parse_checkpoint(note.text).origin == origin
+    except BadNote:
+        return False
+
+
 def _hold(path: Path) -> IO[str]:
     file = path.open("a")
     try:
@@ -108,8 +126,13 @@ def _replace(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """So that the names in it outlive a loss of power."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)

@@ -122,7 +122,7 @@ async def test_a_package_that_was_touched_is_found(
     assert "First bad index" in done.stdout
 
 
-async def test_its_readme_says_what_a_clerk_must_do_and_names_nobody(
+async def test_its_readme_says_what_a_clerk_must_do_and_whom_it_names(
     db: Database, sealer: Sealer, tmp_path: Path
 ) -> None:
     await fill(db, sealer)
@@ -131,6 +131,8 @@ async def test_its_readme_says_what_a_clerk_must_do_and_names_nobody(
     assert "python3 -I verify.py" in readme
     assert KEYS[0].vkey in readme
     assert f"{ORIGIN}\n603\n" in readme
+    assert 'named in "actor"' in readme
+    assert "it may\nbe their name or e-mail address" in readme
     assert max(len(line) for line in readme.partition("The log's keys")[0].splitlines()) <= 100
 
 

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from services.audit import reconciling_store, store
 from services.audit.leaf import Kind, Submission
-from services.audit.reconciling import GRACE, OwnSide, Pair, Reconciler, pairs
+from services.audit.reconciling import GRACE, Reconciler
 from services.audit.sealer import Sealer
+from services.audit.sides import OwnSide, Pair, pairs
 from services.intake import window_store as intake_windows
 from services.notify import window_store as notify_windows
 from shared.contracts.base import Source
@@ -472,6 +473,22 @@ async def test_a_service_that_is_away_leaves_the_window_open_and_its_age_grows(
     assert await reconciler.age() == 0
     await reconciler.once(datetime.now(UTC) + timedelta(hours=1))
     assert GRACE.total_seconds() == 300
+
+
+@pytest.mark.usefixtures("ordinary")
+async def test_p9_a_service_of_an_older_release_leaves_the_window_open(
+    far: dict[str, Apps], database: FreshDatabase, tokens: Tokens, reconciler: Reconciler
+) -> None:
+    older = {kind: one for kind, one in notify_windows.KINDS.items() if kind != "tellings"}
+    notify, before = far["notify"], Apps(app_of(database.open("notify"), tokens, older))
+    notify._client, before._client = before._client, notify._client
+    await as_superuser(database, attempt(50))
+    with pytest.raises(Permanent):
+        await reconciler.once(soon())
+    assert await reconciler.age() > 0
+    notify._client, before._client = before._client, notify._client
+    await before.close()
+    assert (await reconciler.once(soon()))["attempt_without_entry"] == {dsc(50)}
 
 
 async def test_more_than_a_page_is_compared_whole(

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deploy.machine.home import ROOT
 from services.audit import verify
 from services.audit.evidence import examine
 from tests.support.audit import MemoryLog, leaf, line, log_of, signer
@@ -68,6 +69,20 @@ def test_a_good_export_is_verified_and_begins_with_the_checkpoint_held(
     code, said = judge("--key", VKEY)
     assert (code, "VERIFIED: 40 entries" in said) == (0, True)
     assert "begin with the 16 entries" in said
+
+
+@pytest.mark.parametrize("less", ["cryptography", "cryptography.exceptions"])
+def test_without_cryptography_it_says_what_to_install(less: str, folder: Path) -> None:
+    program = (
+        f"import runpy, sys; sys.modules[{less!r}] = None; sys.argv[1:] = [{str(folder)!r}]; "
+        "runpy.run_module('services.audit.verify', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith("Not judged: cryptography")
+    assert "Install the Python package cryptography." in done.stdout
 
 
 def test_without_a_key_it_says_that_the_key_is_the_exports_own(

@@ -2,10 +2,14 @@
 
 import base64
 import http.client
+import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -185,6 +189,39 @@ def test_a_damaged_memory_is_no_empty_memory(witness: Witness, tmp_path: Path) -
         State(tmp_path / "w", KEYS)
 
 
+def test_a_memory_signed_by_a_key_that_was_removed_names_the_way_out(tmp_path: Path) -> None:
+    old, new = signer(1), signer(2)
+    both, newer = {ORIGIN: [old.public, new.public]}, {ORIGIN: [new.public]}
+    state = State(tmp_path / "w", both)
+    stripped = request(0, 10, MemoryLog(LOG.leaves, [40], [old]))
+    assert Witness(COSIGNER, both, state).add_checkpoint(stripped)[0] == 200
+    state.close()
+    with pytest.raises(Damaged, match="put its line back, wait until the log's next"):
+        State(tmp_path / "w", newer)
+    state = State(tmp_path / "w", both)
+    following = request(10, 33, MemoryLog(LOG.leaves, [40], [new]))
+    assert Witness(COSIGNER, both, state).add_checkpoint(following)[0] == 200
+    state.close()
+    state = State(tmp_path / "w", newer)
+    assert state.last[ORIGIN].size == 33
+    state.close()
+
+
+def test_folders_that_it_makes_are_durable_in_their_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    really = os.fsync
+
+    def fsync(opened: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{opened}"))
+        really(opened)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    State(tmp_path / "w", KEYS).close()
+    assert synced == [str(tmp_path / "w")]
+
+
 def test_of_many_requests_at_once_the_tree_never_shrinks(witness: Witness) -> None:
     answers: list[tuple[int, int]] = []
 
@@ -226,6 +263,41 @@ def test_over_http_it_cosigns_and_refuses(server: Server) -> None:
     assert post(server, request(0, 33)) == (409, b"10\n")
     assert post(server, request(10, 33), "/add-checkpoint/x")[0] == 404
     assert post(server, b"x" * (MAX_BODY_BYTES + 1))[0] == 413
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 999\r\n\r\n"]
+)
+def test_whoever_drips_holds_a_connection_no_longer_than_anybody(
+    beginning: bytes, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.RequestHandlerClass, "timeout", 0.5)
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.server_port)) as client:
+        client.sendall(beginning)
+        client.settimeout(0.05)
+        closed = False
+        while not closed and time.monotonic() - began < 10:
+            with suppress(TimeoutError):
+                closed = client.recv(1) == b""
+            with suppress(OSError):
+                client.sendall(b"x")
+    assert closed
+    assert 0.4 < time.monotonic() - began < 5
+    assert post(server, request(0, 10))[0] == 200
+
+
+def test_one_connection_takes_many_requests_each_with_its_own_deadline(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.RequestHandlerClass, "timeout", 1.0)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
+    for old, new in ((0, 10), (10, 20), (20, 33)):
+        time.sleep(0.4)
+        connection.request("POST", "/add-checkpoint", request(old, new))
+        answer = connection.getresponse()
+        assert (answer.status, bool(answer.read())) == (200, True)
+    connection.close()
 
 
 def test_two_cosignatures_of_one_note_and_a_wrong_one() -> None:

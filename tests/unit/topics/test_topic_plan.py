@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from deploy.machine.kafka import FOLDER
+from deploy.topics.files import read_acls
+from deploy.topics.passing import readers
 from deploy.topics.plan import Acl, Allow, Cluster, MakeTopic, SetConfig, Topic, Withdraw, compare
 
 TOPIC = Topic(6, 3, {"min.insync.replicas": "2", "retention.ms": "1000"})
@@ -82,3 +85,12 @@ def test_another_state_has_another_number() -> None:
     more = compare(WANTED, Cluster({}, frozenset()))
     assert missing.id == compare(WANTED, replace(WANTED, topics={})).id
     assert missing.id != more.id
+
+
+def test_a_group_reads_what_its_principal_may_read() -> None:
+    acls = read_acls(FOLDER / "acls.yaml")
+    assert readers(acls) == {
+        "notify": {"referrals", "deadlines"},
+        "deadlines": {"referrals", "notices"},
+        "audit": {"disclosures"},
+    }
