@@ -14,6 +14,7 @@ from shared.runtime.findings import Finding, Level, act, clock, look, well
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
 _NINETY_DAYS = 90 * 86_400.0
+_PAGE = "docs/runbook.md#a-service-does-not-answer"
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
 _VERDICTS = {
     Level.ACT: "Something is wrong: see NOW.",
@@ -43,8 +44,19 @@ async def _of_service(seen: Seen, place: Place) -> list[Finding]:
     if place.environment is None:
         do = f"Start it; if it does not stay up, run python -m {module} where its settings are."
         return [act(f"{place.service}, process", said, do)]
-    do = "Start it, and read its log; what follows was looked at from its settings."
+    file = f" of {place.file}" if place.file else ""
+    do = f"{_begin(seen)} What follows was looked at from its settings{file}."
     return [act(f"{place.service}, process", said, do), *await _command(place, module)]
+
+
+def _begin(seen: Seen) -> str:
+    """What to do about a process that says nothing: it is away, or it is there and hangs."""
+    if seen.silent is not None and "Timeout" in seen.silent:
+        return (
+            "It hangs. If PostgreSQL is mentioned too, mend that first; else end it with SIGKILL, "
+            f"which is safe ({_PAGE})."
+        )
+    return f"Start it, and read the end of its log ({_PAGE})."
 
 
 async def _bus(places: Sequence[Place]) -> list[Finding]:
@@ -124,10 +136,31 @@ def words(seconds: float) -> str:
     return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} days"
 
 
+def said_once(findings: Sequence[Finding]) -> list[Finding]:
+    """What many looks found alike is one finding; what most of them found comes first among its
+    like: one cause has many symptoms."""
+    alike: dict[tuple[Level, str, str], list[str]] = {}
+    for finding in findings:
+        alike.setdefault((finding.level, finding.says, finding.do), []).append(finding.about)
+    found = [
+        (Finding(level, _names(about), says, do), len(about))
+        for (level, says, do), about in alike.items()
+    ]
+    return [each for each, _ in sorted(found, key=lambda one: (-one[0].level, -one[1]))]
+
+
+def _names(about: Sequence[str]) -> str:
+    """`intake, clock`; of more than two, the services alone."""
+    if len(about) <= 2:
+        return " and ".join(about)
+    services = dict.fromkeys(each.partition(",")[0] for each in about)
+    return f"{', '.join(services)} ({len(about)} looks)"
+
+
 def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
     """The lines to print. Without `everything`, what is well is only counted."""
     lines = [_VERDICTS[max((f.level for f in findings), default=Level.WELL)], ""]
-    for finding in findings:
+    for finding in said_once(findings):
         if finding.level is Level.WELL and not everything:
             continue
         lines.append(f"{_WORDS[finding.level]:4}  {finding.about}: {finding.says}")

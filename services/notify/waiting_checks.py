@@ -57,7 +57,7 @@ def of_tasks(found: Sequence[Open]) -> list[Finding]:
     kinds = ", ".join(f"{each.tasks} {each.kind}" for each in found)
     urgent = any(each.kind in _URGENT for each in found)
     do = (
-        "python -m services.notify tasks list says what to do for each; then acknowledge it "
+        "GET /v1/tasks?open says what to do for each; do it, then acknowledge it "
         "(docs/runbook.md#tasks-a-person-has-to-look)."
     )
     return [(act if urgent else look)(about, f"Nobody has acknowledged: {kinds}.", do)]
@@ -76,7 +76,7 @@ def of_proposals(found: Sequence[tuple[str, str]]) -> list[Finding]:
     some = ", ".join(f"{proposal_id} ({kind})" for proposal_id, kind in found[:_SHOWN])
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     do = (
-        "python -m services.notify proposals list shows each; another person than its proposer "
+        "GET /v1/proposals?open=true shows each; another person than its proposer "
         "decides it (docs/runbook.md#proposal-a-change-waits-for-a-second-person)."
     )
     return [look(about, f"A second person has not decided {some}{more}.", do)]

@@ -17,6 +17,8 @@ from shared.runtime.findings import Level
 
 OVER = ("delivered", "superseded", "closed", "returned", "recalled")
 REQUIRED = 5
+_PATIENT = {"audit_unreconciled", "unread", "unacknowledged"}
+"""What comes round by itself, or is for the recipient's people: its alert says when it is late."""
 _MOMENT = 2.0
 """Seconds: what is as old as this is under way."""
 
@@ -32,7 +34,11 @@ async def reckon(found: Running) -> list[str]:
     limits = thresholds()
     for seen in await ask_all(where, checks=False):
         ages = seen.ages()
-        old = {what: age for what, age in ages.items() if age > _MOMENT and what in limits}
+        old = {
+            what: age
+            for what, age in ages.items()
+            if what in limits and age > (limits[what].seconds if what in _PATIENT else _MOMENT)
+        }
         print(f"  {seen.service}: {len(ages) - len(old)} of {len(ages)} ages at zero", end="")
         print("".join(f"; {what} {age:.0f} s" for what, age in sorted(old.items())))
         wrong += [f"{seen.service}: {what} has waited {age:.0f} s" for what, age in old.items()]
