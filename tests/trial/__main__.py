@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -132,6 +133,8 @@ async def obey(site: Site) -> None:
     if order.exists():
         try:
             await put(site, order.read_text())
+        except Exception:
+            traceback.print_exc()  # The operator's run goes on: what is broken so far, stays so.
         finally:
             order.unlink()
 

@@ -56,7 +56,7 @@ async def partner(site: Site) -> None:
 
 async def stopped(site: Site) -> None:
     """The last shift stopped everything and went home."""
-    body = {"reason": "Suspected leak, see ticket 0042"}
+    body = {"reason": "Suspected leak, see ticket 0042", "everything": True}
     await site.ask("notify", "POST", "/v1/halts", body, scope="controls:halt")
 
 
