@@ -14,6 +14,16 @@ from shared.runtime.findings import Finding, Level, act, clock, look, well
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
 _NINETY_DAYS = 90 * 86_400.0
+_PROMPT = {
+    "outbox",
+    "topic",
+    "inbox",
+    "gap",
+    "audit_unsequenced",
+    "audit_unsigned",
+    "audit_uncosigned",
+}
+_SLOW_SECONDS = 20.0
 _PAGE = "docs/runbook.md#a-service-does-not-answer"
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
 _VERDICTS = {
@@ -95,7 +105,7 @@ def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         act(f"{seen.service}, {name}", problem, "docs/runbook.md; it takes no work until then.")
         for name, problem in seen.problems.items()
     ]
-    found += old(seen, limits)
+    found += old(seen, limits) + slow(seen, limits)
     if seen.clock is not None:
         found.append(clock(f"{seen.service}, its host's clock", *seen.clock))
     return found + _calendars(seen)
@@ -114,6 +124,19 @@ def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         if what in limits and age > limits[what].seconds
     ]
     return over or [well(f"{seen.service}, ages", "Nothing has waited for too long.")]
+
+
+def slow(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
+    """What takes a moment in health, has taken longer, and is no alert yet."""
+    return [
+        look(
+            f"{seen.service}, {what}",
+            f"The oldest has waited {words(age)}; usual is a second or two.",
+            f"{limits[what].do} It alerts at {words(limits[what].seconds)}.",
+        )
+        for what, age in sorted(seen.ages().items())
+        if what in _PROMPT and _SLOW_SECONDS < age <= limits[what].seconds
+    ]
 
 
 def _calendars(seen: Seen) -> list[Finding]:

@@ -102,9 +102,12 @@ async def misdirected(site: Site) -> None:
     for referral_id in site.referrals()[:1]:
         notices = await _notices(site, referral_id)
         [theirs] = [n for n in notices if n["role"] == "local_law_enforcement"]
+        [of] = await site.sql(
+            "SELECT agency_id FROM notify.notices WHERE notice_id = $1", theirs["notice_id"]
+        )
         issuer = LocalIssuer(site.home.issuer_key, "hartline-one-machine")
         bearer = issuer.token(
-            "records-desk", ["mailbox:acknowledge"], person=True, agency=theirs["agency_id"]
+            "records-desk", ["mailbox:acknowledge"], person=True, agency=of["agency_id"]
         )
         async with httpx.AsyncClient(trust_env=False, timeout=10.0) as client:
             answer = await client.post(
@@ -188,7 +191,25 @@ async def _call_witness(site: Site) -> None:
     site.signal("witness", signal.SIGKILL)
 
 
-CALLS: dict[str, Fault] = {"fbi": _call_fbi, "witness": _call_witness}
+async def _call_careline(site: Site) -> None:
+    """They amend every referral, so that it is planned anew."""
+    for referral_id in site.referrals():
+        patch = {"reporter": {"phone": "000-000-0001"}}
+        await site.ask(
+            "intake",
+            "PATCH",
+            f"/v1/referrals/{referral_id}",
+            patch,
+            scope="referrals:amend",
+            headers={"If-Match": '"1"', "Content-Type": "application/merge-patch+json"},
+        )
+
+
+CALLS: dict[str, Fault] = {
+    "careline": _call_careline,
+    "fbi": _call_fbi,
+    "witness": _call_witness,
+}
 
 
 async def _change(site: Site, change: dict[str, Any], reason: str) -> None:
