@@ -77,6 +77,10 @@ chaos: $(READY)  ## Kill everything at every step, and count what was lost. BUS=
 drill: $(READY)  ## Lose the disk under load, restore elsewhere by docs/restore.md, and count. BUS=kafka too.
 	PYTHONPATH=clients/python $(BIN)/python -m tests.drill --bus $(BUS)
 
+.PHONY: trial
+trial: $(READY)  ## Is the runbook enough? Break a run: FAULT=1 to 15; `python -m tests.trial --end` ends it.
+	$(BIN)/python -m tests.trial $(FAULT)
+
 .PHONY: change
 change: $(READY)  ## Replace every process and change tables under load, and count. BUS=kafka too.
 	$(BIN)/python -m tests.change --bus $(BUS)

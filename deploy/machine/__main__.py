@@ -7,6 +7,8 @@ python -m deploy.machine down                  stop what `up` runs
 python -m deploy.machine status [--once]       what runs, where, and the way of a referral
 python -m deploy.machine doctor [--json] [--all]  what is wrong with it, and what to do
 python -m deploy.machine run SERVICE …          a service's command: run notify controls list
+python -m deploy.machine ask SERVICE METHOD PATH [JSON] [--as NAME]   ask its API, as a person
+python -m deploy.machine restart NAME           end a process that hangs; it starts again by itself
 python -m deploy.machine token SCOPE …         a bearer token for what runs
 """
 
@@ -18,6 +20,8 @@ import sys
 from pathlib import Path
 
 from deploy.machine import running
+from deploy.machine.children import children
+from deploy.machine.children import restart as end_all
 from deploy.machine.home import BUSES, ISSUER, ROOT, Home
 from deploy.machine.postgres_wheel import PostgresFailed
 from deploy.machine.running import AlreadyRunning
@@ -45,6 +49,10 @@ def main(argv: list[str]) -> int:
                 return doctor(in_json=arguments.json, everything=arguments.all)
             case "run":
                 return run(arguments.service, arguments.words)
+            case "ask":
+                return ask(arguments)
+            case "restart":
+                return restart(arguments.name)
             case _:
                 return token(arguments.scope, arguments.subject, arguments.person)
     except (AlreadyRunning, Misconfigured, PostgresFailed) as error:
@@ -79,7 +87,7 @@ def status(*, once: bool) -> int:
     print(found.describe() if found else "Nothing is running: `make up` starts it.", flush=True)
     if found is None:
         return 1
-    print()
+    print(*(each.describe() for each in children(found.pid)), "", sep="\n", flush=True)
     return operations(["status", *found.told, *(["--once"] if once else [])])
 
 
@@ -102,6 +110,40 @@ def run(service: str, words: list[str]) -> int:
     argv = [sys.executable, "-m", f"services.{service}", *words]
     done = subprocess.run(argv, env={**os.environ, **settings}, cwd=ROOT, check=False)
     return done.returncode
+
+
+def ask(arguments: argparse.Namespace) -> int:
+    """Exit code 0 when it was done, 1 when it was refused or nobody answers."""
+    # Here, for the same reason as in `start`.
+    import httpx
+
+    from deploy.machine import asking
+
+    found = running.current(running.base())
+    if found is None:
+        sys.stderr.write("Nothing is running: `make up` starts it.\n")
+        return 2
+    issuer = LocalIssuer(Home(Path(found.home)).issuer_key, ISSUER)
+    base = f"http://127.0.0.1:{found.ports[arguments.service]}"
+    asked = (arguments.method, arguments.path, arguments.json, arguments.person)
+    try:
+        status, said = asking.ask(issuer, base, *asked)
+    except httpx.HTTPError as error:
+        sys.stderr.write(f"{base} does not answer ({type(error).__name__}).\n")
+        return 1
+    print(said)
+    if status >= httpx.codes.BAD_REQUEST:
+        sys.stderr.write(f"It was refused ({status}).\n")
+        return 1
+    return 0
+
+
+def restart(name: str) -> int:
+    """End what is called so. Exit code 1 when nothing is."""
+    found = running.current(running.base())
+    ended = end_all(found.pid, name) if found else []
+    print(f"Ended {len(ended)} process(es) of {name}; it starts again by itself.")
+    return 0 if ended else 1
 
 
 def token(scopes: list[str], subject: str, person: bool) -> int:
@@ -135,10 +177,18 @@ def _parser() -> argparse.ArgumentParser:
     commanding = commands.add_parser("run")
     commanding.add_argument("service", choices=SERVICES)
     commanding.add_argument("words", nargs=argparse.REMAINDER)
-    asking = commands.add_parser("token")
-    asking.add_argument("scope", nargs="+")
-    asking.add_argument("--subject", default="one-machine-operator")
-    asking.add_argument("--person", action="store_true", help="a natural person holds it")
+    questioning = commands.add_parser("ask")
+    questioning.add_argument("service", choices=SERVICES)
+    questioning.add_argument("method", choices=("GET", "POST"))
+    questioning.add_argument("path", help="as the runbook has it: '/v1/tasks?open'")
+    questioning.add_argument("json", nargs="?", help="the body of a POST")
+    questioning.add_argument("--as", dest="person", default="one-machine-operator", metavar="NAME")
+    restarting = commands.add_parser("restart")
+    restarting.add_argument("name", help="as `status` has it: notify, postgresql, …")
+    minting = commands.add_parser("token")
+    minting.add_argument("scope", nargs="+")
+    minting.add_argument("--subject", default="one-machine-operator")
+    minting.add_argument("--person", action="store_true", help="a natural person holds it")
     return parser
 
 

@@ -14,6 +14,17 @@ from shared.runtime.findings import Finding, Level, act, clock, look, well
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
 _NINETY_DAYS = 90 * 86_400.0
+_PROMPT = {
+    "outbox",
+    "topic",
+    "inbox",
+    "gap",
+    "audit_unsequenced",
+    "audit_unsigned",
+    "audit_uncosigned",
+}
+_SLOW_SECONDS = 20.0
+_PAGE = "docs/runbook.md#a-service-does-not-answer"
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
 _VERDICTS = {
     Level.ACT: "Something is wrong: see NOW.",
@@ -43,8 +54,19 @@ async def _of_service(seen: Seen, place: Place) -> list[Finding]:
     if place.environment is None:
         do = f"Start it; if it does not stay up, run python -m {module} where its settings are."
         return [act(f"{place.service}, process", said, do)]
-    do = "Start it, and read its log; what follows was looked at from its settings."
+    file = f" of {place.file}" if place.file else ""
+    do = f"{_begin(seen)} What follows was looked at from its settings{file}."
     return [act(f"{place.service}, process", said, do), *await _command(place, module)]
+
+
+def _begin(seen: Seen) -> str:
+    """What to do about a process that says nothing: it is away, or it is there and hangs."""
+    if seen.silent is not None and "Timeout" in seen.silent:
+        return (
+            "It hangs. If PostgreSQL is mentioned too, mend that first; else end it with SIGKILL, "
+            f"which is safe ({_PAGE})."
+        )
+    return f"Start it, and read the end of its log ({_PAGE})."
 
 
 async def _bus(places: Sequence[Place]) -> list[Finding]:
@@ -83,7 +105,7 @@ def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         act(f"{seen.service}, {name}", problem, "docs/runbook.md; it takes no work until then.")
         for name, problem in seen.problems.items()
     ]
-    found += old(seen, limits)
+    found += old(seen, limits) + slow(seen, limits)
     if seen.clock is not None:
         found.append(clock(f"{seen.service}, its host's clock", *seen.clock))
     return found + _calendars(seen)
@@ -102,6 +124,19 @@ def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         if what in limits and age > limits[what].seconds
     ]
     return over or [well(f"{seen.service}, ages", "Nothing has waited for too long.")]
+
+
+def slow(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
+    """What takes a moment in health, has taken longer, and is no alert yet."""
+    return [
+        look(
+            f"{seen.service}, {what}",
+            f"The oldest has waited {words(age)}; usual is a second or two.",
+            f"{limits[what].do} It alerts at {words(limits[what].seconds)}.",
+        )
+        for what, age in sorted(seen.ages().items())
+        if what in _PROMPT and _SLOW_SECONDS < age <= limits[what].seconds
+    ]
 
 
 def _calendars(seen: Seen) -> list[Finding]:
@@ -124,10 +159,31 @@ def words(seconds: float) -> str:
     return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} days"
 
 
+def said_once(findings: Sequence[Finding]) -> list[Finding]:
+    """What many looks found alike is one finding; what most of them found comes first among its
+    like: one cause has many symptoms."""
+    alike: dict[tuple[Level, str, str], list[str]] = {}
+    for finding in findings:
+        alike.setdefault((finding.level, finding.says, finding.do), []).append(finding.about)
+    found = [
+        (Finding(level, _names(about), says, do), len(about))
+        for (level, says, do), about in alike.items()
+    ]
+    return [each for each, _ in sorted(found, key=lambda one: (-one[0].level, -one[1]))]
+
+
+def _names(about: Sequence[str]) -> str:
+    """`intake, clock`; of more than two, the services alone."""
+    if len(about) <= 2:
+        return " and ".join(about)
+    services = dict.fromkeys(each.partition(",")[0] for each in about)
+    return f"{', '.join(services)} ({len(about)} looks)"
+
+
 def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
     """The lines to print. Without `everything`, what is well is only counted."""
     lines = [_VERDICTS[max((f.level for f in findings), default=Level.WELL)], ""]
-    for finding in findings:
+    for finding in said_once(findings):
         if finding.level is Level.WELL and not everything:
             continue
         lines.append(f"{_WORDS[finding.level]:4}  {finding.about}: {finding.says}")

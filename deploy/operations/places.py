@@ -20,6 +20,8 @@ class Place:
     service: str
     url: str
     settings: Mapping[str, str]
+    file: Path | None = None
+    """Where its own settings are written, if they come from a file."""
 
     @property
     def environment(self) -> dict[str, str] | None:
@@ -34,14 +36,16 @@ def places(folder: Path | None, at: Sequence[str]) -> list[Place]:
     """`folder` holds SERVICE.env for each, and perhaps hartline.environment for all; None: this
     process's own environment. `at`: SERVICE=URL, before anything else. Raises Misconfigured."""
     urls = dict(_at(each) for each in at)
-    return [_place(service, _settings(service, folder), urls) for service in SERVICES]
+    return [_place(service, folder, urls) for service in SERVICES]
 
 
-def _place(service: str, settings: Mapping[str, str], urls: Mapping[str, str]) -> Place:
+def _place(service: str, folder: Path | None, urls: Mapping[str, str]) -> Place:
+    settings = _settings(service, folder)
     host = settings.get("HARTLINE_HOST", "127.0.0.1")
     port = settings.get(f"HARTLINE_{service.upper()}_OPS_PORT", str(_OPS_PORTS[service]))
     here = "127.0.0.1" if host in _EVERYWHERE else host
-    return Place(service, urls.get(service, f"http://{here}:{port}"), settings)
+    file = None if folder is None else folder / f"{service}.env"
+    return Place(service, urls.get(service, f"http://{here}:{port}"), settings, file)
 
 
 def _at(written: str) -> tuple[str, str]:

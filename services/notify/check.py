@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
 
-from services.notify import telling_checks, way_store
+from services.notify import telling_checks, waiting_checks, way_store
 from services.notify.holdings import HOLDINGS
 from services.notify.settings import NotifySettings
 from shared.runtime.checking import Look, check_route, run_check
@@ -28,6 +28,9 @@ def looks(settings: NotifySettings, db: Database) -> dict[str, Look]:
         "synthetic referral": lambda: telling_checks.drilled(settings, db),
         "on call": lambda: telling_checks.on_call(settings, db),
         "halts": lambda: telling_checks.halted(settings, db),
+        "deliveries": lambda: waiting_checks.deliveries(db),
+        "tasks": lambda: waiting_checks.tasks(db),
+        "proposals": lambda: waiting_checks.proposals(db),
     }
 
 

@@ -1,4 +1,4 @@
-"""Commands that a service's `__main__` mounts: parked subjects, replay, prune.
+"""Commands that a service's `__main__` mounts: parked subjects, quarantine, replay, prune.
 
 Each with `--dry-run`, which ends with the `--through` that keeps the same command from doing more
 than it said; what was done is in the service's table `acts`, with who did it.
@@ -12,13 +12,14 @@ from sqlalchemy import Table
 
 from shared.contracts.base import Topic
 from shared.messaging import parked, resending
+from shared.messaging.quarantine_commands import QUARANTINE, run_quarantine
 from shared.messaging.retention import RETENTION, count_finished, prune_inbox, prune_outbox
 from shared.messaging.tables import InboxTables, OutboxTables
 from shared.runtime.acts import account, record
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
 
-COMMANDS = ("parked", "bus", "prune")
+COMMANDS = ("parked", QUARANTINE, "bus", "prune")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class MessagingTables:
 
 async def run_command(service: str, argv: list[str], db: Database, tables: MessagingTables) -> int:
     """Run one of COMMANDS; returns the exit code."""
+    if argv[0] == QUARANTINE:
+        return await run_quarantine(service, argv, db, tables.inbox, tables.acts)
     args = _parser(service).parse_args(argv)
     args.typed = " ".join(argv)
     if args.command == "parked":

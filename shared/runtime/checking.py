@@ -41,7 +41,7 @@ async def _one(about: str, look: Look) -> Sequence[Finding]:
         return [act(about, str(error), "Do what the sentence says.")]
     except Exception as error:
         if isinstance(error, TimeoutError) or unavailable(error):
-            do = "Start PostgreSQL, or see what holds it up (docs/runbook.md)."
+            do = "Start PostgreSQL, or end it if it hangs (docs/runbook.md#postgresql-is-down)."
             return [act(about, "PostgreSQL does not answer.", do)]
         says = f"It could not be looked at: {type(error).__name__} at {where(error)}."
         return [act(about, says, "Call engineering; the other lines stand.")]
@@ -76,11 +76,17 @@ def run_check(
         load()
     except Misconfigured as error:
         mend = "Mend it, then start the service (docs/settings.md)."
-        found = [act(f"{service}, settings", line, mend) for line in str(error).splitlines()]
+        found = [act(f"{service}, settings", line, mend) for line in _faults(error)]
     else:
         found = asyncio.run(_from(service, opened))
     sys.stdout.write(json.dumps([finding.as_json() for finding in found]) + "\n")
     return int(worst(found))
+
+
+def _faults(error: Misconfigured) -> list[str]:
+    """A line for each setting that is wrong, without the one that says where all are listed."""
+    lines = str(error).splitlines()
+    return [line for line in lines if not line.startswith("docs/")] or lines
 
 
 async def _from(

@@ -1,0 +1,53 @@
+"""Ask an API of what runs here, as a person: a request of the runbook's, as it is written there.
+
+The token is made for the asking, with the scope that the route asks for: on one machine whoever
+can read the home is everybody. In production a person has a token of their own.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+import httpx
+
+from deploy.machine.home import ISSUER
+from shared.runtime.auth import LocalIssuer
+
+_ASKED_FOR = re.compile(r'scope="([\w:-]+)"')
+_READ_ALL = "notices:read-all"
+"""It widens what a route answers, and no route asks for it."""
+_MOST = 4
+
+
+def ask(
+    issuer: LocalIssuer, base: str, method: str, path: str, body: str | None, person: str
+) -> tuple[int, str]:
+    """The status and what was answered, indented. Raises httpx.HTTPError when nobody answers."""
+    scopes = [_READ_ALL]
+    with httpx.Client(trust_env=False, timeout=10.0, base_url=base) as client:
+        for _ in range(_MOST):
+            answer = client.request(
+                method,
+                path,
+                content=body,
+                headers=_headers(issuer, person, scopes, json_body=body is not None),
+            )
+            wanted = _ASKED_FOR.search(answer.headers.get("WWW-Authenticate", ""))
+            if answer.status_code != httpx.codes.FORBIDDEN or wanted is None:
+                break
+            scopes.append(wanted[1])
+    return answer.status_code, _shown(answer)
+
+
+def _headers(
+    issuer: LocalIssuer, person: str, scopes: Sequence[str], *, json_body: bool
+) -> dict[str, str]:
+    bearer = {"Authorization": f"Bearer {issuer.token(person, scopes, person=True)}"}
+    return bearer | ({"Content-Type": "application/json"} if json_body else {})
+
+
+def _shown(answer: httpx.Response) -> str:
+    try:
+        return json.dumps(answer.json(), indent=2, ensure_ascii=False)
+    except ValueError:
+        return answer.text

@@ -1,0 +1,70 @@
+"""The processes of what runs here, as `up` has started them: seen, and ended so that they begin anew."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_STATES = {"T": "STOPPED", "t": "STOPPED", "Z": "ENDED", "D": "waiting for the disk"}
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that `up` started. `name` is a service, `postgresql`, `kafka` or `agencies`."""
+
+    pid: int
+    name: str
+    roles: tuple[str, ...]
+    state: str
+    """`runs`, or why it does not."""
+
+    def describe(self) -> str:
+        roles = f" ({' '.join(self.roles)})" if self.roles else ""
+        return f"  {self.name + roles:14} process {self.pid} {self.state}"
+
+
+def children(parent: int) -> list[Child]:
+    """In the order of their names."""
+    found = (_child(pid) for pid in _pids(parent))
+    return sorted((each for each in found if each), key=lambda each: (each.name, each.pid))
+
+
+def restart(parent: int, name: str) -> list[int]:
+    """End every process of that name, and what it has started, at once; `up` starts it again.
+
+    SIGKILL is safe for all of them (docs/runbook.md, Restarting), and ends what hangs.
+    """
+    ended = [each.pid for each in children(parent) if each.name == name]
+    for pid in ended:
+        for one in (pid, *_pids(pid)):
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+    return ended
+
+
+def _child(pid: int) -> Child | None:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    name, roles = _named(words)
+    return Child(pid, name, roles, _STATES.get(state, "runs"))
+
+
+def _named(words: list[str]) -> tuple[str, tuple[str, ...]]:
+    if "-m" not in words:
+        name = Path(words[0]).name if words else "?"
+        return {"postgres": "postgresql", "java": "kafka"}.get(name, name), ()
+    module, *roles = words[words.index("-m") + 1 :]
+    if module.startswith("services.") and module.count(".") == 1:
+        return module.removeprefix("services."), tuple(roles)
+    return module.rpartition(".")[2], ()
+
+
+def _pids(parent: int) -> Iterator[int]:
+    for task in Path(f"/proc/{parent}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield from map(int, task.read_text().split())

@@ -1,0 +1,82 @@
+"""What waits for a person or a partner: said at once, and not when its alert is due.
+
+An alert has patience, so that nobody is woken for what mends itself; whoever asks has none.
+"""
+
+from collections.abc import Sequence
+
+from services.notify import waiting_store
+from services.notify.tasks import TaskKind
+from services.notify.waiting_store import Open, Refusing
+from shared.runtime.db import Database
+from shared.runtime.findings import Finding, act, look, well
+
+_TRIED = 2
+"""An attempt that failed once is ordinary."""
+_SHOWN = 5
+_URGENT = {TaskKind.REFUSED, TaskKind.BREACHED, TaskKind.NOT_OURS, TaskKind.CANNOT_SEND}
+"""A lawful recipient may know nothing, or the wrong one knows."""
+
+
+async def deliveries(db: Database) -> list[Finding]:
+    async with db.reading() as session:
+        return of_refusing(await waiting_store.refusing(session))
+
+
+def of_refusing(found: Sequence[Refusing]) -> list[Finding]:
+    """A finding for each agency that takes none of what it is sent."""
+    about = "notify, deliveries"
+    again = [each for each in found if each.attempts >= _TRIED]
+    if not again:
+        return [well(about, "No agency refuses what it is sent.")]
+    do = (
+        "docs/runbook.md#deliveries-a-notice-that-is-not-over: call the agency; it is tried again "
+        "by itself. Tell it by telephone when a clock is near."
+    )
+    return [
+        look(
+            about,
+            f"{each.agency_id} has not taken {each.notices} notice(s), one after "
+            f"{each.attempts} attempts.",
+            do,
+        )
+        for each in again[:_SHOWN]
+    ]
+
+
+async def tasks(db: Database) -> list[Finding]:
+    async with db.reading() as session:
+        return of_tasks(await waiting_store.tasks(session))
+
+
+def of_tasks(found: Sequence[Open]) -> list[Finding]:
+    """One finding for what a person has to do and nobody has taken."""
+    about = "notify, tasks"
+    if not found:
+        return [well(about, "None waits for a person.")]
+    kinds = ", ".join(f"{each.tasks} {each.kind}" for each in found)
+    urgent = any(each.kind in _URGENT for each in found)
+    do = (
+        "GET /v1/tasks?open says what to do for each; do it, then acknowledge it "
+        "(docs/runbook.md#tasks-a-person-has-to-look)."
+    )
+    return [(act if urgent else look)(about, f"Nobody has acknowledged: {kinds}.", do)]
+
+
+async def proposals(db: Database) -> list[Finding]:
+    async with db.reading() as session:
+        return of_proposals(await waiting_store.proposals(session))
+
+
+def of_proposals(found: Sequence[tuple[str, str]]) -> list[Finding]:
+    """What somebody proposed and nobody else has decided."""
+    about = "notify, proposals"
+    if not found:
+        return [well(about, "None waits for a second person.")]
+    some = ", ".join(f"{proposal_id} ({kind})" for proposal_id, kind in found[:_SHOWN])
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    do = (
+        "GET /v1/proposals?open=true shows each; another person than its proposer "
+        "decides it (docs/runbook.md#proposal-a-change-waits-for-a-second-person)."
+    )
+    return [look(about, f"A second person has not decided {some}{more}.", do)]
