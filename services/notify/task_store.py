@@ -6,14 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, or_, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 
 from services.notify import models
 from services.notify.tasks import NewTask, TaskKind
+from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 _T = models.tasks.c
+_FILED = Bulk(
+    (
+        models.tasks,
+        ("task_id", "kind", "about", "referral_id", "detail", "desk", "created_at"),
+    )
+)
+_FILE = text(f"{_FILED.statement.text} ON CONFLICT DO NOTHING")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) 
         }
         for task in tasks
     ]
-    await session.execute(insert(models.tasks).on_conflict_do_nothing(), rows)
+    await session.execute(_FILE, _FILED.values(rows))
 
 
 async def _without_open_legs(session: Session, tasks: Sequence[NewTask]) -> list[NewTask]:

@@ -19,7 +19,10 @@ class Bulk:
 
     def __init__(self, *columns: tuple[Table, Sequence[str]]) -> None:
         """Each table with the columns that its rows give; the others take their defaults."""
-        self._columns = columns
+        self._columns = [
+            [(_parameter(table, name), name, _is_array(table, name)) for name in names]
+            for table, names in columns
+        ]
         *first, last = [_insert(table, names) for table, names in columns]
         parts = [f"into_{place} AS ({insert})" for place, insert in enumerate(first)]
         self.statement: TextClause = text(f"WITH {', '.join(parts)} {last}" if parts else last)
@@ -27,9 +30,11 @@ class Bulk:
     def values(self, *rows: Sequence[Row]) -> dict[str, list[Any]]:
         """The statement's parameters, from the rows of each table in the order of the tables."""
         return {
-            _parameter(table, name): [_element(table, name, row[name]) for row in given]
-            for (table, names), given in zip(self._columns, rows, strict=True)
-            for name in names
+            parameter: [_as_text(row[name]) for row in given]
+            if array
+            else [row[name] for row in given]
+            for columns, given in zip(self._columns, rows, strict=True)
+            for parameter, name, array in columns
         }
 
 
@@ -49,17 +54,19 @@ def _parameter(table: Table, name: str) -> str:
 
 def _scalar(table: Table, name: str) -> str:
     """An array of arrays cannot be taken apart row by row: those travel as their text."""
-    kind = table.c[name].type
-    return "text" if isinstance(kind, ARRAY) else kind.compile(_DIALECT)
+    return "text" if _is_array(table, name) else table.c[name].type.compile(_DIALECT)
 
 
 def _chosen(table: Table, name: str) -> str:
-    kind = table.c[name].type
-    return f'CAST("{name}" AS {kind.compile(_DIALECT)})' if isinstance(kind, ARRAY) else f'"{name}"'
+    if not _is_array(table, name):
+        return f'"{name}"'
+    return f'CAST("{name}" AS {table.c[name].type.compile(_DIALECT)})'
 
 
-def _element(table: Table, name: str, value: Any) -> Any:
-    if not isinstance(table.c[name].type, ARRAY):
-        return value
+def _is_array(table: Table, name: str) -> bool:
+    return isinstance(table.c[name].type, ARRAY)
+
+
+def _as_text(value: Sequence[str]) -> str:
     quoted = [each.replace("\\", "\\\\").replace('"', '\\"') for each in value]
     return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
