@@ -1,6 +1,6 @@
 """An agency's record may set how much of it is under way, and how much leaves a minute. Expands.
 
-Revises: 0018
+Revises: 0019
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
 """A delivery says when its notice was planned. Expands: code of before leaves it empty.
 
-Revises: 0019
+Revises: 0020
 """
 
 import sqlalchemy as sa
