@@ -124,7 +124,10 @@ async def put(site: Site, order: str) -> None:
     await FAULTS[int(order) - 1](site)
     for _ in range(_AFTER):
         site.refer()
-    print(f"Fault {order} is in, at {time.strftime('%H:%M:%S')}. Settings, logs and keys are in", end=" ")
+    print(
+        f"Fault {order} is in, at {time.strftime('%H:%M:%S')}. Settings, logs and keys are in",
+        end=" ",
+    )
     print(f"{site.home.path}.", flush=True)
 
 

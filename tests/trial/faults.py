@@ -158,7 +158,9 @@ async def roster(site: Site) -> None:
 async def unapproved(site: Site) -> None:
     """The FBI moved to another address, which was mistyped; the mend waits for a second person."""
     right = f"http://127.0.0.1:{site.machine.ports.agencies}/agency/{_agency(site, 'fbi')}"
-    await _change(site, {"code": "fbi", "endpoint": right.replace("/agency/", "/agencies/")}, "Moved")
+    await _change(
+        site, {"code": "fbi", "endpoint": right.replace("/agency/", "/agencies/")}, "Moved"
+    )
     await _propose(site, {"code": "fbi", "endpoint": right}, "Address was mistyped")
 
 

@@ -17,7 +17,7 @@ from shared.runtime.findings import Level
 
 OVER = ("delivered", "superseded", "closed", "returned", "recalled")
 REQUIRED = 5
-_PATIENT = {"audit_unreconciled", "unread", "unacknowledged"}
+_PATIENT = {"audit_unreconciled", "unread", "unacknowledged", "triage"}
 """What comes round by itself, or is for the recipient's people: its alert says when it is late."""
 _MOMENT = 2.0
 """Seconds: what is as old as this is under way."""
