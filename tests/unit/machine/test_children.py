@@ -37,10 +37,12 @@ def test_a_process_that_hangs_is_shown_with_its_roles_and_ended(
 
 def until(pid: int, state: str) -> None:
     deadline = time.monotonic() + 10
-    while True:
-        found = [each for each in children(os.getpid()) if each.pid == pid]
-        if found and (found[0].name, found[0].roles) == ("trial", ("seal",)):
-            if found[0].state == state:
-                return
-        assert time.monotonic() < deadline, found
+    while ("trial", ("seal",), state) not in seen(pid):
+        assert time.monotonic() < deadline, seen(pid)
         time.sleep(0.02)
+
+
+def seen(pid: int) -> list[tuple[str, tuple[str, ...], str]]:
+    return [
+        (each.name, each.roles, each.state) for each in children(os.getpid()) if each.pid == pid
+    ]
