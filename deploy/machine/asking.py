@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import httpx
 
-from deploy.machine.home import ISSUER
 from shared.runtime.auth import LocalIssuer
 
 _ASKED_FOR = re.compile(r'scope="([\w:-]+)"')

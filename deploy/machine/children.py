@@ -1,4 +1,4 @@
-"""The processes of what runs here, as `up` has started them: seen, and ended so that they begin anew."""
+"""The processes that `up` has started: seen, and ended so that they begin anew."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ class Child:
 
 def children(parent: int) -> list[Child]:
     """In the order of their names."""
-    found = (_child(pid) for pid in _pids(parent))
+    found = (_child(pid) for pid in started_by(parent))
     return sorted((each for each in found if each), key=lambda each: (each.name, each.pid))
 
 
@@ -38,7 +38,7 @@ def restart(parent: int, name: str) -> list[int]:
     """
     ended = [each.pid for each in children(parent) if each.name == name]
     for pid in ended:
-        for one in (pid, *_pids(pid)):
+        for one in (pid, *started_by(pid)):
             with suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
     return ended
@@ -64,7 +64,8 @@ def _named(words: list[str]) -> tuple[str, tuple[str, ...]]:
     return module.rpartition(".")[2], ()
 
 
-def _pids(parent: int) -> Iterator[int]:
+def started_by(parent: int) -> Iterator[int]:
+    """The pids of its own children."""
     for task in Path(f"/proc/{parent}/task").glob("*/children"):
         with suppress(FileNotFoundError, ProcessLookupError):
             yield from map(int, task.read_text().split())

@@ -163,13 +163,18 @@ def said_once(findings: Sequence[Finding]) -> list[Finding]:
     """What many looks found alike is one finding; what most of them found comes first among its
     like: one cause has many symptoms."""
     alike: dict[tuple[Level, str, str], list[str]] = {}
-    for finding in findings:
+    wrong = [finding for finding in findings if finding.level is not Level.WELL]
+    for finding in wrong:
         alike.setdefault((finding.level, finding.says, finding.do), []).append(finding.about)
     found = [
         (Finding(level, _names(about), says, do), len(about))
         for (level, says, do), about in alike.items()
     ]
-    return [each for each, _ in sorted(found, key=lambda one: (-one[0].level, -one[1]))]
+    worst_first = sorted(found, key=lambda one: (-one[0].level, -one[1]))
+    return [
+        *(each for each, _ in worst_first),
+        *(each for each in findings if each.level is Level.WELL),
+    ]
 
 
 def _names(about: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """`quarantine list` and `quarantine release PLACE --by PERSON`, of a service that consumes."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from sqlalchemy import Table
@@ -20,7 +21,7 @@ async def run_quarantine(
     """Exit code 1: there is no such record to release; 2: this service consumes nothing."""
     args = _parser(service).parse_args(argv)
     if inbox is None:
-        print("This service consumes nothing, so nothing of it can be in quarantine.")
+        _say("This service consumes nothing, so nothing of it can be in quarantine.")
         return 2
     async with db.transaction() as session:
         found = await quarantined.list_quarantined(session, inbox)
@@ -30,16 +31,16 @@ async def run_quarantine(
         chosen = [each for each in found if each.place == args.place]
         forks = [each for each in chosen if each.reason == quarantined.FORK]
         if forks:
-            print("It is a fork: decide its subject (parked list), and it is released with it.")
+            _say("It is a fork: decide its subject (parked list), and it is released with it.")
             return 1
         if args.dry_run:
             _show(chosen)
-            print(f"{len(chosen)} record(s) would be released.")
+            _say(f"{len(chosen)} record(s) would be released.")
             return 0 if chosen else 1
         released = await quarantined.release(session, inbox, args.place, args.by)
         if released:
             await record(session, acts, " ".join(argv), args.by, released)
-    print(f"{released} record(s) released.")
+    _say(f"{released} record(s) released.")
     return 0 if released else 1
 
 
@@ -55,9 +56,13 @@ def _parser(service: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def _show(found: Sequence[Quarantined]) -> None:
     for each in found:
-        print(
+        _say(
             f"{each.at:%Y-%m-%dT%H:%M:%SZ} {each.place} {each.reason} "
             f"{each.length} bytes, SHA-256 {each.sha256}"
         )

@@ -1,7 +1,7 @@
 """Whether the book is enough: a run with a fault that an operator finds and mends by docs/ alone.
 
 python -m tests.trial FAULT       start it and break it (1 to 15); where one runs: break that too
-python -m tests.trial --call WHO  telephone somebody who mends what is theirs: careline, fbi, witness
+python -m tests.trial --call WHO  telephone who mends what is theirs: careline, fbi, witness
 python -m tests.trial --end       say what is still wrong, and stop it; exit code 0: nothing is
         --check                   the same, and it goes on
 

@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from deploy.machine.children import started_by
 from deploy.machine.home import ROOT, write_private
 from shared.runtime.auth import LocalIssuer
 from tests.trial.site import Site
@@ -40,8 +41,7 @@ async def frozen(site: Site) -> None:
 async def database(site: Site) -> None:
     """PostgreSQL hangs with every backend."""
     server = site.machine.postgres.pid
-    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-    for pid in (server, *map(int, children)):
+    for pid in (server, *started_by(server)):
         os.kill(pid, signal.SIGSTOP)
 
 
@@ -121,7 +121,7 @@ async def misdirected(site: Site) -> None:
 
 async def expired(site: Site) -> None:
     """The authority to tell Ansonia's police is over."""
-    yesterday = (date.today() - timedelta(days=1)).isoformat()
+    yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
     await _change(site, {"code": "ansonia_police", "authority_to": yesterday}, "MOU not renewed")
 
 
@@ -132,7 +132,7 @@ async def late(site: Site) -> None:
 
 async def roster(site: Site) -> None:
     """The roster in force has nobody on call today."""
-    today = date.today().weekday()
+    today = datetime.now(UTC).date().weekday()
     others = ", ".join(day for n, day in enumerate(_DAYS) if abs(n - today) in (3, 4))
     pager = f"http://127.0.0.1:{site.pager_port}/page"
     file = site.home.path / "roster-of-last-week.yaml"

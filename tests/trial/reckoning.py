@@ -17,7 +17,7 @@ from shared.runtime.findings import Level
 
 OVER = ("delivered", "superseded", "closed", "returned", "recalled")
 REQUIRED = 5
-_PATIENT = {"audit_unreconciled", "unread", "unacknowledged"}
+_PATIENT = {"audit_unreconciled", "unread", "unacknowledged", "triage", "candidate"}
 """What comes round by itself, or is for the recipient's people: its alert says when it is late."""
 _MOMENT = 2.0
 """Seconds: what is as old as this is under way."""
@@ -64,6 +64,7 @@ async def untold(found: Running) -> list[str]:
                 f"{referral_id}: {notice['recipient']} is {notice['state']}"
                 for notice in notices
                 if notice["state"] not in OVER
+                and not (notice["state"] == "refused" and notice["role"] in told)
             ]
     print(f"  {len(lines)} referrals, {arrived} notices arrived.")
     return wrong

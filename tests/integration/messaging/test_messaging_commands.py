@@ -125,3 +125,29 @@ async def test_nobody_can_change_who_did_what(database: FreshDatabase) -> None:
     db = database.open("notify")
     with pytest.raises(Exception, match="permission denied"):
         await db.execute(text("UPDATE notify.acts SET by = 'nobody'"))
+
+
+async def test_an_unreadable_record_is_released_once_under_a_name_and_a_fork_is_not(
+    database: FreshDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = database.open("notify")
+    async with db.transaction() as session:
+        for offset, reason in ((6, "not_an_event"), (7, "sequence_conflict")):
+            await session.execute(
+                text(
+                    'INSERT INTO notify.inbox_quarantine (topic, partition, "offset", reason, '
+                    "length, sha256) VALUES ('referrals', 0, :offset, :reason, 8, 'e9')"
+                ),
+                {"offset": offset, "reason": reason},
+            )
+    assert await command(db, "quarantine", "list") == 0
+    assert "referrals/0/6 not_an_event 8 bytes, SHA-256 e9" in capsys.readouterr().out
+    release = ("quarantine", "release", "referrals/0/6", "--by", "Ann")
+    assert await command(db, *release, "--dry-run") == 0
+    released = "SELECT released_by FROM notify.inbox_quarantine WHERE released_at IS NOT NULL"
+    assert await rows(db, released) == []
+    assert await command(db, *release) == 0
+    assert await command(db, *release) == 1
+    assert await command(db, "quarantine", "release", "referrals/0/7", "--by", "Ann") == 1
+    assert await rows(db, released) == [("Ann",)]
+    assert await rows(db, 'SELECT "by", changed FROM notify.acts') == [("Ann", 1)]
