@@ -18,5 +18,9 @@ def bars(conflicts: str, notices: str) -> str:
     )
 
 
-AS_REFUSED = "state = CASE WHEN delivered_at IS NULL THEN 'refused' ELSE 'delivered' END"
-"""What was accepted stays so when it may not be sent once more: a redrive ends, nothing else."""
+AS_REFUSED = (
+    "state = CASE WHEN delivered_at IS NOT NULL AND unread_since IS NULL "
+    "THEN 'delivered' ELSE 'refused' END"
+)
+"""What was accepted stays so when it may not be sent once more: a redrive ends, nothing else. A
+pointer that nobody has opened told nothing."""

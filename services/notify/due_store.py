@@ -26,8 +26,8 @@ class Slots:
 
 
 _LANE = (
-    f"SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at, "
-    f"d.delivered_at IS NOT NULL AS told FROM {_DELIVERIES} d "
+    "SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at, "
+    f"d.delivered_at IS NOT NULL AND d.unread_since IS NULL AS told FROM {_DELIVERIES} d "
     "WHERE d.agency_id = a.agency_id AND d.state = 'pending' AND d.attempts {lane} "
     "AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at "
     "LIMIT a.{slots} FOR UPDATE SKIP LOCKED) AS {slots}"
