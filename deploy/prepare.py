@@ -29,8 +29,8 @@ from deploy.machine.home import make_keys
 from deploy.machine.kafka import make_topics
 from deploy.machine.migrations import upgrade_all
 from deploy.machine.samples import write_directory
-from services.notify.seeding import seed_samples
-from services.notify.signing import Signer
+from services.notify.delivery.signing import Signer
+from services.notify.directory.seeding import seed_samples
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.settings import one_setting

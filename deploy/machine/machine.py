@@ -19,8 +19,8 @@ from deploy.machine.postgres import PostgresServer
 from deploy.machine.processes import Program, Supervisor
 from deploy.machine.samples import write_directory
 from deploy.operations.places import write_env
-from services.notify.seeding import seed_samples
-from services.notify.signing import Signer
+from services.notify.delivery.signing import Signer
+from services.notify.directory.seeding import seed_samples
 from shared.runtime.db import Database
 from shared.runtime.wakes import Wakes
 

@@ -18,13 +18,13 @@ from pathlib import Path
 import structlog
 
 from services.notify.controls.commands import CONTROLS, run_controls
-from services.notify.directory_commands import DIRECTORY, run_directory
+from services.notify.directory.commands import DIRECTORY, run_directory
+from services.notify.directory.seeding import seed_samples
 from services.notify.forms.commands import FORMS, run_forms
 from services.notify.holdings import HOLDINGS
 from services.notify.models import ACTS, INBOX, OUTBOX
 from services.notify.oncall.commands import ONCALL, run_oncall
-from services.notify.routing_commands import ROUTING, run_routing
-from services.notify.seeding import seed_samples
+from services.notify.routing.commands import ROUTING, run_routing
 from services.notify.settings import NotifySettings
 from services.notify.wiring import NAME, open_app, open_database
 from shared.messaging.commands import COMMANDS, MessagingTables, run_command

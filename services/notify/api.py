@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.notify import leg_store, models, task_store
+from services.notify import leg_store, models
 from services.notify.legs import as_its_agency_sees
 from services.notify.schemas import NoticeOut, NoticesOut, TaskOut, TasksOut
+from services.notify.tasks import store as task_store
 from shared.contracts.base import Topic
 from shared.messaging.watermark import watermark_routes
 from shared.runtime.auth import Principal, require

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from services.notify import conflict_store, shredding_store
+from services.notify import shredding_store
+from services.notify.conflicts import store as conflict_store
 from services.notify.controls import hold_store, redrive_store
 from services.notify.controls.api import halt_router
 from services.notify.controls.halting import RELEASES
 from services.notify.controls.redrive_api import redrive_router
 from services.notify.controls.redriving import REDRIVES, carry_on
-from services.notify.directory_changes import DIRECTORY_CHANGES
+from services.notify.delivery.signing import Signer
+from services.notify.directory.changes import DIRECTORY_CHANGES
 from services.notify.enrolment.api import enrolment_router
 from services.notify.enrolment.challenge import Challenger
 from services.notify.enrolment.enrolling import Enrolling
@@ -23,10 +25,9 @@ from services.notify.oncall.api import oncall_router
 from services.notify.oncall.page_role import Chore
 from services.notify.oncall.rostering import ROSTERS
 from services.notify.oral import entering, entry_store
-from services.notify.proposals import Proposables, ProposalKind
+from services.notify.proposals.proposal import Proposables, ProposalKind
 from services.notify.related import store as related_store
 from services.notify.rulemaking.proposing import RULES
-from services.notify.signing import Signer
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 from shared.runtime.sealing import Sealer

@@ -7,24 +7,28 @@ from typing import Any
 
 import structlog
 
-from services.notify import clock_tasks, shredding_store, store, task_store, tasks
-from services.notify.authority import today
-from services.notify.carrying_out import carry_out
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk, Draft, draft
-from services.notify.facts import Asserted, ReferralFacts
-from services.notify.fanout import route
-from services.notify.intake_client import Intake, Projection
+from services.notify import shredding_store
+from services.notify.directory.authority import today
+from services.notify.directory.in_force import Directories
+from services.notify.directory.register import Directory
 from services.notify.measuring import measure_plans
-from services.notify.occasion import Occasion
-from services.notify.planning import plan_version
-from services.notify.register import Directory
+from services.notify.planning import history_store as store
+from services.notify.planning.carrying_out import carry_out
+from services.notify.planning.drafting import Clerk, Draft, draft
+from services.notify.planning.intake_client import Intake, Projection
+from services.notify.planning.occasion import Occasion
+from services.notify.planning.plan import plan_version
 from services.notify.related.silencing import silence
-from services.notify.routes import Route
-from services.notify.rule import Rulebook
-from services.notify.rulebook import further_profiles, profiles
+from services.notify.routing.facts import Asserted, ReferralFacts
+from services.notify.routing.fanout import route
+from services.notify.routing.routes import Route
+from services.notify.routing.rule import Rulebook
+from services.notify.routing.rulebook import further_profiles, profiles
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.tasks import TaskKind
+from services.notify.tasks import clock_tasks
+from services.notify.tasks import store as task_store
+from services.notify.tasks import task as tasks
+from services.notify.tasks.task import TaskKind
 from shared.contracts.base import Event
 from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached

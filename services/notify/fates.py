@@ -6,9 +6,9 @@ and did not answer counts as disclosed to, and is not said to be told; a pointer
 
 from enum import StrEnum
 
-from services.notify.explain import not_told, role_words
 from services.notify.legs import LegStatus
-from services.notify.occasion import CONFLICT_OF_INTEREST
+from services.notify.planning.occasion import CONFLICT_OF_INTEREST
+from services.notify.routing.explain import not_told, role_words
 
 
 class PlannedFate(StrEnum):

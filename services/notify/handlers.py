@@ -7,8 +7,8 @@ from services.notify.consumer import (
     NoteCorrection,
     PlanReferral,
 )
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
+from services.notify.directory.in_force import Directories
+from services.notify.planning.drafting import Clerk
 from services.notify.related.relating import NoteLinked
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.shredding import Shred

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.delivery.webhook_secrets import kek_of, rewrapped
 from services.notify.oncall import pager_secrets, roster_store, tables
-from services.notify.webhook_secrets import kek_of, rewrapped
 from shared.runtime.db import Session
 from shared.runtime.rewrapping import AGAIN, KeyTable
 from shared.runtime.sealing import Sealer

@@ -2,12 +2,13 @@
 
 from sqlalchemy import text
 
-from services.notify import conflict_tables, models
-from services.notify.barred import bars
-from services.notify.held import with_content
+from services.notify import models
+from services.notify.conflicts import tables as conflict_tables
+from services.notify.conflicts.barred import bars
+from services.notify.delivery.held import with_content
+from services.notify.delivery.retry import TRIP_AFTER
 from services.notify.legs import LegStatus
 from services.notify.recalls import tables as recall_tables
-from services.notify.retry import TRIP_AFTER
 from services.notify.stages import tables as stage_tables
 from shared.runtime.db import Session
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from services.notify.agencies import Kind
-from services.notify.attempts import Attempt
+from services.notify.delivery.attempts import Attempt
+from services.notify.directory.agencies import Kind
 from shared.contracts.base import Event
 from shared.runtime import metrics
 from shared.runtime.db import Session

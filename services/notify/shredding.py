@@ -14,10 +14,11 @@ from typing import Any
 
 import structlog
 
-from services.notify import shredding_store, tasks
-from services.notify.planning import DeliveryState
+from services.notify import shredding_store
+from services.notify.planning.plan import DeliveryState
 from services.notify.shredding_store import Leg
-from services.notify.task_store import file_tasks
+from services.notify.tasks import task as tasks
+from services.notify.tasks.store import file_tasks
 from shared.contracts.base import Event
 from shared.contracts.notices import ClosedNotice, NoticesClosed
 from shared.contracts.shredding import ContentShredded, ShredOrdered

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.planning import DeliveryState
+from services.notify.planning.plan import DeliveryState
 from shared.contracts.codes import Role
 from shared.contracts.shredding import ShredOrdered
 from shared.runtime.db import Session

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from services.notify.authority import today
 from services.notify.controls import halt_store
 from services.notify.controls.halts import Halt
-from services.notify.coverage import Gap, gaps
-from services.notify.directory import Directories
-from services.notify.endpoint_tls import ends_of
-from services.notify.endpoint_tls_store import in_force as transports_in_force
+from services.notify.directory.authority import today
+from services.notify.directory.coverage import Gap, gaps
+from services.notify.directory.endpoint_tls import ends_of
+from services.notify.directory.endpoint_tls_store import in_force as transports_in_force
+from services.notify.directory.in_force import Directories
 from services.notify.enrolment import expiry_store
 from services.notify.enrolment.expiry import mend
 from services.notify.oncall import drill_store, roster_store

@@ -6,7 +6,7 @@ An alert has patience, so that nobody is woken for what mends itself; whoever as
 from collections.abc import Sequence
 
 from services.notify import waiting_store
-from services.notify.tasks import TaskKind
+from services.notify.tasks.task import TaskKind
 from services.notify.waiting_store import Open, Refusing
 from shared.runtime.db import Database
 from shared.runtime.findings import Finding, act, look, well

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from services.notify import models, proposal_tables
+from services.notify import models
+from services.notify.proposals import tables as proposal_tables
 from shared.runtime.db import Session
 
 _REFUSED = text(

@@ -7,22 +7,22 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.notify import (
-    areas,
-    directory_store,
-    store,
-)
+from services.notify import areas
 from services.notify.areas import PROPOSABLES as PROPOSABLES
 from services.notify.areas import chores
-from services.notify.attempts import DELIVER_WAKE
 from services.notify.check import watch_routes
-from services.notify.commitment import Committer
+from services.notify.conflicts.substitution import Substitutes
+from services.notify.conflicts.substitution_loop import substituting
 from services.notify.controls.marking import look, marked
-from services.notify.deliver import deliver_role
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
+from services.notify.delivery.attempts import DELIVER_WAKE
+from services.notify.delivery.commitment import Committer
+from services.notify.delivery.deliver import deliver_role
+from services.notify.delivery.postroom import Postroom
+from services.notify.delivery.releasing import releasing
+from services.notify.delivery.signing import Signer
+from services.notify.directory import store as directory_store
+from services.notify.directory.in_force import Directories
 from services.notify.handlers import make_handlers
-from services.notify.intake_client import SCOPES
 from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.sweep import reminding
 from services.notify.mailbox.wiring import patience_of, relay_of, senders
@@ -30,19 +30,17 @@ from services.notify.measuring import count_from_zero
 from services.notify.models import INBOX, OUTBOX
 from services.notify.oncall.recipient import base_url
 from services.notify.oncall.wiring import Area, install_recipient, make_area, own_recipient
-from services.notify.parked_tasks import work_role
-from services.notify.postroom import Postroom
+from services.notify.planning import history_store as store
+from services.notify.planning.drafting import Clerk
+from services.notify.planning.intake_client import SCOPES
 from services.notify.related.relating import Relating, beside
-from services.notify.releasing import releasing
 from services.notify.routers import Routed, all_routers
 from services.notify.rulemaking.names import open_rulebooks
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.settings import NotifySettings
 from services.notify.shredding import shredding
-from services.notify.signing import Signer
 from services.notify.stages.intake_client import HttpStageIntake
-from services.notify.substitution import Substitutes
-from services.notify.substitution_loop import substituting
+from services.notify.tasks.parked_tasks import work_role
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
 from shared.messaging.buses import open_bus

@@ -11,7 +11,7 @@ TEST_LINES = 550
 
 LARGER_MODULES: dict[str, str] = {
     "services/notify/models.py": "a list of tables",
-    "services/notify/deliver.py": "one engine, whose steps are read together",
+    "services/notify/delivery/deliver.py": "one engine, whose steps are read together",
 }
 LARGER_FUNCTIONS: dict[str, str] = {
     "services/audit/api.py:routes": "its body is the routes, each a function of its own",
@@ -33,12 +33,12 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/notify/enrolment/api.py:_add_staff_routes": "its body is the routes",
     "services/notify/oncall/api.py:oncall_router": "its body is the routes",
     "services/notify/rulemaking/api.py:rules_router": "its body is the routes",
-    "services/notify/conflict_api.py:conflict_router": "its body is the routes",
-    "services/notify/directory_api.py:directory_router": "its body is the routes",
-    "services/notify/proposal_api.py:proposal_router": "its body is the routes",
-    "services/notify/delivery_store.py:claim": "its numbered steps are read together",
-    "services/notify/outcome_store.py:record": "one statement of SQL",
-    "services/notify/store.py:lock_history": "one statement of SQL",
+    "services/notify/conflicts/api.py:conflict_router": "its body is the routes",
+    "services/notify/directory/api.py:directory_router": "its body is the routes",
+    "services/notify/proposals/api.py:proposal_router": "its body is the routes",
+    "services/notify/delivery/claim_store.py:claim": "its numbered steps are read together",
+    "services/notify/delivery/outcome_store.py:record": "one statement of SQL",
+    "services/notify/planning/history_store.py:lock_history": "one statement of SQL",
     "shared/messaging/tables.py:inbox_tables": "a list of columns",
 }
 

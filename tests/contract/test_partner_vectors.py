@@ -19,8 +19,8 @@ from joserfc import jwe
 from joserfc.jwk import ECKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from services.notify.delivery.signing import Signer, parse_secret_key
 from services.notify.forms.kinds import FormKind
-from services.notify.signing import Signer, parse_secret_key
 from tests.support.fixed_keys import NEW_SECRET, NEW_SENDER, OLD_SECRET
 from tests.support.partner_receivers import LANGUAGES, command, tool
 from tests.support.vectors import FOLDER, files

@@ -17,11 +17,13 @@ from typing import Any, cast
 import asyncpg
 
 from services.intake import models as intake_models
-from services.notify import delivery_store, models, outcome_store
-from services.notify.attempts import Ended
-from services.notify.due_store import Slots
-from services.notify.outcomes import Answered
-from services.notify.retry import Verdict
+from services.notify import models
+from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery import outcome_store
+from services.notify.delivery.attempts import Ended
+from services.notify.delivery.due_store import Slots
+from services.notify.delivery.outcomes import Answered
+from services.notify.delivery.retry import Verdict
 from shared.contracts.base import Source
 from shared.messaging.arrivals import Arrivals
 from shared.messaging.bus import Batch, Bus, Incoming, Outgoing

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from services.notify.envelope import Notice, plaintext
+from services.notify.delivery.envelope import Notice, plaintext
 from services.notify.forms.schemas import read
 from services.notify.forms.typesetting import Typesetter
 from tests.support.forms import example

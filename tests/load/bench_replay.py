@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.replaying import Asked, replay_last
 from shared.contracts.codes import HtType
 from tests.support import databases, planning

@@ -15,8 +15,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.notify.agencies import Agency, Kind
-from services.notify.facts import (
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.register import Directory
+from services.notify.directory.towns import dcf_offices, judicial_districts
+from services.notify.routing.facts import (
     ChildFacts,
     Implicated,
     ImplicatedKind,
@@ -24,11 +26,9 @@ from services.notify.facts import (
     PlaceKind,
     ReferralFacts,
 )
-from services.notify.fanout import route
-from services.notify.register import Directory
-from services.notify.replay import Past, replay
-from services.notify.rulebook import load_rulebook
-from services.notify.towns import dcf_offices, judicial_districts
+from services.notify.routing.fanout import route
+from services.notify.routing.replay import Past, replay
+from services.notify.routing.rulebook import load_rulebook
 from shared.contracts.codes import HtType, Trigger
 
 AGENCIES = 400

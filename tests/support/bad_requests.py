@@ -10,8 +10,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.notify.envelope import CONTENT_TYPE
-from services.notify.signing import Signer
+from services.notify.delivery.envelope import CONTENT_TYPE
+from services.notify.delivery.signing import Signer
 from tests.support.fixed_keys import (
     NEW_SENDER,
     OLD_KEY,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.notify.endpoint_tls import pin_of
+from services.notify.directory.endpoint_tls import pin_of
 from tests.support.receiver import Receiver
 
 

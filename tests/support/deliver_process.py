@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from services.notify import models
-from services.notify.deliver import Limits, deliver_role
-from services.notify.postroom import Postroom
-from services.notify.sender import AiohttpSender
-from services.notify.signing import Signer
+from services.notify.delivery.deliver import Limits, deliver_role
+from services.notify.delivery.postroom import Postroom
+from services.notify.delivery.sender import AiohttpSender
+from services.notify.delivery.signing import Signer
 from shared.contracts.base import Source
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database

@@ -14,13 +14,13 @@ from joserfc.jwk import ECKey
 from sqlalchemy import insert, select, text, update
 
 from services.notify import models
-from services.notify.attempts import DELIVER_WAKE
-from services.notify.copies import seal_copy
-from services.notify.deliver import DEFAULT_LIMITS, Limits, deliver_role
-from services.notify.mailer import Senders, SmtpSender
-from services.notify.postroom import Postroom
-from services.notify.sender import AiohttpSender, Sender
-from services.notify.signing import Signer
+from services.notify.delivery.attempts import DELIVER_WAKE
+from services.notify.delivery.deliver import DEFAULT_LIMITS, Limits, deliver_role
+from services.notify.delivery.mailer import Senders, SmtpSender
+from services.notify.delivery.postroom import Postroom
+from services.notify.delivery.sender import AiohttpSender, Sender
+from services.notify.delivery.signing import Signer
+from services.notify.planning.copies import seal_copy
 from shared.contracts.base import Event, EventData, Source
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database

@@ -10,17 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from services.notify.agencies import Kind
-from services.notify.explain import explain, questions
-from services.notify.facts import ChildFacts, ImplicatedKind, PlaceKind
+from services.notify.directory.agencies import Kind
+from services.notify.directory.register import Directory
 from services.notify.fates import words
 from services.notify.legs import LegStatus
-from services.notify.new_notice import NewNotice
-from services.notify.planning import DeliveryState, Earlier, plan_version
-from services.notify.register import Directory
-from services.notify.routes import Route
-from services.notify.routing_table import named_tests, table
-from services.notify.rulebook import load_rulebook
+from services.notify.planning.new_notice import NewNotice
+from services.notify.planning.plan import DeliveryState, Earlier, plan_version
+from services.notify.routing.explain import explain, questions
+from services.notify.routing.facts import ChildFacts, ImplicatedKind, PlaceKind
+from services.notify.routing.routes import Route
+from services.notify.routing.rulebook import load_rulebook
+from services.notify.routing.table import named_tests, table
 from shared.contracts.codes import NoticeKind, Role, Stage
 from tests.support.routing import (
     NOW,

@@ -13,19 +13,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from services.notify.api import router
-from services.notify.conflict_api import conflict_router
+from services.notify.conflicts.api import conflict_router
+from services.notify.conflicts.substitution import Substitutes
+from services.notify.delivery.postroom import Postroom
+from services.notify.delivery.signing import Signer
 from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.api import Mailboxes, mailbox_router
 from services.notify.mailbox.opening import Desk
 from services.notify.models import OUTBOX
 from services.notify.oral.api import oral_router
-from services.notify.postroom import Postroom
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.signing import Signer
-from services.notify.substitution import Substitutes
 from shared.contracts.base import EventData, Source
 from shared.messaging.outbox import Outbox
 from shared.runtime import keys

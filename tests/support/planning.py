@@ -9,15 +9,15 @@ from typing import Any
 
 from sqlalchemy import RowMapping, Table, select, text
 
-from services.notify.commitment import Committer
 from services.notify.consumer import PlanReferral
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
-from services.notify.intake_client import Projection
+from services.notify.delivery.commitment import Committer
+from services.notify.directory.in_force import Directories
+from services.notify.directory.seeding import seed_samples
 from services.notify.models import OUTBOX
-from services.notify.rulebook import load_rulebook
+from services.notify.planning.drafting import Clerk
+from services.notify.planning.intake_client import Projection
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.seeding import seed_samples
 from shared.contracts.base import Event, EventData, Source
 from shared.contracts.codes import HtType, Trigger
 from shared.contracts.referrals import ReferralAmended, ReferralChild, ReferralReceived

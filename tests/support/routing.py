@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
-from services.notify.agencies import Agency, Kind
-from services.notify.explain import explain
-from services.notify.facts import (
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.jurisdiction import beats
+from services.notify.directory.register import Directory
+from services.notify.directory.towns import dcf_offices, judicial_districts
+from services.notify.routing.explain import explain
+from services.notify.routing.facts import (
     Asserted,
     ChildFacts,
     Implicated,
@@ -14,12 +17,9 @@ from services.notify.facts import (
     PlaceKind,
     ReferralFacts,
 )
-from services.notify.fanout import route
-from services.notify.jurisdiction import beats
-from services.notify.register import Directory
-from services.notify.routes import Route
-from services.notify.rulebook import load_rulebook
-from services.notify.towns import dcf_offices, judicial_districts
+from services.notify.routing.fanout import route
+from services.notify.routing.routes import Route
+from services.notify.routing.rulebook import load_rulebook
 from shared.contracts.codes import HtType, Role, Stage, Trigger
 
 NOW = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.intake_client import Projection
 from services.notify.models import OUTBOX
-from services.notify.rulebook import load_rulebook
+from services.notify.planning.intake_client import Projection
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.stages.handlers import PlanAmended, PlanDecided, PlanShared, PlanWithdrawn
 from services.notify.stages.intake_client import IncidentOfChild, Incidents, Outcome

@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 from joserfc.jwk import ECKey
 
-from services.notify import envelope
-from services.notify.signing import Signer, secret_key
+from services.notify.delivery import envelope
+from services.notify.delivery.signing import Signer, secret_key
 from tests.support import bad_requests
 from tests.support.bad_requests import header_of
 from tests.support.fixed_keys import (

@@ -8,7 +8,7 @@ from services.notify.api import must_be
 from services.notify.controls import halt_store, halting
 from services.notify.controls.halts import Cause, Lifted, LiftedBefore, NeedsSecond, NoSuchHalt
 from services.notify.controls.schemas import HaltIn, HaltOut, HaltsOut, LiftIn, LiftOut
-from services.notify.proposal_api import a_person_only, own_people_only
+from services.notify.proposals.api import a_person_only, own_people_only
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now

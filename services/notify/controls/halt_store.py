@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import directory_store, models
-from services.notify.attempts import DELIVER_WAKE
+from services.notify import models
 from services.notify.controls import tables
 from services.notify.controls.halts import Cause, Halt
+from services.notify.delivery.attempts import DELIVER_WAKE
+from services.notify.directory import store as directory_store
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_id
 

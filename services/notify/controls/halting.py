@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.notify import proposal_store, task_store
 from services.notify.controls import halt_store
 from services.notify.controls.halts import (
     HARTLINE,
@@ -16,8 +15,10 @@ from services.notify.controls.halts import (
     NeedsSecond,
     NoSuchHalt,
 )
-from services.notify.proposals import OutOfDate, Proposable, Proposal, ProposalKind
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.proposals import store as proposal_store
+from services.notify.proposals.proposal import OutOfDate, Proposable, Proposal, ProposalKind
+from services.notify.tasks import store as task_store
+from services.notify.tasks.task import NewTask, TaskKind
 from shared.runtime.db import Session
 
 _WORDS = {

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.controls import tables
-from services.notify.retry import TRIP_AFTER
+from services.notify.delivery.retry import TRIP_AFTER
 from shared.runtime.db import Session
 
 MOST = 500

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import conflict_tables, models
-from services.notify.attempts import DELIVER_WAKE
-from services.notify.barred import bars
+from services.notify import models
+from services.notify.conflicts import tables as conflict_tables
+from services.notify.conflicts.barred import bars
 from services.notify.controls import tables
 from services.notify.controls.redrives import AGAIN, Redrive, Wanted
+from services.notify.delivery.attempts import DELIVER_WAKE
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_id
 

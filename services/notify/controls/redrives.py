@@ -10,9 +10,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from services.notify.authority import refusal
-from services.notify.channels import is_complete
-from services.notify.planning import DeliveryState
+from services.notify.delivery.channels import is_complete
+from services.notify.directory.authority import refusal
+from services.notify.planning.plan import DeliveryState
 from shared.contracts.codes import Channel
 
 MOST_ALONE = 50

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.notify import proposal_store
-from services.notify.authority import today
 from services.notify.controls import redrive_store
 from services.notify.controls.redrives import (
     WITHIN,
@@ -22,8 +20,10 @@ from services.notify.controls.redrives import (
     lawful,
     sort,
 )
-from services.notify.planning import DeliveryState
-from services.notify.proposals import OutOfDate, Proposable, Proposal, ProposalKind
+from services.notify.directory.authority import today
+from services.notify.planning.plan import DeliveryState
+from services.notify.proposals import store as proposal_store
+from services.notify.proposals.proposal import OutOfDate, Proposable, Proposal, ProposalKind
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import utc_now
 

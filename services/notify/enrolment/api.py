@@ -25,7 +25,7 @@ from services.notify.enrolment.schemas import (
     SubmittedOut,
 )
 from services.notify.enrolment.steps import Enrolment
-from services.notify.proposal_api import a_person_only, own_people_only
+from services.notify.proposals.api import a_person_only, own_people_only
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now

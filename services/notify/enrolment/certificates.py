@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from services.notify.egress import Resolver, guarded_sockets
-from services.notify.endpoints import EgressRefused, check_endpoint
+from services.notify.delivery.egress import Resolver, guarded_sockets
+from services.notify.directory.endpoints import EgressRefused, check_endpoint
 
 SECONDS = 10.0
 

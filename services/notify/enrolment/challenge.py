@@ -17,16 +17,16 @@ from typing import Any
 import aiohttp
 from joserfc.errors import JoseError
 
-from services.notify import envelope
-from services.notify.egress import Resolver, guarded_sockets
-from services.notify.endpoint_tls import (
+from services.notify.delivery import envelope
+from services.notify.delivery.egress import Resolver, guarded_sockets
+from services.notify.delivery.signing import Signer
+from services.notify.directory.endpoint_tls import (
     Transport,
     UnusableTransport,
     client_changed_at,
     context_of,
 )
-from services.notify.endpoints import EgressRefused, check_endpoint
-from services.notify.signing import Signer
+from services.notify.directory.endpoints import EgressRefused, check_endpoint
 from shared.runtime.ids import new_id
 
 SECONDS = 10.0

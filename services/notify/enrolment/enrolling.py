@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.notify import directory_changes, directory_store
-from services.notify.authority import today
-from services.notify.difference import thumbprint
-from services.notify.directory_changes import Invalid
-from services.notify.endpoint_tls import Transport
+from services.notify.delivery.key_end import has_ended
+from services.notify.directory import changes as directory_changes
+from services.notify.directory import store as directory_store
+from services.notify.directory.authority import today
+from services.notify.directory.changes import Invalid
+from services.notify.directory.difference import thumbprint
+from services.notify.directory.endpoint_tls import Transport
+from services.notify.directory.entries import AgencyEntry
+from services.notify.directory.history import in_force
 from services.notify.enrolment import enrolment_store
 from services.notify.enrolment.challenge import Challenger, NotProved
 from services.notify.enrolment.steps import Enrolment, Step, new_code
-from services.notify.entries import AgencyEntry
-from services.notify.history import in_force
-from services.notify.key_end import has_ended
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.two_people import same_person

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from services.notify import task_store
-from services.notify.authority import today
-from services.notify.egress import Resolver
-from services.notify.endpoint_tls import ends_of
-from services.notify.endpoint_tls_store import in_force
+from services.notify.delivery.egress import Resolver
+from services.notify.directory.authority import today
+from services.notify.directory.endpoint_tls import ends_of
+from services.notify.directory.endpoint_tls_store import in_force
 from services.notify.enrolment import certificates, expiry_store
 from services.notify.enrolment.expiry import ending, expiring
+from services.notify.tasks import store as task_store
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.notify.key_end import key_end
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.delivery.key_end import key_end
+from services.notify.tasks.task import NewTask, TaskKind
 
 AHEAD = timedelta(days=30)
 _MEND = {

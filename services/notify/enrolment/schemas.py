@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from services.notify.addresses import checked_key, new_endpoint
+from services.notify.directory.addresses import checked_key, new_endpoint
 from services.notify.enrolment.steps import Enrolment
 from shared.contracts.base import OpaqueId
 from shared.runtime.two_people import Reason

@@ -11,15 +11,19 @@ from enum import StrEnum
 
 from sqlalchemy import text
 
-from services.notify import conflict_store, models, store, task_store, tracks
-from services.notify.conflict_store import Conflict
+from services.notify import models
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.store import Conflict
+from services.notify.conflicts.substitution import Substitutes
+from services.notify.delivery import tracks
 from services.notify.mailbox import events
 from services.notify.mailbox import store as shelves
 from services.notify.mailbox.reminders import not_ours
 from services.notify.mailbox.shelf import Item
 from services.notify.mailbox.tables import acknowledgements, returns
 from services.notify.measuring import count_notice
-from services.notify.substitution import Substitutes
+from services.notify.planning import history_store as store
+from services.notify.tasks import store as task_store
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id

@@ -10,6 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from services.notify.api import must_be, must_be_a_person
+from services.notify.delivery.postroom import printed_form
+from services.notify.delivery.webhook_secrets import new_secret, seal_secret
 from services.notify.mailbox import history, receipts, secret_store, store
 from services.notify.mailbox.answering import Answers, Speaker
 from services.notify.mailbox.opening import Desk, Reader
@@ -29,8 +31,6 @@ from services.notify.mailbox.schemas import (
     VersionOut,
 )
 from services.notify.mailbox.shelf import Item
-from services.notify.postroom import printed_form
-from services.notify.webhook_secrets import new_secret, seal_secret
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now

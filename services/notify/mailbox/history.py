@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.copies import open_copy
 from services.notify.forms.changes import changes
 from services.notify.mailbox.shelf import Item
+from services.notify.planning.copies import open_copy
 from shared.runtime.db import Session
 from shared.runtime.sealing import Sealer, WrappedKey
 

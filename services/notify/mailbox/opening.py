@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from sqlalchemy import text
 
-from services.notify import delivery_store, models
-from services.notify.attempts import Attempt
+from services.notify import models
+from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery.attempts import Attempt
+from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.forms.typesetting import render
 from services.notify.mailbox import events, store
 from services.notify.mailbox.tables import openings
 from services.notify.measuring import count_notice
-from services.notify.postroom import CannotPrepare, Postroom
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 from shared.runtime.errors import Gone

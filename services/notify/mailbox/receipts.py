@@ -7,9 +7,9 @@ queue was lost, a load balancer answered for a server that was not there.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from services.notify import task_store
 from services.notify.mailbox import receipt_store
 from services.notify.mailbox.reminders import not_held
+from services.notify.tasks import store as task_store
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 from shared.runtime.problem import Problem

@@ -1,6 +1,6 @@
 """Tasks about mailboxes. Pure."""
 
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.tasks.task import NewTask, TaskKind
 
 
 def not_ours(referral_id: str, notice_id: str, agency_id: str, reason: str) -> NewTask:

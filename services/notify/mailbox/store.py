@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.authority import refusal, today
-from services.notify.channels import is_complete
+from services.notify.delivery.channels import is_complete
+from services.notify.directory.authority import refusal, today
 from services.notify.leg_store import IN_CONFLICT, MAY_HOLD
 from services.notify.mailbox.shelf import Item, is_there
 from services.notify.mailbox.tables import mailbox_items, mailboxes

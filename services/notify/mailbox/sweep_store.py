@@ -13,8 +13,8 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.leg_store import IN_CONFLICT
 from services.notify.mailbox import reminders
-from services.notify.task_store import file_tasks
-from services.notify.tasks import TaskKind
+from services.notify.tasks.store import file_tasks
+from services.notify.tasks.task import TaskKind
 from shared.runtime.db import Session
 
 _AT_ONCE = 100

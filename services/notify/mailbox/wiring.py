@@ -5,16 +5,16 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from services.notify.conflicts.substitution import Substitutes
+from services.notify.delivery.mailer import Senders, SmtpSender
+from services.notify.delivery.postroom import Postroom
+from services.notify.delivery.sender import AiohttpSender, Sender
 from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.api import Mailboxes, mailbox_router
 from services.notify.mailbox.opening import Desk
 from services.notify.mailbox.sweep import Patience
-from services.notify.mailer import Senders, SmtpSender
 from services.notify.oral.api import oral_router
-from services.notify.postroom import Postroom
-from services.notify.sender import AiohttpSender, Sender
 from services.notify.settings import NotifySettings
-from services.notify.substitution import Substitutes
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
 from shared.runtime.mail import Relay

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from services.notify.drafting import Draft
 from services.notify.matters.tables import matters
-from services.notify.occasion import Row
-from services.notify.rule import Effect
+from services.notify.planning.drafting import Draft
+from services.notify.planning.occasion import Row
+from services.notify.routing.rule import Effect
 from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
 

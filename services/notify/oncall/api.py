@@ -9,7 +9,7 @@ from services.notify.oncall import roster_store, rostering
 from services.notify.oncall.roster import Override
 from services.notify.oncall.rostering import ROSTERS
 from services.notify.oncall.schemas import ChangeOut, OnCallOut, OverrideIn, RosterIn
-from services.notify.proposal_api import a_person_only, own_people_only
+from services.notify.proposals.api import a_person_only, own_people_only
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.errors import Wrong

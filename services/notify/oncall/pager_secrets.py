@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.notify.webhook_secrets import open_secret, seal_secret
+from services.notify.delivery.webhook_secrets import open_secret, seal_secret
 from shared.runtime.sealing import Sealer, Unsealable
 
 _ROW = "pager"

@@ -20,11 +20,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.notify.agencies import Kind
-from services.notify.entries import SampleEntry
-from services.notify.envelope import REGISTRY
+from services.notify.delivery.envelope import REGISTRY
+from services.notify.delivery.signing import Signer
+from services.notify.directory.agencies import Kind
+from services.notify.directory.entries import SampleEntry
 from services.notify.oncall import drill_store
-from services.notify.signing import Signer
 from services.notify.synthetic import RECIPIENTS, recipient_id
 from shared.runtime import keys
 from shared.runtime.db import Database

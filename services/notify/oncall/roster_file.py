@@ -16,8 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from services.notify.addresses import checked_endpoint, new_endpoint
-from services.notify.entries import Words
+from services.notify.directory.addresses import checked_endpoint, new_endpoint
+from services.notify.directory.entries import Words
 from services.notify.oncall import pager_secrets
 from services.notify.oncall.roster import (
     Channel,
@@ -29,7 +29,7 @@ from services.notify.oncall.roster import (
     Roster,
     Shift,
 )
-from services.notify.tasks import TaskKind
+from services.notify.tasks.task import TaskKind
 from shared.contracts.codes import Desk
 from shared.runtime.errors import Misconfigured, Wrong
 from shared.runtime.sealing import Sealer

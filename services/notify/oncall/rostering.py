@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.notify import proposal_store
 from services.notify.oncall import roster_file, roster_store
 from services.notify.oncall.roster import Override
 from services.notify.oncall.roster_file import RosterFile
-from services.notify.proposals import OutOfDate, Proposable, Proposal, ProposalKind
+from services.notify.proposals import store as proposal_store
+from services.notify.proposals.proposal import OutOfDate, Proposable, Proposal, ProposalKind
 from shared.runtime.db import Session
 from shared.runtime.errors import Wrong
 from shared.runtime.sealing import Sealer

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
+from services.notify.delivery.outcomes import Answered, NotSent, Unknown
+from services.notify.delivery.sender import AiohttpSender, Letter
 from services.notify.oncall.pager import SECONDS, Alarm, PagerFailed, sentence
 from services.notify.oncall.pager_secrets import opened
-from services.notify.outcomes import Answered, NotSent, Unknown
-from services.notify.sender import AiohttpSender, Letter
 from shared.runtime.sealing import Sealer, Unsealable
 
 _NEVER = "0001-01-01T00:00:00Z"

@@ -6,8 +6,10 @@ from functools import partial
 
 from starlette.routing import Route
 
-from services.notify import directory_store, seeding
 from services.notify.controls.holding import tell_held
+from services.notify.delivery.signing import Signer
+from services.notify.directory import seeding
+from services.notify.directory import store as directory_store
 from services.notify.mailbox.answering import Answers
 from services.notify.oncall import recipient
 from services.notify.oncall.drilling import SCOPES, Drilling
@@ -19,7 +21,6 @@ from services.notify.oncall.paging import Paging
 from services.notify.oncall.roster import Channel, ChannelKind
 from services.notify.oncall.webhook_pager import WebhookPager
 from services.notify.settings import NotifySettings
-from services.notify.signing import Signer
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now

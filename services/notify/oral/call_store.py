@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import conflict_tables, models
-from services.notify.barred import bars
+from services.notify import models
+from services.notify.conflicts import tables as conflict_tables
+from services.notify.conflicts.barred import bars
 from services.notify.oral.calls import to_be_called
-from services.notify.task_store import file_tasks
+from services.notify.tasks.store import file_tasks
 from shared.runtime.db import Session
 
 LOOK_AGAIN = timedelta(minutes=15)

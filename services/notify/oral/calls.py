@@ -1,6 +1,6 @@
 """Tasks of people who call recipients. Pure."""
 
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.tasks.task import NewTask, TaskKind
 
 
 def to_be_called(referral_id: str, notice_id: str, agency_id: str) -> NewTask:

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.notify import task_store
+from services.notify.delivery.webhook_secrets import open_secret, seal_secret
 from services.notify.mailbox.store import is_lawful
 from services.notify.oral import entry_store, telling
 from services.notify.oral.calls import told_without_a_notice
 from services.notify.oral.entry_store import Leg
 from services.notify.oral.telling import Call
-from services.notify.webhook_secrets import open_secret, seal_secret
+from services.notify.tasks import store as task_store
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 from shared.runtime.errors import Gone

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import conflict_tables, models
+from services.notify import models
+from services.notify.conflicts import tables as conflict_tables
 from services.notify.oral.tables import oral_entries
 from shared.runtime.db import Session
 

@@ -10,14 +10,16 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from services.notify import models, store, task_store
-from services.notify.conflict_store import hold_agencies
+from services.notify import models
+from services.notify.conflicts.store import hold_agencies
 from services.notify.leg_store import IN_CONFLICT
 from services.notify.mailbox import events
 from services.notify.mailbox.store import is_lawful
 from services.notify.measuring import count_notice
 from services.notify.oral.calls import told_in_conflict
 from services.notify.oral.tables import tellings
+from services.notify.planning import history_store as store
+from services.notify.tasks import store as task_store
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id

@@ -4,25 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.notify import conflict_store, plan_store, task_store, tasks
-from services.notify import store as notify_store
-from services.notify.attempts import DELIVER_WAKE
-from services.notify.authority import today
-from services.notify.conflict_store import Conflict
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk, Heading, draft
-from services.notify.occasion import Occasion
-from services.notify.planning import Earlier, Plan
+from services.notify.conflicts import store as conflict_store
+from services.notify.delivery.attempts import DELIVER_WAKE
+from services.notify.directory.authority import today
+from services.notify.directory.in_force import Directories
+from services.notify.planning import history_store as notify_store
+from services.notify.planning import store as plan_store
+from services.notify.planning.drafting import Clerk, Heading, draft
+from services.notify.planning.occasion import Occasion
+from services.notify.planning.plan import Earlier, Plan
+from services.notify.planning.series import stage_of
 from services.notify.recalls import rules, store
 from services.notify.recalls.reminders import taken_back
 from services.notify.recalls.rules import NothingToRecall, NotNow, OverAlready, Recall
 from services.notify.recalls.store import ClosingRow, RecallRow
-from services.notify.routes import Route
+from services.notify.routing.routes import Route
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.series import stage_of
 from services.notify.stages import store as stage_store
 from services.notify.stages.reading import latest_route
 from services.notify.stages.store import Headed
+from services.notify.tasks import store as task_store
+from services.notify.tasks import task as tasks
 from shared.contracts.base import EventData
 from shared.contracts.disclosures import DisclosuresRefused, RefusedDisclosure
 from shared.contracts.notices import (
@@ -162,9 +164,9 @@ class Recalling:
             await store.insert_closings(session, ids, reason, order.person, order.now)
 
 
-def _held_back(wrong: Earlier, order: Order) -> Conflict:
+def _held_back(wrong: Earlier, order: Order) -> conflict_store.Conflict:
     """No later version goes to it either, until two people lift this; who stands in is told."""
-    return Conflict(
+    return conflict_store.Conflict(
         assertion_id=new_id("ast"),
         referral_id=wrong.referral_id,
         child_id=wrong.child_id,

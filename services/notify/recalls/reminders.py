@@ -1,6 +1,6 @@
 """Tasks of people who see to misdirected notices. Pure."""
 
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.tasks.task import NewTask, TaskKind
 
 
 def taken_back(referral_id: str, notice_id: str, agency_id: str) -> NewTask:

@@ -4,16 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from services.notify.new_notice import Message, NewNotice, contentless
-from services.notify.planning import (
+from services.notify.directory.register import Directory
+from services.notify.planning.new_notice import Message, NewNotice, contentless
+from services.notify.planning.plan import (
     NO_DUTY,
     DeliveryState,
     Earlier,
     is_unread,
     is_untold,
 )
-from services.notify.register import Directory
-from services.notify.routes import Refused, Route
+from services.notify.routing.routes import Refused, Route
 from shared.contracts.codes import NoticeKind
 
 _RECALL = Message(NoticeKind.RECALL, rule="recall", purpose="Return of a misdirected notice")

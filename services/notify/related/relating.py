@@ -7,22 +7,22 @@ from functools import partial
 
 import structlog
 
-from services.notify import store as notify_store
-from services.notify.authority import today
-from services.notify.carrying_out import carry_out
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk, Heading, draft
-from services.notify.occasion import Occasion
-from services.notify.planning import Earlier, Plan
-from services.notify.register import Directory
+from services.notify.directory.authority import today
+from services.notify.directory.in_force import Directories
+from services.notify.directory.register import Directory
+from services.notify.planning import history_store as notify_store
+from services.notify.planning.carrying_out import carry_out
+from services.notify.planning.drafting import Clerk, Heading, draft
+from services.notify.planning.occasion import Occasion
+from services.notify.planning.plan import Earlier, Plan
+from services.notify.planning.relates import Relates
+from services.notify.planning.series import related_series
 from services.notify.related import store
 from services.notify.related.rules import OF_ONE_MATTER, Side, of_the_same, plan_related
 from services.notify.related.store import Due
-from services.notify.relates import Relates
-from services.notify.routes import Route
-from services.notify.rule import Rulebook
+from services.notify.routing.routes import Route
+from services.notify.routing.rule import Rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.series import related_series
 from services.notify.stages import store as stage_store
 from services.notify.stages.reading import latest_route
 from services.notify.stages.store import Headed

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.notify.new_notice import Message, NewNotice, contentless
-from services.notify.planning import Earlier, Plan
-from services.notify.register import Directory
-from services.notify.relates import Relates
-from services.notify.routes import Refused, Route
+from services.notify.directory.register import Directory
+from services.notify.planning.new_notice import Message, NewNotice, contentless
+from services.notify.planning.plan import Earlier, Plan
+from services.notify.planning.relates import Relates
+from services.notify.routing.routes import Refused, Route
 from shared.contracts.codes import NoticeKind, Relation
 
 OF_ONE_MATTER = frozenset({Relation.SAME_FACTS, Relation.NEW_ALLEGATION, Relation.SAME_CHILD})

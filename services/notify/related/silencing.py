@@ -6,11 +6,11 @@ a conflict of interest gets nothing further, by whatever series (P3). What went 
 
 from datetime import datetime
 
-from services.notify.refusing_store import suppress
-from services.notify.register import Directory
+from services.notify.delivery.refusing_store import suppress
+from services.notify.directory.register import Directory
 from services.notify.related import store
 from services.notify.related.store import Beside
-from services.notify.routes import Route
+from services.notify.routing.routes import Route
 from shared.runtime.db import Session
 
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notify.api import must_be_a_person, refuse_agencies
-from services.notify.authority import today
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
-from services.notify.rulebook import DCF_737
+from services.notify.directory.authority import today
+from services.notify.directory.in_force import Directories
+from services.notify.planning.drafting import Clerk
+from services.notify.routing.rulebook import DCF_737
 from services.notify.rulemaking import store
 from services.notify.rulemaking.proposing import REPLAYED_AT_MOST, Rulemaking, Wanted
 from services.notify.rulemaking.rulebooks import Rulebooks

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from services.notify.authority import today
-from services.notify.directory import Directories, directory_as_of
-from services.notify.drafting import Clerk
-from services.notify.register import Directory
-from services.notify.replay import Change, Past, replay
-from services.notify.routing_api import answer, hypothetical, noon
-from services.notify.routing_schemas import ExplainedOut, WhatIfIn
-from services.notify.rule import Rulebook
-from services.notify.rulebook import load_rulebook
+from services.notify.directory.authority import today
+from services.notify.directory.in_force import Directories, directory_as_of
+from services.notify.directory.register import Directory
+from services.notify.planning.drafting import Clerk
+from services.notify.routing.api import answer, hypothetical, noon
+from services.notify.routing.replay import Change, Past, replay
+from services.notify.routing.rule import Rulebook
+from services.notify.routing.rulebook import load_rulebook
+from services.notify.routing.schemas import ExplainedOut, WhatIfIn
 from services.notify.rulemaking.replaying import Asked, Fixed, replay_last
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.runtime.db import Database

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from services.notify.authority import today
-from services.notify.rule import Rulebook
-from services.notify.rulebook import DCF_737, digest_of, load_rulebook
+from services.notify.directory.authority import today
+from services.notify.routing.rule import Rulebook
+from services.notify.routing.rulebook import DCF_737, digest_of, load_rulebook
 from services.notify.rulemaking import store
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.rulemaking.store import Adopted

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.notify import proposal_store
-from services.notify.authority import today
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
-from services.notify.proposals import OutOfDate, Proposable, Proposal, ProposalKind
-from services.notify.rule import Rulebook
-from services.notify.rule_checks import Flaw
-from services.notify.rule_lines import compose
-from services.notify.rulebook import digest_of, load_rulebook, read_rulebook, wrong
+from services.notify.directory.authority import today
+from services.notify.directory.in_force import Directories
+from services.notify.planning.drafting import Clerk
+from services.notify.proposals import store as proposal_store
+from services.notify.proposals.proposal import OutOfDate, Proposable, Proposal, ProposalKind
+from services.notify.routing.rule import Rulebook
+from services.notify.routing.rule_checks import Flaw
+from services.notify.routing.rule_lines import compose
+from services.notify.routing.rulebook import digest_of, load_rulebook, read_rulebook, wrong
 from services.notify.rulemaking import store
 from services.notify.rulemaking.names import why_taken
 from services.notify.rulemaking.replaying import Asked, replay_last

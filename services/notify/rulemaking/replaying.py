@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
-from services.notify.register import Directory
-from services.notify.replay import Change, Difference, Past, replay
-from services.notify.replay_store import last_plans, opened
-from services.notify.rule import Rulebook
-from services.notify.sample_year import REFERRALS, sample_year
+from services.notify.directory.in_force import Directories
+from services.notify.directory.register import Directory
+from services.notify.planning.drafting import Clerk
+from services.notify.routing.replay import Change, Difference, Past, replay
+from services.notify.routing.replay_store import last_plans, opened
+from services.notify.routing.rule import Rulebook
+from services.notify.routing.sample_year import REFERRALS, sample_year
 from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
 

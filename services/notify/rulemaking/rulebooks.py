@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from services.notify.authority import today
-from services.notify.rule import Rulebook
-from services.notify.rulebook import citations_of, read_rulebook
+from services.notify.directory.authority import today
+from services.notify.routing.rule import Rulebook
+from services.notify.routing.rulebook import citations_of, read_rulebook
 from services.notify.rulemaking import store
 from services.notify.rulemaking.store import Adopted
 from shared.runtime.db import Session

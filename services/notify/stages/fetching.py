@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from services.notify.intake_client import Content, Projection
-from services.notify.occasion import part_of
-from services.notify.rule import Effect, Form, Rule, Rulebook
+from services.notify.planning.intake_client import Content, Projection
+from services.notify.planning.occasion import part_of
+from services.notify.routing.rule import Effect, Form, Rule, Rulebook
 from services.notify.stages.intake_client import StageIntake
 from services.notify.stages.wishes import Wish
 from shared.contracts.codes import Stage

@@ -7,22 +7,23 @@ that comes to light when it is applied, and it is handed over once more (Retryab
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.notify import store as notify_store
-from services.notify import task_store, tasks
-from services.notify.authority import today
-from services.notify.carrying_out import carry_out
 from services.notify.consumer import PlanReferral
-from services.notify.drafting import Heading, draft
-from services.notify.intake_client import Projection
-from services.notify.occasion import Occasion
-from services.notify.planning import WITHDRAWAL, Earlier
-from services.notify.routes import Route
+from services.notify.directory.authority import today
+from services.notify.planning import history_store as notify_store
+from services.notify.planning.carrying_out import carry_out
+from services.notify.planning.drafting import Heading, draft
+from services.notify.planning.intake_client import Projection
+from services.notify.planning.occasion import Occasion
+from services.notify.planning.plan import WITHDRAWAL, Earlier
+from services.notify.routing.routes import Route
 from services.notify.stages import store
 from services.notify.stages.planning import Material, Stages
 from services.notify.stages.reading import latest_route
 from services.notify.stages.store import Headed
 from services.notify.stages.wishes import Wish, of_decision, of_share, of_version
 from services.notify.stages.withdrawing import plan_withdrawal
+from services.notify.tasks import store as task_store
+from services.notify.tasks import task as tasks
 from shared.contracts.base import Event
 from shared.contracts.codes import Stage
 from shared.contracts.referrals import (

@@ -4,7 +4,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.notify.intake_client import Content, HttpIntake, Intake
+from services.notify.planning.intake_client import Content, HttpIntake, Intake
 from shared.contracts.base import OpaqueId
 from shared.runtime.errors import Permanent
 

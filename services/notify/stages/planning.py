@@ -4,20 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.notify import conflict_store, shredding_store
-from services.notify import store as notify_store
-from services.notify.authority import today
-from services.notify.carrying_out import carry_out
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk, Draft, PlanRows, draft
-from services.notify.facts import Asserted, ReferralFacts
-from services.notify.fanout import route
-from services.notify.intake_client import Content, ProjectedChild, Projection
-from services.notify.occasion import Occasion
-from services.notify.planning import Earlier, plan_version
-from services.notify.register import Directory
-from services.notify.routes import Leg
-from services.notify.rule import Rulebook
+from services.notify import shredding_store
+from services.notify.conflicts import store as conflict_store
+from services.notify.directory.authority import today
+from services.notify.directory.in_force import Directories
+from services.notify.directory.register import Directory
+from services.notify.planning import history_store as notify_store
+from services.notify.planning.carrying_out import carry_out
+from services.notify.planning.drafting import Clerk, Draft, draft
+from services.notify.planning.intake_client import Content, ProjectedChild, Projection
+from services.notify.planning.occasion import Occasion, PlanRows
+from services.notify.planning.plan import Earlier, plan_version
+from services.notify.routing.facts import Asserted, ReferralFacts
+from services.notify.routing.fanout import route
+from services.notify.routing.routes import Leg
+from services.notify.routing.rule import Rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.stages import fetching, store
 from services.notify.stages.intake_client import StageIntake

@@ -3,15 +3,16 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.notify import conflict_store, shredding_store
-from services.notify.conflict_store import SealedPart
-from services.notify.drafting import Clerk
-from services.notify.facts import ReferralFacts
-from services.notify.facts_read import Facts
-from services.notify.fanout import route
-from services.notify.register import Directory
-from services.notify.routes import Route
-from services.notify.rule import Rulebook
+from services.notify import shredding_store
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.store import SealedPart
+from services.notify.directory.register import Directory
+from services.notify.planning.drafting import Clerk
+from services.notify.routing.facts import ReferralFacts
+from services.notify.routing.facts_read import Facts
+from services.notify.routing.fanout import route
+from services.notify.routing.routes import Route
+from services.notify.routing.rule import Rulebook
 from services.notify.stages.store import Headed
 from shared.runtime.db import Session
 

@@ -8,10 +8,10 @@ in the route, and hears that its version is out of date; what was never attempte
 from collections.abc import Iterable
 from dataclasses import replace
 
-from services.notify.new_notice import NewNotice
-from services.notify.planning import Earlier, Plan
-from services.notify.routes import Leg, Refused, Route
-from services.notify.rule import Form
+from services.notify.planning.new_notice import NewNotice
+from services.notify.planning.plan import Earlier, Plan
+from services.notify.routing.routes import Leg, Refused, Route
+from services.notify.routing.rule import Form
 from shared.contracts.codes import NoticeKind
 
 ACCEPTED = "accepted"

@@ -10,8 +10,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from services.notify.new_notice import Message, NewNotice, contentless
-from services.notify.planning import (
+from services.notify.directory.register import Directory
+from services.notify.planning.new_notice import Message, NewNotice, contentless
+from services.notify.planning.plan import (
     NO_DUTY,
     WAITING,
     DeliveryState,
@@ -20,8 +21,7 @@ from services.notify.planning import (
     age,
     is_untold,
 )
-from services.notify.register import Directory
-from services.notify.routes import Leg, Refused, Route
+from services.notify.routing.routes import Leg, Refused, Route
 from shared.contracts.codes import NoticeKind, WithdrawalCause
 
 _WITHDRAWAL = Message(

@@ -22,9 +22,9 @@ from services.audit.export import export
 from services.audit.retention.ordering import order_once
 from services.audit.sealer import Sealer
 from services.audit.wiring import area_routes
-from services.notify.intake_client import HttpIntake
+from services.notify.directory.names_api import names_router
 from services.notify.models import OUTBOX as NOTIFY_OUTBOX
-from services.notify.names_api import names_router
+from services.notify.planning.intake_client import HttpIntake
 from services.notify.shredding import Shred
 from shared.contracts.base import Event, Source
 from shared.contracts.referrals import ReferralReceived

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.notify import pointers
+from services.notify.delivery import pointers
 from shared.contracts.codes import Channel
 from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresCompleted
 from shared.contracts.notices import NoticesDelivered

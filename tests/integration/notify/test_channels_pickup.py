@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from services.notify import delivery_store, models, pointers
-from services.notify.due_store import Slots
-from services.notify.webhook_secrets import new_secret, seal_secret
+from services.notify import models
+from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery import pointers
+from services.notify.delivery.due_store import Slots
+from services.notify.delivery.webhook_secrets import new_secret, seal_secret
 from shared.contracts.base import Source
 from shared.contracts.codes import Channel
 from shared.contracts.disclosures import DisclosuresAttempted

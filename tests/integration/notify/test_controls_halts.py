@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from services.notify import delivery_store, models
+from services.notify import models
 from services.notify.controls import halt_store, halting, marker
 from services.notify.controls.api import halt_router
 from services.notify.controls.commands import run_controls
 from services.notify.controls.halts import Cause
 from services.notify.controls.holding import tell_held
 from services.notify.controls.marking import look, marked
-from services.notify.deliver import deliver_role
-from services.notify.due_store import Slots
-from services.notify.postroom import Postroom
-from services.notify.proposal_api import proposal_router
+from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery.deliver import deliver_role
+from services.notify.delivery.due_store import Slots
+from services.notify.delivery.postroom import Postroom
+from services.notify.proposals.api import proposal_router
 from services.notify.wiring import PROPOSABLES
 from shared.contracts.base import Source
 from shared.contracts.notices import NoticesHeld

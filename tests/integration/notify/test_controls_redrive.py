@@ -15,8 +15,8 @@ from services.notify.controls.redrives import Sort, sort
 from services.notify.controls.redriving import carry_on
 from services.notify.fates import PlannedFate, fate_of
 from services.notify.leg_store import legs_of
-from services.notify.planning import DeliveryState
-from services.notify.proposal_api import proposal_router
+from services.notify.planning.plan import DeliveryState
+from services.notify.proposals.api import proposal_router
 from services.notify.wiring import PROPOSABLES
 from shared.contracts.codes import RefusalReason
 from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresRefused

@@ -3,10 +3,12 @@
 import asyncio
 from datetime import timedelta
 
-from services.notify import conflict_store, delivery_store, models
-from services.notify.conflict_store import Conflict
-from services.notify.delivery_store import Claim
-from services.notify.due_store import Slots
+from services.notify import models
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.store import Conflict
+from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery.claim_store import Claim
+from services.notify.delivery.due_store import Slots
 from shared.contracts.base import Source
 from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresRefused
 from shared.contracts.notices import NoticesRefused

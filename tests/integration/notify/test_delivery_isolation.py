@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.notify.deliver import Limits
-from services.notify.due_store import Slots
+from services.notify.delivery.deliver import Limits
+from services.notify.delivery.due_store import Slots
 from tests.support.deliveries import World, eventually
 from tests.support.receiver import Receiver, answer, receiving
 

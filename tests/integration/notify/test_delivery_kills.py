@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.notify.signing import Signer
+from services.notify.delivery.signing import Signer
 from shared.runtime import keys
 from shared.runtime.sealing import Keyring, Sealer
 from tests.support.databases import FreshDatabase

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.notify.authority import today
+from services.notify.directory.authority import today
 from shared.contracts.codes import RefusalReason
 from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresRefused
 from shared.contracts.notices import NoticesRefused

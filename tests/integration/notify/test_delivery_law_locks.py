@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.notify import delivery_store
+from services.notify.delivery import claim_store as delivery_store
 from tests.support.deliveries import World
 
 

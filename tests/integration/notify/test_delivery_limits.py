@@ -4,7 +4,7 @@ import asyncio
 import time
 from datetime import timedelta
 
-from services.notify.store import ages
+from services.notify.planning.history_store import ages
 from shared.runtime.ids import utc_now
 from tests.support.deliveries import World, eventually
 from tests.support.receiver import Receiver, answer

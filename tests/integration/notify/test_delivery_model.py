@@ -26,11 +26,14 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from services.notify import conflict_store, delivery_store, models, outcome_store
-from services.notify.attempts import Attempt, Ended
-from services.notify.conflict_store import Conflict
-from services.notify.due_store import Slots
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify import models
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.store import Conflict
+from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery import outcome_store
+from services.notify.delivery.attempts import Attempt, Ended
+from services.notify.delivery.due_store import Slots
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from shared.contracts.base import Source
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database

@@ -9,7 +9,7 @@ import asyncpg
 from asyncpg import PostgresError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from services.notify.deliver import Limits
+from services.notify.delivery.deliver import Limits
 from shared.contracts.disclosures import (
     DisclosuresAttempted,
     DisclosuresCompleted,

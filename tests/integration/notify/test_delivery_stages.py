@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.notify.commitment import Committer
-from services.notify.drafting import Clerk
+from services.notify.delivery.commitment import Committer
+from services.notify.delivery.releasing import release_once
 from services.notify.forms import schemas
+from services.notify.planning.drafting import Clerk
 from services.notify.recalls.recalling import Order, Recalling
 from services.notify.related.relating import NoteLinked, Relating
-from services.notify.releasing import release_once
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.codes import Relation, WithdrawalCause
 from shared.contracts.notices import NoticesWithdrawn

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from services.notify import directory_store
-from services.notify.authority import today
-from services.notify.deliver import Limits
-from services.notify.endpoint_tls import Transport
+from services.notify.delivery.deliver import Limits
+from services.notify.delivery.sender import AiohttpSender
+from services.notify.directory import store as directory_store
+from services.notify.directory.authority import today
+from services.notify.directory.endpoint_tls import Transport
+from services.notify.directory.entries import AgencyEntry
 from services.notify.enrolment.expiring import tell_expiring
-from services.notify.entries import AgencyEntry
-from services.notify.sender import AiohttpSender
 from shared.runtime.ids import new_id, utc_now
 from tests.support.certificates import Authority, TlsTown, server_context, town
 from tests.support.deliveries import AUTHORITY, KEY, World, eventually

@@ -10,19 +10,20 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import insert
 
-from services.notify import directory_tables, models
-from services.notify.attempts import Ended
-from services.notify.commitment import Committer
+from services.notify import models
 from services.notify.consumer import PlanReferral
-from services.notify.deliver import Limits
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
-from services.notify.facts_read import Facts
-from services.notify.intake_client import ProjectedChild, Projection
-from services.notify.outcome_store import record
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.recorder import Recorder
-from services.notify.rulebook import load_rulebook
+from services.notify.delivery.attempts import Ended
+from services.notify.delivery.commitment import Committer
+from services.notify.delivery.deliver import Limits
+from services.notify.delivery.outcome_store import record
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify.delivery.recorder import Recorder
+from services.notify.directory import tables as directory_tables
+from services.notify.directory.in_force import Directories
+from services.notify.planning.drafting import Clerk
+from services.notify.planning.intake_client import ProjectedChild, Projection
+from services.notify.routing.facts_read import Facts
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.base import Event, Source
 from shared.contracts.codes import HtType, Trigger

@@ -8,16 +8,17 @@ import pytest
 from sqlalchemy import text
 
 from deploy.machine.samples import write_directory
-from services.notify import directory_store, models
-from services.notify.authority import today
-from services.notify.directory import directory_as_of
-from services.notify.directory_commands import run_directory
-from services.notify.entries import AgencyEntry
-from services.notify.history import in_force
-from services.notify.jurisdiction import CONNECTICUT
-from services.notify.parked_tasks import turn_page
-from services.notify.register import Directory
-from services.notify.seeding import seed_samples
+from services.notify import models
+from services.notify.directory import store as directory_store
+from services.notify.directory.authority import today
+from services.notify.directory.commands import run_directory
+from services.notify.directory.entries import AgencyEntry
+from services.notify.directory.history import in_force
+from services.notify.directory.in_force import directory_as_of
+from services.notify.directory.jurisdiction import CONNECTICUT
+from services.notify.directory.register import Directory
+from services.notify.directory.seeding import seed_samples
+from services.notify.tasks.parked_tasks import turn_page
 from shared.runtime.ids import utc_now
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase

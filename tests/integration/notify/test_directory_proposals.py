@@ -11,9 +11,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.notify.directory_api import directory_router
-from services.notify.directory_commands import run_directory
-from services.notify.proposal_api import proposal_router
+from services.notify.directory.api import directory_router
+from services.notify.directory.commands import run_directory
+from services.notify.proposals.api import proposal_router
 from services.notify.wiring import PROPOSABLES
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier

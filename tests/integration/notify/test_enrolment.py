@@ -16,15 +16,15 @@ from cryptography.x509.oid import NameOID
 from joserfc.jwk import ECKey
 from sqlalchemy import text
 
-from services.notify.egress import Resolver
-from services.notify.endpoint_tls import Transport
+from services.notify.delivery.egress import Resolver
+from services.notify.directory.endpoint_tls import Transport
 from services.notify.enrolment.api import enrolment_router
 from services.notify.enrolment.certificates import not_after
 from services.notify.enrolment.challenge import Challenger, NotProved
 from services.notify.enrolment.enrolling import Enrolling
 from services.notify.enrolment.expiring import tell_expiring
 from services.notify.enrolment.expiry import Lasting, expiring
-from services.notify.proposal_api import proposal_router
+from services.notify.proposals.api import proposal_router
 from services.notify.wiring import PROPOSABLES
 from shared.runtime.ids import utc_now
 from tests.support import planning as support

@@ -1,6 +1,7 @@
 """What explain says of a planned leg, as its notice is pointed to, read, held and barred."""
 
-from services.notify import conflict_tables, leg_store
+from services.notify import leg_store
+from services.notify.conflicts import tables as conflict_tables
 from services.notify.fates import fate_of, words
 from services.notify.legs import LegStatus
 from shared.runtime.ids import utc_now

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.notify import conflict_store
-from services.notify.conflict_store import Conflict
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.store import Conflict
 from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import eventually
 from tests.support.mailboxes import OPEN, RECEIVED, Post

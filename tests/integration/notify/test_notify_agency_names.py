@@ -9,8 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from services.notify import directory_tables
-from services.notify.names_api import names_router
+from services.notify.directory import tables as directory_tables
+from services.notify.directory.names_api import names_router
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.http import create_app

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from services.notify.api import router
-from services.notify.task_store import file_parked, file_tasks
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.tasks.store import file_parked, file_tasks
+from services.notify.tasks.task import NewTask, TaskKind
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.http import create_app

@@ -14,15 +14,17 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services import notify
-from services.notify import conflict_store, conflict_tables, models
-from services.notify.conflict_store import Conflict
-from services.notify.directory import Directories
+from services.notify import models
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts import tables as conflict_tables
+from services.notify.conflicts.store import Conflict
+from services.notify.conflicts.substitution import Substitutes
+from services.notify.conflicts.substitution_loop import fill_once
+from services.notify.delivery.signing import Signer
+from services.notify.directory.in_force import Directories
 from services.notify.routers import Routed, all_routers
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.signing import Signer
-from services.notify.substitution import Substitutes
-from services.notify.substitution_loop import fill_once
 from shared.contracts.base import Source
 from shared.contracts.notices import NoticesPlanned, NoticesRerouted
 from shared.messaging.outbox import Outbox

@@ -8,10 +8,12 @@ import pytest
 from asyncpg import PostgresError
 from sqlalchemy import text
 
-from services.notify import directory_tables, models, store
-from services.notify.copies import open_copy
-from services.notify.directory import Directories
-from services.notify.facts_read import FACTS
+from services.notify import models
+from services.notify.directory import tables as directory_tables
+from services.notify.directory.in_force import Directories
+from services.notify.planning import history_store as store
+from services.notify.planning.copies import open_copy
+from services.notify.routing.facts_read import FACTS
 from shared.contracts.codes import Trigger
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused, NoticesSuperseded

@@ -9,11 +9,11 @@ from joserfc.jwk import ECKey
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.agencies import Kind
-from services.notify.directory import Directories
-from services.notify.directory_store import count_samples
-from services.notify.seeding import seed_samples
-from services.notify.towns import judicial_districts
+from services.notify.directory.agencies import Kind
+from services.notify.directory.in_force import Directories
+from services.notify.directory.seeding import seed_samples
+from services.notify.directory.store import count_samples
+from services.notify.directory.towns import judicial_districts
 from shared.runtime.errors import Misconfigured
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.notify import models
-from services.notify.copies import open_copy
-from services.notify.facts_read import FACTS
+from services.notify.planning.copies import open_copy
+from services.notify.routing.facts_read import FACTS
 from shared.runtime.sealing import WrappedKey
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.notify.intake_client import SCOPES, HttpIntake
-from services.notify.rulebook import load_rulebook, profiles
+from services.notify.planning.intake_client import SCOPES, HttpIntake
+from services.notify.routing.rulebook import load_rulebook, profiles
 from shared.contracts.codes import HtType, Trigger
 from shared.runtime.auth import LocalIssuer
 from shared.runtime.errors import Permanent, Retryable

@@ -9,12 +9,13 @@ import httpx
 import pytest
 from sqlalchemy import text, update
 
-from services.notify import conflict_tables, models
+from services.notify import models
+from services.notify.conflicts import tables as conflict_tables
 from services.notify.models import OUTBOX
 from services.notify.recalls import tables as recall_tables
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.base import Source
 from shared.contracts.codes import WithdrawalCause

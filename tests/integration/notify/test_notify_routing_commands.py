@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from services.notify import models
-from services.notify.authority import today
-from services.notify.commitment import Committer
-from services.notify.drafting import Clerk
-from services.notify.rulebook import DCF_737, load_rulebook, read_rulebook
+from services.notify.delivery.commitment import Committer
+from services.notify.directory.authority import today
+from services.notify.planning.drafting import Clerk
+from services.notify.routing.rulebook import DCF_737, load_rulebook, read_rulebook
 from services.notify.rulemaking import store
 from shared.contracts.codes import HtType
 from shared.runtime import keys

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.notify.consumer import PlanReferral
-from services.notify.copies import open_copy
 from services.notify.models import OUTBOX, child_keys, copies
+from services.notify.planning.copies import open_copy
 from services.notify.shredding import Shred, finish_once
 from shared.contracts.base import Source
 from shared.contracts.notices import NoticesClosed

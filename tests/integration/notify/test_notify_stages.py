@@ -7,7 +7,7 @@ from asyncpg import PostgresError
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.copies import open_copy
+from services.notify.planning.copies import open_copy
 from shared.contracts.codes import Stage
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesSuperseded

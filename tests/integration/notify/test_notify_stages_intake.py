@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.notify.intake_client import SCOPES
-from services.notify.rulebook import load_rulebook
+from services.notify.planning.intake_client import SCOPES
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.stages.fetching import fetch
 from services.notify.stages.intake_client import HttpStageIntake
 from services.notify.stages.wishes import Wish

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.releasing import release_once
+from services.notify.delivery.releasing import release_once
 from shared.contracts.codes import Stage, WithdrawalCause
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused, NoticesWithdrawn

@@ -14,17 +14,18 @@ from sqlalchemy import text
 
 from deploy.machine.ports import free_ports
 from services.intake.schemas import NewReferral
-from services.notify import directory_store, seeding
-from services.notify.commitment import Committer
-from services.notify.directory import Directories
-from services.notify.drafting import Clerk
+from services.notify.conflicts.substitution import Substitutes
+from services.notify.delivery.commitment import Committer
+from services.notify.delivery.sender import AiohttpSender
+from services.notify.directory import seeding
+from services.notify.directory import store as directory_store
+from services.notify.directory.in_force import Directories
 from services.notify.mailbox.answering import Answers
 from services.notify.models import OUTBOX
 from services.notify.oncall import drill_store, recipient
 from services.notify.oncall.drilling import Drilling
 from services.notify.oncall.heartbeat import Heartbeat, Pulses
-from services.notify.sender import AiohttpSender
-from services.notify.substitution import Substitutes
+from services.notify.planning.drafting import Clerk
 from services.notify.synthetic import RECIPIENTS
 from shared.contracts.base import Source
 from shared.contracts.codes import Role

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from services.notify import proposal_store, task_store
 from services.notify.oncall import rostering
 from services.notify.oncall.roster_file import RosterFile
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.proposals import store as proposal_store
+from services.notify.tasks import store as task_store
+from services.notify.tasks.task import NewTask, TaskKind
 from services.notify.wiring import PROPOSABLES
 from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import World, eventually

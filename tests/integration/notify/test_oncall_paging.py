@@ -13,7 +13,6 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import text
 
-from services.notify import proposal_store, task_store
 from services.notify.consumer import FileBreach
 from services.notify.oncall import page_store, rostering
 from services.notify.oncall.api import oncall_router
@@ -23,8 +22,10 @@ from services.notify.oncall.escalation import PageOutcome
 from services.notify.oncall.paging import Paging
 from services.notify.oncall.roster import Channel, ChannelKind
 from services.notify.oncall.roster_file import RosterFile
-from services.notify.proposal_api import proposal_router
-from services.notify.tasks import NewTask, TaskKind
+from services.notify.proposals import store as proposal_store
+from services.notify.proposals.api import proposal_router
+from services.notify.tasks import store as task_store
+from services.notify.tasks.task import NewTask, TaskKind
 from services.notify.wiring import PROPOSABLES
 from shared.contracts.deadlines import ClockBreached
 from shared.runtime import metrics

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.notify import proposal_store
 from services.notify.holdings import HOLDINGS
 from services.notify.models import ACTS
 from services.notify.oncall import pager_secrets, roster_store, rostering
 from services.notify.oncall.pager import Alarm, PagerFailed
 from services.notify.oncall.roster_file import RosterFile
 from services.notify.oncall.webhook_pager import WebhookPager
+from services.notify.proposals import store as proposal_store
 from services.notify.wiring import PROPOSABLES
 from shared.runtime.db import Database
 from shared.runtime.rewrapping import run_rewrap

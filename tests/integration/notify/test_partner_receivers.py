@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from deploy.machine.webhooks import CONTENT_TYPE
-from services.notify import envelope
-from services.notify.deliver import Limits
-from services.notify.signing import Signer
+from services.notify.delivery import envelope
+from services.notify.delivery.deliver import Limits
+from services.notify.delivery.signing import Signer
 from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import World, eventually
 from tests.support.fixed_keys import (

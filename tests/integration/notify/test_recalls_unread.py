@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.notify import release_store
+from services.notify.delivery import release_store
 from shared.contracts.disclosures import DisclosuresAttempted
 from shared.contracts.notices import NoticesClosed, NoticesPickedUp, NoticesRerouted
 from shared.runtime.ids import utc_now

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from services.notify import conflict_store
-from services.notify.conflict_store import Conflict
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.store import Conflict
 from services.notify.models import OUTBOX
-from services.notify.replay import Change, Difference
-from services.notify.rule import Form, Rule, Rulebook
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.replay import Change, Difference
+from services.notify.routing.rule import Form, Rule, Rulebook
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.replaying import Asked, replay_last
 from services.notify.shredding import Shred
 from shared.contracts.base import Source

@@ -11,13 +11,15 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.notify import models, proposal_store, proposal_tables
+from services.notify import models
 from services.notify.areas import PROPOSABLES
-from services.notify.authority import today
-from services.notify.proposal_api import proposal_router
-from services.notify.proposals import ProposalKind
-from services.notify.routing_api import routing_router
-from services.notify.rulebook import DCF_737, load_rulebook, read_rulebook
+from services.notify.directory.authority import today
+from services.notify.proposals import store as proposal_store
+from services.notify.proposals import tables as proposal_tables
+from services.notify.proposals.api import proposal_router
+from services.notify.proposals.proposal import ProposalKind
+from services.notify.routing.api import routing_router
+from services.notify.routing.rulebook import DCF_737, load_rulebook, read_rulebook
 from services.notify.rulemaking import store
 from services.notify.rulemaking.api import rules_router
 from services.notify.rulemaking.names import open_rulebooks

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from services.notify import conflict_tables, models
+from services.notify import models
+from services.notify.conflicts import tables as conflict_tables
+from services.notify.conflicts.substitution import Substitutes
+from services.notify.conflicts.substitution_loop import fill_once
 from services.notify.models import OUTBOX
 from services.notify.related.relating import NoteLinked, Relating
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.shredding import Shred
-from services.notify.substitution import Substitutes
-from services.notify.substitution_loop import fill_once
 from shared.contracts.base import Source
 from shared.contracts.codes import Relation, WithdrawalCause
 from shared.contracts.notices import NoticesRerouted

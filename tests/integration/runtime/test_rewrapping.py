@@ -12,8 +12,8 @@ from services.intake.hart import models as _hart  # noqa: F401
 from services.intake.holdings import HOLDINGS as INTAKE
 from services.intake.operations import models as _operations  # noqa: F401
 from services.notify import models as notify_models
+from services.notify.delivery.webhook_secrets import open_secret, seal_secret
 from services.notify.holdings import HOLDINGS as NOTIFY
-from services.notify.webhook_secrets import open_secret, seal_secret
 from shared.runtime.errors import Misconfigured
 from shared.runtime.rewrapping import Holding, KeyTable, run_rewrap
 from shared.runtime.sealing import Keyring, Sealer, WrappedKey

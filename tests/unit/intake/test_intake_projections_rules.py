@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.intake.documents import Document
 from services.intake.projections import facts, load_profiles, paths, project
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
 from shared.runtime.errors import Misconfigured
 
 MASKING = {"address_confidential", "suspected_persons.same_as"}

@@ -10,13 +10,13 @@ from pydantic import TypeAdapter
 
 from deploy.machine.invented import STATEWIDE, sample_agencies
 from deploy.machine.samples import private_keys, write_directory
-from services.notify.agencies import Kind
-from services.notify.coverage import gaps
-from services.notify.entries import SampleEntry
-from services.notify.history import Term, in_force
-from services.notify.jurisdiction import Beat
-from services.notify.register import Directory
-from services.notify.towns import dcf_offices, every_office, judicial_districts
+from services.notify.directory.agencies import Kind
+from services.notify.directory.coverage import gaps
+from services.notify.directory.entries import SampleEntry
+from services.notify.directory.history import Term, in_force
+from services.notify.directory.jurisdiction import Beat
+from services.notify.directory.register import Directory
+from services.notify.directory.towns import dcf_offices, every_office, judicial_districts
 
 SAMPLES = sample_agencies()
 NOW = {sample.code: sample for sample in SAMPLES}

@@ -14,8 +14,8 @@ from deploy.machine.webhooks import (
     open_notice,
     parse_public_key,
 )
-from services.notify.envelope import CONTENT_TYPE, Notice, encrypt, plaintext
-from services.notify.signing import Signer
+from services.notify.delivery.envelope import CONTENT_TYPE, Notice, encrypt, plaintext
+from services.notify.delivery.signing import Signer
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 AGENCY, OTHER = "agy_" + "1" * 32, "agy_" + "2" * 32

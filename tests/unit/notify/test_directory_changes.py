@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from services.notify import directory_file
-from services.notify.coverage import gaps, report
-from services.notify.difference import EntryChange, lines, summary
-from services.notify.directory_changes import Invalid, body, draft, read_body
-from services.notify.entries import AgencyEntry
-from services.notify.register import Directory
+from services.notify.directory import file as directory_file
+from services.notify.directory.changes import Invalid, body, draft, read_body
+from services.notify.directory.coverage import gaps, report
+from services.notify.directory.difference import EntryChange, lines, summary
+from services.notify.directory.entries import AgencyEntry
+from services.notify.directory.register import Directory
 from shared.contracts.codes import RefusalReason
 from shared.runtime.errors import Misconfigured
 from tests.support.planning import JWK

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.notify.channels import POINTERS, beside_encrypted, is_complete
-from services.notify.entries import AgencyEntry, NewEntry
+from services.notify.delivery.channels import POINTERS, beside_encrypted, is_complete
+from services.notify.directory.entries import AgencyEntry, NewEntry
 from shared.contracts.codes import Channel, RefusalReason
 from tests.support.planning import JWK
 

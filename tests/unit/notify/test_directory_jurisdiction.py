@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Kind
-from services.notify.jurisdiction import CONNECTICUT, Beat, Hours, beats
-from services.notify.register import Directory
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.jurisdiction import CONNECTICUT, Beat, Hours, beats
+from services.notify.directory.register import Directory
 
 LOCAL = Hours(7 * 60, 24 * 60)
 TROOP = Hours(0, 7 * 60)

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.entries import AgencyEntry
-from services.notify.history import Term, changed_fields, in_force
+from services.notify.directory.entries import AgencyEntry
+from services.notify.directory.history import Term, changed_fields, in_force
 
 FIRST = date(2015, 1, 1)
 BASE = AgencyEntry(agency_id=f"agy_{1:032x}", kind="fbi", name="Example", profile="x")

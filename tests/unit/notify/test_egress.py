@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify import egress
-from services.notify.egress import AddrInfo, guarded_sockets
-from services.notify.endpoints import EgressRefused, check_endpoint
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome
-from services.notify.sender import AiohttpSender, Letter
+from services.notify.delivery import egress
+from services.notify.delivery.egress import AddrInfo, guarded_sockets
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome
+from services.notify.delivery.sender import AiohttpSender, Letter
+from services.notify.directory.endpoints import EgressRefused, check_endpoint
 from tests.support.receiver import Receiver, answer, receiving
 
 LOOPBACK = ("127.0.0.0/8",)

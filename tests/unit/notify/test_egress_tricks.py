@@ -9,13 +9,13 @@ from itertools import chain, repeat
 import pytest
 from pydantic import ValidationError
 
-from services.notify import egress, sender
-from services.notify.egress import AddrInfo, guarded_sockets
-from services.notify.endpoints import EgressRefused, check_endpoint
+from services.notify.delivery import egress, sender
+from services.notify.delivery.egress import AddrInfo, guarded_sockets
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify.delivery.sender import AiohttpSender, Letter
+from services.notify.directory.endpoints import EgressRefused, check_endpoint
+from services.notify.directory.entries import NewEntry
 from services.notify.enrolment.schemas import SubmissionIn
-from services.notify.entries import NewEntry
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.sender import AiohttpSender, Letter
 from tests.support.planning import JWK
 from tests.support.receiver import Behaviour, Receiver, Request, answer, receiving
 

@@ -24,15 +24,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
-from services.notify import directory_file
-from services.notify.agencies import Kind
-from services.notify.difference import lines
-from services.notify.directory_changes import body, draft, read_body
-from services.notify.directory_schemas import AgencyOut
-from services.notify.endpoint_tls import Transport, context_for, context_of, ends_of, pin_of
-from services.notify.entries import AgencyEntry
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.sender import AiohttpSender, Letter
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify.delivery.sender import AiohttpSender, Letter
+from services.notify.directory import file as directory_file
+from services.notify.directory.agencies import Kind
+from services.notify.directory.changes import body, draft, read_body
+from services.notify.directory.difference import lines
+from services.notify.directory.endpoint_tls import (
+    Transport,
+    context_for,
+    context_of,
+    ends_of,
+    pin_of,
+)
+from services.notify.directory.entries import AgencyEntry
+from services.notify.directory.schemas import AgencyOut
 from tests.support.certificates import Authority, TlsTown, server_context, town
 
 UNREACHABLE = NotSent(Obstacle.UNREACHABLE)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.notify.egress import Resolver
+from services.notify.delivery.egress import Resolver
 from services.notify.enrolment.certificates import not_after
 
 LOOPBACK = ["127.0.0.0/8"]

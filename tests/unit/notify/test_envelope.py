@@ -17,7 +17,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from services.notify.envelope import (
+from services.notify.delivery.envelope import (
     CONFIDENTIALITY,
     PADDED_TO,
     REDISCLOSURE,

@@ -9,13 +9,13 @@ from typing import TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Kind
-from services.notify.facts import ChildFacts, ReferralFacts
-from services.notify.fanout import route as route_referral
-from services.notify.register import Directory
-from services.notify.routes import Recipient, Refused, Route
-from services.notify.rulebook import MANDATED, load_rulebook
-from services.notify.towns import judicial_districts
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.register import Directory
+from services.notify.directory.towns import judicial_districts
+from services.notify.routing.facts import ChildFacts, ReferralFacts
+from services.notify.routing.fanout import route as route_referral
+from services.notify.routing.routes import Recipient, Refused, Route
+from services.notify.routing.rulebook import MANDATED, load_rulebook
 from shared.contracts.codes import HtType, Role, Trigger
 
 T = TypeVar("T")

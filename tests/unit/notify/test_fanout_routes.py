@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.notify.agencies import Agency, Kind
-from services.notify.facts import ChildFacts, ReferralFacts
-from services.notify.fanout import route
-from services.notify.register import Directory
-from services.notify.routes import Recipient, Route
-from services.notify.rulebook import load_rulebook
-from services.notify.towns import judicial_districts
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.register import Directory
+from services.notify.directory.towns import judicial_districts
+from services.notify.routing.facts import ChildFacts, ReferralFacts
+from services.notify.routing.fanout import route
+from services.notify.routing.routes import Recipient, Route
+from services.notify.routing.rulebook import load_rulebook
 from shared.contracts.codes import HtType, RefusalReason, Role, Trigger
 
 TODAY = date(2026, 3, 3)

@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.notify.duties import DUTIES, FITS
-from services.notify.rule import Effect, Selector
-from services.notify.rulebook import DCF_737, MANDATED, load_rulebook, profiles, read_rulebook
+from services.notify.routing.duties import DUTIES, FITS
+from services.notify.routing.rule import Effect, Selector
+from services.notify.routing.rulebook import (
+    DCF_737,
+    MANDATED,
+    load_rulebook,
+    profiles,
+    read_rulebook,
+)
 from shared.contracts.codes import HtType, Role, Stage, Trigger
 from shared.runtime.errors import Misconfigured
 

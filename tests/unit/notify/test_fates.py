@@ -8,7 +8,7 @@ import pytest
 
 from services.notify.fates import PlannedFate, fate_of, words
 from services.notify.legs import LegStatus
-from services.notify.planning import DeliveryState
+from services.notify.planning.plan import DeliveryState
 from shared.contracts.codes import RefusalReason
 
 NOW = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.notify.envelope import Notice, plaintext
+from services.notify.delivery.envelope import Notice, plaintext
 from services.notify.forms.child import Child
 from services.notify.forms.kinds import NEVER, RULES, FormKind
 from services.notify.forms.schemas import PUBLISHED, published, read

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.pacing import WINDOW, Limit, Pace, after, choose, room
+from services.notify.delivery.pacing import WINDOW, Limit, Pace, after, choose, room
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

@@ -5,20 +5,20 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.notify.agencies import Agency, Kind
-from services.notify.commitment import Committer
-from services.notify.copies import open_copy
-from services.notify.drafting import Clerk, Draft, PlanRows, draft, field_names
-from services.notify.facts import ReferralFacts
-from services.notify.facts_read import FACTS
-from services.notify.fanout import route
-from services.notify.intake_client import Projection
-from services.notify.occasion import Occasion
-from services.notify.plan_events import events, tasks_for
-from services.notify.planning import plan_version
-from services.notify.register import Directory
-from services.notify.rulebook import load_rulebook
-from services.notify.towns import judicial_districts
+from services.notify.delivery.commitment import Committer
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.register import Directory
+from services.notify.directory.towns import judicial_districts
+from services.notify.planning.copies import open_copy
+from services.notify.planning.drafting import Clerk, Draft, draft, field_names
+from services.notify.planning.events import events, tasks_for
+from services.notify.planning.intake_client import Projection
+from services.notify.planning.occasion import Occasion, PlanRows
+from services.notify.planning.plan import plan_version
+from services.notify.routing.facts import ReferralFacts
+from services.notify.routing.facts_read import FACTS
+from services.notify.routing.fanout import route
+from services.notify.routing.rulebook import load_rulebook
 from shared.contracts.codes import Trigger
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused

@@ -6,10 +6,10 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Kind
-from services.notify.planning import DeliveryState, Earlier, plan_version
-from services.notify.register import Directory
-from services.notify.routes import Recipient, Refused, Route
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.register import Directory
+from services.notify.planning.plan import DeliveryState, Earlier, plan_version
+from services.notify.routing.routes import Recipient, Refused, Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 
 TODAY = date(2026, 3, 3)

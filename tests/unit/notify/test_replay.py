@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.notify.agencies import Kind
-from services.notify.facts import Asserted, ChildFacts, ImplicatedKind, ReferralFacts
-from services.notify.register import Directory
-from services.notify.replay import Change, Difference, Past, replay
-from services.notify.rule import Condition, Form, Rule, Rulebook
-from services.notify.sample_year import REFERRALS, sample_year
+from services.notify.directory.agencies import Kind
+from services.notify.directory.register import Directory
+from services.notify.routing.facts import Asserted, ChildFacts, ImplicatedKind, ReferralFacts
+from services.notify.routing.replay import Change, Difference, Past, replay
+from services.notify.routing.rule import Condition, Form, Rule, Rulebook
+from services.notify.routing.sample_year import REFERRALS, sample_year
 from shared.contracts.codes import HtType, Stage, Trigger
 from tests.support.routing import NOW, RULES, agency, changed, child, directory, officer
 

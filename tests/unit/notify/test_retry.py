@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.retry import (
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify.delivery.retry import (
     LONGEST_HOLD,
     LONGEST_RETRY_AFTER,
     TRIP_AFTER,

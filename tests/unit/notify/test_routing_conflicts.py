@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.notify.agencies import Kind
-from services.notify.conflicts import bound_by
-from services.notify.facts import Asserted, Implicated, ImplicatedKind, PlaceKind
-from services.notify.planning import DeliveryState, Earlier, plan_version
-from services.notify.register import Directory, Former
+from services.notify.conflicts.rules import bound_by
+from services.notify.directory.agencies import Kind
+from services.notify.directory.register import Directory, Former
+from services.notify.planning.plan import DeliveryState, Earlier, plan_version
+from services.notify.routing.facts import Asserted, Implicated, ImplicatedKind, PlaceKind
 from shared.contracts.codes import NoticeKind, RefusalReason, Role
 from tests.support.routing import (
     AGENCIES,

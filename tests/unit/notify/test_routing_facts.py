@@ -3,10 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from services.notify.facts import ImplicatedKind, PlaceKind
-from services.notify.facts_read import Facts
-from services.notify.routing_api import answer
-from services.notify.routing_schemas import WhatIfIn
+from services.notify.routing.api import answer
+from services.notify.routing.facts import ImplicatedKind, PlaceKind
+from services.notify.routing.facts_read import Facts
+from services.notify.routing.schemas import WhatIfIn
 from tests.support.routing import RULES, directory
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.notify.agencies import Agency, Kind
-from services.notify.choosing import Gap
-from services.notify.explain import questions
-from services.notify.facts import ImplicatedKind, PlaceKind
-from services.notify.planning import DeliveryState, Earlier, plan_version
-from services.notify.routes import Route
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.planning.plan import DeliveryState, Earlier, plan_version
+from services.notify.routing.choosing import Gap
+from services.notify.routing.explain import questions
+from services.notify.routing.facts import ImplicatedKind, PlaceKind
+from services.notify.routing.routes import Route
 from shared.contracts.codes import NoticeKind, RefusalReason, Role, Stage, Trigger
 from tests.support.routing import (
     AGENCIES,

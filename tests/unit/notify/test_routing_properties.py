@@ -6,8 +6,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import POLICE, Agency, Kind
-from services.notify.facts import (
+from services.notify.directory.agencies import POLICE, Agency, Kind
+from services.notify.directory.jurisdiction import Beat, Hours
+from services.notify.directory.register import Directory
+from services.notify.directory.towns import dcf_offices, judicial_districts
+from services.notify.routing.facts import (
     Asserted,
     ChildFacts,
     Implicated,
@@ -16,13 +19,10 @@ from services.notify.facts import (
     PlaceKind,
     ReferralFacts,
 )
-from services.notify.fanout import route
-from services.notify.jurisdiction import Beat, Hours
-from services.notify.register import Directory
-from services.notify.routes import Route
-from services.notify.rule import Condition, Effect, Rule
-from services.notify.rulebook import MANDATED
-from services.notify.towns import dcf_offices, judicial_districts
+from services.notify.routing.fanout import route
+from services.notify.routing.routes import Route
+from services.notify.routing.rule import Condition, Effect, Rule
+from services.notify.routing.rulebook import MANDATED
 from shared.contracts.codes import HtType, RefusalReason, Stage, Trigger
 from tests.support.routing import AGENCIES, NOW, PROFILES, RULES, changed
 from tests.support.routing import directory as register

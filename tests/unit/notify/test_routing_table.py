@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.notify.routing_table import ROOT, named_tests, proofs_of
-from services.notify.rulebook import load_rulebook
+from services.notify.routing.rulebook import load_rulebook
+from services.notify.routing.table import ROOT, named_tests, proofs_of
 from tests.support import hard_cases
 
 CASES = (1, 2, 3, 4, 5, 6, 7, 8, 13, 16, 17, 18, 24, 25, 26, 27, 28, 34)

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.notify import egress
-from services.notify.egress import AddrInfo
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.sender import AiohttpSender, Letter
+from services.notify.delivery import egress
+from services.notify.delivery.egress import AddrInfo
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify.delivery.sender import AiohttpSender, Letter
 from tests.support.receiver import (
     Behaviour,
     Receiver,

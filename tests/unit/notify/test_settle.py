@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.attempts import Ended, Standing, adds_something, settle
-from services.notify.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.planning import DeliveryState
+from services.notify.delivery.attempts import Ended, Standing, adds_something, settle
+from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
+from services.notify.planning.plan import DeliveryState
 from shared.contracts.codes import Channel, Role
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

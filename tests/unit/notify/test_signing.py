@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from standardwebhooks import Webhook
 
-from services.notify.signing import Signer, parse_secret_key, secret_key
+from services.notify.delivery.signing import Signer, parse_secret_key, secret_key
 from shared.runtime import keys
 from shared.runtime.errors import Misconfigured
 

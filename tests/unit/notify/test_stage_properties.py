@@ -8,9 +8,10 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notify.agencies import Agency, Kind
-from services.notify.conflicts import Conflicts, Ground
-from services.notify.planning import (
+from services.notify.conflicts.rules import Conflicts, Ground
+from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.register import Directory
+from services.notify.planning.plan import (
     NO_DUTY,
     WAITING,
     WITHDRAWAL,
@@ -19,9 +20,8 @@ from services.notify.planning import (
     Plan,
     plan_version,
 )
-from services.notify.register import Directory
-from services.notify.routes import Recipient, Route
-from services.notify.rule import Form
+from services.notify.routing.routes import Recipient, Route
+from services.notify.routing.rule import Form
 from services.notify.stages.reversing import ACCEPTED, after_reversal, as_withheld
 from services.notify.stages.withdrawing import plan_withdrawal
 from shared.contracts.codes import NoticeKind, Role, WithdrawalCause

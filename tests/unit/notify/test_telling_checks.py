@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.notify.coverage import Gap
+from services.notify.directory.coverage import Gap
 from services.notify.telling_checks import of_drill, of_ends, of_gaps
 from shared.runtime.findings import Level
 from shared.runtime.settings import Profile

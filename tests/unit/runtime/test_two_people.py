@@ -14,10 +14,11 @@ from services.audit.retention import rules as retention
 from services.deadlines.changes import proposals as policies
 from services.deadlines.changes import schemas as policy_schemas
 from services.intake.hart import lifts
-from services.notify import directory_schemas, proposals
 from services.notify.controls import schemas as controls
+from services.notify.directory import schemas as directory_schemas
 from services.notify.enrolment import schemas as enrolment
 from services.notify.oncall import schemas as oncall
+from services.notify.proposals import proposal as proposals
 from services.notify.rulemaking.api import RulesIn
 from shared.runtime.two_people import same_person, typed_reason
 

@@ -1,0 +1,1 @@
+"""Who may learn nothing of a child, and who stands in."""

@@ -1,0 +1,298 @@
+"""The deliver role: claims due deliveries, sends them, and records what became of each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import structlog
+
+from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery import tracks
+from services.notify.delivery.attempts import DELIVER_WAKE, Attempt, Ended
+from services.notify.delivery.claim_store import Claim
+from services.notify.delivery.due_store import Slots
+from services.notify.delivery.outcomes import NotSent, Obstacle, Outcome, Unknown
+from services.notify.delivery.postroom import CannotPrepare, Postroom
+from services.notify.delivery.recorder import Recorder
+from services.notify.delivery.retry import verdict
+from services.notify.delivery.sender import Sender
+from services.notify.directory.endpoint_tls_store import with_transports
+from services.notify.measuring import measure_first_attempts
+from shared.messaging.leases import Presence
+from shared.messaging.outbox import Outbox
+from shared.runtime import pools, tracing
+from shared.runtime.db import Database, unavailable
+from shared.runtime.failpoints import failpoint
+from shared.runtime.ids import utc_now
+from shared.runtime.lifecycle import Role, sleep_unless
+from shared.runtime.logging import where
+
+log = structlog.get_logger()
+
+_POLL_SECONDS = 1.0
+_RECOVERY_SECONDS = 0.2
+_STARTED_TOGETHER = 8
+_NO_SLOTS = Slots(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at a time, and for how long (seconds)."""
+
+    slots: Slots = field(default_factory=lambda: Slots(first=32, retry=16))
+    """Per agency: what an agency makes wait is its own."""
+    in_flight: int = 512
+    batch: int = 128
+    deadline: float = 10.0
+    """Of an attempt, from its record to the end of the answer."""
+    drain: float = 7.0
+    """When stopped: what is in flight may end by itself, then it is broken off."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def deliver_role(
+    db: Database,
+    dsn: str,
+    outbox: Outbox,
+    postroom: Postroom,
+    open_sender: Callable[[], AbstractAsyncContextManager[Sender]],
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    first: Callable[[], Awaitable[object]] | None = None,
+) -> Role:
+    """The role, for run_roles. `dsn`: the runtime role's, for the session that keeps our leases.
+    `first`: before anything is claimed in a new session, for what answers there may be restored.
+    """
+
+    async def deliver(stop: asyncio.Event) -> None:
+        async with open_sender() as sender:
+            engine = Engine(db, dsn, outbox, postroom, sender, limits)
+            await engine.run(stop, first)
+
+    return deliver
+
+
+class Engine:
+    """One run of the role.
+
+    1. Claim: due deliveries become attempts on record, in one transaction per batch.
+    2. Send each on its own; nothing is sent that is not on record (P2).
+    3. Record outcomes in groups; a slot is free once its outcome is committed.
+    4. Beside it, declare `unknown` what dead owners have left open.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        dsn: str,
+        outbox: Outbox,
+        postroom: Postroom,
+        sender: Sender,
+        limits: Limits,
+    ) -> None:
+        self._db = db
+        self._dsn = dsn
+        self._outbox = outbox
+        self._postroom = postroom
+        self._sender = sender
+        self._limits = limits
+        self._recorder = Recorder(db, outbox, self._free)
+        self._in_flight: dict[str, Attempt] = {}
+        self._busy: dict[str, Slots] = {}
+        self._quiet = asyncio.Event()
+        self._batch = limits.batch
+        self._breaking_off = False
+        in_flight = self._in_flight
+        pools.show("agencies", in_use=in_flight.__len__, most=limits.in_flight)
+
+    async def run(
+        self, stop: asyncio.Event, first: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(self._recorder.run()),
+                group.create_task(self._reclaim_forever()),
+            ]
+            while not stop.is_set():
+                try:
+                    await self._claim_as_one_owner(group, stop, first)
+                except Exception as error:
+                    log.warning("claim_failed", error=error, where=where(error))
+                    # One that cannot be claimed must not hold up the others.
+                    self._batch = self._limits.batch if unavailable(error) else 1
+                    await sleep_unless(stop, _RECOVERY_SECONDS)
+            await self._drain()
+            for task in beside:
+                task.cancel()
+
+    async def _claim_as_one_owner(
+        self,
+        group: asyncio.TaskGroup,
+        stop: asyncio.Event,
+        first: Callable[[], Awaitable[object]] | None,
+    ) -> None:
+        """Until stopped, or until the session that keeps our leases is lost."""
+        async with Presence(self._dsn) as presence:
+            if first is not None:
+                await first()
+            while not stop.is_set():
+                deadline = asyncio.get_running_loop().time() + self._limits.deadline
+                claim = await self._claim(presence.owner)
+                await self._start(group, claim.attempts, deadline)
+                if claim.due < self._batch or len(self._in_flight) >= self._limits.in_flight:
+                    await self._db.wakes.wait(DELIVER_WAKE, _POLL_SECONDS)
+                self._batch = self._limits.batch
+
+    async def _claim(self, owner: int) -> Claim:
+        """A claim whose commit is in doubt is not sent, and is on record as not sent if it is on
+        record at all."""
+        now = utc_now()
+        claim: Claim | None = None
+        try:
+            async with self._db.transaction() as session:
+                claim = await delivery_store.claim(
+                    session,
+                    self._outbox,
+                    owner=owner,
+                    slots=self._limits.slots,
+                    busy=self._busy,
+                    batch=min(self._batch, self._limits.in_flight - len(self._in_flight)),
+                    now=now,
+                    deadline=now + timedelta(seconds=self._limits.deadline),
+                )
+                if claim.attempts:
+                    attempts = await with_transports(session, claim.attempts, now)
+                    claim = replace(claim, attempts=attempts)
+                    failpoint("notify.deliver.before_claim_commit")
+        except Exception:
+            for attempt in claim.attempts if claim else ():
+                self._recorder.put(_ended(attempt, NotSent(Obstacle.INTERRUPTED)))
+            raise
+        measure_first_attempts(claim.attempts, now)
+        return claim
+
+    async def _start(
+        self, group: asyncio.TaskGroup, attempts: Iterable[Attempt], deadline: float
+    ) -> None:
+        """A few at a time, so that the first bytes leave before the last letter is written."""
+        for number, attempt in enumerate(attempts):
+            self._take(attempt)
+            group.create_task(self._deliver(attempt, deadline))
+            if number % _STARTED_TOGETHER == _STARTED_TOGETHER - 1:
+                await asyncio.sleep(0)
+
+    async def _deliver(self, attempt: Attempt, deadline: float) -> None:
+        failpoint("notify.deliver.after_claim")
+        span = tracks.begin(attempt) if tracing.on() else None
+        outcome = await self._send(attempt, deadline)
+        failpoint("notify.deliver.after_post")
+        ended = _ended(attempt, outcome)
+        self._recorder.put(ended if span is None else tracks.end(span, attempt, ended))
+
+    async def _send(self, attempt: Attempt, deadline: float) -> Outcome:
+        """A process that was frozen between claim and post finds itself too late, and sends
+        nothing: by then the attempt may have been declared over."""
+        if asyncio.get_running_loop().time() >= deadline or self._breaking_off:
+            return NotSent(Obstacle.INTERRUPTED)
+        try:
+            letter = self._postroom.letter(attempt, utc_now(), deadline)
+        except CannotPrepare as error:
+            return NotSent(error.obstacle)
+        except Exception as error:
+            log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
+            return NotSent(Obstacle.UNSEALABLE)
+        if attempt.transport is not None:
+            letter = replace(letter, transport=attempt.transport)
+        try:
+            outcome = await self._sender.post(letter)
+        except Exception as error:
+            log.error("post_failed", notice=attempt.notice_id, error=error, where=where(error))
+            return Unknown()
+        return _ours(outcome) if self._breaking_off else outcome
+
+    async def _reclaim_forever(self) -> None:
+        while True:
+            try:
+                await self._recorder.reclaim()
+            except Exception as error:
+                log.warning("reclaim_failed", error=error, where=where(error))
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _drain(self) -> None:
+        if await self._all_recorded(self._limits.drain):
+            return
+        self._breaking_off = True
+        self._sender.break_off()
+        await self._all_recorded(1.0)
+
+    async def _all_recorded(self, within: float) -> bool:
+        self._quiet.clear()
+        if not self._in_flight:
+            return True
+        try:
+            async with asyncio.timeout(within):
+                await self._quiet.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _take(self, attempt: Attempt) -> None:
+        self._in_flight[attempt.disclosure_id] = attempt
+        self._count(attempt, 1)
+
+    def _free(self, group: Sequence[Ended]) -> None:
+        """Their outcomes are committed. Wakes the claim where a full lane has room again."""
+        had_room = len(self._in_flight) < self._limits.in_flight
+        for each in group:
+            attempt = self._in_flight.pop(each.disclosure_id, None)
+            if attempt is not None:
+                had_room &= self._has_room(attempt)
+                self._count(attempt, -1)
+        if not self._in_flight:
+            self._quiet.set()
+        if not had_room:
+            self._db.wakes.wake_here(DELIVER_WAKE)
+
+    def _has_room(self, attempt: Attempt) -> bool:
+        if attempt.limited:
+            return False
+        busy, slots = self._busy[attempt.agency_id], self._limits.slots
+        return busy.retry < slots.retry if attempt.retry else busy.first < slots.first
+
+    def _count(self, attempt: Attempt, change: int) -> None:
+        busy = self._busy.pop(attempt.agency_id, _NO_SLOTS)
+        busy = Slots(
+            busy.first + (0 if attempt.retry else change),
+            busy.retry + (change if attempt.retry else 0),
+        )
+        if busy != _NO_SLOTS:
+            self._busy[attempt.agency_id] = busy
+
+
+def _ended(attempt: Attempt, outcome: Outcome) -> Ended:
+    return Ended(
+        disclosure_id=attempt.disclosure_id,
+        notice_id=attempt.notice_id,
+        agency_id=attempt.agency_id,
+        outcome=outcome,
+        at=utc_now(),
+        verdict=verdict(outcome, attempt.probe),
+        strained=attempt.strained,
+        channel=attempt.channel,
+        agency_kind=attempt.agency_kind,
+    )
+
+
+def _ours(outcome: Outcome) -> Outcome:
+    """Broken off by us: it says nothing about the agency."""
+    match outcome:
+        case Unknown():
+            return Unknown(ours=True)
+        case NotSent(obstacle=Obstacle.UNREACHABLE):
+            return NotSent(Obstacle.INTERRUPTED)
+        case _:
+            return outcome

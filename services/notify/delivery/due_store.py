@@ -1,0 +1,99 @@
+"""The query for what is due: per agency, up to its free slots, locked. Nothing here commits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from services.notify import models
+from services.notify.controls.tables import halts
+from services.notify.delivery.pace_store import places
+from services.notify.delivery.retry import TRIP_AFTER
+from shared.runtime.db import Session
+
+_DELIVERIES = models.deliveries.fullname
+_AGENCIES = models.agencies.fullname
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Attempts of one agency that may run, or are running, at a time."""
+
+    first: int
+    retry: int
+
+
+_LANE = (
+    "SELECT * FROM (SELECT d.notice_id, d.attempts, d.next_attempt_at, "
+    f"d.delivered_at IS NOT NULL AND d.unread_since IS NULL AS told FROM {_DELIVERIES} d "
+    "WHERE d.agency_id = a.agency_id AND d.state = 'pending' AND d.attempts {lane} "
+    "AND d.next_attempt_at <= :now ORDER BY d.next_attempt_at "
+    "LIMIT a.{slots} FOR UPDATE SKIP LOCKED) AS {slots}"
+)
+
+# Who has something waiting, each found by one step in the lane's index: the cost follows what
+# waits, not how many agencies there are.
+_WALK = (
+    f"{{walk}}(agency_id) AS (SELECT min(agency_id) FROM {_DELIVERIES} "
+    "WHERE state = 'pending' AND attempts {lane} UNION ALL "
+    f"SELECT (SELECT min(d.agency_id) FROM {_DELIVERIES} d WHERE d.state = 'pending' "
+    "AND d.attempts {lane} AND d.agency_id > w.agency_id) FROM {walk} w "
+    "WHERE w.agency_id IS NOT NULL)"
+)
+
+# Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
+# nothing is in flight to try it; no more than its own limit leaves. Agencies in random order: a
+# full batch starves none for long.
+_DUE = text(
+    "WITH RECURSIVE "
+    + _WALK.format(walk="first_tries", lane="= 0")
+    + ", "
+    + _WALK.format(walk="retries", lane="> 0")
+    + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
+    "due.told FROM ("
+    "SELECT agency_id, tripped, "
+    "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "
+    "AS first, "
+    "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :retry - busy_retry) END) "
+    "AS retry FROM ("
+    "SELECT agency_id, consecutive_failures >= :trip AS tripped, "
+    "coalesce(b.first, 0) AS busy_first, coalesce(b.retry, 0) AS busy_retry, "
+    "CASE WHEN b.agency_id IS NULL THEN 1 ELSE 0 END AS idle, "
+    f"{places('g')} AS places "
+    f"FROM {_AGENCIES} g JOIN (SELECT * FROM first_tries UNION SELECT * FROM retries) AS waiting "
+    "USING (agency_id) LEFT JOIN unnest(CAST(:busy AS text[]), CAST(:busy_first AS integer[]), "
+    "CAST(:busy_retry AS integer[])) AS b(agency_id, first, retry) USING (agency_id) "
+    "WHERE (hold_until IS NULL OR hold_until <= :now) AND NOT halted "
+    f"AND NOT EXISTS (SELECT FROM {halts.fullname} WHERE agency_id IS NULL AND lifted_at IS NULL)"
+    ") AS free ORDER BY random()) AS a "
+    "CROSS JOIN LATERAL (SELECT * FROM ("
+    + _LANE.format(lane="= 0", slots="first")
+    + " UNION ALL "
+    + _LANE.format(lane="> 0", slots="retry")
+    + ") AS lanes ORDER BY next_attempt_at "
+    "LIMIT CASE WHEN a.tripped THEN 1 ELSE a.first + a.retry END) AS due "
+    "LIMIT :batch"
+)
+
+
+async def lock_due(
+    session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
+) -> Sequence[Any]:
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before). What somebody else
+    holds is skipped."""
+    rows = await session.execute(
+        _DUE,
+        {
+            "now": now,
+            "trip": TRIP_AFTER,
+            "first": slots.first,
+            "retry": slots.retry,
+            "batch": batch,
+            "busy": list(busy),
+            "busy_first": [each.first for each in busy.values()],
+            "busy_retry": [each.retry for each in busy.values()],
+        },
+    )
+    return rows.all()

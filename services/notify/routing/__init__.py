@@ -1,0 +1,1 @@
+"""Who must be told, and why: facts and rules in, legs and words out."""

@@ -1,0 +1,162 @@
+"""All SQL of tasks. Nothing here commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select, text, tuple_, update
+
+from services.notify import models
+from services.notify.tasks.task import NewTask, TaskKind
+from shared.runtime.bulk import Bulk
+from shared.runtime.db import Session
+from shared.runtime.ids import new_id
+
+_T = models.tasks.c
+_FILED = Bulk(
+    (
+        models.tasks,
+        ("task_id", "kind", "about", "referral_id", "detail", "desk", "created_at"),
+    )
+)
+_FILE = text(f"{_FILED.statement.text} ON CONFLICT DO NOTHING")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    task_id: str
+    kind: str
+    about: str
+    referral_id: str | None
+    detail: str
+    created_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    desk: str | None
+
+
+async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) -> None:
+    """File each once per kind and matter; what is on file already stays as it is."""
+    if any(task.leg for task in tasks):
+        tasks = await _without_open_legs(session, tasks)
+    if not tasks:
+        return
+    rows = [
+        {
+            "task_id": new_id("tsk"),
+            "kind": task.kind.value,
+            "about": task.about,
+            "referral_id": task.referral_id,
+            "detail": task.detail,
+            "desk": task.desk,
+            "created_at": now,
+        }
+        for task in tasks
+    ]
+    await session.execute(_FILE, _FILED.values(rows))
+
+
+async def _without_open_legs(session: Session, tasks: Sequence[NewTask]) -> list[NewTask]:
+    """Without those of whose leg another one is open, here or on file."""
+    rows = await session.execute(
+        text(
+            f"SELECT kind, about FROM {models.tasks.fullname} WHERE acknowledged_at IS NULL "
+            "AND referral_id = ANY(CAST(:ids AS text[]))"
+        ),
+        {"ids": sorted({task.referral_id or "" for task in tasks if task.leg})},
+    )
+    open_ones = [(row.kind, row.about) for row in rows]
+    kept = []
+    for task in tasks:
+        leg, kind = task.leg, task.kind.value
+        if leg and any(kind == each and about.startswith(leg) for each, about in open_ones):
+            continue
+        open_ones.append((kind, task.about))
+        kept.append(task)
+    return kept
+
+
+async def file_parked(session: Session) -> int:
+    """A task for every parked subject that has none. How many were new.
+
+    Parked again after a replay is a new matter: the time of parking is part of it.
+    """
+    filed = await session.execute(
+        text(
+            f"INSERT INTO {models.tasks.fullname} "
+            "(task_id, kind, about, referral_id, detail, created_at) "
+            "SELECT 'tsk_' || replace(CAST(gen_random_uuid() AS text), '-', ''), :kind, "
+            "concat_ws('|', topic, source, subject, extract(epoch FROM parked_at)), subject, "
+            "format('Event %s of topic %s for this subject cannot be handled (%s) and everything "
+            "behind it waits. See: python -m services.notify parked list.', "
+            "cursor + 1, topic, parked_reason), parked_at "
+            f"FROM {models.INBOX.streams.fullname} WHERE parked_at IS NOT NULL "
+            "ON CONFLICT (kind, about) DO NOTHING RETURNING 1"
+        ),
+        {"kind": TaskKind.PARKED.value},
+    )
+    return len(filed.all())
+
+
+async def add_note(session: Session, kind: TaskKind, about: str, note: str) -> None:
+    """Add a sentence to the detail of a matter's task, or of each desk's task of it, once."""
+    await session.execute(
+        text(
+            f"UPDATE {models.tasks.fullname} SET detail = detail || CAST(:note AS text) "
+            "WHERE kind = :kind AND (about = :about OR about = :about || ' ' || desk) "
+            "AND right(detail, length(CAST(:note AS text))) <> CAST(:note AS text)"
+        ),
+        {"kind": kind.value, "about": about, "note": note},
+    )
+
+
+async def list_tasks(
+    session: Session, *, only_open: bool, after: str | None, limit: int
+) -> list[Task]:
+    """The oldest first, from behind the task `after`."""
+    query = select(models.tasks).order_by(_T.created_at, _T.task_id).limit(limit)
+    if only_open:
+        query = query.where(_T.acknowledged_at.is_(None))
+    if after is not None:
+        mark = select(_T.created_at, _T.task_id).where(_T.task_id == after).scalar_subquery()
+        query = query.where(tuple_(_T.created_at, _T.task_id) > mark)
+    return [_task(row) for row in await session.execute(query)]
+
+
+async def details(session: Session, referral_id: str, kinds: Sequence[TaskKind]) -> list[str]:
+    """What the referral's tasks of these kinds say, acknowledged or not, the oldest first."""
+    rows = await session.execute(
+        text(
+            f"SELECT detail FROM {models.tasks.fullname} WHERE referral_id = :referral_id "
+            "AND kind = ANY(CAST(:kinds AS text[])) ORDER BY created_at, kind, about"
+        ),
+        {"referral_id": referral_id, "kinds": [kind.value for kind in kinds]},
+    )
+    return [row.detail for row in rows]
+
+
+async def acknowledge(session: Session, task_id: str, person: str, now: datetime) -> Task | None:
+    """The task afterwards, whoever has acknowledged it first; None when there is no such task."""
+    row = (
+        await session.execute(
+            update(models.tasks)
+            .where(
+                _T.task_id == task_id,
+                or_(_T.acknowledged_by.is_(None), _T.acknowledged_by == person),
+            )
+            .values(
+                acknowledged_at=func.coalesce(_T.acknowledged_at, now),
+                acknowledged_by=person,
+            )
+            .returning(*_T)
+        )
+    ).first()
+    if row is None:
+        query = select(models.tasks).where(_T.task_id == task_id)
+        row = (await session.execute(query)).first()
+    return None if row is None else _task(row)
+
+
+def _task(row: Row[Any]) -> Task:
+    return Task(**dict(row))
