@@ -38,7 +38,7 @@ class AuditProcess:
 
     def spawn(self, *roles: str) -> WarmProcess:
         with self.stderr.open("ab") as stderr:
-            return warm.start("services.audit", roles, self.environment, stderr=stderr)
+            return warm.start("services.audit.__main__", roles, self.environment, stderr=stderr)
 
     async def start(self, *roles: str) -> None:
         self.process = self.spawn(*roles)

@@ -51,7 +51,7 @@ class DeadlinesProcess:
 
     def spawn(self, *roles: str) -> WarmProcess:
         with self.stderr.open("ab") as stderr:
-            return warm.start("services.deadlines", roles, self.environment, stderr=stderr)
+            return warm.start("services.deadlines.__main__", roles, self.environment, stderr=stderr)
 
     async def metrics(self) -> str:
         async with httpx.AsyncClient(trust_env=False) as client:

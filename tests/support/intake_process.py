@@ -52,7 +52,7 @@ class IntakeProcess:
 
     def _spawn(self, *roles: str) -> WarmProcess:
         with self.stderr.open("ab") as stderr:
-            return warm.start("services.intake", roles, self.environment, stderr=stderr)
+            return warm.start("services.intake.__main__", roles, self.environment, stderr=stderr)
 
     def arm(self, failpoint: str) -> None:
         (self.failpoints / failpoint).touch()

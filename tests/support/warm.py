@@ -76,7 +76,7 @@ class WarmProcess:
 
 
 def start(
-    service: str,
+    module: str,
     arguments: Sequence[str],
     environment: Mapping[str, str],
     *,
@@ -84,12 +84,13 @@ def start(
     stdout: IO[bytes] | None = None,
     stdin: IO[bytes] | None = None,
 ) -> WarmProcess:
-    """`python -m SERVICE ARGUMENTS`, with exactly this environment."""
+    """A process that ends with what `main(arguments)` of the module returns, as if that had been
+    its program, with exactly this environment."""
     with open(os.devnull, "r+b") as nothing:
         files = [each.fileno() for each in (stdin or nothing, stdout or nothing, stderr)]
         told, tell = os.pipe()
         wanted = json.dumps({"arguments": list(arguments), "environment": dict(environment)})
-        socket.send_fds(_starter(service), [wanted.encode()], [*files, tell])
+        socket.send_fds(_starter(module), [wanted.encode()], [*files, tell])
         os.close(tell)
     return WarmProcess(told)
 
@@ -105,7 +106,8 @@ def run(
     ):
         stdin.write(typed.encode())
         stdin.seek(0)
-        process = start(service, arguments, environment, stdin=stdin, stdout=stdout, stderr=stderr)
+        program = f"{service}.__main__"
+        process = start(program, arguments, environment, stdin=stdin, stdout=stdout, stderr=stderr)
         try:
             code = process.wait(60)
         finally:
@@ -115,12 +117,12 @@ def run(
 
 
 @cache
-def _starter(service: str) -> socket.socket:
+def _starter(module: str) -> socket.socket:
     """It ends when this test run does, and whatever it has started with it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     clean = {name: value for name, value in os.environ.items() if "HARTLINE" not in name}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.warm", service, str(theirs.fileno())],
+        [sys.executable, "-m", "tests.support.warm", module, str(theirs.fileno())],
         cwd=ROOT,
         env=clean,
         pass_fds=[theirs.fileno()],
@@ -135,9 +137,9 @@ def _starter(service: str) -> socket.socket:
     return ours
 
 
-def _serve(service: str, control: socket.socket) -> int:
+def _serve(module: str, control: socket.socket) -> int:
     """Fork whenever asked. Returns in every process that was started, with its exit code."""
-    program = importlib.import_module(f"{service}.__main__")
+    program = importlib.import_module(module)
     gc.freeze()
     while True:
         wanted, files, _, _ = socket.recv_fds(control, _LARGEST, 4)
