@@ -9,6 +9,9 @@ MACHINE := $(BIN)/python -m deploy.machine
 # Two files at a time, each worker with servers of its own: half of a test is waiting. The longest
 # files first (tests/conftest.py), so that nobody waits for one of them at the end.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+# Where bytecode is not kept, every run rewrites every assertion anew, which takes each worker ten
+# seconds, and every process that a test starts compiles Hartline.
+test unit: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install up smoke down status token test lint ruff format types imports unit alerts brokers chaos drill load bench lock
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,12 +12,13 @@ from pathlib import Path
 import httpx
 
 from deploy.machine.ports import free_ports
-from deploy.machine.processes import die_with_parent
 from shared.contracts.base import Event, EventData, Source
 from shared.messaging.bus import Outgoing
 from shared.messaging.postgres.bus import PostgresBus
 from shared.runtime.ids import new_event_id, utc_now
+from tests.support import warm
 from tests.support.databases import FreshDatabase
+from tests.support.warm import WarmProcess
 
 ROOT = Path(__file__).parents[2]
 ISSUER = "https://issuer.test"
@@ -34,17 +34,11 @@ class AuditProcess:
     ops_port: int
     stderr: Path
     failpoints: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: WarmProcess | None = None
 
-    def spawn(self, *roles: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *roles: str) -> WarmProcess:
         with self.stderr.open("ab") as stderr:
-            return subprocess.Popen(
-                [sys.executable, "-m", "services.audit", *roles],
-                cwd=ROOT,
-                env=self.environment,
-                stderr=stderr,
-                preexec_fn=die_with_parent(signal.SIGKILL),
-            )
+            return warm.start("services.audit.__main__", roles, self.environment, stderr=stderr)
 
     async def start(self, *roles: str) -> None:
         self.process = self.spawn(*roles)
@@ -69,8 +63,12 @@ class AuditProcess:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of the service, to its end."""
+        return warm.run("services.audit", arguments, self.environment)
+
+    def verify(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The offline verifier, as whoever was handed an export starts it."""
         return subprocess.run(
-            [sys.executable, "-m", *arguments],
+            [sys.executable, "-m", "services.audit.verify", *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,

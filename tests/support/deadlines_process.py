@@ -4,10 +4,7 @@ notify that only have a watermark."""
 import asyncio
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,12 +18,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from deploy.machine.ports import free_ports
-from deploy.machine.processes import die_with_parent
 from shared.runtime import keys
 from shared.runtime.server import serve_on
+from tests.support import warm
 from tests.support.databases import FreshDatabase
+from tests.support.warm import WarmProcess
 
-ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 90.0
 
 
@@ -38,7 +35,7 @@ class DeadlinesProcess:
     ops_port: int
     stderr: Path
     failpoints: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: WarmProcess | None = None
 
     async def start(self, *roles: str) -> None:
         """Until it is ready, or has ended."""
@@ -52,15 +49,9 @@ class DeadlinesProcess:
                     pass
                 await asyncio.sleep(0.05)
 
-    def spawn(self, *roles: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *roles: str) -> WarmProcess:
         with self.stderr.open("ab") as stderr:
-            return subprocess.Popen(
-                [sys.executable, "-m", "services.deadlines", *roles],
-                cwd=ROOT,
-                env=self.environment,
-                stderr=stderr,
-                preexec_fn=die_with_parent(signal.SIGKILL),
-            )
+            return warm.start("services.deadlines.__main__", roles, self.environment, stderr=stderr)
 
     async def metrics(self) -> str:
         async with httpx.AsyncClient(trust_env=False) as client:

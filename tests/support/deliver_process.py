@@ -1,7 +1,6 @@
 """The deliver role as a process of its own, to be killed: DSN, key directory, seconds a try."""
 
 import asyncio
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,13 @@ from shared.runtime.sealing import Keyring, Sealer
 from shared.runtime.wakes import Wakes
 
 
-async def main(dsn: str, keys: Path, deadline: float) -> None:
+def main(arguments: list[str]) -> int:
+    dsn, keys, deadline = arguments
+    asyncio.run(_main(dsn, Path(keys), float(deadline)))
+    return 0
+
+
+async def _main(dsn: str, keys: Path, deadline: float) -> None:
     db = Database.open(dsn, Wakes(), name="test-deliver-process")
     role = deliver_role(
         db,
@@ -30,7 +35,3 @@ async def main(dsn: str, keys: Path, deadline: float) -> None:
     )
     await run_roles({"deliver": role})
     await db.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])))

@@ -2,9 +2,6 @@
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +10,11 @@ from pathlib import Path
 import httpx
 
 from deploy.machine.ports import free_ports
-from deploy.machine.processes import die_with_parent
+from tests.support import warm
 from tests.support.databases import FreshDatabase
 from tests.support.intake import ISSUER, Keys
+from tests.support.warm import WarmProcess
 
-ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 90.0
 
 
@@ -30,7 +27,7 @@ class IntakeProcess:
     ops_port: int
     stderr: Path
     failpoints: Path
-    process: subprocess.Popen[bytes] | None = field(default=None)
+    process: WarmProcess | None = field(default=None)
 
     @property
     def url(self) -> str:
@@ -53,15 +50,9 @@ class IntakeProcess:
                 await asyncio.sleep(0.05)
         raise AssertionError(f"intake did not start: {self.stderr.read_text()}")
 
-    def _spawn(self, *roles: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, *roles: str) -> WarmProcess:
         with self.stderr.open("ab") as stderr:
-            return subprocess.Popen(
-                [sys.executable, "-m", "services.intake", *roles],
-                cwd=ROOT,
-                env=dict(self.environment),
-                stderr=stderr,
-                preexec_fn=die_with_parent(signal.SIGKILL),
-            )
+            return warm.start("services.intake.__main__", roles, self.environment, stderr=stderr)
 
     def arm(self, failpoint: str) -> None:
         (self.failpoints / failpoint).touch()

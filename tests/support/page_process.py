@@ -1,7 +1,6 @@
 """Paging as a process of its own, to be killed: its DSN."""
 
 import asyncio
-import sys
 
 from services.notify.oncall.heartbeat import Pulses
 from services.notify.oncall.page_role import page_role
@@ -13,12 +12,14 @@ from shared.runtime.wakes import Wakes
 from tests.support.rosters import LOCAL_PAGER
 
 
-async def main(dsn: str) -> None:
+def main(arguments: list[str]) -> int:
+    (dsn,) = arguments
+    asyncio.run(_main(dsn))
+    return 0
+
+
+async def _main(dsn: str) -> None:
     db = Database.open(dsn, Wakes(), name="test-page-process")
     paging = Paging(db, {ChannelKind.WEBHOOK: LOCAL_PAGER}, (), "https://console.test/tasks")
     await run_roles({"page": page_role({"paging": (0.2, paging.once)}, Pulses())})
     await db.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))

@@ -94,7 +94,7 @@ async def test_what_was_disclosed_is_in_the_log_with_a_proof_and_an_export_that_
     await process.start()
     events = views(30)
     await publish(database, Source.INTAKE, events)
-    key = parse_vkey(process.run("services.audit", "key").stdout)
+    key = parse_vkey(process.run("key").stdout)
     kept = tmp_path / "kept.note"
     for event in events[:3] + events[-1:]:
         [entry] = await found(officer, event.disclosure_id)
@@ -104,10 +104,10 @@ async def test_what_was_disclosed_is_in_the_log_with_a_proof_and_an_export_that_
         assert (index, entry["kind"]) == (entry["index"], "viewed")
         assert checkpoint.size >= 1
     kept.write_bytes((await officer.get("/v1/checkpoint")).content)
-    exported = process.run("services.audit", "export", str(tmp_path / "export"))
+    exported = process.run("export", str(tmp_path / "export"))
     assert (exported.returncode, exported.stderr) == (0, "")
     arguments = (str(tmp_path / "export"), "--checkpoint", str(kept), "--key", key.vkey)
-    verified = process.run("services.audit.verify", *arguments)
+    verified = process.verify(*arguments)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert verified.stdout.startswith("VERIFIED")
     assert await process.stop() == 0
@@ -143,7 +143,7 @@ async def test_killed_between_any_two_steps_it_holds_each_disclosure_once(
     for event in events:
         counts[event.disclosure_id] = len(await found(officer, event.disclosure_id))
     assert set(counts.values()) == {1}
-    process.run("services.audit", "export", str(tmp_path / "export"))
+    process.run("export", str(tmp_path / "export"))
     arguments = [str(tmp_path / "export"), "--checkpoint", str(tmp_path / "kept.note")]
     assert verify.main(arguments) == 0
 
@@ -207,7 +207,7 @@ async def test_it_does_not_start_behind_a_checkpoint_that_a_witness_keeps(
     assert await process.stop() == 0
     older = postgres.new_database()
     process.environment["HARTLINE_AUDIT_DSN"] = older.dsns["audit"].app
-    ended = process.run("services.audit")
+    ended = process.run()
     postgres.drop(older)
     assert ended.returncode == 2
     assert "refuses to sign" in ended.stderr
@@ -230,7 +230,7 @@ def test_what_is_missing_is_said_at_the_start(
     process.environment.pop(name, None)
     if value is not None:
         process.environment[name] = value
-    ended = process.run("services.audit")
+    ended = process.run()
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -242,6 +242,6 @@ def test_a_witnessed_file_of_another_key_is_said_at_the_start(
     path = tmp_path / "other.note"
     path.write_text(log_of(3).note(3))
     process.environment["HARTLINE_AUDIT_WITNESSED"] = str(path)
-    ended = process.run("services.audit", "seal")
+    ended = process.run("seal")
     assert ended.returncode == 2
     assert "none of the keys" in ended.stderr

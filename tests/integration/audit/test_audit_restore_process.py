@@ -29,7 +29,7 @@ async def test_a_restored_backup_is_refused_then_recovered_by_the_documented_com
     settings = {"HARTLINE_AUDIT_WITNESSES": str(named)}
     process = audit_process(database, tmp_path / "keys", tokens.jwks, tmp_path, settings)
     named.write_text("")
-    key = parse_vkey(process.run("services.audit", "key").stdout)
+    key = parse_vkey(process.run("key").stdout)
     with running_witness(tmp_path / "witness", [key], "witness.example/w1") as witness:
         named.write_text(f"{witness.site.url} {witness.site.key.vkey}\n")
         headers = tokens.bearer()
@@ -54,7 +54,7 @@ async def test_a_restored_backup_is_refused_then_recovered_by_the_documented_com
         assert "contradicts this log" in process.stderr.read_text()
 
         done = process.run(
-            *("services.audit", "recover", "new-origin", NEW),
+            *("recover", "new-origin", NEW),
             *("--last", str(kept), "--reason", "backup_restored"),
         )
         assert done.returncode == 0, done.stderr
@@ -67,12 +67,12 @@ async def test_a_restored_backup_is_refused_then_recovered_by_the_documented_com
             for event in events:
                 await found(officer, event.disclosure_id)
             assert await process.stop() == 0
-    exported = process.run("services.audit", "export", str(tmp_path / "export"))
+    exported = process.run("export", str(tmp_path / "export"))
     assert exported.returncode == 0, exported.stderr
     assert verify.main([str(tmp_path / "export"), "--checkpoint", str(kept)]) == 0
     assert "were lost in a restore" in capsys.readouterr().out
     again = process.run(
-        *("services.audit", "recover", "new-origin", "hartline/audit-3"),
+        *("recover", "new-origin", "hartline/audit-3"),
         *("--last", os.devnull, "--reason", "server_lost"),
     )
     assert (again.returncode, "of no use" in again.stderr) == (2, True)

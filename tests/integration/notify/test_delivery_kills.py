@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import Process
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,11 @@ import pytest
 from services.notify.delivery.signing import Signer
 from shared.runtime import keys
 from shared.runtime.sealing import Keyring, Sealer
+from tests.support import warm
 from tests.support.databases import FreshDatabase
 from tests.support.deliveries import World, eventually
 from tests.support.receiver import Receiver
-
-ROOT = Path(__file__).parents[3]
+from tests.support.warm import WarmProcess
 
 
 @pytest.mark.slow
@@ -47,30 +45,24 @@ async def test_killed_at_any_step_the_notice_arrives_and_the_record_is_true(
     )
     notice = await world.notice(await world.agency(receiver.url))
     (tmp_path / place).touch()
-    first = await _start(world, tmp_path)
-    assert await asyncio.wait_for(first.wait(), 20) == -signal.SIGKILL
-    second = await _start(world, tmp_path)
+    first = _start(world, tmp_path)
+    assert await asyncio.to_thread(first.wait, 20) == -signal.SIGKILL
+    second = _start(world, tmp_path)
     try:
         await eventually(lambda: _delivered(world, notice), within=20)
     finally:
         second.terminate()
         # It may be told to stop while it is still starting.
-        assert await asyncio.wait_for(second.wait(), 20) in (0, -signal.SIGTERM)
+        assert await asyncio.to_thread(second.wait, 20) in (0, -signal.SIGTERM)
     assert await world.facts(notice) == facts
     assert receiver.notice_ids == [notice] * received
 
 
-async def _start(world: World, directory: Path) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.support.deliver_process",
-        world.database.dsns["notify"].app,
-        str(directory),
-        "0.5",
-        cwd=ROOT,
-        env={**os.environ, "HARTLINE_FAILPOINT_DIR": str(directory)},
-    )
+def _start(world: World, directory: Path) -> WarmProcess:
+    arguments = world.database.dsns["notify"].app, str(directory), "0.5"
+    environment = {**os.environ, "HARTLINE_FAILPOINT_DIR": str(directory)}
+    with (directory / "stderr.log").open("ab") as stderr:
+        return warm.start("tests.support.deliver_process", arguments, environment, stderr=stderr)
 
 
 async def _delivered(world: World, notice: str) -> bool:

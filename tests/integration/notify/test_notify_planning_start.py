@@ -17,6 +17,7 @@ from services.notify.__main__ import ROLES
 from services.notify.synthetic import RECIPIENTS
 from shared.runtime import keys
 from tests.support import planning as support
+from tests.support import warm
 from tests.support.databases import FreshDatabase
 
 pytestmark = pytest.mark.slow
@@ -47,10 +48,7 @@ def environment(database: FreshDatabase, tmp_path: Path) -> dict[str, str]:
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.notify", *arguments]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return warm.run("services.notify", arguments, environment)
 
 
 def seed(environment: dict[str, str], tmp_path: Path) -> subprocess.CompletedProcess[str]:

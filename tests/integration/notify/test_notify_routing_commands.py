@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from shared.runtime import keys
 from shared.runtime.ids import utc_now
 from shared.runtime.sealing import Keyring, Sealer
 from tests.support import planning as support
+from tests.support import warm
 from tests.support.databases import FreshDatabase
 from tests.support.planning import Child, Planning
 
@@ -59,16 +59,7 @@ async def planning(
 def run(
     environment: dict[str, str], *arguments: str, typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.notify", "routing", *arguments]
-    return subprocess.run(
-        command,
-        env=environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return warm.run("services.notify", ("routing", *arguments), environment, typed)
 
 
 async def test_explain_says_why_each_was_told(

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import Process
 from pathlib import Path
 
 import pytest
@@ -17,12 +15,12 @@ from services.notify.tasks import store as task_store
 from services.notify.tasks.task import NewTask, TaskKind
 from services.notify.wiring import PROPOSABLES
 from shared.runtime.ids import new_id, utc_now
+from tests.support import warm
 from tests.support.deliveries import World, eventually
 from tests.support.planning import SEALER
 from tests.support.receiver import Receiver, receiving
 from tests.support.rosters import roster
-
-ROOT = Path(__file__).parents[3]
+from tests.support.warm import WarmProcess
 
 
 @pytest.mark.slow
@@ -35,19 +33,19 @@ async def test_killed_at_any_step_no_page_goes_twice_and_the_fallback_is_paged(
     async with receiving() as chief:
         await _put(world, {"ann": ("webhook", receiver.url), "chief": ("webhook", chief.url)})
         (tmp_path / place).touch()
-        first = await _start(world, tmp_path)
-        assert await asyncio.wait_for(first.wait(), 20) == -signal.SIGKILL
+        first = _start(world, tmp_path)
+        assert await asyncio.to_thread(first.wait, 20) == -signal.SIGKILL
         async with world.db.transaction() as session:
             # Do not wait for the lease.
             await session.execute(
                 text("UPDATE notify.pages SET claimed_at = claimed_at - interval '31 s'")
             )
-        second = await _start(world, tmp_path)
+        second = _start(world, tmp_path)
         try:
             await eventually(lambda: _paged(world, "chief"), within=20)
         finally:
             second.terminate()
-            assert await asyncio.wait_for(second.wait(), 20) in (0, -signal.SIGTERM)
+            assert await asyncio.to_thread(second.wait, 20) in (0, -signal.SIGTERM)
         assert len(receiver.requests) == received
         assert len(chief.requests) == 1
 
@@ -83,12 +81,8 @@ async def _paged(world: World, person: str) -> bool:
     return bool(rows)
 
 
-async def _start(world: World, points: Path) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.support.page_process",
-        world.database.dsns["notify"].app,
-        cwd=ROOT,
-        env=os.environ | {"HARTLINE_FAILPOINT_DIR": str(points)},
-    )
+def _start(world: World, points: Path) -> WarmProcess:
+    arguments = (world.database.dsns["notify"].app,)
+    environment = os.environ | {"HARTLINE_FAILPOINT_DIR": str(points)}
+    with (points / "stderr.log").open("ab") as stderr:
+        return warm.start("tests.support.page_process", arguments, environment, stderr=stderr)
