@@ -83,7 +83,7 @@ def hand_over(found: Running, wanted: str) -> int:
 async def trial(site: Site, fault: int) -> None:
     """Until `--end`, Ctrl-C or `make down`."""
     stop = asyncio.Event()
-    for signum in (signal.SIGTERM, runs.signal.SIGINT):
+    for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     pager = await site.listen()
     try:
