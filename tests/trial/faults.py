@@ -30,12 +30,12 @@ async def setting(site: Site) -> None:
     """Somebody mistyped a setting of notify's, and then its process died."""
     file = site.home.settings / "notify.env"
     write_private(file, file.read_text() + "HARTLINE_NOTIFY_UNREAD_HOURS=two\n")
-    site.signal("notify", signal.SIGKILL)
+    site.send("notify", signal.SIGKILL)
 
 
 async def frozen(site: Site) -> None:
     """Deadlines hangs: it is there, and answers nothing."""
-    site.signal("deadlines", signal.SIGSTOP)
+    site.send("deadlines", signal.SIGSTOP)
 
 
 async def database(site: Site) -> None:
@@ -51,7 +51,7 @@ async def partner(site: Site) -> None:
     write_private(site.home.path / "kept.json", json.dumps(known))
     left = {code: of for code, of in known.items() if code != "fbi"}
     write_private(_agency_keys(site), json.dumps(left))
-    site.signal("agencies", signal.SIGKILL)
+    site.send("agencies", signal.SIGKILL)
 
 
 async def stopped(site: Site) -> None:
@@ -89,12 +89,12 @@ async def unreadable(site: Site) -> None:
 
 async def witness(site: Site) -> None:
     """The witness at another agency hangs."""
-    site.signal("witness", signal.SIGSTOP)
+    site.send("witness", signal.SIGSTOP)
 
 
 async def sealer(site: Site) -> None:
     """The log's sealer, a process of its own, hangs."""
-    site.signal("audit-seal", signal.SIGSTOP)
+    site.send("audit-seal", signal.SIGSTOP)
 
 
 async def misdirected(site: Site) -> None:
@@ -186,11 +186,11 @@ FAULTS: tuple[Fault, ...] = (
 
 async def _call_fbi(site: Site) -> None:
     write_private(_agency_keys(site), (site.home.path / "kept.json").read_text())
-    site.signal("agencies", signal.SIGKILL)
+    site.send("agencies", signal.SIGKILL)
 
 
 async def _call_witness(site: Site) -> None:
-    site.signal("witness", signal.SIGKILL)
+    site.send("witness", signal.SIGKILL)
 
 
 async def _call_careline(site: Site) -> None:

@@ -99,7 +99,7 @@ class Site:
         sealing = replace(own, name="audit-seal", argv=[*own.argv, "seal"], environment=apart)
         return [replace(own, argv=[*own.argv, *_APART]), sealing]
 
-    def signal(self, name: str, signum: signal.Signals) -> None:
+    def send(self, name: str, signum: signal.Signals) -> None:
         pid = self.machine.supervisor.pid(name)
         if pid is not None:
             os.kill(pid, signum)
