@@ -19,6 +19,8 @@ STAGES = (
     ("acknowledged", "notify"),
     ("in the log", "audit"),
 )
+_TRIED = "delivered"
+"""What waits for this stage was attempted."""
 _AGES_SHOWN = 12
 
 
@@ -26,9 +28,7 @@ def view(seen: Sequence[Seen], limits: Mapping[str, Threshold], now: datetime) -
     """The whole screen, worst first."""
     troubles = [line for _, _, line in sorted(_troubles(seen, limits))]
     head = f"Hartline at {now:%Y-%m-%d %H:%M:%S}Z: "
-    head += (
-        f"{len(troubles)} thing(s) need somebody." if troubles else "every notice is on its way."
-    )
+    head += f"{len(troubles)} thing(s) need somebody." if troubles else _calm(seen)
     return [
         head,
         *([""] if troubles else []),
@@ -62,6 +62,13 @@ def _troubles(
                 line = f"{'LATE' if rank == 3 else 'old':7} {one.service}: {what} for {words(age)}"
                 found.append((rank, -age, f"{line} ({limit.alert})"))
     return found
+
+
+def _calm(seen: Sequence[Seen]) -> str:
+    tried = sum(s.waiting for one in seen if one.way for s in one.way.stages if s.name == _TRIED)
+    if not tried:
+        return "every notice is on its way."
+    return f"nothing is late; {tried} notice(s) were tried and are not there: see the doctor."
 
 
 def _stages(seen: Sequence[Seen]) -> list[str]:

@@ -11,10 +11,16 @@ from services.notify.waiting_store import Open, Refusing
 from shared.runtime.db import Database
 from shared.runtime.findings import Finding, act, look, well
 
-_TRIED = 2
-"""An attempt that failed once is ordinary."""
+_TRIED, _AGAIN_AND_AGAIN = 2, 5
+"""An attempt that failed once is ordinary; at the fifth somebody was paged."""
 _SHOWN = 5
-_URGENT = {TaskKind.REFUSED, TaskKind.BREACHED, TaskKind.NOT_OURS, TaskKind.CANNOT_SEND}
+_URGENT = {
+    TaskKind.REFUSED,
+    TaskKind.BREACHED,
+    TaskKind.NOT_OURS,
+    TaskKind.CANNOT_SEND,
+    TaskKind.UNREACHABLE,
+}
 """A lawful recipient may know nothing, or the wrong one knows."""
 
 
@@ -34,14 +40,17 @@ def of_refusing(found: Sequence[Refusing]) -> list[Finding]:
         "by itself. Tell it by telephone when a clock is near."
     )
     return [
-        look(
-            about,
-            f"{each.agency_id} has not taken {each.notices} notice(s), one after "
-            f"{each.attempts} attempts.",
-            do,
-        )
+        (act if each.attempts >= _AGAIN_AND_AGAIN else look)(about, _refuses(each), do)
         for each in again[:_SHOWN]
     ]
+
+
+def _refuses(agency: Refusing) -> str:
+    return (
+        f"{agency.name} ({agency.contact or 'no contact on file'}; {agency.agency_id}) has not "
+        f"taken {agency.notices} notice(s), that of {agency.referral_id} after "
+        f"{agency.attempts} attempts."
+    )
 
 
 async def tasks(db: Database) -> list[Finding]:

@@ -9,10 +9,13 @@ from services.notify.proposals import tables as proposal_tables
 from shared.runtime.db import Session
 
 _REFUSED = text(
-    "SELECT agency_id, count(*) AS notices, max(attempts) AS attempts "
-    f"FROM {models.deliveries.fullname} WHERE delivered_at IS NULL AND attempts > 0 "
-    "AND state IN ('pending', 'blocked', 'attempting') "
-    "GROUP BY agency_id ORDER BY max(attempts) DESC, agency_id"
+    "SELECT d.agency_id, a.name, a.contact, count(*) AS notices, max(d.attempts) AS attempts, "
+    "(array_agg(n.referral_id ORDER BY d.attempts DESC))[1] AS referral_id "
+    f"FROM {models.deliveries.fullname} d JOIN {models.notices.fullname} n USING (notice_id) "
+    f"JOIN {models.agencies.fullname} a ON a.agency_id = d.agency_id "
+    "WHERE d.delivered_at IS NULL AND d.attempts > 0 "
+    "AND d.state IN ('pending', 'blocked', 'attempting') "
+    "GROUP BY d.agency_id, a.name, a.contact ORDER BY max(d.attempts) DESC, d.agency_id"
 )
 _TASKS = text(
     "SELECT kind, count(*) AS tasks, "
@@ -30,9 +33,12 @@ class Refusing:
     """An agency that has not taken notices that were tried."""
 
     agency_id: str
+    name: str
+    contact: str | None
     notices: int
     attempts: int
-    """Of the notice that was tried most often."""
+    """Of the notice that was tried most often; `referral_id`: what that is about."""
+    referral_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Open:
 async def refusing(session: Session) -> list[Refusing]:
     """The one that was tried most often first."""
     rows = await session.execute(_REFUSED)
-    return [Refusing(row.agency_id, row.notices, row.attempts) for row in rows]
+    return [Refusing(**row) for row in rows]
 
 
 async def tasks(session: Session) -> list[Open]:

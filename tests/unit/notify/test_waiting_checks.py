@@ -7,11 +7,19 @@ from shared.runtime.findings import Level
 AGENCY = "agy_00000000000000000000000000000001"
 
 
+def refusing(attempts: int) -> Refusing:
+    return Refusing(AGENCY, "Example Police", "desk, 555-0100", 3, attempts, "ref_1")
+
+
 def test_p9_an_agency_that_refuses_again_is_named_and_one_failure_is_ordinary() -> None:
-    assert [each.level for each in of_refusing([Refusing(AGENCY, 3, 1)])] == [Level.WELL]
-    (found,) = of_refusing([Refusing(AGENCY, 3, 2)])
+    assert [each.level for each in of_refusing([refusing(1)])] == [Level.WELL]
+    (found,) = of_refusing([refusing(2)])
     assert found.level is Level.LOOK
-    assert f"{AGENCY} has not taken 3 notice(s), one after 2 attempts." in found.says
+    assert found.says == (
+        f"Example Police (desk, 555-0100; {AGENCY}) has not taken 3 notice(s), that of ref_1 "
+        "after 2 attempts."
+    )
+    assert of_refusing([refusing(5)])[0].level is Level.ACT, "somebody was paged"
 
 
 def test_p1_a_recipient_that_was_refused_is_for_now_and_a_changed_record_is_not() -> None:

@@ -25,6 +25,11 @@ def test_it_says_so_when_all_is_on_its_way() -> None:
     assert lines[-1] == "  nothing waits"
 
 
+def test_what_was_tried_and_is_not_there_is_said_before_it_is_late() -> None:
+    seen = [Seen("notify", way=Way([Stage("delivered", 1, 2, 30.0)]))]
+    assert "nothing is late; 2 notice(s) were tried" in view(seen, LIMITS, NOW)[0]
+
+
 def test_what_is_worst_comes_first() -> None:
     parked = Stopped("parked", "ref_1", 7200, "referrals: Permanent")
     ages = {("hartline_oldest_age_seconds", "delivery"): 1000.0}
