@@ -10,7 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 class Nothing:
     def _nothing(self, *_: Any, **__: Any) -> None: ...
 
-    inc = dec = set = set_to_current_time = observe = remove = clear = _nothing
+    inc = dec = set = set_function = set_to_current_time = observe = remove = clear = _nothing
 
 
 NOTHING = Nothing()
