@@ -13,11 +13,24 @@ from pathlib import Path
 import pytest
 
 from deploy.machine.home import ROOT
+from tests.support.ups import one_at_a_time
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 _PATIENCE = 120.0
 _MACHINE = [sys.executable, "-m", "deploy.machine"]
 _BLOCK = re.search(r"^```sh\n(.*?)^```$", (ROOT / "docs/careline.md").read_text(), re.S | re.M)
+
+
+def _until_up(process: "subprocess.Popen[bytes]", said: Path) -> None:
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while "stop  " not in said.read_text():
+            assert process.poll() is None, said.read_text()
+            assert time.monotonic() < deadline, said.read_text()
+            time.sleep(0.1)
+    except AssertionError:
+        process.terminate()
+        raise
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +40,12 @@ def sandbox() -> Iterator[Path]:
     home.chmod(0o711)
     said = home / "said"
     environment = {**os.environ, "HARTLINE_HOME": str(home)}
-    with said.open("w") as output:
+    with one_at_a_time(), said.open("w") as output:
         process = subprocess.Popen(
             [*_MACHINE, "up", "--sandbox"], cwd=ROOT, env=environment, stdout=output, stderr=output
         )
+        _until_up(process, said)
     try:
-        deadline = time.monotonic() + _PATIENCE
-        while "stop  " not in said.read_text():
-            assert process.poll() is None, said.read_text()
-            assert time.monotonic() < deadline, said.read_text()
-            time.sleep(0.1)
         yield home
     finally:
         process.terminate()
