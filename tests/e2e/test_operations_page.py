@@ -2,11 +2,9 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.machine.home import ROOT
-from tests.support.ups import one_at_a_time
+from tests.support.ups import up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 _PATIENCE = 240.0
@@ -33,35 +31,10 @@ def run(home: Path, command: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def _until_up(process: "subprocess.Popen[bytes]", said: Path) -> None:
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while "stop  " not in said.read_text():
-            assert process.poll() is None, said.read_text()
-            assert time.monotonic() < deadline, said.read_text()
-            time.sleep(0.1)
-    except AssertionError:
-        process.terminate()
-        raise
-
-
-@pytest.fixture(scope="module")
-def up() -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
-    home = Path(tempfile.mkdtemp(prefix="hartline-page-"))
-    home.chmod(0o711)
-    said = home / "said"
-    with one_at_a_time(), said.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.machine", "up"],
-            cwd=ROOT, env={**os.environ, "HARTLINE_HOME": str(home)}, stdout=output, stderr=output,
-        )  # fmt: skip
-        _until_up(process, said)
-    try:
-        yield home, process
-    finally:
-        process.terminate()
-        process.wait(60)
-        shutil.rmtree(home, ignore_errors=True)
+@pytest.fixture(scope="module", name="up")
+def one_that_is_up() -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    with up() as found:
+        yield found
 
 
 def shape(line: str) -> str:

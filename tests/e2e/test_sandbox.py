@@ -2,18 +2,15 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.machine.home import ROOT
-from tests.support.ups import one_at_a_time
+from tests.support.ups import up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 _PATIENCE = 120.0
@@ -21,36 +18,10 @@ _MACHINE = [sys.executable, "-m", "deploy.machine"]
 _BLOCK = re.search(r"^```sh\n(.*?)^```$", (ROOT / "docs/careline.md").read_text(), re.S | re.M)
 
 
-def _until_up(process: "subprocess.Popen[bytes]", said: Path) -> None:
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while "stop  " not in said.read_text():
-            assert process.poll() is None, said.read_text()
-            assert time.monotonic() < deadline, said.read_text()
-            time.sleep(0.1)
-    except AssertionError:
-        process.terminate()
-        raise
-
-
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Path]:
-    """A home in which a sandbox is up; root's PostgreSQL may enter it."""
-    home = Path(tempfile.mkdtemp(prefix="hartline-sandbox-"))
-    home.chmod(0o711)
-    said = home / "said"
-    environment = {**os.environ, "HARTLINE_HOME": str(home)}
-    with one_at_a_time(), said.open("w") as output:
-        process = subprocess.Popen(
-            [*_MACHINE, "up", "--sandbox"], cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
-        _until_up(process, said)
-    try:
+    with up("--sandbox") as (home, _):
         yield home
-    finally:
-        process.terminate()
-        process.wait(60)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _first_referral(home: Path, script: str) -> str:

@@ -1,15 +1,58 @@
-"""Two `make up` begun in one moment would find the same ports free: one begins after the other."""
+"""`make up` as a stranger types it, in a home of its own.
+
+Two that begin in one moment would find the same ports free: one begins after the other.
+"""
 
 import fcntl
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.machine.home import ROOT
+
+_PATIENCE = 240.0
+
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Among the processes that test here. Leave it once what began has its ports."""
+def up(*more: str) -> Iterator[tuple[Path, "subprocess.Popen[bytes]"]]:
+    """The home in which it is up, and its process. Root's PostgreSQL may enter the home."""
+    home = Path(tempfile.mkdtemp(prefix="hartline-up-"))
+    home.chmod(0o711)
+    said = home / "said"
+    environment = {**os.environ, "HARTLINE_HOME": str(home)}
+    command = [sys.executable, "-m", "deploy.machine", "up", *more]
+    with said.open("w") as output, _one_at_a_time():
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        try:
+            _wait(process, said)
+        except AssertionError:
+            process.terminate()
+            raise
+    try:
+        yield home, process
+    finally:
+        process.terminate()
+        process.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Among the processes that test here."""
     with (Path(tempfile.gettempdir()) / "hartline-tests-up").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _wait(process: "subprocess.Popen[bytes]", said: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while "stop  " not in said.read_text():
+        assert process.poll() is None, said.read_text()
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.1)
