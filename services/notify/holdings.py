@@ -6,12 +6,13 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.delivery.webhook_secrets import kek_of, rewrapped
+from services.notify.directory import tables as directory_tables
 from services.notify.oncall import pager_secrets, roster_store, tables
 from shared.runtime.db import Session
 from shared.runtime.rewrapping import AGAIN, KeyTable
 from shared.runtime.sealing import Sealer
 
-_AGENCIES = models.agencies.fullname
+_AGENCIES = directory_tables.agencies.fullname
 
 
 @dataclass(frozen=True, slots=True)

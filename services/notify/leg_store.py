@@ -7,6 +7,7 @@ from services.notify.conflicts import tables as conflict_tables
 from services.notify.conflicts.barred import bars
 from services.notify.delivery.held import with_content
 from services.notify.delivery.retry import TRIP_AFTER
+from services.notify.directory import tables as directory_tables
 from services.notify.legs import LegStatus
 from services.notify.recalls import tables as recall_tables
 from services.notify.stages import tables as stage_tables
@@ -52,7 +53,7 @@ _LEGS = text(
     "n.authority, n.rule, n.rules_version, n.directory_version, n.profile, n.fields, "
     f"{_ROLES} AS also, {MAY_HOLD} AS may_hold, {IN_CONFLICT} AS in_conflict, {_SINCE} "
     f"FROM {_NOTICES} n JOIN {_DELIVERIES} d USING (notice_id) "
-    f"JOIN {models.agencies.fullname} a ON a.agency_id = n.agency_id "
+    f"JOIN {directory_tables.agencies.fullname} a ON a.agency_id = n.agency_id "
     "WHERE n.referral_id = :referral_id "
     "AND (CAST(:agency_id AS text) IS NULL OR n.agency_id = :agency_id) "
     "UNION ALL "
@@ -65,7 +66,7 @@ _LEGS = text(
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {stage_tables.staged_plans.fullname} s ON s.referral_id = r.referral_id "
     "AND s.series = r.series AND s.version = r.version AND s.revision = r.revision "
-    f"LEFT JOIN {models.agencies.fullname} a ON a.agency_id = r.agency_id "
+    f"LEFT JOIN {directory_tables.agencies.fullname} a ON a.agency_id = r.agency_id "
     "WHERE r.referral_id = :referral_id AND CAST(:agency_id AS text) IS NULL "
     "ORDER BY version, child_id, role, notice_id"
 )

@@ -16,6 +16,7 @@ from services.notify.recalls import tables as recalls
 from services.notify.related import tables as related
 from services.notify.rulemaking import tables as rulemaking
 from services.notify.stages import tables as stages
+from services.notify.tasks import tables as task_tables
 
 __all__ = [
     "conflict_tables",
@@ -34,4 +35,5 @@ __all__ = [
     "related",
     "rulemaking",
     "stages",
+    "task_tables",
 ]

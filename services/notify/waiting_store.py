@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.directory import tables as directory_tables
 from services.notify.proposals import tables as proposal_tables
+from services.notify.tasks import tables as task_tables
 from shared.runtime.db import Session
 
 _REFUSED = text(
     "SELECT d.agency_id, a.name, a.contact, count(*) AS notices, max(d.attempts) AS attempts, "
     "(array_agg(n.referral_id ORDER BY d.attempts DESC))[1] AS referral_id "
     f"FROM {models.deliveries.fullname} d JOIN {models.notices.fullname} n USING (notice_id) "
-    f"JOIN {models.agencies.fullname} a ON a.agency_id = d.agency_id "
+    f"JOIN {directory_tables.agencies.fullname} a ON a.agency_id = d.agency_id "
     "WHERE d.delivered_at IS NULL AND d.attempts > 0 "
     "AND d.state IN ('pending', 'blocked', 'attempting') "
     "GROUP BY d.agency_id, a.name, a.contact ORDER BY max(d.attempts) DESC, d.agency_id"
@@ -20,7 +22,7 @@ _REFUSED = text(
 _TASKS = text(
     "SELECT kind, count(*) AS tasks, "
     "extract(epoch FROM clock_timestamp() - min(created_at)) AS age "
-    f"FROM {models.tasks.fullname} WHERE acknowledged_at IS NULL GROUP BY kind ORDER BY kind"
+    f"FROM {task_tables.tasks.fullname} WHERE acknowledged_at IS NULL GROUP BY kind ORDER BY kind"
 )
 _PROPOSALS = text(
     f"SELECT proposal_id, kind FROM {proposal_tables.proposals.fullname} WHERE state = 'open' "

@@ -20,7 +20,9 @@ from services.notify.delivery.mailer import Senders, SmtpSender
 from services.notify.delivery.postroom import Postroom
 from services.notify.delivery.sender import AiohttpSender, Sender
 from services.notify.delivery.signing import Signer
+from services.notify.directory import tables as directory_tables
 from services.notify.planning.copies import seal_copy
+from services.notify.tasks import tables as task_tables
 from shared.contracts.base import Event, EventData, Source
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
@@ -67,7 +69,7 @@ class World:
             "allowed_networks": ["127.0.0.0/8"],
             "sample": True,
         }
-        await self._insert(models.agencies, [{**row, **changes}])
+        await self._insert(directory_tables.agencies, [{**row, **changes}])
         return agency_id
 
     async def notice(self, agency_id: str, **changes: Any) -> str:
@@ -234,13 +236,13 @@ class World:
         ]
 
     async def tasks(self) -> list[tuple[str, str]]:
-        rows = await self.rows(select(models.tasks).order_by(models.tasks.c.created_at))
+        rows = await self.rows(select(task_tables.tasks).order_by(task_tables.tasks.c.created_at))
         return [(row.kind, row.about) for row in rows]
 
     async def change_agency(self, agency_id: str, **changes: object) -> None:
         async with self.db.transaction() as session:
             await session.execute(
-                update(models.agencies).filter_by(agency_id=agency_id).values(**changes)
+                update(directory_tables.agencies).filter_by(agency_id=agency_id).values(**changes)
             )
 
     async def make_due(self, notice_id: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.conflicts import tables as conflict_tables
 from services.notify.conflicts.barred import AS_REFUSED, OF_ONE, bars
+from services.notify.directory import tables as directory_tables
 from services.notify.routing.facts import Asserted
 from services.notify.routing.facts_read import FACTS
 from services.notify.stages import tables as stage_tables
@@ -23,7 +24,7 @@ from shared.runtime.sealing import WrappedKey
 
 _CONFLICTS = conflict_tables.conflicts.fullname
 _NOTICES = models.notices.fullname
-_AGENCIES = models.agencies.fullname
+_AGENCIES = directory_tables.agencies.fullname
 
 _HOLD = text(
     f"SELECT agency_id FROM {_AGENCIES} WHERE agency_id = ANY(CAST(:ids AS text[])) "

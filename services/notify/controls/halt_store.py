@@ -16,11 +16,12 @@ from services.notify.controls import tables
 from services.notify.controls.halts import Cause, Halt
 from services.notify.delivery.attempts import DELIVER_WAKE
 from services.notify.directory import store as directory_store
+from services.notify.directory import tables as directory_tables
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_id
 
 _HALTS = tables.halts.fullname
-_AGENCIES = models.agencies.fullname
+_AGENCIES = directory_tables.agencies.fullname
 
 _LOCK = text(
     f"SELECT agency_id FROM {_AGENCIES} WHERE CAST(:agency_id AS text) IS NULL "

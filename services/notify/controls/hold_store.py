@@ -9,6 +9,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.controls import tables
 from services.notify.delivery.retry import TRIP_AFTER
+from services.notify.directory import tables as directory_tables
 from shared.runtime.db import Session
 
 MOST = 500
@@ -16,7 +17,7 @@ PATIENCE = timedelta(seconds=60)
 """How long a tripped breaker may hold a notice back before it is told of."""
 
 _HALTS, _HOLDS = tables.halts.fullname, tables.holds.fullname
-_DELIVERIES, _AGENCIES = models.deliveries.fullname, models.agencies.fullname
+_DELIVERIES, _AGENCIES = models.deliveries.fullname, directory_tables.agencies.fullname
 
 _CAUSE = (
     f"coalesce((SELECT min(h.cause) FROM {_HALTS} h WHERE h.lifted_at IS NULL "

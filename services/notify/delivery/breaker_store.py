@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
 from services.notify.delivery.attempts import DELIVER_WAKE, Ended, Standing
 from services.notify.delivery.retry import Breaker, judge
+from services.notify.directory import tables as directory_tables
 from services.notify.tasks import task as tasks
 from shared.runtime.db import Session, wake_after_commit
 
-_AGENCIES = models.agencies.fullname
+_AGENCIES = directory_tables.agencies.fullname
 
 
 async def hold_others(session: Session, agency_ids: Sequence[str], deadline: datetime) -> None:

@@ -25,6 +25,7 @@ from services.notify.delivery.due_store import Slots, lock_due
 from services.notify.delivery.pace_store import ration
 from services.notify.delivery.refusing_store import ask_people, refuse, suppress
 from services.notify.delivery.tracks import following
+from services.notify.directory import tables as directory_tables
 from services.notify.directory.authority import refusal, today
 from shared.contracts.codes import Channel, RefusalReason
 from shared.messaging.outbox import Outbox
@@ -33,7 +34,7 @@ from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 _DELIVERIES = models.deliveries.fullname
-_AGENCIES = models.agencies.fullname
+_AGENCIES = directory_tables.agencies.fullname
 
 
 _READ = (

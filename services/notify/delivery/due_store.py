@@ -11,10 +11,11 @@ from services.notify import models
 from services.notify.controls.tables import halts
 from services.notify.delivery.pace_store import places
 from services.notify.delivery.retry import TRIP_AFTER
+from services.notify.directory import tables as directory_tables
 from shared.runtime.db import Session
 
 _DELIVERIES = models.deliveries.fullname
-_AGENCIES = models.agencies.fullname
+_AGENCIES = directory_tables.agencies.fullname
 
 
 @dataclass(frozen=True, slots=True)

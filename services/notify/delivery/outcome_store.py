@@ -12,6 +12,7 @@ from services.notify.delivery.attempts import Ended, Standing, adds_something, s
 from services.notify.delivery.channels import POINTERS
 from services.notify.delivery.outcomes import NotSent, Unknown
 from services.notify.delivery.release_store import unblock
+from services.notify.directory import tables as directory_tables
 from services.notify.planning.plan import DeliveryState
 from services.notify.tasks import task as tasks
 from services.notify.tasks.store import file_tasks
@@ -67,7 +68,7 @@ _MOVE = text(
 
 _ABANDONED = text(
     "SELECT notice_id, agency_id, open_disclosure_id, (SELECT kind "
-    f"FROM {models.agencies.fullname} a WHERE a.agency_id = d.agency_id) AS agency_kind "
+    f"FROM {directory_tables.agencies.fullname} a WHERE a.agency_id = d.agency_id) AS agency_kind "
     f"FROM {_DELIVERIES} d WHERE state = 'attempting' AND attempt_deadline < :now "
     f"AND (lease_owner NOT IN ({ALIVE_OWNERS}) OR attempt_deadline < :long_ago) "
     f"ORDER BY attempt_deadline LIMIT {_RECLAIMED_AT_ONCE}"

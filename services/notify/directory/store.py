@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 
-from services.notify import models
 from services.notify.directory import tables as directory_tables
 from services.notify.directory.entries import AgencyEntry
 from services.notify.directory.history import Term, in_force
@@ -16,7 +15,7 @@ from services.notify.directory.register import Former
 from services.notify.synthetic import RECIPIENTS
 from shared.runtime.db import Session
 
-_AGENCIES = models.agencies.fullname
+_AGENCIES = directory_tables.agencies.fullname
 _DIRECTORY = directory_tables.directory.fullname
 _VERSIONS = directory_tables.directory_versions.fullname
 _TERMS = directory_tables.agency_terms.fullname
@@ -153,9 +152,9 @@ async def _settle(session: Session, agency_ids: Collection[str], today: date) ->
 
 
 async def _put(session: Session, entries: Sequence[AgencyEntry]) -> None:
-    statement = insert(models.agencies)
+    statement = insert(directory_tables.agencies)
     names = [name for name in AgencyEntry.model_fields if name not in ("agency_id", "transport")]
-    columns, new = models.agencies.c, statement.excluded
+    columns, new = directory_tables.agencies.c, statement.excluded
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=[columns.agency_id],

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify.directory import tables as directory_tables
 from services.notify.enrolment import tables
 from services.notify.enrolment.steps import VALID_FOR, Enrolment, hash_of
 from shared.runtime.db import Session
@@ -22,7 +22,8 @@ _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('enrolment 
 _INVITE = text(
     f"INSERT INTO {_ENROLMENTS} (enrolment_id, agency_id, code_hash, expires_at, invited_by, "
     "invited_at) SELECT :id, agency_id, :hash, :expires, :by, :now "
-    f"FROM {models.agencies.fullname} WHERE agency_id = :agency_id AND NOT closed RETURNING *"
+    f"FROM {directory_tables.agencies.fullname} WHERE agency_id = :agency_id "
+    "AND NOT closed RETURNING *"
 )
 
 

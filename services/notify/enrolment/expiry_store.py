@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify.directory import tables as directory_tables
 from services.notify.enrolment import tables
 from services.notify.enrolment.expiry import Lasting
 from shared.runtime.db import Session
 
 LOOK_EVERY = timedelta(days=1)
-_AGENCIES, _CERTIFICATES = models.agencies.fullname, tables.certificates.fullname
+_AGENCIES, _CERTIFICATES = directory_tables.agencies.fullname, tables.certificates.fullname
 
 
 async def lasting(session: Session) -> Sequence[Lasting]:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
+from services.notify.directory import tables as directory_tables
 from shared.contracts.base import EventData
 from shared.contracts.codes import Channel
 from shared.contracts.disclosures import Attempt, DisclosuresAttempted, ToldOrally
@@ -20,7 +21,7 @@ from shared.contracts.notices import (
 from shared.runtime.db import Session
 
 _NOTICE = text(
-    f"SELECT n.*, (SELECT kind FROM {models.agencies.fullname} a "
+    f"SELECT n.*, (SELECT kind FROM {directory_tables.agencies.fullname} a "
     f"WHERE a.agency_id = n.agency_id) AS agency_kind FROM {models.notices.fullname} n "
     "WHERE notice_id = :notice_id"
 )

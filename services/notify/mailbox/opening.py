@@ -11,6 +11,7 @@ from services.notify import models
 from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery.attempts import Attempt
 from services.notify.delivery.postroom import CannotPrepare, Postroom
+from services.notify.directory import tables as directory_tables
 from services.notify.forms.typesetting import render
 from services.notify.mailbox import events, store
 from services.notify.mailbox.tables import openings
@@ -58,7 +59,7 @@ _OPENED = text(
     "next_attempt_at = CASE WHEN NOT n.over THEN d.next_attempt_at END, "
     "ended_at = CASE WHEN n.over THEN CAST(:now AS timestamptz) ELSE d.ended_at END "
     "FROM (SELECT x.notice_id, x.state = 'pending' AND a.channel <> 'encrypted' AS over "
-    f"FROM {_DELIVERIES} x JOIN {models.agencies.fullname} a USING (agency_id) "
+    f"FROM {_DELIVERIES} x JOIN {directory_tables.agencies.fullname} a USING (agency_id) "
     "WHERE x.notice_id = :notice_id) AS n WHERE d.notice_id = n.notice_id"
 )
 

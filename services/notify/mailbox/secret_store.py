@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify.directory import tables as directory_tables
 from shared.runtime.db import Session
 
 _ROTATE = text(
-    f"UPDATE {models.agencies.fullname} SET "
+    f"UPDATE {directory_tables.agencies.fullname} SET "
     "webhook_secrets = CAST(:sealed AS bytea) || CASE "
     "WHEN webhook_secret_ends > statement_timestamp() THEN webhook_secrets[1:2] "
     "ELSE webhook_secrets[1:1] END, "
@@ -17,7 +17,8 @@ _ROTATE = text(
     "WHERE agency_id = :agency_id AND NOT closed RETURNING agency_id, webhook_secret_ends"
 )
 _STOP = text(
-    f"UPDATE {models.agencies.fullname} SET webhook_secrets = '{{}}', webhook_secret_ends = NULL "
+    f"UPDATE {directory_tables.agencies.fullname} "
+    "SET webhook_secrets = '{}', webhook_secret_ends = NULL "
     "WHERE agency_id = :agency_id RETURNING agency_id"
 )
 

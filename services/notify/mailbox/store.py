@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.delivery.channels import is_complete
+from services.notify.directory import tables as directory_tables
 from services.notify.directory.authority import refusal, today
 from services.notify.leg_store import IN_CONFLICT, MAY_HOLD
 from services.notify.mailbox.shelf import Item, is_there
@@ -38,7 +39,7 @@ _VERSIONS = text(
 _AGENCY = (
     "SELECT CASE WHEN NOT closed THEN authority END AS authority, authority_from, "
     "least(authority_to, mou_to) AS authority_to, channel, endpoint, encryption_key, email "
-    f"FROM {models.agencies.fullname} WHERE agency_id = :agency_id"
+    f"FROM {directory_tables.agencies.fullname} WHERE agency_id = :agency_id"
 )
 _AGENCY_READ = text(_AGENCY)
 _AGENCY_SHARED = text(f"{_AGENCY} FOR SHARE")
@@ -47,7 +48,7 @@ _LOCK = text(
 )
 _BOX = text(
     f"INSERT INTO {_BOXES} AS box (agency_id, last, looked_at) "
-    f"SELECT agency_id, 0, :beginning FROM {models.agencies.fullname} "
+    f"SELECT agency_id, 0, :beginning FROM {directory_tables.agencies.fullname} "
     "WHERE agency_id = :agency_id ON CONFLICT (agency_id) DO UPDATE SET last = box.last "
     "RETURNING last, looked_at"
 )

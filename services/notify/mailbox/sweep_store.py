@@ -13,6 +13,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.leg_store import IN_CONFLICT
 from services.notify.mailbox import reminders
+from services.notify.tasks import tables as task_tables
 from services.notify.tasks.store import file_tasks
 from services.notify.tasks.task import TaskKind
 from shared.runtime.db import Session
@@ -26,7 +27,7 @@ _UNREAD = f"{_FROM} d.state = 'delivered' AND d.unread_since IS NOT NULL"
 _SILENT = f"{_FROM} d.opened_at IS NOT NULL AND d.acknowledged_at IS NULL"
 _OVERDUE = (
     "SELECT n.referral_id, n.notice_id, n.agency_id {waiting} AND {since} < :before "
-    f"AND NOT EXISTS (SELECT FROM {models.tasks.fullname} t "
+    f"AND NOT EXISTS (SELECT FROM {task_tables.tasks.fullname} t "
     "WHERE t.kind = :kind AND t.about = n.notice_id) "
     f"ORDER BY {{since}} LIMIT {_AT_ONCE}"
 )

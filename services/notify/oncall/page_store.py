@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.notify import models
 from services.notify.oncall import tables
 from services.notify.oncall.escalation import Page, PageOutcome
+from services.notify.tasks import tables as task_tables
 from shared.runtime.db import Session
 
 LEASE = timedelta(seconds=30)
 """Three times what a page may take: one that has no outcome by then is lost."""
 
-_TASKS = models.tasks.fullname
+_TASKS = task_tables.tasks.fullname
 _PAGES, _PAGINGS = tables.pages.fullname, tables.pagings.fullname
 
 # Whoever acknowledges waits for this lock, or is seen by it: nobody is paged afterwards.

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.conflicts import tables as conflict_tables
+from services.notify.directory import tables as directory_tables
 from services.notify.oral.tables import oral_entries
 from shared.runtime.db import Session
 
@@ -47,7 +48,7 @@ _AGE = text(
     "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(entered_at)), 0) "
     f"FROM {_ENTRIES} WHERE ended_at IS NULL"
 )
-_AGENCY = text(f"SELECT FROM {models.agencies.fullname} WHERE agency_id = :agency_id")
+_AGENCY = text(f"SELECT FROM {directory_tables.agencies.fullname} WHERE agency_id = :agency_id")
 _CONFLICT = text(
     f"SELECT EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} "
     "WHERE referral_id = :referral_id "

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.conflicts.store import hold_agencies
+from services.notify.directory import tables as directory_tables
 from services.notify.leg_store import IN_CONFLICT
 from services.notify.mailbox import events
 from services.notify.mailbox.store import is_lawful
@@ -69,7 +70,7 @@ _TOLD = text(
     "ended_at = CASE WHEN n.over THEN CAST(:now AS timestamptz) ELSE d.ended_at END "
     "FROM (SELECT x.notice_id, x.opened_at IS NULL AS first, "
     "x.state IN ('pending', 'blocked') AND a.channel = 'oral' AS over "
-    f"FROM {_DELIVERIES} x JOIN {models.agencies.fullname} a USING (agency_id) "
+    f"FROM {_DELIVERIES} x JOIN {directory_tables.agencies.fullname} a USING (agency_id) "
     "WHERE x.notice_id = :notice_id) AS n WHERE d.notice_id = n.notice_id RETURNING n.first"
 )
 _CONFLICTED = text(

@@ -17,6 +17,7 @@ from services.notify.recalls import tables as recall_tables
 from services.notify.routing.facts import Asserted
 from services.notify.routing.routes import Leg
 from services.notify.stages import tables as stage_tables
+from services.notify.tasks import tables as task_tables
 from shared.contracts.codes import NoticeKind, Role
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
@@ -195,7 +196,7 @@ _AGES = text(
     f"(SELECT min({_PLANNED}) {_WAITING} AND d.planned_at IS NULL)) UNION ALL "
     f"SELECT 'attempt', min(coalesce(d.planned_at, {_PLANNED})) "
     f"FROM {_DELIVERIES} d WHERE d.state = 'attempting' UNION ALL "
-    f"SELECT 'task', min(created_at) FROM {models.tasks.fullname} "
+    f"SELECT 'task', min(created_at) FROM {task_tables.tasks.fullname} "
     "WHERE acknowledged_at IS NULL UNION ALL "
     f"SELECT 'proposal', min(proposed_at) FROM {proposal_tables.proposals.fullname} "
     "WHERE state = 'open') AS oldest(what, since)"

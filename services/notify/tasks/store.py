@@ -8,15 +8,16 @@ from typing import Any
 from sqlalchemy import Row, func, or_, select, text, tuple_, update
 
 from services.notify import models
+from services.notify.tasks import tables as task_tables
 from services.notify.tasks.task import NewTask, TaskKind
 from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
-_T = models.tasks.c
+_T = task_tables.tasks.c
 _FILED = Bulk(
     (
-        models.tasks,
+        task_tables.tasks,
         ("task_id", "kind", "about", "referral_id", "detail", "desk", "created_at"),
     )
 )
@@ -61,7 +62,7 @@ async def _without_open_legs(session: Session, tasks: Sequence[NewTask]) -> list
     """Without those of whose leg another one is open, here or on file."""
     rows = await session.execute(
         text(
-            f"SELECT kind, about FROM {models.tasks.fullname} WHERE acknowledged_at IS NULL "
+            f"SELECT kind, about FROM {task_tables.tasks.fullname} WHERE acknowledged_at IS NULL "
             "AND referral_id = ANY(CAST(:ids AS text[]))"
         ),
         {"ids": sorted({task.referral_id or "" for task in tasks if task.leg})},
@@ -84,7 +85,7 @@ async def file_parked(session: Session) -> int:
     """
     filed = await session.execute(
         text(
-            f"INSERT INTO {models.tasks.fullname} "
+            f"INSERT INTO {task_tables.tasks.fullname} "
             "(task_id, kind, about, referral_id, detail, created_at) "
             "SELECT 'tsk_' || replace(CAST(gen_random_uuid() AS text), '-', ''), :kind, "
             "concat_ws('|', topic, source, subject, extract(epoch FROM parked_at)), subject, "
@@ -103,7 +104,7 @@ async def add_note(session: Session, kind: TaskKind, about: str, note: str) -> N
     """Add a sentence to the detail of a matter's task, or of each desk's task of it, once."""
     await session.execute(
         text(
-            f"UPDATE {models.tasks.fullname} SET detail = detail || CAST(:note AS text) "
+            f"UPDATE {task_tables.tasks.fullname} SET detail = detail || CAST(:note AS text) "
             "WHERE kind = :kind AND (about = :about OR about = :about || ' ' || desk) "
             "AND right(detail, length(CAST(:note AS text))) <> CAST(:note AS text)"
         ),
@@ -115,7 +116,7 @@ async def list_tasks(
     session: Session, *, only_open: bool, after: str | None, limit: int
 ) -> list[Task]:
     """The oldest first, from behind the task `after`."""
-    query = select(models.tasks).order_by(_T.created_at, _T.task_id).limit(limit)
+    query = select(task_tables.tasks).order_by(_T.created_at, _T.task_id).limit(limit)
     if only_open:
         query = query.where(_T.acknowledged_at.is_(None))
     if after is not None:
@@ -128,7 +129,7 @@ async def details(session: Session, referral_id: str, kinds: Sequence[TaskKind])
     """What the referral's tasks of these kinds say, acknowledged or not, the oldest first."""
     rows = await session.execute(
         text(
-            f"SELECT detail FROM {models.tasks.fullname} WHERE referral_id = :referral_id "
+            f"SELECT detail FROM {task_tables.tasks.fullname} WHERE referral_id = :referral_id "
             "AND kind = ANY(CAST(:kinds AS text[])) ORDER BY created_at, kind, about"
         ),
         {"referral_id": referral_id, "kinds": [kind.value for kind in kinds]},
@@ -140,7 +141,7 @@ async def acknowledge(session: Session, task_id: str, person: str, now: datetime
     """The task afterwards, whoever has acknowledged it first; None when there is no such task."""
     row = (
         await session.execute(
-            update(models.tasks)
+            update(task_tables.tasks)
             .where(
                 _T.task_id == task_id,
                 or_(_T.acknowledged_by.is_(None), _T.acknowledged_by == person),
@@ -153,7 +154,7 @@ async def acknowledge(session: Session, task_id: str, person: str, now: datetime
         )
     ).first()
     if row is None:
-        query = select(models.tasks).where(_T.task_id == task_id)
+        query = select(task_tables.tasks).where(_T.task_id == task_id)
         row = (await session.execute(query)).first()
     return None if row is None else _task(row)
 

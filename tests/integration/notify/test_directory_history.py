@@ -10,6 +10,7 @@ from sqlalchemy import text
 from deploy.machine.samples import write_directory
 from services.notify import models
 from services.notify.directory import store as directory_store
+from services.notify.directory import tables as directory_tables
 from services.notify.directory.authority import today
 from services.notify.directory.commands import run_directory
 from services.notify.directory.entries import AgencyEntry
@@ -61,7 +62,7 @@ async def as_of(
 def test_every_field_of_an_entry_is_a_column_and_breaker_and_secrets_are_none() -> None:
     breaker = {"hold_until", "consecutive_failures", "halted"}
     secrets = {"webhook_secrets", "webhook_secret_ends"}
-    columns = {column.name for column in models.agencies.c}
+    columns = {column.name for column in directory_tables.agencies.c}
     assert columns - breaker - secrets == set(AgencyEntry.model_fields) - {"transport"}
 
 

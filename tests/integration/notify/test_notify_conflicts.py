@@ -25,6 +25,7 @@ from services.notify.directory.in_force import Directories
 from services.notify.routers import Routed, all_routers
 from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
+from services.notify.tasks import tables as task_tables
 from shared.contracts.base import Source
 from shared.contracts.notices import NoticesPlanned, NoticesRerouted
 from shared.messaging.outbox import Outbox
@@ -158,7 +159,7 @@ async def test_a_person_gets_a_task_and_no_event_of_any_kind_names_the_conflict(
 ) -> None:
     referral_id = await desk.planned()
     await desk.assert_conflict(referral_id)
-    tasks = [row["kind"] for row in await desk.planning.rows(models.tasks)]
+    tasks = [row["kind"] for row in await desk.planning.rows(task_tables.tasks)]
     assert tasks == ["conflict"]
     async with desk.planning.db.transaction() as session:
         bodies = await session.scalars(text("SELECT body FROM notify.outbox"))
@@ -259,7 +260,7 @@ async def test_lifting_takes_two_people_and_a_person_sees_to_what_was_missed(des
     assert answer.json()["lifted_by"] == "person-b"
     again = await desk.ask("POST", path, "person-c")
     assert again.content == answer.content
-    details = [row["detail"] for row in await desk.planning.rows(models.tasks)]
+    details = [row["detail"] for row in await desk.planning.rows(task_tables.tasks)]
     assert any("was lifted" in detail for detail in details)
     await desk.planning.plan(desk.planning.announce(referral_id=referral_id, version=2))
     assert (await desk.planning.rows(conflict_tables.conflicts))[0]["lifted_at"] is not None
@@ -331,7 +332,7 @@ async def test_what_if_says_who_would_be_told_at_once_and_later_and_keeps_nothin
     assert ("review", None) in fates
     assert found["questions"] == []
     assert [leg["role"] for leg in found["if_accepted"]] == ["regional_office"]
-    for table in (models.plans, models.notices, models.tasks, models.copies):
+    for table in (models.plans, models.notices, task_tables.tasks, models.copies):
         assert await desk.planning.rows(table) == []
 
 

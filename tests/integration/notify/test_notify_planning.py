@@ -14,6 +14,7 @@ from services.notify.directory.in_force import Directories
 from services.notify.planning import history_store as store
 from services.notify.planning.copies import open_copy
 from services.notify.routing.facts_read import FACTS
+from services.notify.tasks import tables as task_tables
 from shared.contracts.codes import Trigger
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused, NoticesSuperseded
@@ -43,7 +44,7 @@ async def test_the_five_of_the_careline_route_are_planned_due_and_said(planning:
     (planned,) = await planning.emitted()
     assert isinstance(planned, NoticesPlanned)
     assert {n.notice_id for n in planned.notices} == {n["notice_id"] for n in notices}
-    assert await planning.rows(models.tasks) == []
+    assert await planning.rows(task_tables.tasks) == []
 
 
 async def test_the_ongoing_worker_route_has_the_director(planning: Planning) -> None:
@@ -103,7 +104,7 @@ async def test_p5_no_table_holds_a_name_or_a_town_of_the_child(planning: Plannin
     await planning.plan(planning.announce(child))
     await planning.plan(planning.announce(Child(name="CANARY7", towns=())))
     for table in models.metadata.sorted_tables:
-        if table in (models.agencies, directory_tables.agency_terms):
+        if table in (directory_tables.agencies, directory_tables.agency_terms):
             continue
         async with planning.db.transaction() as session:
             rows = await session.execute(text(f"SELECT t::text AS row FROM {table.fullname} AS t"))
@@ -165,7 +166,7 @@ async def test_p3_who_may_not_be_told_is_refused_on_record_and_a_person_is_asked
     assert isinstance(disclosures, DisclosuresRefused)
     assert refused.notices[0].notice_id == refusal["notice_id"]
     assert disclosures.refused[0].reason == reason
-    (task,) = await planning.rows(models.tasks)
+    (task,) = await planning.rows(task_tables.tasks)
     assert (task["kind"], task["about"]) == ("refused", refusal["notice_id"])
 
 
@@ -185,7 +186,7 @@ async def test_town_unknown_is_told_to_the_state_police_with_a_task(planning: Pl
     await planning.plan(planning.announce(child))
     told = {n["agency_id"] for n in await planning.rows(models.notices)}
     assert told == {STATE, LEAD, FBI, CSA}
-    kinds = {(t["kind"], t["about"]) for t in await planning.rows(models.tasks)}
+    kinds = {(t["kind"], t["about"]) for t in await planning.rows(task_tables.tasks)}
     assert ("unresolved_town", child.child_id) in kinds
     assert {kind for kind, _ in kinds} == {"unresolved_town", "refused"}
 
@@ -335,7 +336,7 @@ async def test_p3_outranks_p8_a_withheld_supersession_is_a_refused_disclosure_wi
     said = [type(event) for event in await planning.emitted()]
     assert DisclosuresRefused in said
     assert NoticesRefused not in said
-    assert [t["about"] for t in await planning.rows(models.tasks)] == [refusal["notice_id"]]
+    assert [t["about"] for t in await planning.rows(task_tables.tasks)] == [refusal["notice_id"]]
 
 
 async def test_p8_a_plan_waits_for_the_outcome_that_is_being_written(planning: Planning) -> None:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.notify import models
 from services.notify.consumer import FileApproaching, FileBreach, FileMajority, NoteCorrection
+from services.notify.tasks import tables as task_tables
 from shared.contracts.codes import Role
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import MajorityNear
@@ -52,7 +52,7 @@ async def test_a_breach_is_one_task_that_says_what_to_do_however_often_it_is_tol
 ) -> None:
     await _breach(planning)
     await _breach(planning)
-    (task,) = await planning.rows(models.tasks)
+    (task,) = await planning.rows(task_tables.tasks)
     assert (task["kind"], task["about"]) == ("breached", BREACHED.clock_id)
     assert "ran out at 2026-03-04T02:00:00Z" in task["detail"]
 
@@ -61,7 +61,7 @@ async def test_a_corrected_breach_is_noted_in_its_task_once(planning: Planning) 
     await _breach(planning)
     await _correct(planning)
     await _correct(planning)
-    (task,) = await planning.rows(models.tasks)
+    (task,) = await planning.rows(task_tables.tasks)
     assert task["detail"].count("Later found to have been met in time") == 1
     assert task["acknowledged_at"] is None
 
@@ -73,16 +73,16 @@ async def test_a_breach_that_comes_back_after_its_correction_is_a_task_of_its_ow
     await _breach(planning)
     await _correct(planning)
     await _breach(planning, BREACHED.model_copy(update=second))
-    noted = [task["detail"].count("Later found") for task in await planning.rows(models.tasks)]
+    noted = [task["detail"].count("Later found") for task in await planning.rows(task_tables.tasks)]
     assert sorted(noted) == [0, 1]
     await _correct(planning, CORRECTED.model_copy(update=second))
-    noted = [task["detail"].count("Later found") for task in await planning.rows(models.tasks)]
+    noted = [task["detail"].count("Later found") for task in await planning.rows(task_tables.tasks)]
     assert noted == [1, 1]
 
 
 async def test_a_correction_without_a_task_is_nothing(planning: Planning) -> None:
     await _correct(planning)
-    assert await planning.rows(models.tasks) == []
+    assert await planning.rows(task_tables.tasks) == []
 
 
 async def test_a_warning_is_a_task_of_its_own_and_names_the_desks(planning: Planning) -> None:
@@ -94,7 +94,7 @@ async def test_a_warning_is_a_task_of_its_own_and_names_the_desks(planning: Plan
         )
         async with planning.db.transaction() as session:
             await FileApproaching(lambda: DUE).apply(session, support.envelope(data), data, None)
-    found = await planning.rows(models.tasks)
+    found = await planning.rows(task_tables.tasks)
     assert {task["kind"] for task in found} == {"approaching"}
     assert sorted(task["about"] for task in found) == [
         f"{CLOCK['clock_id']} 240 hart_liaison",
@@ -117,7 +117,7 @@ async def test_each_desk_that_must_hear_of_a_breach_has_a_task_of_its_own(
             await FileBreach(lambda: LATER).apply(session, support.envelope(each), each, None)
     await _correct(planning)
     await _correct(planning)
-    found = [t for t in await planning.rows(models.tasks) if data.clock_id in t["about"]]
+    found = [t for t in await planning.rows(task_tables.tasks) if data.clock_id in t["about"]]
     assert {(task["about"], task["desk"]) for task in found} == {
         (f"{data.clock_id} {desk}", desk) for desk in told["tell"] or ()
     }
@@ -125,7 +125,7 @@ async def test_each_desk_that_must_hear_of_a_breach_has_a_task_of_its_own(
         assert f"for ack (agency {agency}) ran out at" in task["detail"]
         assert f"For: {task['desk']}." in task["detail"]
         assert task["detail"].count("Later found to have been met in time") == 1
-    others = [t for t in await planning.rows(models.tasks) if data.clock_id not in t["about"]]
+    others = [t for t in await planning.rows(task_tables.tasks) if data.clock_id not in t["about"]]
     assert len(others) == 2
     assert not any("Later found" in task["detail"] for task in others)
 
@@ -134,7 +134,7 @@ async def test_a_breach_without_a_role_says_what_was_to_be_done(planning: Planni
     data = ClockBreached.model_validate(CLOCK | {"role": None, "duty": "enter_consult"})
     async with planning.db.transaction() as session:
         await FileBreach(lambda: LATER).apply(session, support.envelope(data), data, None)
-    (task,) = await planning.rows(models.tasks)
+    (task,) = await planning.rows(task_tables.tasks)
     assert "for enter_consult ran out at" in task["detail"]
 
 
@@ -145,7 +145,7 @@ async def test_c27_a_child_near_18_is_one_task_for_the_coordinator_that_names_no
     for _ in range(2):
         async with planning.db.transaction() as session:
             await FileMajority(lambda: LATER).apply(session, support.envelope(data), data, None)
-    (task,) = await planning.rows(models.tasks)
+    (task,) = await planning.rows(task_tables.tasks)
     assert task["kind"] == "majority_near"
     assert task["about"].startswith(data.child_id)
     assert task["desk"] == "eligibility_coordinator"
@@ -155,4 +155,4 @@ async def test_c27_a_child_near_18_is_one_task_for_the_coordinator_that_names_no
     again = data.model_copy(update={"noticed_at": LATER + timedelta(days=1)})
     async with planning.db.transaction() as session:
         await FileMajority(lambda: LATER).apply(session, support.envelope(again), again, None)
-    assert len(await planning.rows(models.tasks)) == 2
+    assert len(await planning.rows(task_tables.tasks)) == 2

@@ -8,7 +8,7 @@ import pytest
 from joserfc.jwk import ECKey
 from sqlalchemy import text
 
-from services.notify import models
+from services.notify.directory import tables as directory_tables
 from services.notify.directory.agencies import Kind
 from services.notify.directory.in_force import Directories
 from services.notify.directory.seeding import seed_samples
@@ -55,7 +55,9 @@ async def test_seeding_again_leaves_the_breaker_of_an_agency_alone(
     async with planning.db.transaction() as session:
         await session.execute(text("UPDATE notify.agencies SET consecutive_failures = 7"))
     await support.seed(planning.db, support.agencies(fbi={"name": "Renamed"}), tmp_path)
-    assert {row["consecutive_failures"] for row in await planning.rows(models.agencies)} == {7}
+    assert {
+        row["consecutive_failures"] for row in await planning.rows(directory_tables.agencies)
+    } == {7}
 
 
 async def test_an_unchanged_directory_costs_one_read_of_its_version_per_transaction(
@@ -113,7 +115,7 @@ async def test_an_entry_that_is_not_right_is_refused_by_place_and_changes_nothin
         await support.seed(planning.db, support.agencies(fbi=change), tmp_path)
     assert said in str(caught.value)
     assert str(PRIVATE["d"]) not in str(caught.value)
-    assert await planning.rows(models.agencies) == []
+    assert await planning.rows(directory_tables.agencies) == []
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '"x"', json.dumps([1])])

@@ -17,6 +17,7 @@ from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
 from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
+from services.notify.tasks import tables as task_tables
 from shared.contracts.base import Source
 from shared.contracts.codes import WithdrawalCause
 from shared.contracts.disclosures import DisclosuresRefused
@@ -104,7 +105,7 @@ async def test_c15_a_recall_is_an_incident_asks_it_back_and_leaves_the_accountin
     assert await desk.state_of(asked) == "pending"
     assert await desk.state_of(wrong) == "closed"
     assert await desk.staging.rows(models.disclosures) == before
-    (task,) = await desk.staging.rows(models.tasks)
+    (task,) = await desk.staging.rows(task_tables.tasks)
     assert (task["kind"], task["about"]) == ("misdirected", wrong)
 
 
@@ -140,7 +141,7 @@ async def test_c15_a_person_is_told_when_a_later_route_names_whom_it_was_taken_b
     desk: Desk,
 ) -> None:
     async def said() -> list[str]:
-        tasks = await desk.staging.rows(models.tasks)
+        tasks = await desk.staging.rows(task_tables.tasks)
         return [str(task["detail"]) for task in tasks if task["kind"] == "conflict"]
 
     child = Child()
@@ -163,8 +164,8 @@ async def test_c15_a_person_is_told_when_a_later_route_names_whom_it_was_taken_b
     assert await said() == [detail], "one that is open is enough"
     async with desk.staging.db.transaction() as session:
         await session.execute(
-            update(models.tasks)
-            .where(models.tasks.c.kind == "conflict")
+            update(task_tables.tasks)
+            .where(task_tables.tasks.c.kind == "conflict")
             .values(acknowledged_at=utc_now(), acknowledged_by="worker")
         )
     await desk.staging.handle(desk.staging.amended(referral_id, 5, child))
@@ -211,7 +212,7 @@ async def test_p3_who_may_not_be_told_anything_is_not_even_asked_for_it_back(des
     assert refused.refused[0].agency_id == POLICE
     (row,) = await desk.staging.rows(models.refusals)
     assert row["kind"] == "recall"
-    (task,) = await desk.staging.rows(models.tasks)
+    (task,) = await desk.staging.rows(task_tables.tasks)
     assert "may not lawfully" in task["detail"]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.planning.copies import open_copy
+from services.notify.tasks import tables as task_tables
 from shared.contracts.codes import Stage
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesSuperseded
@@ -260,7 +261,7 @@ async def test_p3_an_office_without_authority_is_refused_with_a_task(
     assert await staging.told(ACCEPTED) == set()
     (refusal,) = await staging.rows(models.refusals)
     assert (refusal["agency_id"], refusal["series"]) == (OFFICE, ACCEPTED)
-    assert [t["kind"] for t in await staging.rows(models.tasks)] == ["refused"]
+    assert [t["kind"] for t in await staging.rows(task_tables.tasks)] == ["refused"]
 
 
 async def test_a_shared_consult_reaches_the_team_beside_its_737(staging: Staging) -> None:
@@ -291,7 +292,7 @@ async def test_a_member_who_may_not_hear_of_a_consult_is_a_task_and_holds_up_no_
     await staging.handle(staging.shared(referral_id, child))
     said = await staging.emitted()
     assert [type(event) for event in said[1:]] == [NoticesPlanned, DisclosuresRefused]
-    assert [t["kind"] for t in await staging.rows(models.tasks)] == ["refused"]
+    assert [t["kind"] for t in await staging.rows(task_tables.tasks)] == ["refused"]
 
 
 async def test_p8_an_amendment_tells_the_shared_consult_again_as_it_is_now(

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.delivery.releasing import release_once
+from services.notify.tasks import tables as task_tables
 from shared.contracts.codes import Stage, WithdrawalCause
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused, NoticesWithdrawn
@@ -180,7 +181,7 @@ async def test_nothing_is_planned_of_a_withdrawn_referral_and_a_share_of_it_asks
     shared = staging.shared(referral_id, child)
     await staging.handle(shared)
     assert await staging.rows(models.notices) == before
-    (task,) = await staging.rows(models.tasks)
+    (task,) = await staging.rows(task_tables.tasks)
     assert (task["kind"], task["about"]) == ("routing_question", shared.share_id)
 
 

@@ -14,6 +14,7 @@ from services.notify.related.relating import NoteLinked, Relating
 from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.shredding import Shred
+from services.notify.tasks import tables as task_tables
 from shared.contracts.base import Source
 from shared.contracts.codes import Relation, WithdrawalCause
 from shared.contracts.notices import NoticesRerouted
@@ -185,7 +186,7 @@ async def test_p3_c14_the_withdrawal_reaches_a_destroyed_childs_sibling_and_a_pe
     told = [n for n in await staging.rows(models.notices) if n["series"] == "withdrawal"]
     assert {n["child_id"] for n in told} == {left.child_id}
     assert {POLICE, FBI, CSA} <= {n["agency_id"] for n in told}
-    tasks = [row["about"] for row in await staging.rows(models.tasks)]
+    tasks = [row["about"] for row in await staging.rows(task_tables.tasks)]
     assert f"{gone.child_id} withdrawal" in tasks
     assert f"{left.child_id} withdrawal" not in tasks
 
