@@ -15,7 +15,7 @@ from services.notify.conflicts.barred import bars
 from services.notify.controls import tables
 from services.notify.controls.redrives import AGAIN, Redrive, Wanted
 from services.notify.delivery.attempts import DELIVER_WAKE
-from services.notify.directory import tables as directory_tables
+from services.notify.directory.tables import agencies
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_id
 
@@ -102,7 +102,7 @@ _LEAVE_ALL = text(
     "AND d.state <> 'attempting'"
 )
 _AGENCY_OF = text(
-    f"SELECT a.* FROM {directory_tables.agencies.fullname} a JOIN {_REDRIVES} r USING (agency_id) "
+    f"SELECT a.* FROM {agencies.fullname} a JOIN {_REDRIVES} r USING (agency_id) "
     "WHERE r.redrive_id = :id"
 )
 _FINISH = text(
@@ -114,8 +114,7 @@ _FINISH = text(
 async def agency(session: Session, agency_id: str) -> Any:
     """Its row, or None."""
     rows = await session.execute(
-        text(f"SELECT * FROM {directory_tables.agencies.fullname} WHERE agency_id = :id"),
-        {"id": agency_id},
+        text(f"SELECT * FROM {agencies.fullname} WHERE agency_id = :id"), {"id": agency_id}
     )
     return rows.first()
 
