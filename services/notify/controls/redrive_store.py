@@ -101,6 +101,7 @@ _LEAVE_ALL = text(
     "WHERE q.redrive_id = :id AND q.ended_at IS NULL AND d.notice_id = q.notice_id "
     "AND d.state <> 'attempting'"
 )
+_AGENCY = text(f"SELECT * FROM {agencies.fullname} WHERE agency_id = :id")
 _AGENCY_OF = text(
     f"SELECT a.* FROM {agencies.fullname} a JOIN {_REDRIVES} r USING (agency_id) "
     "WHERE r.redrive_id = :id"
@@ -113,10 +114,7 @@ _FINISH = text(
 
 async def agency(session: Session, agency_id: str) -> Any:
     """Its row, or None."""
-    rows = await session.execute(
-        text(f"SELECT * FROM {agencies.fullname} WHERE agency_id = :id"), {"id": agency_id}
-    )
-    return rows.first()
+    return (await session.execute(_AGENCY, {"id": agency_id})).first()
 
 
 async def agency_of(session: Session, redrive_id: str) -> Any:
