@@ -227,9 +227,15 @@ FROM intake.referrals AS r
 JOIN intake.referral_versions AS v ON v.referral_id = r.referral_id
     AND v.version = coalesce(CAST(:version AS integer), r.version)
 CROSS JOIN unnest(v.child_ids) WITH ORDINALITY AS child(child_id, position)
-JOIN intake.child_keys AS k ON k.child_id = child.child_id
-JOIN intake.documents AS d ON d.child_id = child.child_id AND d.version = v.version
+CROSS JOIN LATERAL (
+    SELECT * FROM intake.child_keys WHERE child_id = child.child_id OFFSET 0
+) AS k
+CROSS JOIN LATERAL (
+    SELECT * FROM intake.documents
+    WHERE child_id = child.child_id AND version = v.version OFFSET 0
+) AS d
 WHERE r.referral_id = :referral_id
 ORDER BY child.position
 """
 )
+"""OFFSET 0: each child by its key. A join planned while the tables were small reads them whole."""

@@ -61,17 +61,20 @@ class Database:
         return cls(dsn, wakes, name=name, pool_size=pool_size)
 
     @asynccontextmanager
-    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Session]:
+    async def transaction(
+        self, *, durable: bool = True, planned_once: bool = False
+    ) -> AsyncIterator[Session]:
         """One unit of work: committed on leaving, rolled back on an exception.
 
         Wakes asked for with `wake_after_commit` are sent once the commit has succeeded. Without
         `durable` the commit does not wait for the disk: only for what is worthless after a crash
-        of the server, as a lease is.
+        of the server, as a lease is. `planned_once`: a plan is kept for whatever values come; for
+        statements that always go by the same indexes and take longer to plan than to run.
         """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
             session = Session(connection)
             metrics.ROUND_TRIPS.inc(2)
-            await connection.execute(_BEGIN if durable else _BEGIN_FORGETFUL)
+            await connection.execute(_begin(durable, planned_once))
             try:
                 yield session
             except BaseException:
@@ -134,8 +137,9 @@ class Database:
         return self._pool
 
 
-_BEGIN = "BEGIN"
-_BEGIN_FORGETFUL = "BEGIN; SET LOCAL synchronous_commit = off"
+def _begin(durable: bool, planned_once: bool) -> str:
+    forgetful = "" if durable else "; SET LOCAL synchronous_commit = off"
+    return f"BEGIN{forgetful}{'; SET LOCAL plan_cache_mode = force_generic_plan' * planned_once}"
 
 
 async def _roll_back(connection: Any) -> None:

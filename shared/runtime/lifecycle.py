@@ -40,6 +40,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def run_roles(roles: Mapping[str, Role], *, stop: asyncio.Event | None = None) -> None:

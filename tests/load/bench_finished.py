@@ -21,7 +21,7 @@ from services.notify import models
 from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery import outcome_store
 from services.notify.delivery.attempts import Ended
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Slots
 from services.notify.delivery.outcomes import Answered
 from services.notify.delivery.retry import Verdict
 from shared.contracts.base import Source

@@ -21,7 +21,8 @@ from services.notify.delivery.attempts import Attempt
 from services.notify.delivery.breaker_store import hold_others
 from services.notify.delivery.channels import is_complete
 from services.notify.delivery.claimed import attempt_of
-from services.notify.delivery.due_store import Slots, lock_due
+from services.notify.delivery.due_store import lock_due
+from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import ration
 from services.notify.delivery.refusing_store import ask_people, refuse, suppress
 from services.notify.delivery.tracks import following

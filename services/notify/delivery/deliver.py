@@ -1,7 +1,7 @@
 """The deliver role: claims due deliveries, sends them, and records what became of each."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,7 +12,7 @@ from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery import tracks
 from services.notify.delivery.attempts import DELIVER_WAKE, Attempt, Ended
 from services.notify.delivery.claim_store import Claim
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Lanes, Slots
 from services.notify.delivery.outcomes import NotSent, Obstacle, Outcome, Unknown
 from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.delivery.recorder import Recorder
@@ -34,14 +34,13 @@ log = structlog.get_logger()
 _POLL_SECONDS = 1.0
 _RECOVERY_SECONDS = 0.2
 _STARTED_TOGETHER = 8
-_NO_SLOTS = Slots(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much at a time, and for how long (seconds)."""
 
-    slots: Slots = field(default_factory=lambda: Slots(first=32, retry=16))
+    slots: Slots = field(default_factory=lambda: Slots(first=64, retry=64))
     """Per agency: what an agency makes wait is its own."""
     in_flight: int = 512
     batch: int = 128
@@ -101,13 +100,11 @@ class Engine:
         self._sender = sender
         self._limits = limits
         self._recorder = Recorder(db, outbox, self._free)
-        self._in_flight: dict[str, Attempt] = {}
-        self._busy: dict[str, Slots] = {}
+        self._lanes = Lanes(limits.slots, limits.in_flight)
         self._quiet = asyncio.Event()
         self._batch = limits.batch
         self._breaking_off = False
-        in_flight = self._in_flight
-        pools.show("agencies", in_use=in_flight.__len__, most=limits.in_flight)
+        pools.show("agencies", in_use=self._lanes.__len__, most=limits.in_flight)
 
     async def run(
         self, stop: asyncio.Event, first: Callable[[], Awaitable[object]] | None = None
@@ -141,26 +138,28 @@ class Engine:
                 await first()
             while not stop.is_set():
                 deadline = asyncio.get_running_loop().time() + self._limits.deadline
-                claim = await self._claim(presence.owner)
+                seen = self._lanes.busy
+                claim = await self._claim(presence.owner, seen)
                 await self._start(group, claim.attempts, deadline)
-                if claim.due < self._batch or len(self._in_flight) >= self._limits.in_flight:
+                again = self._lanes.claimed(claim.attempts, seen)
+                if not again and (claim.due < self._batch or self._lanes.room <= 0):
                     await self._db.wakes.wait(DELIVER_WAKE, _POLL_SECONDS)
                 self._batch = self._limits.batch
 
-    async def _claim(self, owner: int) -> Claim:
+    async def _claim(self, owner: int, busy: Mapping[str, Slots]) -> Claim:
         """A claim whose commit is in doubt is not sent, and is on record as not sent if it is on
         record at all."""
         now = utc_now()
         claim: Claim | None = None
         try:
-            async with self._db.transaction() as session:
+            async with self._db.transaction(planned_once=True) as session:
                 claim = await delivery_store.claim(
                     session,
                     self._outbox,
                     owner=owner,
                     slots=self._limits.slots,
-                    busy=self._busy,
-                    batch=min(self._batch, self._limits.in_flight - len(self._in_flight)),
+                    busy=busy,
+                    batch=min(self._batch, self._lanes.room),
                     now=now,
                     deadline=now + timedelta(seconds=self._limits.deadline),
                 )
@@ -180,7 +179,7 @@ class Engine:
     ) -> None:
         """A few at a time, so that the first bytes leave before the last letter is written."""
         for number, attempt in enumerate(attempts):
-            self._take(attempt)
+            self._lanes.take(attempt)
             group.create_task(self._deliver(attempt, deadline))
             if number % _STARTED_TOGETHER == _STARTED_TOGETHER - 1:
                 await asyncio.sleep(0)
@@ -231,7 +230,7 @@ class Engine:
 
     async def _all_recorded(self, within: float) -> bool:
         self._quiet.clear()
-        if not self._in_flight:
+        if not self._lanes:
             return True
         try:
             async with asyncio.timeout(within):
@@ -240,37 +239,13 @@ class Engine:
             return False
         return True
 
-    def _take(self, attempt: Attempt) -> None:
-        self._in_flight[attempt.disclosure_id] = attempt
-        self._count(attempt, 1)
-
     def _free(self, group: Sequence[Ended]) -> None:
-        """Their outcomes are committed. Wakes the claim where a full lane has room again."""
-        had_room = len(self._in_flight) < self._limits.in_flight
-        for each in group:
-            attempt = self._in_flight.pop(each.disclosure_id, None)
-            if attempt is not None:
-                had_room &= self._has_room(attempt)
-                self._count(attempt, -1)
-        if not self._in_flight:
+        """Their outcomes are committed. Wakes the claim where something waits for their places."""
+        more = self._lanes.free(each.disclosure_id for each in group)
+        if not self._lanes:
             self._quiet.set()
-        if not had_room:
+        if more:
             self._db.wakes.wake_here(DELIVER_WAKE)
-
-    def _has_room(self, attempt: Attempt) -> bool:
-        if attempt.limited:
-            return False
-        busy, slots = self._busy[attempt.agency_id], self._limits.slots
-        return busy.retry < slots.retry if attempt.retry else busy.first < slots.first
-
-    def _count(self, attempt: Attempt, change: int) -> None:
-        busy = self._busy.pop(attempt.agency_id, _NO_SLOTS)
-        busy = Slots(
-            busy.first + (0 if attempt.retry else change),
-            busy.retry + (change if attempt.retry else 0),
-        )
-        if busy != _NO_SLOTS:
-            self._busy[attempt.agency_id] = busy
 
 
 def _ended(attempt: Attempt, outcome: Outcome) -> Ended:

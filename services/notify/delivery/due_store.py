@@ -1,7 +1,6 @@
 """The query for what is due: per agency, up to its free slots, locked. Nothing here commits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.controls.tables import halts
+from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import places
 from services.notify.delivery.retry import TRIP_AFTER
 from services.notify.directory import tables as directory_tables
@@ -16,14 +16,6 @@ from shared.runtime.db import Session
 
 _DELIVERIES = models.deliveries.fullname
 _AGENCIES = directory_tables.agencies.fullname
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """Attempts of one agency that may run, or are running, at a time."""
-
-    first: int
-    retry: int
 
 
 _LANE = (

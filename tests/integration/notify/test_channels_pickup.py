@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 from services.notify import models
 from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery import pointers
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Slots
 from services.notify.delivery.webhook_secrets import new_secret, seal_secret
 from shared.contracts.base import Source
 from shared.contracts.codes import Channel

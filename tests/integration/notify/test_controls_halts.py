@@ -17,7 +17,7 @@ from services.notify.controls.holding import tell_held
 from services.notify.controls.marking import look, marked
 from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery.deliver import deliver_role
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Slots
 from services.notify.delivery.postroom import Postroom
 from services.notify.proposals.api import proposal_router
 from services.notify.wiring import PROPOSABLES

@@ -8,7 +8,7 @@ from services.notify.conflicts import store as conflict_store
 from services.notify.conflicts.store import Conflict
 from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery.claim_store import Claim
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Slots
 from shared.contracts.base import Source
 from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresRefused
 from shared.contracts.notices import NoticesRefused

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.notify.delivery.deliver import Limits
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Slots
 from tests.support.deliveries import World, eventually
 from tests.support.receiver import Receiver, answer, receiving
 

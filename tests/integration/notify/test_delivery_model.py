@@ -32,7 +32,7 @@ from services.notify.conflicts.store import Conflict
 from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery import outcome_store
 from services.notify.delivery.attempts import Attempt, Ended
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Slots
 from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from shared.contracts.base import Source
 from shared.messaging.outbox import Outbox

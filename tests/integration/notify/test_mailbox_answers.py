@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.notify.delivery import claim_store as delivery_store
-from services.notify.delivery.due_store import Slots
+from services.notify.delivery.lanes import Slots
 from services.notify.mailbox.tables import acknowledgements
 from services.notify.models import OUTBOX
 from shared.contracts.base import Source
