@@ -6,7 +6,7 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake import amending, receiving, referrals, store
+from services.intake import amending, reading_api, receiving, referrals, store
 from services.intake.access import NotTheirs
 from services.intake.amending import Again, Amending, Change, Current
 from services.intake.answers import describe, version_of
@@ -20,8 +20,6 @@ from services.intake.inputs import (
     json_body,
     referral_id,
     refusing,
-    unprocessable,
-    version,
 )
 from services.intake.life import Life
 from services.intake.receiving import KeyReused, Receiving
@@ -29,10 +27,9 @@ from services.intake.records import Version
 from services.intake.referrals import Stale
 from services.intake.replies import conflict, created, key_reused, reply
 from services.intake.retrying import until_known
-from services.intake.schemas import NewReferral, ProjectionRequest
+from services.intake.schemas import NewReferral
 from services.intake.statistics.api import StatisticsDesk
-from services.intake.strict_json import Flaw
-from services.intake.viewing import Question, Viewing
+from services.intake.viewing import Viewing
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database
 from shared.runtime.ids import new_id, utc_now
@@ -42,7 +39,6 @@ Creator = Annotated[Principal, Depends(require("referrals:create"))]
 Amender = Annotated[Principal, Depends(require("referrals:amend"))]
 Asker = Annotated[Principal, Depends(require("referrals:status"))]
 Typist = Annotated[Principal, Depends(require("referrals:create", "referrals:status"))]
-Reader = Annotated[Principal, Depends(require("internal:projections"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +58,7 @@ class Desk:
 def routes(desk: Desk) -> APIRouter:
     """The routes of referrals; each area beside has its own."""
     router = APIRouter()
+    router.include_router(reading_api.routes(desk.viewing))
     code_lists_json = code_lists().model_dump_json(exclude_none=True)
 
     @router.post("/v1/referrals", status_code=201)
@@ -100,31 +97,6 @@ def routes(desk: Desk) -> APIRouter:
             raise not_found()
         return reply(describe(found), etag=found.version)
 
-    @router.post("/internal/v1/referrals/{referral_id}/versions/{version}/projections")
-    async def projections(request: Request, caller: Reader) -> Response:
-        """One version as each profile may see it. The read is on record before it is answered."""
-        subject, number = referral_id(request), version(request)
-        body = await json_body(request)
-        with refusing():
-            wanted = referrals.read(ProjectionRequest, body)
-        if unknown := desk.viewing.unknown(wanted.profiles):
-            raise unprocessable(*map(_no_profile, unknown))
-        content = await desk.viewing.view(
-            Question(
-                disclosure_id=new_id("dsc"),
-                referral_id=subject,
-                version=number,
-                principal=caller,
-                profiles=wanted.profiles,
-                purpose=wanted.purpose,
-                authority=wanted.authority,
-                now=utc_now(),
-            )
-        )
-        if content is None:
-            raise not_found()
-        return reply(content)
-
     @router.get("/v1/code-lists")
     async def lists(caller: Typist) -> Response:
         """Every code that a referral may use, with the source of each list."""
@@ -155,7 +127,3 @@ def _amended(outcome: amending.Outcome) -> Response:
             raise not_found()
         case _:
             assert_never(outcome)
-
-
-def _no_profile(position: int) -> Flaw:
-    return Flaw(("profiles", position), "must be the name of a profile in profiles.yaml")

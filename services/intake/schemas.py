@@ -149,6 +149,22 @@ class ProjectionRequest(Body):
     authority: Reason
 
 
+class Wanted(Body):
+    """One version of a referral, and as whom it is asked for."""
+
+    referral_id: OpaqueId
+    version: int = Field(ge=1)
+    profiles: list[ProfileName] = Field(min_length=1, max_length=16)
+
+
+class ProjectionsRequest(Body):
+    """Several versions at once, by one right."""
+
+    wanted: list[Wanted] = Field(min_length=1, max_length=64)
+    purpose: Reason
+    authority: Reason
+
+
 class NiemRequest(Body):
     """Who asks for the NIEM view: as which profile, why, and by what right."""
 

@@ -3,7 +3,8 @@
 Statements are few because a caller is on the line: creating a referral is one.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -79,16 +80,23 @@ async def read_version(
     session: Session, referral_id: str, version: int | None = None
 ) -> tuple[Version, Sequence[StoredChild]] | None:
     """A version, the current one by default, with its sealed documents in order."""
-    rows = list(await session.execute(_READ, {"referral_id": referral_id, "version": version}))
-    if not rows:
-        return None
-    children = [
-        StoredChild(
-            row.child_id, WrappedKey(row.kek_version, row.wrapped, row.key_version), row.sealed
-        )
-        for row in rows
-    ]
-    return _version_of(rows[0]), children
+    found = await read_versions(session, {(referral_id, version)})
+    return next(iter(found.values()), None)
+
+
+async def read_versions(
+    session: Session, wanted: Set[tuple[str, int | None]]
+) -> dict[tuple[str, int], tuple[Version, Sequence[StoredChild]]]:
+    """Those of the versions that there are, by referral and number."""
+    pairs = list(wanted)
+    values = {"ids": [id_ for id_, _ in pairs], "versions": [number for _, number in pairs]}
+    found: dict[tuple[str, int], tuple[Version, list[StoredChild]]] = {}
+    for row in await session.execute(_READ, values):
+        key = (row.referral_id, row.version)
+        _, children = found.setdefault(key, (_version_of(row), []))
+        wrapped = WrappedKey(row.kek_version, row.wrapped, row.key_version)
+        children.append(StoredChild(row.child_id, wrapped, row.sealed))
+    return dict(found)
 
 
 async def read_current(session: Session, referral_id: str) -> Version | None:
@@ -107,8 +115,13 @@ async def append_version(
 
 async def insert_view(session: Session, view: View) -> bool:
     """Record a read; False if this very read is recorded already."""
-    values = {name: getattr(view, name) for name in View.__slots__}
-    return await session.scalar(_VIEW, values) is not None
+    return bool(await insert_views(session, [view]))
+
+
+async def insert_views(session: Session, views: Sequence[View]) -> frozenset[str]:
+    """Record reads; those not recorded before, by their disclosures' ids."""
+    rows = [{name: getattr(view, name) for name in View.__slots__} for view in views]
+    return frozenset(await session.scalars(_VIEWS, {"rows": json.dumps(rows, default=str)}))
 
 
 def _version_values(version: Version) -> dict[str, object]:
@@ -182,9 +195,10 @@ WITH patience AS MATERIALIZED (
     + _CHILDREN
 )
 
-_VIEW = text(
+_VIEWS = text(
     f"INSERT INTO intake.views ({', '.join(View.__slots__)}) "
-    f"VALUES ({', '.join(f':{name}' for name in View.__slots__)}) "
+    f"SELECT {', '.join(View.__slots__)} FROM jsonb_populate_recordset("
+    "CAST(NULL AS intake.views), CAST(CAST(:rows AS text) AS jsonb)) "
     "ON CONFLICT DO NOTHING RETURNING disclosure_id"
 )
 
@@ -223,9 +237,14 @@ _READ = text(
 SELECT r.referral_id, r.number, r.owner, r.synthetic, v.version, v.change_id, v.trigger,
     v.received_at, v.recorded_at, v.recorded_by, v.child_ids, v.backdated,
     child.child_id, k.kek_version, k.wrapped, k.key_version, d.sealed
-FROM intake.referrals AS r
-JOIN intake.referral_versions AS v ON v.referral_id = r.referral_id
-    AND v.version = coalesce(CAST(:version AS integer), r.version)
+FROM unnest(CAST(:ids AS text[]), CAST(:versions AS integer[])) AS wanted(referral_id, version)
+CROSS JOIN LATERAL (
+    SELECT * FROM intake.referrals WHERE referral_id = wanted.referral_id OFFSET 0
+) AS r
+CROSS JOIN LATERAL (
+    SELECT * FROM intake.referral_versions
+    WHERE referral_id = r.referral_id AND version = coalesce(wanted.version, r.version) OFFSET 0
+) AS v
 CROSS JOIN unnest(v.child_ids) WITH ORDINALITY AS child(child_id, position)
 CROSS JOIN LATERAL (
     SELECT * FROM intake.child_keys WHERE child_id = child.child_id OFFSET 0
@@ -234,8 +253,7 @@ CROSS JOIN LATERAL (
     SELECT * FROM intake.documents
     WHERE child_id = child.child_id AND version = v.version OFFSET 0
 ) AS d
-WHERE r.referral_id = :referral_id
-ORDER BY child.position
+ORDER BY r.referral_id, v.version, child.position
 """
 )
-"""OFFSET 0: each child by its key. A join planned while the tables were small reads them whole."""
+"""OFFSET 0: each by its key. A join planned while the tables were small reads them whole."""

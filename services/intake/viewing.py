@@ -13,7 +13,7 @@ from services.intake import store
 from services.intake.answers import instant
 from services.intake.digests import Digests
 from services.intake.projections import Profiles, copies, facts
-from services.intake.records import Version, View
+from services.intake.records import StoredChild, Version, View
 from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
 from services.intake.vault import Vault, readable
@@ -21,6 +21,7 @@ from shared.contracts.disclosures import ReferralViewed
 from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
+from shared.runtime.errors import Gone
 from shared.runtime.failpoints import failpoint
 
 log = structlog.get_logger()
@@ -48,6 +49,9 @@ Render = Callable[[Version, Sequence[dict[str, Any]]], str]
 """Makes the answer of a version and, for each child, its id, copies and facts."""
 
 
+Found = tuple[Version, Sequence[StoredChild]]
+
+
 class Viewing:
     """The unit of work behind every route that shows content."""
 
@@ -66,31 +70,63 @@ class Viewing:
 
     async def view(self, question: Question, render: Render | None = None) -> str | None:
         """The copies as JSON, once the read is on record; None if there is no such version."""
-        return await until_known(partial(self._attempt, question, render or _answer))
+        (shown,) = await self.view_all([question], render)
+        if isinstance(shown, Gone):
+            raise shown
+        return shown
 
-    async def _attempt(self, question: Question, render: Render) -> str | None:
+    async def view_all(
+        self, questions: Sequence[Question], render: Render | None = None
+    ) -> list[str | Gone | None]:
+        """As `view` does, each in its place, all on record in one transaction or none of them."""
+        return await until_known(partial(self._attempt, questions, render or _answer))
+
+    async def _attempt(
+        self, questions: Sequence[Question], render: Render
+    ) -> list[str | Gone | None]:
         async with self._db.transaction() as session:
-            content = await self._read(session, question, render)
+            shown = await self._read(session, questions, render)
         failpoint("intake.after_view_commit")
-        if content is not None:
-            log.info(
-                "referral_viewed",
-                referral_id=question.referral_id,
-                version=question.version,
-                disclosure_id=question.disclosure_id,
-            )
-        return content
+        for question, content in zip(questions, shown, strict=True):
+            if isinstance(content, str):
+                log.info(
+                    "referral_viewed",
+                    referral_id=question.referral_id,
+                    version=question.version,
+                    disclosure_id=question.disclosure_id,
+                )
+        return shown
 
-    async def _read(self, session: Session, question: Question, render: Render) -> str | None:
-        found = await store.read_version(session, question.referral_id, question.version)
+    async def _read(
+        self, session: Session, questions: Sequence[Question], render: Render
+    ) -> list[str | Gone | None]:
+        found = await store.read_versions(
+            session, {(each.referral_id, each.version) for each in questions}
+        )
+        views: list[View] = []
+        shown = [
+            self._show(each, found.get((each.referral_id, each.version)), render, views)
+            for each in questions
+        ]
+        new = await store.insert_views(session, views)
+        events = [viewed(view) for view in views if view.disclosure_id in new]
+        if events:
+            await self._outbox.emit(session, questions[0].now, *events)
+        return shown
+
+    def _show(
+        self, question: Question, found: Found | None, render: Render, views: list[View]
+    ) -> str | Gone | None:
+        """Adds to `views` what must be on record before this is shown."""
         if found is None:
             return None
         version, sealed = found
-        opened = self._vault.open(readable(sealed), version.version)
-        children, fields = self._project(opened, question)
-        view = self._view(question, version, children, fields)
-        if await store.insert_view(session, view):
-            await self._outbox.emit(session, question.now, viewed(view))
+        try:
+            kept = readable(sealed)
+        except Gone as gone:
+            return gone
+        children, fields = self._project(self._vault.open(kept, version.version), question)
+        views.append(self._view(question, version, children, fields))
         return render(version, children)
 
     def _project(

@@ -89,6 +89,12 @@ class Projections(Answer):
     shredded: list[OpaqueId] = Field([], description="Children whose content was destroyed.")
 
 
+class ProjectionsTogether(Answer):
+    """In the order asked for; null for what is not there, or whose content is destroyed."""
+
+    projections: list[Projections | None]
+
+
 class NiemView(Answer):
     """One version under NIEM 6.0's names; `@context` says what they are."""
 

@@ -2,7 +2,7 @@
 
 from services.intake.openapi import answers
 from services.intake.openapi.operations import MERGE_PATCH, Key, Operation, Takes
-from services.intake.schemas import NewReferral, NiemRequest, ProjectionRequest
+from services.intake.schemas import NewReferral, NiemRequest, ProjectionRequest, ProjectionsRequest
 
 _PATCH = {
     "type": "object",
@@ -77,5 +77,15 @@ OPERATIONS = (
         scopes=("internal:projections",),
         takes=Takes("ProjectionRequest", ProjectionRequest),
         answer=answers.Projections,
+    ),
+    Operation(
+        id="readProjectionsTogether",
+        method="POST",
+        path="/internal/v1/projections",
+        tag="internal",
+        summary="Several versions at once, each recorded first; null where there is nothing.",
+        scopes=("internal:projections",),
+        takes=Takes("ProjectionsRequest", ProjectionsRequest),
+        answer=answers.ProjectionsTogether,
     ),
 )

@@ -22,6 +22,7 @@ ROUTES = [
     ("POST", f"/v1/referrals/{REF}/versions/1/niem", "referrals:niem"),
     ("GET", "/v1/code-lists", "referrals:create referrals:status"),
     ("POST", f"/internal/v1/referrals/{REF}/versions/1/projections", "internal:projections"),
+    ("POST", "/internal/v1/projections", "internal:projections"),
     (
         "POST",
         f"/internal/v1/referrals/{REF}/decisions/1/critical-incidents",

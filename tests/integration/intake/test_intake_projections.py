@@ -1,6 +1,7 @@
 """Projections: recorded before departure (P2), and only what the profile lists (P4)."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -37,8 +38,8 @@ TWO = [
 ]
 
 
-async def create(client: httpx.AsyncClient, **fields: Any) -> str:
-    answer = await post(client, referral(**fields))
+async def create(client: httpx.AsyncClient, key: str = "key-1", **fields: Any) -> str:
+    answer = await post(client, referral(**fields), key)
     assert answer.status_code == 201, answer.text
     referral_id: str = answer.json()["referral_id"]
     return referral_id
@@ -186,6 +187,59 @@ async def test_a_read_without_a_known_profile_purpose_and_authority_is_refused_a
     answer = await client.post(path, json=body)
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    async with intake_db.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM intake.views")) == 0
+
+
+async def _together(client: httpx.AsyncClient, *wanted: tuple[str, int, str]) -> httpx.Response:
+    asked = [
+        {"referral_id": id_, "version": version, "profiles": [profile]}
+        for id_, version, profile in wanted
+    ]
+    body = {"wanted": asked, "purpose": "notice", "authority": "CGS 17a-101b(c)"}
+    return await client.post("/internal/v1/projections", json=body)
+
+
+async def test_p2_versions_asked_for_together_are_each_on_record_and_answered_as_alone(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    first, second = await create(client), await create(client, "key-2", children=TWO)
+    await patch(client, second, {"source_type": "medical"})
+    asked = [(second, 1, "hart"), (first, 1, "mdt"), (second, 2, "hart"), (second, 1, "mdt")]
+    answer = await _together(client, *asked)
+    assert answer.status_code == 200
+    alone = [(await project(client, *each)).json() for each in asked]
+    assert answer.json()["projections"] == alone
+    async with intake_db.transaction() as session:
+        rows = await session.execute(
+            text("SELECT referral_id, version, profiles, commitment FROM intake.views")
+        )
+        seen = Counter((row.referral_id, row.version, *row.profiles) for row in rows)
+        events = await session.scalar(
+            text("SELECT count(*) FROM intake.outbox WHERE topic = 'disclosures'")
+        )
+    assert seen == Counter(dict.fromkeys(asked, 2))
+    assert events == 8
+
+
+async def test_p2_what_is_not_there_is_null_among_others_and_not_on_record(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    known, unknown = await create(client), f"ref_{'0' * 32}"
+    answer = await _together(client, (unknown, 1, "mdt"), (known, 1, "mdt"), (known, 7, "mdt"))
+    found = answer.json()["projections"]
+    assert [each and each["referral_id"] for each in found] == [None, known, None]
+    async with intake_db.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM intake.views")) == 1
+
+
+async def test_a_profile_that_is_none_is_pointed_at_among_several_versions(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    known = await create(client)
+    answer = await _together(client, (known, 1, "mdt"), (known, 1, "nobody"))
+    assert answer.status_code == 422
+    assert [each["pointer"] for each in answer.json()["errors"]] == ["#/wanted/1/profiles/0"]
     async with intake_db.transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM intake.views")) == 0
 

@@ -1,5 +1,6 @@
 """What notify asks of intake, against the real intake and against one that misbehaves."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.notify.planning.intake_client import SCOPES, HttpIntake
+from services.notify.planning.intake_client import SCOPES, HttpIntake, Projection
 from services.notify.routing.rulebook import load_rulebook, profiles
 from shared.contracts.codes import HtType, Trigger
 from shared.runtime.auth import LocalIssuer
@@ -69,6 +70,42 @@ async def test_the_real_intake_gives_facts_and_a_copy_per_profile_and_records_th
         ]
     with pytest.raises(Permanent):
         await intake.project(kept["referral_id"], 2, wanted)
+
+
+async def test_p2_versions_asked_for_together_come_as_alone_and_one_that_is_not_there_fails_alone(
+    database: FreshDatabase, tmp_path: Path
+) -> None:
+    made = support.Keys.make(tmp_path)
+    db = database.open("intake")
+    app = support.app_on(support.desk_on(db, made), made)
+    async with support.client_of(app, made) as phone:
+        kept = [
+            (await support.post(phone, support.referral(), f"key-{number}")).json()["referral_id"]
+            for number in range(6)
+        ]
+    issuer = LocalIssuer(made.issuer_key, support.ISSUER)
+    intake = _intake(httpx.ASGITransport(app), lambda: issuer.token("notify", SCOPES))
+    asked = [*((each, 1) for each in kept), (kept[0], 9)]
+    *found, missing = await asyncio.gather(
+        *(intake.project(*each, ["hart"]) for each in asked), return_exceptions=True
+    )
+    assert [isinstance(each, Projection) and each.referral_id for each in found] == kept
+    assert isinstance(missing, Permanent)
+    async with db.transaction() as session:
+        seen = await session.scalars(text("SELECT referral_id FROM intake.views"))
+    assert sorted(seen) == sorted(kept)
+
+
+async def test_an_intake_that_does_not_know_several_yet_is_asked_for_each_alone() -> None:
+    """The older version, while processes are replaced one by one."""
+
+    def older(request: httpx.Request) -> httpx.Response:
+        together = request.url.path == "/internal/v1/projections"
+        return httpx.Response(404) if together else httpx.Response(200, json=ANSWER)
+
+    intake = _intake(httpx.MockTransport(older), lambda: "token")
+    found = await asyncio.gather(*(intake.project(REFERRAL, 1, ["hart"]) for _ in range(5)))
+    assert [each.referral_id for each in found] == [REFERRAL] * 5
 
 
 def _answering(answer: httpx.Response) -> HttpIntake:
