@@ -173,16 +173,14 @@ def _changes(
     story: Story,
 ) -> set[datetime]:
     """Every moment at which what is owed or lacking can have changed."""
-    moments = {*told.values(), *edges(accepted or ())}
+    moments = {story.in_error_at, *(plan.at for plan in plans)}
     for plan in plans:
-        moments.add(plan.at)
         for each in plan.leg or ():
-            moments.add(each.since)
-            if each.until is not None:
-                moments.add(each.until)
-    if story.in_error_at is not None:
-        moments.add(story.in_error_at)
-    return moments
+            moments |= {each.since, each.until, told.get(each.agency_id or "")}
+    if accepted is not None:
+        # While it does not hold nothing is owed: since the first that is known to have happened.
+        moments |= {*told.values(), *edges(accepted)}
+    return {at for at in moments if at is not None}
 
 
 def _owed(
