@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.deadlines.book import PolicyBook
-from services.deadlines.facts import Fact, Statement
+from services.deadlines.facts import Fact
 from services.deadlines.heirs import heir_of
 from services.deadlines.openings import beginning, matters
 from services.deadlines.policy import Policy
