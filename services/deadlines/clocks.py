@@ -133,7 +133,7 @@ def _wind(
                 own.setdefault(clock.duty, {})[clock.matter] = clock
         for duty, clocks in sorted(own.items()):
             policy = book.governing(duty, statement, None)
-            begun = () if policy is None else matters(policy, child_id, story)
+            begun = () if policy is None else matters(policy, child_id, story, clocks)
             for matter in sorted({*clocks, *begun}):
                 before = clocks.get(matter)
                 governing = policy if before is None else _pinned(book, before, policy, story)

@@ -1,6 +1,6 @@
 """What starts a clock, and when. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 
 from services.deadlines.facts import FactKind
@@ -13,15 +13,19 @@ THE_CHILD = ""
 """The matter of a clock that is about the child as such, and of no consult or recipient."""
 
 
-def matters(policy: Policy, child_id: str, story: Story) -> Sequence[str]:
+def matters(
+    policy: Policy, child_id: str, story: Story, running: Container[str] = ()
+) -> Sequence[str]:
     """What the clocks of one child under a policy are of: the child, its consults, or those that
-    were told of it."""
+    were told of it. `running`: the matters of its clocks, which need not begin again."""
     (first, *_) = policy.basis
     if first in PER_CONSULT:
         return story.consults(PER_CONSULT[first], child_id)
     if first is Basis.TOLD:
         told = story.told(child_id)
         return sorted(agency_id for agency_id in told if story.holdings(child_id, agency_id))
+    if THE_CHILD in running:
+        return ()
     rule = policy.satisfied
     if policy.applies.only_if_planned and (
         rule.role is None or story.planned(rule.stage, child_id, rule.role) is None

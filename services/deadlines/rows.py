@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from services.deadlines.clocks import Announced, Clock
 from services.deadlines.facts import Fact, FactKind, Statement
-from services.deadlines.sayings import BREACHED, turn_of
+from services.deadlines.sayings import turn_of
 from services.deadlines.sla import ClockState, Lacking, Standing
 from shared.contracts.codes import HtType, Role, Stage, Trigger
 
@@ -20,6 +20,7 @@ def _members(of: type[E]) -> Mapping[str | None, E | None]:
     return {None: None, **{each.value: each for each in of}}
 
 
+_NONE = frozenset[int]()
 _KINDS = {kind.value: kind for kind in FactKind}
 _STATES = {state.value: state for state in ClockState}
 _ROLES, _STAGES, _LACKING = _members(Role), _members(Stage), _members(Lacking)
@@ -88,34 +89,24 @@ def clock(row: Mapping[str, Any]) -> Clock:
         state=_STATES[row["state"]],
         look_at=row["look_at"],
         waiting_since=row["waiting_since"],
-        breach=_announced(
-            row["breach_due_at"],
-            row["breach_discovered_at"],
-            None,
-            row["breach_reason"],
-            row["breach_kind"],
-        ),
-        correction=_announced(
-            row["correction_due_at"],
-            row["correction_discovered_at"],
-            row["correction_satisfied_at"],
-            None,
-            row["breach_kind"],
-        ),
-        warned=frozenset(map(int, (row["warned"] or "").split())),
+        breach=_breach(row),
+        correction=_correction(row),
+        warned=frozenset(map(int, row["warned"].split())) if row["warned"] else _NONE,
     )
 
 
-def _announced(
-    due_at: datetime | None,
-    discovered_at: datetime | None,
-    satisfied_at: datetime | None,
-    reason: str | None,
-    kind: str | None,
-) -> Announced | None:
-    if due_at is None or discovered_at is None:
+def _breach(row: Mapping[str, Any]) -> Announced | None:
+    if (due_at := row["breach_due_at"]) is None:
         return None
-    return Announced(due_at, discovered_at, satisfied_at, reason, turn_of(kind or BREACHED))
+    turn = turn_of(row["breach_kind"])
+    return Announced(due_at, row["breach_discovered_at"], None, row["breach_reason"], turn)
+
+
+def _correction(row: Mapping[str, Any]) -> Announced | None:
+    if (due_at := row["correction_due_at"]) is None:
+        return None
+    discovered_at, satisfied_at = row["correction_discovered_at"], row["correction_satisfied_at"]
+    return Announced(due_at, discovered_at, satisfied_at, None, turn_of(row["breach_kind"]))
 
 
 def fact_columns(facts: Sequence[Fact]) -> dict[str, list[object]]:

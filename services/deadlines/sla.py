@@ -1,9 +1,9 @@
 """The fold: from facts and a policy to how a clock stands. Pure; the same for every order (P6)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.deadlines.answers import answer
 from services.deadlines.facts import FactKind
@@ -44,8 +44,7 @@ class ClockState(StrEnum):
     SATISFIED_LATE = "satisfied_late"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a clock stands by its facts alone. `lacking` is null exactly when nothing is owed; then
     `released` says whether that is because the duty ended."""
 
