@@ -20,11 +20,12 @@ from shared.contracts.disclosures import (
     ToldOrally,
 )
 from shared.contracts.shredding import ContentShredded
+from shared.messaging.handler import BatchHandler
 from shared.messaging.handover import Handlers
 from shared.runtime.db import Session
 
 
-class Record:
+class Record(BatchHandler):
     """Takes one event's parts into the log's queue, once each."""
 
     takes_runs = True

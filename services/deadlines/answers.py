@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from services.deadlines.openings import edges, holdings
 from services.deadlines.policy_parts import Satisfied
+from services.deadlines.spells import edges
 from services.deadlines.story import Story
 
 
@@ -13,7 +13,7 @@ def answer(
     """When it first answered, and since when it has owed nothing without a break: because of that,
     because it left, or because the referral was entered in error."""
     met = _first_answer(rule, child_id, agency_id, story)
-    held = holdings(child_id, agency_id, story)
+    held = story.holdings(child_id, agency_id)
     since: datetime | None = None
     for moment in sorted({at for at in (met, story.in_error_at, *edges(held)) if at is not None}):
         in_error = story.in_error_at is not None and story.in_error_at <= moment
@@ -25,7 +25,7 @@ def answer(
 
 def _first_answer(rule: Satisfied, child_id: str, agency_id: str, story: Story) -> datetime | None:
     """To whichever notice; to one with nothing to tell (a withdrawal, say) once it was told."""
-    told = [each for each in story.tellings(child_id) if each.agency_id == agency_id]
+    told = story.tellings(child_id, agency_id)
     first = min((each.at for each in told), default=None)
     news = (each for each in story.answers(child_id, agency_id) if first and each.at >= first)
     return min((each.at for each in (*told, *news) if each.kind in rule.by), default=None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.deadlines.book import PolicyBook
-from services.deadlines.facts import Fact, Statement
+from services.deadlines.facts import Fact
 from services.deadlines.heirs import heir_of
 from services.deadlines.openings import beginning, matters
 from services.deadlines.policy import Policy
@@ -115,38 +115,40 @@ def wind(
 
     `facts` are all facts of that referral, `running` all its clocks. Raises UnknownPolicy.
     """
-    return list(_wind(book, facts, {clock.key: clock for clock in running}, make_id))
+    story = Story(facts)
+    return list(_wind(book, facts[0].referral_id, story, list(running), make_id)) if facts else []
 
 
 def _wind(
     book: PolicyBook,
-    facts: Sequence[Fact],
-    running: dict[Key, Clock],
+    referral_id: str,
+    story: Story,
+    running: Sequence[Clock],
     make_id: Callable[[], str],
 ) -> Iterator[Clock]:
-    story = Story(facts)
     for child_id, statement in sorted(story.statements.items()):
-        own: dict[str, set[str]] = {duty: set() for duty in book.duties}
-        for child, duty, matter in running:
-            if child == child_id:
-                own.setdefault(duty, set()).add(matter)
-        for duty, known in sorted(own.items()):
+        own: dict[str, dict[str, Clock]] = {duty: {} for duty in book.duties}
+        for clock in running:
+            if clock.child_id == child_id:
+                own.setdefault(clock.duty, {})[clock.matter] = clock
+        for duty, clocks in sorted(own.items()):
             policy = book.governing(duty, statement, None)
-            if policy is not None:
-                known.update(matters(policy, child_id, story))
-            for matter in sorted(known):
-                clock = running.get((child_id, duty, matter))
-                governing = policy if clock is None else _pinned(book, clock, statement, story)
+            begun = () if policy is None else matters(policy, child_id, story, clocks)
+            for matter in sorted({*clocks, *begun}):
+                before = clocks.get(matter)
+                governing = policy if before is None else _pinned(book, before, policy, story)
                 if governing is not None:
-                    about = (facts[0].referral_id, child_id, matter)
+                    about = (referral_id, child_id, matter)
                     governing = heir_of(book, governing, about, story)
-                    yield _stand(clock, governing, about, story, make_id)
+                    yield _stand(before, governing, about, story, make_id)
 
 
-def _pinned(book: PolicyBook, clock: Clock, statement: Statement, story: Story) -> Policy:
+def _pinned(book: PolicyBook, clock: Clock, current: Policy | None, story: Story) -> Policy:
     """What governs a clock that runs: the version that it began with, while that applies."""
     own = (clock.policy, clock.policy_version)
-    governing = book.governing(clock.duty, statement, own)
+    if current is not None and current.key == own:
+        return current
+    governing = book.governing(clock.duty, story.statements[clock.child_id], own)
     if governing is None or beginning(governing, clock.child_id, clock.matter, story) is None:
         return book.get(own)
     return governing

@@ -10,7 +10,7 @@ from services.deadlines.facts import Fact
 from services.deadlines.keeper import Keeper
 from services.deadlines.reading import FactBearing, facts_of
 from shared.contracts.base import Event, EventData
-from shared.messaging.handler import Handler
+from shared.messaging.handler import BatchHandler, Handler
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import utc_now
 
@@ -20,7 +20,7 @@ _SOON = timedelta(seconds=1)
 """The sweeper polls this often: only what is due earlier need wake it."""
 
 
-class KeepFacts:
+class KeepFacts(BatchHandler):
     """Keeps the facts of events and folds their referrals again.
 
     Facts are kept whether or not a clock exists yet: the topics race.

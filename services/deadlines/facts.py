@@ -6,6 +6,7 @@ Which event becomes which facts is in `reading.py`.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.contracts.codes import HtType, Role, Stage, Trigger
 
@@ -65,8 +66,7 @@ class Statement:
     synthetic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One fact. `event_id` and `place` (in the event, from 0) identify it for good.
 
     `occurred_at` is when it happened, never when we heard of it. A refused duty with no agency

@@ -1,19 +1,18 @@
 """The fold: from facts and a policy to how a clock stands. Pure; the same for every order (P6)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.deadlines.answers import answer
 from services.deadlines.facts import FactKind
-from services.deadlines.openings import Spell, beginning, edges, spells
+from services.deadlines.openings import beginning
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Basis, Satisfied, When
-from services.deadlines.story import Story
+from services.deadlines.spells import Spell, edges
+from services.deadlines.story import Member, Plan, Story
 from shared.contracts.codes import Stage
-
-_AT_THE_END = datetime.max.replace(tzinfo=UTC)
 
 
 class Lacking(StrEnum):
@@ -45,8 +44,7 @@ class ClockState(StrEnum):
     SATISFIED_LATE = "satisfied_late"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a clock stands by its facts alone. `lacking` is null exactly when nothing is owed; then
     `released` says whether that is because the duty ended."""
 
@@ -115,11 +113,11 @@ def state_of(
 def told_in_role(policy: Policy, child_id: str, story: Story) -> Mapping[str, datetime | None]:
     """Who has to be told by the latest plan, and when each first was; null while it was not."""
     rule = policy.satisfied
-    if rule.role is None or not (plans := story.plans_for(rule.stage, child_id)):
+    if rule.role is None or not (plans := _plans(rule, child_id, story)):
         return {}
-    leg = story.leg((rule.stage, max(plans), child_id, rule.role), _AT_THE_END)
-    told = _first_told(rule, child_id, story)
-    return {agency: told.get(agency) for agency in sorted(leg.agencies)}
+    members = [each for each in plans[0].leg or () if each.until is None]
+    told = _first_told(policy, child_id, story)
+    return {each: told.get(each) for each in sorted(m.agency_id for m in members if m.agency_id)}
 
 
 def _reached(
@@ -138,88 +136,78 @@ def _reached(
 def _told(
     policy: Policy, child_id: str, story: Story, basis_at: datetime, due_at: datetime
 ) -> Standing:
-    rule = policy.satisfied
-    plans = story.plans_for(rule.stage, child_id)
-    told = _first_told(rule, child_id, story)
-    accepted = spells(story.decisions) if policy.basis == (Basis.ACCEPTED,) else None
-    owed = _owed(policy, child_id, story, plans, accepted)
-    moments = {*plans.values(), *told.values(), *edges(accepted or ())}
-    moments |= _changes_of(rule, child_id, story, plans)
-    if story.in_error_at is not None:
-        moments.add(story.in_error_at)
+    """From the last moment at which anything changed back to the one when nothing was owed yet."""
+    plans, told = _plans(policy.satisfied, child_id, story), _first_told(policy, child_id, story)
+    accepted = story.acceptances if policy.basis == (Basis.ACCEPTED,) else None
     since: datetime | None = None
     lacking: Lacking | None = Lacking.PLAN
     released = False
-    for moment in sorted(moments):
-        lacking = _lacking_of(rule, child_id, story, _current(plans, moment), told, moment)
-        released = lacking is not None and not owed(moment)
-        since = None if lacking and not released else since or moment
+    for moment in sorted(_changes(plans, told, accepted, story), reverse=True):
+        plan = next((each for each in plans if each.at <= moment), None)
+        lacked = _lacked(plan, told, moment)
+        ended = lacked is not None and not _owed(policy, plan, accepted, story, moment)
+        if since is None:
+            lacking, released = lacked, ended
+        if lacked and not ended:
+            break
+        since = moment
     return Standing(basis_at, due_at, since, None if since else lacking, released)
 
 
-def _first_told(rule: Satisfied, child_id: str, story: Story) -> dict[str, datetime]:
-    """When each agency was first told of the child. A consult's outcome is no notice of the
-    referral."""
-    told: dict[str, datetime] = {}
-    of_referral = rule.stage is not Stage.CONSULT_SHARED
-    for each in story.tellings(child_id):
-        if each.kind not in rule.by or (each.consult_outcome and of_referral):
-            continue
-        told[each.agency_id] = min(each.at, told.get(each.agency_id, each.at))
-    return told
+def _plans(rule: Satisfied, child_id: str, story: Story) -> Sequence[Plan]:
+    """Of the leg, the latest first."""
+    assert rule.role is not None
+    return story.plans_for(rule.stage, child_id, rule.role)
+
+
+def _first_told(policy: Policy, child_id: str, story: Story) -> Mapping[str, datetime]:
+    rule = policy.satisfied
+    return story.first_told(child_id, rule.by, outcomes=rule.stage is Stage.CONSULT_SHARED)
+
+
+def _changes(
+    plans: Sequence[Plan],
+    told: Mapping[str, datetime],
+    accepted: Sequence[Spell] | None,
+    story: Story,
+) -> set[datetime]:
+    """Every moment at which what is owed or lacking can have changed."""
+    moments = {story.in_error_at, *(plan.at for plan in plans)}
+    for plan in plans:
+        for each in plan.leg or ():
+            moments |= {each.since, each.until, told.get(each.agency_id or "")}
+    if accepted is not None:
+        # While it does not hold nothing is owed: since the first that is known to have happened.
+        moments |= {*told.values(), *edges(accepted)}
+    return {at for at in moments if at is not None}
 
 
 def _owed(
     policy: Policy,
-    child_id: str,
-    story: Story,
-    plans: Mapping[int, datetime],
+    plan: Plan | None,
     accepted: Sequence[Spell] | None,
-) -> Callable[[datetime], bool]:
-    """Whether the duty is there at a moment."""
-    rule = policy.satisfied
-
-    def owed(moment: datetime) -> bool:
-        if story.in_error_at is not None and moment >= story.in_error_at:
-            return False
-        if accepted is not None and not any(each.holds(moment) for each in accepted):
-            return False
-        version = _current(plans, moment)
-        if not policy.applies.only_if_planned or version is None or rule.role is None:
-            return True
-        return story.has_leg(rule.stage, version, child_id, rule.role)
-
-    return owed
-
-
-def _changes_of(
-    rule: Satisfied, child_id: str, story: Story, versions: Iterable[int]
-) -> set[datetime]:
-    """When somebody came to the leg, or left it."""
-    if rule.role is None:
-        return set()
-    keys = ((rule.stage, version, child_id, rule.role) for version in versions)
-    members = [each for key in keys for each in story.members.get(key, ())]
-    return {at for each in members for at in (each.since, each.until) if at is not None}
-
-
-def _current(plans: Mapping[int, datetime], moment: datetime) -> int | None:
-    """The latest version that was planned by then."""
-    return max((version for version, at in plans.items() if at <= moment), default=None)
-
-
-def _lacking_of(
-    rule: Satisfied,
-    child_id: str,
     story: Story,
-    version: int | None,
-    told: Mapping[str, datetime],
     moment: datetime,
-) -> Lacking | None:
-    if version is None or rule.role is None:
+) -> bool:
+    """Whether the duty is there at a moment, `plan` being the latest then."""
+    if story.in_error_at is not None and moment >= story.in_error_at:
+        return False
+    if accepted is not None and not any(each.holds(moment) for each in accepted):
+        return False
+    return not policy.applies.only_if_planned or plan is None or plan.leg is not None
+
+
+def _lacked(plan: Plan | None, told: Mapping[str, datetime], moment: datetime) -> Lacking | None:
+    """What was lacking at a moment, `plan` being the latest then."""
+    if plan is None:
         return Lacking.PLAN
-    leg = story.leg((rule.stage, version, child_id, rule.role), moment)
-    untold = {agency for agency in leg.agencies if agency not in told or told[agency] > moment}
-    if not leg.agencies or leg.nobody_fits or untold & leg.refused:
+    there = [each for each in plan.leg or () if each.is_there(moment)]
+    untold = [each for each in there if not _was_told(each, told, moment)]
+    if not there or any(each.refused or each.agency_id is None for each in untold):
         return Lacking.LAWFUL_RECIPIENT
     return Lacking.DELIVERY if untold else None
+
+
+def _was_told(member: Member, told: Mapping[str, datetime], moment: datetime) -> bool:
+    at = None if member.agency_id is None else told.get(member.agency_id)
+    return at is not None and at <= moment

@@ -155,7 +155,7 @@ _HOLD_AND_ADD = text(
 
 _FACTS = text(
     "SELECT event_id, place, kind, referral_id, occurred_at, version, child_id, role, agency_id, "
-    "notice_id, stage, matter, CAST(statement AS text) AS statement FROM deadlines.facts "
+    "notice_id, CAST(statement AS text), stage, matter FROM deadlines.facts "
     "WHERE referral_id = ANY(CAST(:ids AS text[]))"
 )
 

@@ -45,8 +45,9 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "deadlines"
-PACE_SECONDS = 0.1
-"""Between two batches of facts. Clocks run for hours, and are folded from all that is known."""
+PACE_SECONDS = 0.25
+"""Between two batches of facts. Clocks run for hours, and are folded from all that is known: what
+comes of a referral within that time is folded once."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from shared.contracts.base import Event
 from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import MajorityNear, ReferralAmended, ReferralReceived
+from shared.messaging.handler import BatchHandler
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.errors import Gone, Permanent, Retryable
@@ -45,10 +46,8 @@ Clock = Callable[[], datetime]
 ReferralVersion = ReferralReceived | ReferralAmended
 
 
-class PlanReferral:
+class PlanReferral(BatchHandler):
     """Plans versions of referrals: routes each, freezes its recipients, seals their copies."""
-
-    takes_runs = False
 
     def __init__(
         self,

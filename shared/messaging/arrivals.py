@@ -124,7 +124,8 @@ def _values(
 
 
 def _leased(rows: Rows, events: Iterable[Readable], token: str) -> list[Claimed]:
-    """The leased streams, each with its events of this batch as far as they follow each other."""
+    """The leased streams, each with its events of this batch as far as they follow each other;
+    those of one subject together, because who is handed both at once does its work once."""
     bodies: dict[tuple[str, str, str], list[tuple[int, bytes]]] = {}
     for each in events:
         *key, sequence = each.key
@@ -132,7 +133,7 @@ def _leased(rows: Rows, events: Iterable[Readable], token: str) -> list[Claimed]
         bodies.setdefault((key[0], key[1], key[2]), []).append((sequence, each.record.body))
     return [
         Claimed(*key, row.cursor + 1, 0, token, _run(bodies[key], row.cursor + 1))
-        for row in rows
+        for row in sorted(rows, key=lambda row: str(row.subject))
         if row.leased
         for key in [(row.topic, row.source, row.subject)]
     ]

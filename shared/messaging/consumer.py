@@ -52,7 +52,7 @@ class Consumer:
         pace: float = 0.0,
     ) -> None:
         """`pace`: seconds between two batches, where nobody waits for what they say: together
-        they cost little more than one."""
+        they cost little more than one. A full one is followed at once."""
         self._name = name
         self._db = db
         self._inbox = Inbox(tables)
@@ -86,7 +86,7 @@ class Consumer:
         subscription = await self._bus.subscribe(self._name, self._topics, stored)
         try:
             while not stop.is_set():
-                if await self.consume_once(subscription) and self._pace:
+                if 0 < await self.consume_once(subscription) < _BATCH and self._pace:
                     await sleep_unless(stop, self._pace)
         finally:
             await subscription.close()

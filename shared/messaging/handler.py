@@ -1,7 +1,7 @@
 """What a service gives the worker: one handler per event type."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 from shared.contracts.base import Event, EventData
 from shared.runtime.db import Session
@@ -24,17 +24,18 @@ class Handler(Protocol[D_contra]):
         """Write the effects through `session`. No HTTP and no commit: the worker commits."""
 
 
-@runtime_checkable
-class BatchHandler(Protocol):
-    """A handler that also applies many events at once, for fewer statements.
+class BatchHandler:
+    """A handler that also applies many events at once, for fewer statements. It is inherited from,
+    because every event is asked for it, and a protocol takes long to say.
 
     When the batch fails, each subject is handed over alone, so that one bad event holds up only
     its own subject.
     """
 
-    takes_runs: bool
+    takes_runs = False
     """Whether a batch may hold several events of one subject, in order. Else all are of different
     subjects."""
 
     async def apply_all(self, session: Session, batch: Sequence[tuple[Event, Any, Any]]) -> None:
         """What `apply` does, for a batch of (event, data, material)."""
+        raise NotImplementedError

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from shared.contracts.base import Source, Topic
 from shared.messaging.arrivals import Arrivals
 from shared.messaging.bus import Batch, Incoming
 from shared.messaging.leases import Presence
@@ -44,6 +45,18 @@ async def test_what_is_new_is_received_leased_and_handed_over_with_its_bodies(
     async with service.db.transaction() as session:
         assert await service.streams.claim(session, 1, 10) == []
         assert (await service.streams.finish(session, list(claimed.values())))[1] == 0
+
+
+async def test_the_streams_of_one_subject_are_handed_over_together(service: Service) -> None:
+    subjects = [new_id("ref") for _ in range(3)]
+    kinds = [(Topic.REFERRALS, Source.INTAKE), (Topic.DISCLOSURES, Source.NOTIFY)]
+    records = [
+        record(number, subject, 1, topic=topic, source=source)
+        for topic, source in kinds
+        for number, subject in enumerate(subjects)
+    ]
+    claimed = [each.subject for each in await leased(service, *records)]
+    assert claimed == [each for each in sorted(subjects) for _ in kinds]
 
 
 async def test_without_a_worker_at_hand_the_streams_are_claimed_in_their_turn(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.base import Event
+from shared.messaging.handler import BatchHandler
 from shared.runtime.db import Session
 from shared.runtime.errors import Permanent
 from shared.runtime.ids import new_id
@@ -13,7 +14,7 @@ from tests.integration.messaging.test_messaging_inbox_worker import until, worki
 
 
 @dataclass
-class BatchRecorder(Recorder):
+class BatchRecorder(Recorder, BatchHandler):
     sizes: list[int] = field(default_factory=list)
 
     takes_runs = True

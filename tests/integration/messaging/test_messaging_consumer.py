@@ -77,6 +77,17 @@ async def test_what_the_relay_publishes_is_in_the_inbox_once_whatever_comes_betw
     assert len(await service.fetch("SELECT 1 FROM svc.inbox_quarantine")) == 1
 
 
+async def test_a_full_batch_is_followed_at_once_whatever_the_pace(
+    service: Service, bus: PostgresBus
+) -> None:
+    await service.emit(*(received(new_id("ref")) for _ in range(501)))
+    await relay(service, bus)
+    consumer = Consumer("svc", service.db, service.inbox_tables, bus, TOPICS, pace=3600.0)
+    async with running(consumer):
+        await until(lambda: _all_read(service, 501))
+    assert await stored(service) == 501
+
+
 async def _all_read(service: Service, offset: int) -> bool:
     rows = await service.fetch("SELECT next_offset FROM svc.inbox_cursors")
     return [row.next_offset for row in rows] == [offset]
