@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ class Machine:
         self.postgres = PostgresServer(home.postgres)
         self.kafka = KafkaBroker(home.kafka) if bus == "kafka" else None
         self._extra = dict(environment or {})
+        self._name = secrets.token_hex(8)
         self._dsns: Mapping[str, SchemaDsns] = {}
         self.supervisor = Supervisor([], home.logs)
 
@@ -127,6 +129,7 @@ class Machine:
             "JWKS": str(self.home.jwks),
             "LOCAL_ISSUER_KEY": str(self.home.issuer_key),
             "HOST": "127.0.0.1",
+            "RUN": self._name,
             "INTAKE_URL": f"http://127.0.0.1:{ports.intake}",
             "NOTIFY_URL": f"http://127.0.0.1:{ports.notify}",
             f"{name}_DSN": self._dsns[service].app,
@@ -172,7 +175,7 @@ class Machine:
         }
         async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
             for name, port in waiting.items():
-                while problem := await _problem(client, port):
+                while problem := await _problem(client, port, self._name):
                     if time.monotonic() > deadline:
                         raise NotReady(f"{name}: {problem}. Its log is in {self.home.logs}.")
                     await asyncio.sleep(0.05)
@@ -184,11 +187,14 @@ class Machine:
         self.postgres.stop()
 
 
-async def _problem(client: httpx.AsyncClient, port: int) -> str | None:
+async def _problem(client: httpx.AsyncClient, port: int, run: str) -> str | None:
     try:
         answer = await client.get(f"http://127.0.0.1:{port}/readyz")
-    except httpx.HTTPError as error:
+        answers_for = answer.json().get("run", run)
+    except (httpx.HTTPError, ValueError) as error:
         return f"does not answer ({type(error).__name__})"
+    if answers_for != run:
+        return f"another run of Hartline answers on port {port}"
     return None if answer.status_code == 200 else f"is not ready ({answer.text[:300]})"
 
 

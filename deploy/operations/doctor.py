@@ -61,6 +61,11 @@ async def _of_service(seen: Seen, place: Place) -> list[Finding]:
 
 def _begin(seen: Seen) -> str:
     """What to do about a process that says nothing: it is away, or it is there and hangs."""
+    if seen.stranger:
+        return (
+            "Ours could not have that port, and its log ends with that. Set another, or start all "
+            "of ours anew: `make down` and `make up` take ports that nobody has."
+        )
     if seen.silent is not None and "Timeout" in seen.silent:
         return (
             "It hangs. If PostgreSQL is mentioned too, mend that first; else end it with SIGKILL, "

@@ -76,9 +76,7 @@ sys.stdin.readline()
 def test_two_runs_that_begin_in_one_moment_are_given_no_port_in_common() -> None:
     wanted = map(str, free_ports(9))
     argv = [sys.executable, "-c", _TAKES, *wanted]
-    runs = [
-        subprocess.Popen(argv, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)
-    ]
+    runs = [subprocess.Popen(argv, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
     for each in runs:
         told(each)
     lines = [each.stdout.readline() if each.stdout else "" for each in runs]
