@@ -17,6 +17,7 @@ from shared.runtime.progress import Stage, Stopped, Way
 
 _PATIENCE = 3.5
 ANOTHER_RUN = "another run of Hartline answers there. What it says is not about ours."
+NOT_OURS = "what answers there is no operations port of Hartline's."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Seen:
     service: str
     silent: str | None = None
     stranger: bool = False
-    """Another run of Hartline answered, of which nothing more was asked."""
+    """Who answered is not ours, and was asked nothing more."""
     problems: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By metric and the value of its first label that is not the service."""
@@ -58,7 +59,9 @@ async def _ask(client: httpx.AsyncClient, place: Place, *, checks: bool) -> Seen
             _way(client, place.url),
             _checks(client, place.url) if checks else _nothing(),
         )
-    except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return Seen(place.service, silent=f"{place.url}: {NOT_OURS}", stranger=True)
+    except httpx.HTTPError as error:
         return Seen(place.service, silent=f"{place.url} does not answer ({type(error).__name__}).")
     return Seen(
         place.service,

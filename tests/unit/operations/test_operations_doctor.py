@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from deploy.operations import topics
 from deploy.operations.asking import Seen, ask_all
@@ -181,10 +185,13 @@ def test_a_topic_with_fewer_replicas_than_the_file_says_is_to_be_acted_on() -> N
     assert "referrals has 1 replicas and not 3" in found[0].says
 
 
-@asynccontextmanager
-async def another(run: str | None) -> AsyncIterator[Place]:
+def another(run: str | None) -> AbstractAsyncContextManager[Place]:
     """A notify of the run named so, and our settings of where notify is."""
-    app = operations("notify", Readiness(), Ages("notify"), run=run)
+    return serving(operations("notify", Readiness(), Ages("notify"), run=run))
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[Place]:
     with listen("127.0.0.1", 0) as listener:
         stop = asyncio.Event()
         task = asyncio.create_task(serve_on(app, listener, stop))
@@ -209,3 +216,13 @@ async def test_our_own_run_is_believed_and_one_of_a_version_before(run: str | No
     async with another(run) as place:
         (seen,) = await ask_all([place], checks=False)
     assert seen.silent is None
+
+
+async def test_a_program_that_is_not_ours_is_not_said_to_be_silent() -> None:
+    async def ready(_: Request) -> Response:
+        return JSONResponse({"status": "ready"})
+
+    async with serving(Starlette(routes=[Route("/readyz", ready)])) as place:
+        found = await examine([place])
+    assert "what answers there is no operations port of Hartline's" in found[0].says
+    assert "`make down` and `make up` take ports that nobody has" in found[0].do
