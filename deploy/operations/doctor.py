@@ -53,7 +53,7 @@ async def _of_service(seen: Seen, place: Place) -> list[Finding]:
     module = f"services.{place.service}.check"
     if place.environment is None:
         do = f"Start it; if it does not stay up, run python -m {module} where its settings are."
-        return [act(f"{place.service}, process", said, do)]
+        return [act(f"{place.service}, process", said, _begin(seen) if seen.stranger else do)]
     file = f" of {place.file}" if place.file else ""
     do = f"{_begin(seen)} What follows was looked at from its settings{file}."
     return [act(f"{place.service}, process", said, do), *await _command(place, module)]
