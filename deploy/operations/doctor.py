@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy.operations.asking import Seen, ask_all
 from deploy.operations.places import Place
+from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
 from shared.runtime.findings import Finding, Level, act, clock, look, well
 
@@ -110,14 +111,14 @@ def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         act(f"{seen.service}, {name}", problem, "docs/runbook.md; it takes no work until then.")
         for name, problem in seen.problems.items()
     ]
-    found += old(seen, limits) + slow(seen, limits)
+    found += old(seen, limits) + slow(seen, limits) + standing(seen)
     if seen.clock is not None:
         found.append(clock(f"{seen.service}, its host's clock", *seen.clock))
     return found + _calendars(seen)
 
 
 def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
-    """Every age beyond its alert's threshold."""
+    """Every age beyond its alert's threshold, but of what the service names one by one."""
     over = [
         Finding(
             limits[what].level,
@@ -126,7 +127,7 @@ def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
             limits[what].do,
         )
         for what, age in sorted(seen.ages().items())
-        if what in limits and age > limits[what].seconds
+        if what in limits and age > limits[what].seconds and not (seen.way and what in NAMED)
     ]
     return over or [well(f"{seen.service}, ages", "Nothing has waited for too long.")]
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from deploy.operations.asking import Seen
 from deploy.operations.doctor import words
+from deploy.operations.standing import NAMED
 from deploy.operations.thresholds import Threshold
 from shared.runtime.findings import Level
 from shared.runtime.progress import Stage
@@ -57,7 +58,8 @@ def _troubles(
             found.append((2, -each.seconds, line))
         for what, age in one.ages().items():
             limit = limits.get(what)
-            if limit is not None and age > limit.seconds and what != "parked":
+            named = one.way is not None and what in NAMED
+            if limit is not None and age > limit.seconds and not named:
                 rank = 3 if limit.level is Level.ACT else 4
                 line = f"{'LATE' if rank == 3 else 'old':7} {one.service}: {what} for {words(age)}"
                 found.append((rank, -age, f"{line} ({limit.alert})"))
