@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from deploy.operations.asking import Seen, ask_all
+from deploy.operations.hosting import Host, Unknown, stuck
 from deploy.operations.places import Place
 from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
@@ -34,19 +35,21 @@ _VERDICTS = {
 }
 
 
-async def examine(places: Sequence[Place]) -> list[Finding]:
-    """Every finding, the worst first, then in the order of the services."""
+async def examine(places: Sequence[Place], host: Host | None = None) -> list[Finding]:
+    """Every finding, the worst first, then in the order of the services. `host`: who has started
+    them, if they run here."""
+    host = host or Unknown()
     seen, bus = await asyncio.gather(ask_all(places, checks=True), _bus(places))
     limits = thresholds()
     own = await asyncio.gather(
-        *(_of_service(one, place) for one, place in zip(seen, places, strict=True))
+        *(_of_service(one, place, host) for one, place in zip(seen, places, strict=True))
     )
-    found = [finding for some in own for finding in some] + bus
+    found = stuck(host) + [finding for some in own for finding in some] + bus
     found += [finding for one in seen if one.silent is None for finding in running(one, limits)]
     return sorted(found, key=lambda finding: -finding.level)
 
 
-async def _of_service(seen: Seen, place: Place) -> list[Finding]:
+async def _of_service(seen: Seen, place: Place, host: Host) -> list[Finding]:
     """Its own look at itself; from its settings, where it does not answer."""
     if seen.checks is not None:
         return list(seen.checks)
@@ -54,13 +57,13 @@ async def _of_service(seen: Seen, place: Place) -> list[Finding]:
     module = f"services.{place.service}.check"
     if place.environment is None:
         do = f"Start it; if it does not stay up, run python -m {module} where its settings are."
-        return [act(f"{place.service}, process", said, _begin(seen) if seen.stranger else do)]
+        return [act(f"{place.service}, process", said, _begin(seen, host) if seen.stranger else do)]
     file = f" of {place.file}" if place.file else ""
-    do = f"{_begin(seen)} What follows was looked at from its settings{file}."
+    do = f"{_begin(seen, host)} What follows was looked at from its settings{file}."
     return [act(f"{place.service}, process", said, do), *await _command(place, module)]
 
 
-def _begin(seen: Seen) -> str:
+def _begin(seen: Seen, host: Host) -> str:
     """What to do about a process that says nothing: it is away, or it is there and hangs."""
     if seen.stranger:
         return (
@@ -69,10 +72,10 @@ def _begin(seen: Seen) -> str:
         )
     if seen.silent is not None and "Timeout" in seen.silent:
         return (
-            "It hangs. If PostgreSQL is mentioned too, mend that first; else end it with SIGKILL, "
-            f"which is safe ({_PAGE})."
+            "It hangs. If PostgreSQL is mentioned too, mend that first; else "
+            f"{host.restart(seen.service)} ({_PAGE})."
         )
-    return f"Start it, and read the end of its log ({_PAGE})."
+    return f"{host.begins(seen.service)} ({_PAGE})."
 
 
 async def _bus(places: Sequence[Place]) -> list[Finding]:
