@@ -136,7 +136,8 @@ def ask(arguments: argparse.Namespace) -> int:
         return 1
     print(said)
     if status >= httpx.codes.BAD_REQUEST:
-        sys.stderr.write(f"It was refused ({status}).\n")
+        said_so = asking.refusal(status, arguments.path, arguments.person)
+        sys.stderr.write(f"{said_so}\n")
         return 1
     return 0
 

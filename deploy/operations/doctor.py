@@ -11,7 +11,7 @@ from deploy.operations.hosting import Host, Unknown, stuck
 from deploy.operations.places import Place
 from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
-from shared.runtime.findings import Finding, Level, act, clock, look, well
+from shared.runtime.findings import Finding, Level, act, clock, look, well, worst
 
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
@@ -28,6 +28,11 @@ _PROMPT = {
 _SLOW_SECONDS = 20.0
 _PAGE = "docs/runbook.md#a-service-does-not-answer"
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
+_EXITS = {
+    Level.ACT: " The exit code says so too: 2, which make calls an error.",
+    Level.LOOK: " The exit code says so too: 1, which make calls an error.",
+    Level.WELL: "",
+}
 _VERDICTS = {
     Level.ACT: "Something is wrong: see NOW.",
     Level.LOOK: "Nothing is wrong now; see soon.",
@@ -196,11 +201,11 @@ def _names(about: Sequence[str]) -> str:
 
 def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
     """The lines to print. Without `everything`, what is well is only counted."""
-    lines = [_VERDICTS[max((f.level for f in findings), default=Level.WELL)], ""]
+    lines = [_VERDICTS[worst(findings)], ""]
     for finding in said_once(findings):
         if finding.level is Level.WELL and not everything:
             continue
         lines.append(f"{_WORDS[finding.level]:4}  {finding.about}: {finding.says}")
         lines += [f"      -> {finding.do}"] if finding.do else []
     count = sum(finding.level is Level.WELL for finding in findings)
-    return [*lines, f"{count} of {len(findings)} looks found all well."]
+    return [*lines, f"{count} of {len(findings)} looks found all well.{_EXITS[worst(findings)]}"]

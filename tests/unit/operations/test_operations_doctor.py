@@ -95,8 +95,10 @@ def test_the_worst_decides_and_what_is_well_is_only_counted() -> None:
         "      -> Mend it.",
         "soon  b: is old.",
         "      -> Renew it.",
-        "1 of 3 looks found all well.",
+        "1 of 3 looks found all well. The exit code says so too: 2, which make calls an error.",
     ]
+    assert in_words(found[1:], everything=False)[-1].endswith("too: 1, which make calls an error.")
+    assert in_words(found[2:], everything=False)[-1] == "1 of 1 looks found all well."
     assert "well  c: ok." in in_words(found, everything=True)
     assert worst([]) == 0
 
