@@ -17,14 +17,15 @@ def standing(seen: Seen) -> list[Finding]:
 
 
 def _of(service: str, each: Stopped) -> list[Finding]:
+    show = f"first `parked show {each.id}` of each service named here."
     match each.what:
         case kind if kind == FORKED:
             says = f"Two different events of {each.id} have one number (a fork, {each.why}): the"
             says += " first stands, the second and all that came later wait."
-            do = f"{_BOOK}#a-fork-two-events-of-one-number: `parked show {each.id}` of each, first."
+            do = f"{_BOOK}#a-fork-two-events-of-one-number: {show}"
         case kind if kind == PARKED:
             says = f"{each.id} waits for a person ({each.why}), and all that came later with it."
-            do = f"{_BOOK}#parked-a-subject-that-waits-for-a-person: `parked show {each.id}` first."
+            do = f"{_BOOK}#parked-a-subject-that-waits-for-a-person: {show}"
         case kind if kind == UNREADABLE:
             says = f"A record on the bus could not be read: {each.id} ({each.why})."
             do = f"{_BOOK}#quarantine-a-record-that-could-not-be-read"
