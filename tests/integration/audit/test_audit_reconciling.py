@@ -475,19 +475,6 @@ async def test_a_service_that_is_away_leaves_the_window_open_and_its_age_grows(
     assert GRACE.total_seconds() == 300
 
 
-async def test_p9_a_log_that_was_never_compared_is_as_late_as_its_first_entry(
-    database: FreshDatabase, reconciler: Reconciler
-) -> None:
-    """Not as this process: one that is restarted often would never be late."""
-    await as_superuser(
-        database,
-        "INSERT INTO audit.entries (index, kind, event_id, position, leaf, leaf_hash, "
-        "submitted_at, sequenced_at) VALUES (0, 'refused', 'evt_0', 0, '{}', sha256('{}'), "
-        "now() - interval '3 hours', now() - interval '3 hours')",
-    )
-    assert 3 * 3600 <= await reconciler.age() < 3 * 3600 + 60
-
-
 @pytest.mark.usefixtures("ordinary")
 async def test_p9_a_service_of_an_older_release_leaves_the_window_open(
     far: dict[str, Apps], database: FreshDatabase, tokens: Tokens, reconciler: Reconciler
