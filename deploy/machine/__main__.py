@@ -23,6 +23,7 @@ from deploy.machine import running
 from deploy.machine.children import children
 from deploy.machine.children import restart as end_all
 from deploy.machine.home import BUSES, ISSUER, ROOT, Home
+from deploy.machine.host import OneMachine
 from deploy.machine.postgres_wheel import PostgresFailed
 from deploy.machine.running import AlreadyRunning
 from deploy.operations.__main__ import main as operations
@@ -88,7 +89,8 @@ def status(*, once: bool) -> int:
     if found is None:
         return 1
     print(*(each.describe() for each in children(found.pid)), "", sep="\n", flush=True)
-    return operations(["status", *found.told, *(["--once"] if once else [])])
+    words = ["status", *found.told, *(["--once"] if once else [])]
+    return operations(words, OneMachine(found))
 
 
 def doctor(*, in_json: bool, everything: bool) -> int:
@@ -97,7 +99,8 @@ def doctor(*, in_json: bool, everything: bool) -> int:
         sys.stderr.write("Nothing is running: `make up` starts it.\n")
         return 2
     flags = {"--json": in_json, "--all": everything}
-    return operations(["doctor", *found.told, *(flag for flag, on in flags.items() if on)])
+    words = ["doctor", *found.told, *(flag for flag, on in flags.items() if on)]
+    return operations(words, OneMachine(found))
 
 
 def run(service: str, words: list[str]) -> int:
@@ -133,17 +136,26 @@ def ask(arguments: argparse.Namespace) -> int:
         return 1
     print(said)
     if status >= httpx.codes.BAD_REQUEST:
-        sys.stderr.write(f"It was refused ({status}).\n")
+        said_so = asking.refusal(status, arguments.path, arguments.person)
+        sys.stderr.write(f"{said_so}\n")
         return 1
     return 0
 
 
 def restart(name: str) -> int:
-    """End what is called so. Exit code 1 when nothing is."""
+    """End what is called so."""
     found = running.current(running.base())
-    ended = end_all(found.pid, name) if found else []
-    print(f"Ended {len(ended)} process(es) of {name}; it starts again by itself.")
-    return 0 if ended else 1
+    if found is None:
+        sys.stderr.write("Nothing is running: `make up` starts it.\n")
+        return 2
+    ended = end_all(found.pid, name)
+    if not ended:
+        names = ", ".join(each.label for each in children(found.pid))
+        sys.stderr.write(f"There is nothing called {name}; there are: {names}.\n")
+        return 2
+    for each in ended:
+        print(f"Ended {each.label}, process {each.pid}; it starts again by itself.")
+    return 0
 
 
 def token(scopes: list[str], subject: str, person: bool) -> int:
@@ -184,7 +196,9 @@ def _parser() -> argparse.ArgumentParser:
     questioning.add_argument("json", nargs="?", help="the body of a POST")
     questioning.add_argument("--as", dest="person", default="one-machine-operator", metavar="NAME")
     restarting = commands.add_parser("restart")
-    restarting.add_argument("name", help="as `status` has it: notify, postgresql, …")
+    restarting.add_argument(
+        "name", help="as `status` has it: notify, postgresql, 'audit (seal)', …"
+    )
     minting = commands.add_parser("token")
     minting.add_argument("scope", nargs="+")
     minting.add_argument("--subject", default="one-machine-operator")

@@ -38,6 +38,21 @@ def ask(
     return answer.status_code, _shown(answer)
 
 
+def refusal(status: int, path: str, person: str) -> str:
+    """What the status says to who asked, in a sentence."""
+    where = path.partition("?")[0]
+    if status == httpx.codes.UNAUTHORIZED:
+        return "It was refused (401): who answers does not know this run's keys. See the doctor."
+    if status != httpx.codes.NOT_FOUND:
+        return f"It was refused ({status})."
+    return (
+        f"There is nothing at {where}, or {person} may not see it: Hartline tells nobody which of "
+        "the two (404). Look whether the id is one of this run's and the path is the runbook's. "
+        "What a referral says is for those who work on it; its notices (of notify) and its clocks "
+        "(of deadlines, which say when it was received) are for whoever is on duty."
+    )
+
+
 def _headers(
     issuer: LocalIssuer, person: str, scopes: Sequence[str], *, json_body: bool
 ) -> dict[str, str]:

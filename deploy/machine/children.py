@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_STATES = {"T": "STOPPED", "t": "STOPPED", "Z": "ENDED", "D": "waiting for the disk"}
+_FROZEN = "STOPPED"
+_STATES = {"T": _FROZEN, "t": _FROZEN, "Z": "ENDED", "D": "waiting for the disk"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,17 @@ class Child:
     state: str
     """`runs`, or why it does not."""
 
+    @property
+    def label(self) -> str:
+        """How it is shown, and called: `audit`, or `audit (seal)` where it has only these roles."""
+        return f"{self.name} ({' '.join(self.roles)})" if self.roles else self.name
+
+    @property
+    def frozen(self) -> bool:
+        return self.state == _FROZEN
+
     def describe(self) -> str:
-        roles = f" ({' '.join(self.roles)})" if self.roles else ""
-        return f"  {self.name + roles:14} process {self.pid} {self.state}"
+        return f"  {self.label:14} process {self.pid} {self.state}"
 
 
 def children(parent: int) -> list[Child]:
@@ -31,14 +40,15 @@ def children(parent: int) -> list[Child]:
     return sorted((each for each in found if each), key=lambda each: (each.name, each.pid))
 
 
-def restart(parent: int, name: str) -> list[int]:
-    """End every process of that name, and what it has started, at once; `up` starts it again.
+def restart(parent: int, name: str) -> list[Child]:
+    """End what is called so, and what it has started, at once; `up` starts it again.
 
+    `name` is a label, or the name of all of a service's processes; [] when nothing is called so.
     SIGKILL is safe for all of them (docs/runbook.md, Restarting), and ends what hangs.
     """
-    ended = [each.pid for each in children(parent) if each.name == name]
-    for pid in ended:
-        for one in (pid, *started_by(pid)):
+    ended = [each for each in children(parent) if name in (each.label, each.name)]
+    for each in ended:
+        for one in (each.pid, *started_by(each.pid)):
             with suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
     return ended

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.machine.bootstrap import role_names
-from deploy.machine.ports import free_ports, is_free
+from deploy.machine.ports import claim, claim_ports
 from shared.runtime import keys
 
 ROOT = Path(__file__).parents[2]
@@ -44,13 +44,13 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """All of them free and none of them the default."""
-        return cls(*free_ports(len(fields(cls))))
+        """All of them claimed for this process and none of them the default."""
+        return cls(*claim_ports(len(fields(cls))))
 
     def where_taken_another(self) -> Self:
-        """These, with a free port in place of each that somebody else has."""
-        taken = [name for name, port in asdict(self).items() if not is_free(port)]
-        instead = dict(zip(taken, free_ports(len(taken)), strict=True))
+        """These, claimed for this process, with another in place of each that somebody has."""
+        taken = [name for name, port in asdict(self).items() if not claim(port)]
+        instead = dict(zip(taken, claim_ports(len(taken)), strict=True))
         return type(self)(**(asdict(self) | instead))
 
 

@@ -18,7 +18,7 @@ import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
-from deploy.machine.ports import free_ports
+from deploy.machine.ports import claim_ports
 from deploy.machine.processes import die_with_parent
 
 FOLDER = Path(__file__).parent.parent / "kafka"
@@ -47,7 +47,7 @@ class KafkaBroker:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = home / "kafka.log"
-        self.port, self._controller_port = free_ports(2)
+        self.port, self._controller_port = claim_ports(2)
         self._properties = home / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
 

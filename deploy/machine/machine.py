@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ class Machine:
         self.postgres = PostgresServer(home.postgres)
         self.kafka = KafkaBroker(home.kafka) if bus == "kafka" else None
         self._extra = dict(environment or {})
+        self._name = secrets.token_hex(8)
         self._dsns: Mapping[str, SchemaDsns] = {}
         self.supervisor = Supervisor([], home.logs)
 
@@ -127,6 +129,7 @@ class Machine:
             "JWKS": str(self.home.jwks),
             "LOCAL_ISSUER_KEY": str(self.home.issuer_key),
             "HOST": "127.0.0.1",
+            "RUN": self._name,
             "INTAKE_URL": f"http://127.0.0.1:{ports.intake}",
             "NOTIFY_URL": f"http://127.0.0.1:{ports.notify}",
             f"{name}_DSN": self._dsns[service].app,
@@ -163,16 +166,18 @@ class Machine:
     async def wait_ready(self, seconds: float = _READY_SECONDS) -> None:
         """Until every process says that it can do its work. Raises NotReady."""
         deadline = time.monotonic() + seconds
-        waiting = {
-            **{
-                f"{name}'s operations port": getattr(self.ports, f"{name}_ops") for name in SERVICES
-            },
-            **{name: getattr(self.ports, name) for name in SERVICES},
-            "agencies": self.ports.agencies,
-        }
+        ports, says = self.ports, self._name
+        waiting = [
+            *(
+                (f"{name}'s operations port", getattr(ports, f"{name}_ops"), says)
+                for name in SERVICES
+            ),
+            *((name, getattr(ports, name), None) for name in SERVICES),
+            ("agencies", ports.agencies, None),
+        ]
         async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-            for name, port in waiting.items():
-                while problem := await _problem(client, port):
+            for name, port, run in waiting:
+                while problem := await _problem(client, port, run):
                     if time.monotonic() > deadline:
                         raise NotReady(f"{name}: {problem}. Its log is in {self.home.logs}.")
                     await asyncio.sleep(0.05)
@@ -184,11 +189,15 @@ class Machine:
         self.postgres.stop()
 
 
-async def _problem(client: httpx.AsyncClient, port: int) -> str | None:
+async def _problem(client: httpx.AsyncClient, port: int, run: str | None) -> str | None:
+    """`run`: of which the answer must say that it is."""
     try:
         answer = await client.get(f"http://127.0.0.1:{port}/readyz")
-    except httpx.HTTPError as error:
+        answers_for = answer.json().get("run")
+    except (httpx.HTTPError, ValueError) as error:
         return f"does not answer ({type(error).__name__})"
+    if answers_for != run:
+        return f"another process answers on port {port}: stop this run, and start it anew"
     return None if answer.status_code == 200 else f"is not ready ({answer.text[:300]})"
 
 

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from deploy.operations.asking import Seen, ask_all
 from deploy.operations.doctor import examine, in_words, old
+from deploy.operations.hosting import Host, Unknown
 from deploy.operations.places import Place, places
-from deploy.operations.status import view
+from deploy.operations.status import stopped_lines, view
 from deploy.operations.thresholds import Threshold, thresholds
 from shared.runtime.errors import Misconfigured
 from shared.runtime.findings import Level, worst
@@ -31,14 +32,17 @@ _EVERY_SECONDS = 2.0
 _HOME_AND_CLEAR = "\x1b[H\x1b[J"
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], host: Host | None = None) -> int:
+    """`host`: who has started the services, if they run here."""
+    host = host or Unknown()
     arguments = _parser().parse_args(argv)
     try:
         found = places(arguments.settings, arguments.at)
         if arguments.command == "doctor":
-            return asyncio.run(_doctor(found, in_json=arguments.json, everything=arguments.all))
+            in_json, everything = arguments.json, arguments.all
+            return asyncio.run(_doctor(found, host, in_json=in_json, everything=everything))
         live = sys.stdout.isatty() and not arguments.once
-        return asyncio.run(_live(found) if live else _once(found))
+        return asyncio.run(_live(found, host) if live else _once(found, host))
     except Misconfigured as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -46,8 +50,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
 
 
-async def _doctor(where: Sequence[Place], *, in_json: bool, everything: bool) -> int:
-    found = await examine(where)
+async def _doctor(where: Sequence[Place], host: Host, *, in_json: bool, everything: bool) -> int:
+    found = await examine(where, host)
     if in_json:
         print(json.dumps([finding.as_json() for finding in found], indent=2))
     else:
@@ -55,11 +59,12 @@ async def _doctor(where: Sequence[Place], *, in_json: bool, everything: bool) ->
     return int(worst(found))
 
 
-async def _once(where: Sequence[Place]) -> int:
+async def _once(where: Sequence[Place], host: Host) -> int:
     limits = thresholds()
-    seen = await ask_all(where, checks=False)
-    print("\n".join(view(seen, limits, utc_now())))
-    return int(max(_level(one, limits) for one in seen))
+    seen, frozen = await ask_all(where, checks=False), stopped_lines(host)
+    print("\n".join(view(seen, limits, utc_now(), frozen)))
+    found = max(_level(one, limits) for one in seen)
+    return int(Level.ACT if frozen else found)
 
 
 def _level(seen: Seen, limits: dict[str, Threshold]) -> Level:
@@ -68,11 +73,12 @@ def _level(seen: Seen, limits: dict[str, Threshold]) -> Level:
     return worst(old(seen, limits))
 
 
-async def _live(where: Sequence[Place]) -> int:
+async def _live(where: Sequence[Place], host: Host) -> int:
     """Until Ctrl-C. One screen, written anew every two seconds."""
     limits = thresholds()
     while True:
-        lines = view(await ask_all(where, checks=False), limits, utc_now())
+        seen = await ask_all(where, checks=False)
+        lines = view(seen, limits, utc_now(), stopped_lines(host))
         sys.stdout.write(_HOME_AND_CLEAR + "\n".join([*lines, "", "Ctrl-C ends this."]) + "\n")
         sys.stdout.flush()
         await asyncio.sleep(_EVERY_SECONDS)

@@ -16,6 +16,8 @@ from shared.runtime.ids import utc_now
 from shared.runtime.progress import Stage, Stopped, Way
 
 _PATIENCE = 3.5
+ANOTHER_RUN = "another run of Hartline answers there. What it says is not about ours."
+NOT_OURS = "what answers there is no operations port of Hartline's."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Seen:
 
     service: str
     silent: str | None = None
+    stranger: bool = False
+    """Who answered is not ours, and was asked nothing more."""
     problems: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By metric and the value of its first label that is not the service."""
@@ -46,16 +50,27 @@ async def ask_all(places: Sequence[Place], *, checks: bool) -> list[Seen]:
 
 async def _ask(client: httpx.AsyncClient, place: Place, *, checks: bool) -> Seen:
     try:
-        ready = await client.get(f"{place.url}/readyz")
-        problems = ready.json()["problems"]
+        ready = (await client.get(f"{place.url}/readyz")).json()
+        if not place.is_ours(ready.get("run")):
+            return Seen(place.service, silent=f"{place.url}: {ANOTHER_RUN}", stranger=True)
+        problems = ready["problems"]
         metrics, way, found = await asyncio.gather(
             _metrics(client, place.url),
             _way(client, place.url),
             _checks(client, place.url) if checks else _nothing(),
         )
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return Seen(place.service, silent=f"{place.url}: {NOT_OURS}", stranger=True)
+    except httpx.HTTPError as error:
         return Seen(place.service, silent=f"{place.url} does not answer ({type(error).__name__}).")
-    return Seen(place.service, None, problems, metrics, way[0], way[1], found)
+    return Seen(
+        place.service,
+        problems=problems,
+        metrics=metrics,
+        way=way[0],
+        clock=way[1],
+        checks=found,
+    )
 
 
 async def _nothing() -> None:

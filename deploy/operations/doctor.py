@@ -7,9 +7,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from deploy.operations.asking import Seen, ask_all
+from deploy.operations.hosting import Host, Unknown, stuck
 from deploy.operations.places import Place
+from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
-from shared.runtime.findings import Finding, Level, act, clock, look, well
+from shared.runtime.findings import Finding, Level, act, clock, look, well, worst
 
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
@@ -26,6 +28,11 @@ _PROMPT = {
 _SLOW_SECONDS = 20.0
 _PAGE = "docs/runbook.md#a-service-does-not-answer"
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
+_EXITS = {
+    Level.ACT: " The exit code says so too: 2, which make calls an error.",
+    Level.LOOK: " The exit code says so too: 1, which make calls an error.",
+    Level.WELL: "",
+}
 _VERDICTS = {
     Level.ACT: "Something is wrong: see NOW.",
     Level.LOOK: "Nothing is wrong now; see soon.",
@@ -33,19 +40,21 @@ _VERDICTS = {
 }
 
 
-async def examine(places: Sequence[Place]) -> list[Finding]:
-    """Every finding, the worst first, then in the order of the services."""
+async def examine(places: Sequence[Place], host: Host | None = None) -> list[Finding]:
+    """Every finding, the worst first, then in the order of the services. `host`: who has started
+    them, if they run here."""
+    host = host or Unknown()
     seen, bus = await asyncio.gather(ask_all(places, checks=True), _bus(places))
     limits = thresholds()
     own = await asyncio.gather(
-        *(_of_service(one, place) for one, place in zip(seen, places, strict=True))
+        *(_of_service(one, place, host) for one, place in zip(seen, places, strict=True))
     )
-    found = [finding for some in own for finding in some] + bus
+    found = stuck(host) + [finding for some in own for finding in some] + bus
     found += [finding for one in seen if one.silent is None for finding in running(one, limits)]
     return sorted(found, key=lambda finding: -finding.level)
 
 
-async def _of_service(seen: Seen, place: Place) -> list[Finding]:
+async def _of_service(seen: Seen, place: Place, host: Host) -> list[Finding]:
     """Its own look at itself; from its settings, where it does not answer."""
     if seen.checks is not None:
         return list(seen.checks)
@@ -53,20 +62,25 @@ async def _of_service(seen: Seen, place: Place) -> list[Finding]:
     module = f"services.{place.service}.check"
     if place.environment is None:
         do = f"Start it; if it does not stay up, run python -m {module} where its settings are."
-        return [act(f"{place.service}, process", said, do)]
+        return [act(f"{place.service}, process", said, _begin(seen, host) if seen.stranger else do)]
     file = f" of {place.file}" if place.file else ""
-    do = f"{_begin(seen)} What follows was looked at from its settings{file}."
+    do = f"{_begin(seen, host)} What follows was looked at from its settings{file}."
     return [act(f"{place.service}, process", said, do), *await _command(place, module)]
 
 
-def _begin(seen: Seen) -> str:
+def _begin(seen: Seen, host: Host) -> str:
     """What to do about a process that says nothing: it is away, or it is there and hangs."""
+    if seen.stranger:
+        return (
+            "Ours could not have that port, and its log ends with that. Set another, or start all "
+            "of ours anew: `make down` and `make up` take ports that nobody has."
+        )
     if seen.silent is not None and "Timeout" in seen.silent:
         return (
-            "It hangs. If PostgreSQL is mentioned too, mend that first; else end it with SIGKILL, "
-            f"which is safe ({_PAGE})."
+            "It hangs. If PostgreSQL is mentioned too, mend that first; else "
+            f"{host.restart(seen.service)} ({_PAGE})."
         )
-    return f"Start it, and read the end of its log ({_PAGE})."
+    return f"{host.begins(seen.service)} ({_PAGE})."
 
 
 async def _bus(places: Sequence[Place]) -> list[Finding]:
@@ -105,14 +119,14 @@ def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         act(f"{seen.service}, {name}", problem, "docs/runbook.md; it takes no work until then.")
         for name, problem in seen.problems.items()
     ]
-    found += old(seen, limits) + slow(seen, limits)
+    found += old(seen, limits) + slow(seen, limits) + standing(seen)
     if seen.clock is not None:
         found.append(clock(f"{seen.service}, its host's clock", *seen.clock))
     return found + _calendars(seen)
 
 
 def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
-    """Every age beyond its alert's threshold."""
+    """Every age beyond its alert's threshold, but of what the service names one by one."""
     over = [
         Finding(
             limits[what].level,
@@ -121,7 +135,7 @@ def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
             limits[what].do,
         )
         for what, age in sorted(seen.ages().items())
-        if what in limits and age > limits[what].seconds
+        if what in limits and age > limits[what].seconds and not (seen.way and what in NAMED)
     ]
     return over or [well(f"{seen.service}, ages", "Nothing has waited for too long.")]
 
@@ -187,11 +201,11 @@ def _names(about: Sequence[str]) -> str:
 
 def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
     """The lines to print. Without `everything`, what is well is only counted."""
-    lines = [_VERDICTS[max((f.level for f in findings), default=Level.WELL)], ""]
+    lines = [_VERDICTS[worst(findings)], ""]
     for finding in said_once(findings):
         if finding.level is Level.WELL and not everything:
             continue
         lines.append(f"{_WORDS[finding.level]:4}  {finding.about}: {finding.says}")
         lines += [f"      -> {finding.do}"] if finding.do else []
     count = sum(finding.level is Level.WELL for finding in findings)
-    return [*lines, f"{count} of {len(findings)} looks found all well."]
+    return [*lines, f"{count} of {len(findings)} looks found all well.{_EXITS[worst(findings)]}"]

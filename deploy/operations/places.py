@@ -31,6 +31,11 @@ class Place:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         return kept | {"TZ": "UTC"} | dict(self.settings)
 
+    def is_ours(self, run: str | None) -> bool:
+        """Whether who answers belongs to the run that the settings name. Who names none, and
+        where none is named, is believed: a version before had no name."""
+        return run is None or self.settings.get("HARTLINE_RUN", run) == run
+
 
 def places(folder: Path | None, at: Sequence[str]) -> list[Place]:
     """`folder` holds SERVICE.env for each, and perhaps hartline.environment for all; None: this

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from deploy.operations.asking import Seen
 from deploy.operations.doctor import words
+from deploy.operations.hosting import Host
+from deploy.operations.standing import NAMED
 from deploy.operations.thresholds import Threshold
 from shared.runtime.findings import Level
 from shared.runtime.progress import Stage
@@ -24,9 +26,22 @@ _TRIED = "delivered"
 _AGES_SHOWN = 12
 
 
-def view(seen: Sequence[Seen], limits: Mapping[str, Threshold], now: datetime) -> list[str]:
-    """The whole screen, worst first."""
-    troubles = [line for _, _, line in sorted(_troubles(seen, limits))]
+def stopped_lines(host: Host) -> list[str]:
+    """What is there and does nothing, with the command that mends it."""
+    return [
+        f"STOPPED {each.name}: process {each.pid} does nothing: {host.restart(each.name)}"
+        for each in host.frozen()
+    ]
+
+
+def view(
+    seen: Sequence[Seen],
+    limits: Mapping[str, Threshold],
+    now: datetime,
+    frozen: Sequence[str] = (),
+) -> list[str]:
+    """The whole screen, worst first; `frozen` before all."""
+    troubles = [*frozen, *(line for _, _, line in sorted(_troubles(seen, limits)))]
     head = f"Hartline at {now:%Y-%m-%d %H:%M:%S}Z: "
     head += f"{len(troubles)} thing(s) need somebody." if troubles else _calm(seen)
     return [
@@ -57,7 +72,8 @@ def _troubles(
             found.append((2, -each.seconds, line))
         for what, age in one.ages().items():
             limit = limits.get(what)
-            if limit is not None and age > limit.seconds and what != "parked":
+            named = one.way is not None and what in NAMED
+            if limit is not None and age > limit.seconds and not named:
                 rank = 3 if limit.level is Level.ACT else 4
                 line = f"{'LATE' if rank == 3 else 'old':7} {one.service}: {what} for {words(age)}"
                 found.append((rank, -age, f"{line} ({limit.alert})"))

@@ -18,7 +18,7 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "audit"
-_LATE = timedelta(hours=2)
+_FIRST, _LATE = timedelta(hours=1), timedelta(hours=2)
 _INCOMPLETE = "docs/runbook.md, The record is incomplete: what each kind means and what to do."
 
 
@@ -37,20 +37,25 @@ async def reconciled(db: Database) -> list[Finding]:
     async with db.reading() as session:
         last = await reconciling_store.last_window(session)
         missing = await reconciling_store.count_open(session)
-    return of_reconciliation(last, missing, utc_now())
+        first = await reconciling_store.first_entry(session)
+    return of_reconciliation(last, missing, first, utc_now())
 
 
 def of_reconciliation(
-    last: datetime | None, missing: Mapping[str, int], now: datetime
+    last: datetime | None, missing: Mapping[str, int], first: datetime | None, now: datetime
 ) -> list[Finding]:
-    """The last comparison of the record with what was done, and what it found."""
+    """The last comparison of the record with what was done, and what it found. `first`: of the
+    log's entries; until an hour after it, nothing need have been compared."""
     about = f"{NAME}, reconciliation"
     if missing:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(missing.items()))
         return [act(about, f"What was done and the record differ: {kinds}.", _INCOMPLETE)]
     if last is None:
-        do = "Look again in ten minutes after the first start; then see the role reconcile."
-        return [look(about, "Nothing has been compared yet.", do)]
+        says = "Nothing has been compared yet"
+        if first is None or now - first <= _FIRST:
+            return [well(about, f"{says}: the log has just begun.")]
+        do = "See the role reconcile (audit_not_reconciled in its log), intake and notify."
+        return [look(about, f"{says}, and the log began at {first:%Y-%m-%dT%H:%M:%SZ}.", do)]
     says = f"compared up to {last:%Y-%m-%dT%H:%M:%SZ}; nothing is missing."
     if now - last > _LATE:
         do = "See the role reconcile (audit_not_reconciled in its log), intake and notify."

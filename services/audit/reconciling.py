@@ -140,13 +140,16 @@ class Reconciler:
             metrics.AUDIT_DISCREPANCIES.labels(kind).set(counted.get(kind, 0))
 
     async def age(self) -> float:
-        """Seconds that the oldest closed moment has waited to be compared; 0 with nothing to do."""
+        """Seconds that the oldest closed moment has waited to be compared; 0 with nothing to do.
+        Before the first comparison, since the first entry: a restart begins nothing anew."""
         if not self._pairs:
             return 0.0
         async with self._db.transaction() as session:
             last = await reconciling_store.last_window(session)
+            first = await reconciling_store.first_entry(session) if last is None else None
         if last is None:
-            return time.monotonic() - self._began
+            here = time.monotonic() - self._began
+            return max(here, (utc_now() - first).total_seconds() if first else 0.0)
         return max(0.0, (utc_now() - GRACE - last).total_seconds())
 
 

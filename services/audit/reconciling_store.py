@@ -74,6 +74,14 @@ async def last_window(session: Session) -> datetime | None:
     return found
 
 
+async def first_entry(session: Session) -> datetime | None:
+    """Since when there is anything to compare."""
+    found: datetime | None = await session.scalar(
+        text("SELECT sequenced_at FROM audit.entries ORDER BY index LIMIT 1")
+    )
+    return found
+
+
 async def add_window(
     session: Session, start: datetime, end: datetime, compared: int, missing: int
 ) -> None:

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from services.audit import models
-from shared.messaging.standing import parked_subjects
+from shared.messaging.standing import standing_still
 from shared.runtime.db import Database
 from shared.runtime.progress import DAY, Stage, Way
 
@@ -19,4 +19,4 @@ async def way(db: Database) -> Way:
     async with db.reading() as session:
         row = (await session.execute(_LOGGED, {"day": DAY})).one()
         logged = Stage("in the log", row.done, row.waiting, float(row.oldest))
-        return Way([logged], await parked_subjects(session, models.INBOX))
+        return Way([logged], await standing_still(session, models.INBOX))

@@ -183,7 +183,7 @@ def _put_together(
         "seal": parts.sealer.run,
         "reconcile": parts.reconciler.run,
     }
-    inner = operations(NAME, readiness, ages)
+    inner = operations(NAME, readiness, ages, run=settings.run)
     inner.router.routes.extend(watch_routes(settings, db))
     ops = serve(inner, settings.host, settings.ops_port)
     return App(db, messaging, api, readiness, ages, parts.sealer, roles, ops)

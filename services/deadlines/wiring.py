@@ -140,7 +140,7 @@ def _put_together(
         "sweep": sweeper.run,
         "relay": emitting.relay,
     }
-    inner = operations(NAME, readiness, ages)
+    inner = operations(NAME, readiness, ages, run=settings.run)
     inner.router.routes.extend(watch_routes(settings, db))
     ops = serve(inner, settings.host, settings.ops_port)
     return App(db, api, readiness, ages, roles, ops, watching.run)

@@ -193,7 +193,7 @@ def _put_together(
         "sweep": Sweeper(chores(desk)).run,
         "relay": messaging.relay,
     }
-    inner = operations(NAME, readiness, ages)
+    inner = operations(NAME, readiness, ages, run=settings.run)
     inner.router.routes.extend(watch_routes(settings, db))
     ops = serve(inner, settings.host, settings.ops_port)
     return App(db, messaging, api, readiness, ages, roles, ops)

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.controls import tables
 from shared.contracts.base import Topic
-from shared.messaging.standing import parked_subjects, unhandled
+from shared.messaging.standing import standing_still, unhandled
 from shared.runtime.db import Database, Session
 from shared.runtime.progress import DAY, Stage, Stopped, Way
 
@@ -52,7 +52,7 @@ async def way(db: Database) -> Way:
         waiting, oldest = await unhandled(session, models.INBOX, Topic.REFERRALS)
         planned = Stage("planned", await session.scalar(_PLANNED, {"day": DAY}), waiting, oldest)
         stages = [planned, *await _stages(session)]
-        stopped = [*await _halts(session), *await parked_subjects(session, models.INBOX)]
+        stopped = [*await _halts(session), *await standing_still(session, models.INBOX)]
     return Way(stages, stopped)
 
 

@@ -192,7 +192,7 @@ def _put_together(
         "page": oncall.page,
         "relay": emitting.relay,
     }
-    inner = operations(NAME, readiness, ages)
+    inner = operations(NAME, readiness, ages, run=settings.run)
     inner.router.routes.extend([*oncall.routes, *watch_routes(settings, db)])
     ops = serve(inner, settings.host, settings.ops_port)
     return App(db, emitting, consuming, api, readiness, ages, roles, ops, oncall)

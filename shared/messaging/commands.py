@@ -5,6 +5,7 @@ than it said; what was done is in the service's table `acts`, with who did it.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from sqlalchemy import Table
 
 from shared.contracts.base import Topic
 from shared.messaging import parked, resending
+from shared.messaging.forks import Numbered, held
 from shared.messaging.quarantine_commands import QUARANTINE, run_quarantine
 from shared.messaging.retention import RETENTION, count_finished, prune_inbox, prune_outbox
 from shared.messaging.tables import InboxTables, OutboxTables
@@ -35,8 +37,13 @@ async def run_command(service: str, argv: list[str], db: Database, tables: Messa
     """Run one of COMMANDS; returns the exit code."""
     if argv[0] == QUARANTINE:
         return await run_quarantine(service, argv, db, tables.inbox, tables.acts)
-    args = _parser(service).parse_args(argv)
+    parser = _parser(service)
+    args = parser.parse_args(argv)
     args.typed = " ".join(argv)
+    if getattr(args, "action", None) == "skip" and not (args.by or args.dry_run):
+        parser.error("--by is needed: who decides that the event is not handled?")
+    if "by" in args:
+        args.by = args.by or account()
     if args.command == "parked":
         return await _parked(args, db, tables)
     if args.command == "bus":
@@ -51,11 +58,17 @@ def _parser(service: str) -> argparse.ArgumentParser:
         dest="action", required=True
     )
     actions.add_parser("list", help="every parked subject, the longest first")
-    again = actions.add_parser("replay", help="try a subject's parked event again")
-    skip = actions.add_parser("skip", help="move on past a subject's parked event")
+    showing = actions.add_parser("show", help="its events, of a fork both, without their content")
+    showing.add_argument("subject")
+    again = actions.add_parser(
+        "replay", help="try a subject's parked event again; go on behind the first of a fork"
+    )
+    skip = actions.add_parser(
+        "skip", help="move on past a subject's parked event; of a fork the same as replay"
+    )
     for action in (again, skip):
         action.add_argument("subject")
-        _add_care(action, by_required=action is skip)
+        _add_care(action)
         action.add_argument(
             "--through", type=_moment, help="no stream that was parked after this moment"
         )
@@ -76,10 +89,10 @@ def _parser(service: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_care(parser: argparse.ArgumentParser, *, by_required: bool = False) -> None:
+def _add_care(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say it, and do nothing")
-    who = "who decides this; kept on record" + ("" if by_required else "; else the login's name")
-    parser.add_argument("--by", required=by_required, default=account(), help=who)
+    who = "who decides this; kept on record; else the login's name"
+    parser.add_argument("--by", help=who)
 
 
 def _moment(written: str) -> datetime:
@@ -96,11 +109,10 @@ async def _parked(args: argparse.Namespace, db: Database, tables: MessagingTable
         if args.action == "list":
             _show(found)
             return 0
-        chosen = [
-            each
-            for each in found
-            if each.subject == args.subject and not (args.through and each.parked_at > args.through)
-        ]
+        mine = [each for each in found if each.subject == args.subject]
+        if args.action == "show":
+            return _show_events(args.subject, mine, await held(session, inbox, args.subject))
+        chosen = [each for each in mine if not (args.through and each.parked_at > args.through)]
         if args.dry_run:
             _show(chosen)
             print(f"{len(chosen)} stream(s) would be released.")
@@ -124,6 +136,15 @@ def _show(found: list[parked.Parked]) -> None:
             f"{each.parked_at:%Y-%m-%dT%H:%M:%SZ} {each.topic} {each.source} "
             f"{each.subject} #{each.sequence} {each.reason}"
         )
+
+
+def _show_events(subject: str, streams: list[parked.Parked], found: Sequence[Numbered]) -> int:
+    if not streams:
+        print(f"{subject} is not parked here.")
+        return 1
+    _show(streams)
+    print(*("\n".join(each.describe()) for each in found), sep="\n")
+    return 0
 
 
 async def _resend(args: argparse.Namespace, db: Database, tables: MessagingTables) -> int:

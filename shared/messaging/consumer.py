@@ -11,6 +11,7 @@ from shared.contracts.base import Topic
 from shared.messaging.arrivals import Arrivals
 from shared.messaging.bus import Batch, Bus, BusUnavailable, Subscription
 from shared.messaging.inbox import Inbox, Received
+from shared.messaging.quarantined import FORK
 from shared.messaging.streams import Claimed, new_token
 from shared.messaging.tables import InboxTables
 from shared.messaging.traced import trace_bodies
@@ -109,6 +110,9 @@ class Consumer:
         if received.quarantined:
             metrics.QUARANTINED.inc(received.quarantined)
             log.error("records_quarantined", service=self._name, count=received.quarantined)
+        metrics.PARKED.inc(len(received.parked))
+        for topic in received.parked:
+            log.error("subject_parked", service=self._name, topic=topic, reason=FORK)
         return received.new
 
     async def _receive_new(self, batch: Batch) -> Received | None:

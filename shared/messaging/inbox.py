@@ -11,6 +11,7 @@ from sqlalchemy import text
 from shared.contracts.base import Event, Topic
 from shared.contracts.registry import EMITTERS
 from shared.messaging.bus import Batch, Incoming, Positions
+from shared.messaging.quarantined import FORK
 from shared.messaging.retention import RETENTION
 from shared.messaging.tables import InboxTables
 from shared.runtime.db import Session
@@ -47,6 +48,8 @@ class Received:
     new: int
     duplicates: int
     quarantined: int
+    parked: Sequence[str] = ()
+    """The topic of each event that is a fork, and has parked its subject."""
 
 
 def read(record: Incoming) -> Readable | Unreadable:
@@ -96,7 +99,8 @@ class Inbox:
         await self._park_forks(session, forks)
         await self._put_in_quarantine(session, unreadable, forks)
         await self._move_cursors(session, batch.next_offsets)
-        return Received(len(new_ids), len(rest) - len(forks), len(unreadable) + len(forks))
+        topics = [each.record.topic for each in forks]
+        return Received(len(new_ids), len(rest) - len(forks), len(unreadable) + len(forks), topics)
 
     async def _insert(self, session: Session, events: Sequence[Readable]) -> set[str]:
         if not events:
@@ -164,7 +168,7 @@ class Inbox:
                 text(
                     f"UPDATE {self._streams} SET parked_at = coalesce(parked_at, "
                     "clock_timestamp()), parked_reason = coalesce(parked_reason, "
-                    "'sequence_conflict') "
+                    f"'{FORK}') "
                     "WHERE topic = :topic AND source = :source AND subject = :subject"
                 ),
                 {"topic": topic, "source": source, "subject": subject},
@@ -174,7 +178,7 @@ class Inbox:
         self, session: Session, unreadable: Sequence[Unreadable], forks: Sequence[Readable]
     ) -> None:
         rows = [_quarantined(each.record, each.reason, None) for each in unreadable]
-        rows += [_quarantined(f.record, "sequence_conflict", f.record.body) for f in forks]
+        rows += [_quarantined(f.record, FORK, f.record.body) for f in forks]
         if rows:
             await session.execute(
                 text(

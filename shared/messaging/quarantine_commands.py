@@ -19,7 +19,10 @@ async def run_quarantine(
     service: str, argv: Sequence[str], db: Database, inbox: InboxTables | None, acts: Table
 ) -> int:
     """Exit code 1: there is no such record to release; 2: this service consumes nothing."""
-    args = _parser(service).parse_args(argv)
+    parser = _parser(service)
+    args = parser.parse_args(argv)
+    if args.action == "release" and not (args.by or args.dry_run):
+        parser.error("--by is needed: who says that it is understood?")
     if inbox is None:
         _say("This service consumes nothing, so nothing of it can be in quarantine.")
         return 2
@@ -51,7 +54,7 @@ def _parser(service: str) -> argparse.ArgumentParser:
     actions.add_parser("list", help="every record that could not be read, the oldest first")
     release = actions.add_parser("release", help="it is understood: nothing more is to be done")
     release.add_argument("place", help="as `list` has it: TOPIC/PARTITION/OFFSET")
-    release.add_argument("--by", required=True, help="who decides this; kept on record")
+    release.add_argument("--by", help="who decides this; kept on record")
     release.add_argument("--dry-run", action="store_true", help="say it, and do nothing")
     return parser
 

@@ -3,26 +3,59 @@
 from sqlalchemy import text
 
 from shared.contracts.base import Topic
+from shared.messaging.forks import fork_numbers
+from shared.messaging.quarantined import FORK
 from shared.messaging.tables import InboxTables, OutboxTables
 from shared.runtime.db import Session
-from shared.runtime.progress import DAY, Stage, Stopped
+from shared.runtime.progress import DAY, FORKED, PARKED, UNREADABLE, Stage, Stopped
+from shared.runtime.session import Row
 
 _SHOWN = 20
 
 
+async def standing_still(session: Session, tables: InboxTables) -> list[Stopped]:
+    """All of a service's inbox that waits for a person."""
+    return [
+        *await parked_subjects(session, tables),
+        *await unreadable_records(session, tables),
+    ]
+
+
 async def parked_subjects(session: Session, tables: InboxTables) -> list[Stopped]:
-    """The longest first, 20 at most."""
+    """The longest first, 20 at most; a fork says which number two events have."""
     rows = await session.execute(
         text(
-            "SELECT subject, topic, coalesce(parked_reason, '') AS reason, "
+            "SELECT subject, topic, source, coalesce(parked_reason, '') AS reason, "
             "extract(epoch FROM clock_timestamp() - parked_at) AS age "
             f"FROM {tables.streams.fullname} WHERE parked_at IS NOT NULL "
             f"ORDER BY parked_at LIMIT {_SHOWN}"
         )
     )
-    return [
-        Stopped("parked", row.subject, float(row.age), f"{row.topic}: {row.reason}") for row in rows
-    ]
+    found = rows.all()
+    forked = any(row.reason == FORK for row in found)
+    numbers = await fork_numbers(session, tables) if forked else {}
+    return [_stopped(row, numbers.get((row.topic, row.source, row.subject))) for row in found]
+
+
+def _stopped(row: Row, number: int | None) -> Stopped:
+    if row.reason != FORK:
+        return Stopped(PARKED, row.subject, float(row.age), f"{row.topic}: {row.reason}")
+    which = row.topic if number is None else f"{row.topic} #{number}"
+    return Stopped(FORKED, row.subject, float(row.age), which)
+
+
+async def unreadable_records(session: Session, tables: InboxTables) -> list[Stopped]:
+    """Those in quarantine that are no forks, the oldest first, 20 at most."""
+    rows = await session.execute(
+        text(
+            "SELECT concat_ws('/', topic, partition, \"offset\") AS place, reason, "
+            "extract(epoch FROM clock_timestamp() - quarantined_at) AS age "
+            f"FROM {tables.quarantine.fullname} WHERE released_at IS NULL AND reason <> :fork "
+            f'ORDER BY quarantined_at, topic, partition, "offset" LIMIT {_SHOWN}'
+        ),
+        {"fork": FORK},
+    )
+    return [Stopped(UNREADABLE, row.place, float(row.age), row.reason) for row in rows]
 
 
 async def relayed(session: Session, tables: OutboxTables, topic: Topic, name: str) -> Stage:

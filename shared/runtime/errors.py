@@ -17,5 +17,9 @@ class Misconfigured(Exception):
     """The process cannot start safely. The text is a sentence that says what to do."""
 
 
+class PortTaken(Misconfigured):
+    """The port to listen on cannot be had: another process has it. Trying again helps nobody."""
+
+
 class Wrong(ValueError):
     """What would be right, for the caller to read: "must not be in the future". Never the value."""

@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from shared.runtime import metrics, tracing
+from shared.runtime.errors import PortTaken
 from shared.runtime.logging import where
 
 log = structlog.get_logger()
@@ -47,6 +48,7 @@ async def run_roles(roles: Mapping[str, Role], *, stop: asyncio.Event | None = N
     """Run every role until SIGTERM or SIGINT, restarting one that ends; drain at the end.
 
     A role that ends while nobody asked it to is restarted: after 0.2 s, 1 s, then every 5 s.
+    PortTaken of one of them ends all in the same way, and is raised.
     """
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -64,13 +66,20 @@ async def run_roles(roles: Mapping[str, Role], *, stop: asyncio.Event | None = N
         task.cancel()
     await asyncio.wait((watch, *late), timeout=_CANCEL_SECONDS)
     tracing.close()
+    for task in tasks:
+        if task.done() and not task.cancelled() and isinstance(task.exception(), PortTaken):
+            task.result()
 
 
 async def _supervise(name: str, role: Role, stop: asyncio.Event) -> None:
     failures = 0
     while not stop.is_set():
         started = asyncio.get_running_loop().time()
-        await _once(name, role, stop)
+        try:
+            await _once(name, role, stop)
+        except PortTaken:
+            stop.set()
+            raise
         if stop.is_set():
             return
         metrics.ROLE_RESTARTS.labels(name).inc()
@@ -82,7 +91,8 @@ async def _supervise(name: str, role: Role, stop: asyncio.Event) -> None:
 
 async def _once(name: str, role: Role, stop: asyncio.Event) -> None:
     """Run a role until it ends in whatever way. A CancelledError that nobody asked for (a client
-    library's own) is one of its failures; one that was asked for ends the supervision."""
+    library's own) is one of its failures; one that was asked for ends the supervision, and so
+    does PortTaken."""
     task = asyncio.current_task()
     try:
         await role(stop)
@@ -90,6 +100,8 @@ async def _once(name: str, role: Role, stop: asyncio.Event) -> None:
         if task is not None and task.cancelling():
             raise
         log.error("role_failed", role=name, error=error, where=where(error))
+    except PortTaken:
+        raise
     except Exception as error:
         log.error("role_failed", role=name, error=error, where=where(error))
 

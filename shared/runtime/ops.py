@@ -94,21 +94,27 @@ async def livez(_: Request) -> Response:
     return JSONResponse({"status": "alive"})
 
 
-def readyz(readiness: Readiness, *, explain: bool) -> Callable[[Request], Awaitable[Response]]:
-    """The probe; what is wrong is told only where `explain` says so (the operations port)."""
+def readyz(
+    readiness: Readiness, *, explain: bool, run: str | None = None
+) -> Callable[[Request], Awaitable[Response]]:
+    """The probe; what is wrong is told only where `explain` says so (the operations port), and
+    whose run it is."""
 
     async def answer(_: Request) -> Response:
         problems = await readiness.problems()
         body: dict[str, object] = {"status": "not ready" if problems else "ready"}
         if explain:
-            body["problems"] = problems
+            body |= {"problems": problems} | ({"run": run} if run else {})
         return JSONResponse(body, 503 if problems else 200)
 
     return answer
 
 
-def operations(service: str, readiness: Readiness, ages: Ages) -> Starlette:
-    """The operations port's application; serve it with `shared.runtime.http.serve`."""
+def operations(
+    service: str, readiness: Readiness, ages: Ages, *, run: str | None = None
+) -> Starlette:
+    """The operations port's application; serve it with `shared.runtime.http.serve`. `run` tells
+    who asks that it has found the run of Hartline that it looks for."""
     metrics.BUILD.labels(service, __version__, platform.python_version()).set(1)
 
     async def scrape(_: Request) -> Response:
@@ -118,7 +124,7 @@ def operations(service: str, readiness: Readiness, ages: Ages) -> Starlette:
     return Starlette(
         routes=[
             Route("/livez", livez),
-            Route("/readyz", readyz(readiness, explain=True)),
+            Route("/readyz", readyz(readiness, explain=True, run=run)),
             Route("/metrics", scrape),
         ]
     )

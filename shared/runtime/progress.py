@@ -29,9 +29,13 @@ class Stage:
     oldest: float = 0.0
 
 
+PARKED, FORKED, UNREADABLE = "parked", "fork", "unreadable"
+
+
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What goes on only when a person has looked. `what` is `parked` or a kind of halt."""
+    """What goes on only when a person has looked. `what` is PARKED, FORKED, UNREADABLE or a kind
+    of halt."""
 
     what: str
     id: str

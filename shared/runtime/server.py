@@ -4,11 +4,13 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EADDRINUSE
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shared.runtime.errors import PortTaken
 from shared.runtime.lifecycle import Role
 
 _DRAIN_SECONDS = 8
@@ -22,14 +24,25 @@ _HEAD_BYTES = 64 * 1024
 def serve(app: ASGIApp, host: str, port: int) -> Role:
     """A role that serves `app` until asked to stop, then ends the requests under way.
 
-    A port that is taken fails the role, which is then tried again.
+    The role raises PortTaken, which ends the process, for a port that cannot be had.
     """
 
     async def role(stop: asyncio.Event) -> None:
-        with listen(host, port) as listener:
+        with _own(host, port) as listener:
             await serve_on(app, listener, stop)
 
     return role
+
+
+def _own(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        why = "another process has it" if error.errno == EADDRINUSE else str(error.strerror)
+        raise PortTaken(
+            f"Port {port} of {host} cannot be listened on: {why}. End that process, or set another "
+            "address (HARTLINE_HOST) or port (docs/settings.md)."
+        ) from None
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -39,6 +39,11 @@ class ServiceSettings(BaseSettings):
     kafka_username: str | None = None
     kafka_password_file: Path | None = None
     host: str = "127.0.0.1"
+    run: str | None = Field(
+        None,
+        pattern=r"^[\w-]{1,64}$",
+        description="Opaque name of this run of Hartline, which its operations port says.",
+    )
     issuer: str = Field(description="`iss` of the tokens accepted.")
     jwks: Path = Field(description="File with the issuer's public keys (a JWK Set).")
     local_issuer_key: Path | None = Field(

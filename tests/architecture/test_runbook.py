@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from deploy.machine.home import ROOT
+from shared.contracts.registry import BY_TYPE
 from shared.runtime import metrics
 from tests.support.alert_rules import ALERTS, Alert
 
@@ -58,3 +59,20 @@ def test_it_names_only_metrics_that_are_declared() -> None:
     assert {name for name in re.findall(r"hartline_[a-z_]+[a-z]", BOOK) if "_app" not in name} <= (
         declared
     )
+
+
+@pytest.mark.parametrize("kind", sorted(BY_TYPE))
+def test_whoever_finds_a_fork_reads_what_its_second_event_means_for_the_child(kind: str) -> None:
+    rows = re.findall(
+        r"(?m)^   \| ([^|]*`hartline[^|]*) \|", PAGES["a-fork-two-events-of-one-number"]
+    )
+    named = [name.rstrip("…") for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert [name for name in named if kind.startswith(name)]
+
+
+def test_the_pages_that_the_doctor_names_exist() -> None:
+    """Of what it finds by itself; an alert's are above."""
+    sources = [path.read_text() for path in (ROOT / "deploy" / "operations").glob("*.py")]
+    anchors = {name for text in sources for name in re.findall(r"#([a-z]+(?:-[a-z]+){2,})", text)}
+    assert "a-fork-two-events-of-one-number" in anchors
+    assert anchors - PAGES.keys() == set()

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.machine import running as runs
+from deploy.machine.machine import NotReady
 from deploy.machine.running import Running
 from shared.runtime.errors import Misconfigured
 from tests.trial.faults import CALLS, FAULTS
@@ -50,6 +51,9 @@ def main(args: argparse.Namespace) -> int:
             site.prepare()
             runs.remember(runs.base(), site.machine)
             asyncio.run(trial(site, args.fault))
+    except NotReady as problem:
+        print(f"No fault is in: {problem}")
+        return 1
     finally:
         runs.forget(runs.base())
         site.machine.stop_servers()

@@ -13,6 +13,7 @@ from shared.runtime import metrics
 from shared.runtime.closed_windows import Page
 from shared.runtime.db import Database
 from shared.runtime.errors import Retryable
+from tests.integration.audit.conftest import as_superuser
 from tests.support.databases import FreshDatabase
 
 END = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -110,3 +111,16 @@ async def test_a_restart_shows_what_is_open_before_a_run_succeeds(both: Both) ->
             await asyncio.sleep(0.01)
     stop.set()
     await role
+
+
+async def test_p9_a_log_that_was_never_compared_is_as_late_as_its_first_entry(
+    database: FreshDatabase, both: Both
+) -> None:
+    """Not as this process: one that is restarted often would never be late."""
+    await as_superuser(
+        database,
+        "INSERT INTO audit.entries (index, kind, event_id, position, leaf, leaf_hash, "
+        "submitted_at, sequenced_at) VALUES (0, 'refused', 'evt_0', 0, '{}', sha256('{}'), "
+        "now() - interval '3 hours', now() - interval '3 hours')",
+    )
+    assert 3 * 3600 <= await both.reconciler.age() < 3 * 3600 + 60

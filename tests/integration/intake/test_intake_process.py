@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from typing import Any
 
 import httpx
@@ -127,3 +128,14 @@ async def test_it_refuses_to_start_with_a_sentence_that_says_what_to_do(
     assert await process.died() == 2
     assert sentence in process.stderr.read_text()
     assert "Traceback" not in process.stderr.read_text()
+
+
+async def test_a_process_whose_port_another_has_ends_with_code_2_and_says_which(
+    process: IntakeProcess,
+) -> None:
+    with socket.create_server(("127.0.0.1", process.port)):
+        with pytest.raises(AssertionError, match="did not start"):
+            await process.start()
+        assert await process.died() == 2
+    last = process.stderr.read_text().splitlines()[-1]
+    assert last.startswith(f"Port {process.port} of 127.0.0.1 cannot be listened on: another")

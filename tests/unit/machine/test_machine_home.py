@@ -1,17 +1,24 @@
 """A home keeps what it made, and hands each service its own and nothing more."""
 
+import asyncio
 import socket
-from dataclasses import asdict
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from deploy.machine import kafka, running
 from deploy.machine.bootstrap import schema_dsns
-from deploy.machine.home import KEYS, Home, Ports
+from deploy.machine.home import KEYS, ROOT, Home, Ports
 from deploy.machine.kafka import KafkaUnavailable
-from deploy.machine.machine import SERVICES, Machine
+from deploy.machine.machine import SERVICES, Machine, NotReady
+from deploy.machine.ports import claim, claim_ports, free_ports, is_free
 from deploy.machine.running import AlreadyRunning
+from shared.runtime.ops import Ages, Readiness, operations
+from shared.runtime.server import listen, serve_on
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -59,6 +66,44 @@ def test_a_port_that_somebody_has_is_replaced_by_a_free_one() -> None:
     assert len(set(asdict(free).values())) == len(asdict(free))
 
 
+_TAKES = """
+import sys
+from dataclasses import asdict, replace
+from deploy.machine.home import Ports
+sys.stdin.readline()
+print(*asdict(Ports(*map(int, sys.argv[1:])).where_taken_another()).values(), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_two_runs_that_begin_in_one_moment_are_given_no_port_in_common() -> None:
+    wanted = map(str, free_ports(9))
+    argv = [sys.executable, "-c", _TAKES, *wanted]
+    runs = [subprocess.Popen(argv, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
+    for each in runs:
+        told(each)
+    lines = [each.stdout.readline() if each.stdout else "" for each in runs]
+    for each in runs:
+        each.communicate("\n")
+    given = [set(map(int, line.split())) for line in lines]
+    assert [len(each) for each in given] == [9, 9]
+    assert given[0] & given[1] == set()
+
+
+def told(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def test_what_is_claimed_can_be_served_and_is_free_for_nobody_else() -> None:
+    (port,) = claim_ports(1)
+    assert not is_free(port)
+    assert not claim(port)
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
 def test_one_runs_at_a_time(tmp_path: Path) -> None:
     with (
         running.lock(tmp_path),
@@ -87,3 +132,18 @@ def test_without_java_or_maven_it_says_how_to_get_them(
     with pytest.raises(KafkaUnavailable, match=r"Java is missing.*apt-get install"):
         kafka._java()
     assert [left.name for left in (tmp_path / "hartline").iterdir()] == ["kafka.lock"]
+
+
+@pytest.mark.parametrize("run", [None, "another"])
+async def test_what_answers_on_our_port_and_is_not_ours_does_not_make_it_ready(
+    tmp_path: Path, run: str | None
+) -> None:
+    app, stop = operations("intake", Readiness(), Ages("intake"), run=run), asyncio.Event()
+    with listen("127.0.0.1", 0) as listener:
+        serving = asyncio.create_task(serve_on(app, listener, stop))
+        port = listener.getsockname()[1]
+        machine = Machine(Home(tmp_path / "home"), replace(Ports(), intake_ops=port))
+        with pytest.raises(NotReady, match=f"another process answers on port {port}"):
+            await machine.wait_ready(0.0)
+        stop.set()
+        await serving

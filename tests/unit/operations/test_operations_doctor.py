@@ -1,19 +1,29 @@
 """The doctor's words, and when it is worried."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from deploy.operations import topics
-from deploy.operations.asking import Seen
+from deploy.operations.asking import Seen, ask_all
 from deploy.operations.doctor import examine, in_words, old, running, words
 from deploy.operations.places import Place, places, read_env, write_env
+from deploy.operations.status import view
 from deploy.operations.thresholds import thresholds
 from deploy.topics.plan import Topic
 from shared.runtime.errors import Misconfigured
 from shared.runtime.findings import Finding, Level, act, clock, ending, look, well, worst
+from shared.runtime.ops import Ages, Readiness, operations
+from shared.runtime.server import listen, serve_on
 from tests.architecture.test_alert_rules import waiting_with_a_rule
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
@@ -85,8 +95,10 @@ def test_the_worst_decides_and_what_is_well_is_only_counted() -> None:
         "      -> Mend it.",
         "soon  b: is old.",
         "      -> Renew it.",
-        "1 of 3 looks found all well.",
+        "1 of 3 looks found all well. The exit code says so too: 2, which make calls an error.",
     ]
+    assert in_words(found[1:], everything=False)[-1].endswith("too: 1, which make calls an error.")
+    assert in_words(found[2:], everything=False)[-1] == "1 of 1 looks found all well."
     assert "well  c: ok." in in_words(found, everything=True)
     assert worst([]) == 0
 
@@ -173,3 +185,46 @@ def test_a_topic_with_fewer_replicas_than_the_file_says_is_to_be_acted_on() -> N
     found = topics.differences({"referrals": replace(WANTED, replicas=3)}, {"referrals": WANTED})
     assert worst(found) is Level.ACT
     assert "referrals has 1 replicas and not 3" in found[0].says
+
+
+def another(run: str | None) -> AbstractAsyncContextManager[Place]:
+    """A notify of the run named so, and our settings of where notify is."""
+    return serving(operations("notify", Readiness(), Ages("notify"), run=run))
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[Place]:
+    with listen("127.0.0.1", 0) as listener:
+        stop = asyncio.Event()
+        task = asyncio.create_task(serve_on(app, listener, stop))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield Place("notify", url, {"HARTLINE_RUN": "ours"})
+        stop.set()
+        await task
+
+
+async def test_what_another_run_says_is_never_taken_for_ours() -> None:
+    async with another("theirs") as place:
+        found = await examine([place])
+        (seen,) = await ask_all([place], checks=False)
+    assert (found[0].level, found[0].about) == (Level.ACT, "notify, process")
+    assert "another run of Hartline answers there" in found[0].says
+    assert "DOWN    notify" in "\n".join(view([seen], LIMITS, NOW))
+    assert (seen.metrics, seen.way) == ({}, None)
+
+
+@pytest.mark.parametrize("run", ["ours", None])
+async def test_our_own_run_is_believed_and_one_of_a_version_before(run: str | None) -> None:
+    async with another(run) as place:
+        (seen,) = await ask_all([place], checks=False)
+    assert seen.silent is None
+
+
+async def test_a_program_that_is_not_ours_is_not_said_to_be_silent() -> None:
+    async def ready(_: Request) -> Response:
+        return JSONResponse({"status": "ready"})
+
+    async with serving(Starlette(routes=[Route("/readyz", ready)])) as place:
+        found = await examine([place])
+    assert "what answers there is no operations port of Hartline's" in found[0].says
+    assert "`make down` and `make up` take ports that nobody has" in found[0].do

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from shared.runtime.errors import PortTaken
+from shared.runtime.lifecycle import run_roles
 from shared.runtime.server import BoundedHead, listen, serve, serve_on
 
 
@@ -77,9 +79,25 @@ async def test_the_role_leaves_signals_to_the_lifecycle(app: FastAPI) -> None:
         assert not served.task.done()
 
 
-async def test_a_port_that_is_taken_is_an_error_not_an_exit(app: FastAPI) -> None:
-    with listen("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
-        await serve(app, "127.0.0.1", taken.getsockname()[1])(asyncio.Event())
+async def test_a_port_that_is_taken_ends_every_role_with_a_sentence(app: FastAPI) -> None:
+    """Nobody would be served by a process that tries for ever; its others finish their work."""
+    finished = []
+
+    async def other(stop: asyncio.Event) -> None:
+        await stop.wait()
+        finished.append(1)
+
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        async with asyncio.timeout(5):
+            with pytest.raises(PortTaken, match=f"Port {port} of 127.0.0.1 .*another process has"):
+                await run_roles({"other": other, "api": serve(app, "127.0.0.1", port)})
+    assert finished == [1]
+
+
+async def test_an_address_that_is_not_this_hosts_is_told_as_that(app: FastAPI) -> None:
+    with pytest.raises(PortTaken, match=r"192\.0\.2\.1 cannot be listened on: .*HARTLINE_HOST"):
+        await serve(app, "192.0.2.1", 1)(asyncio.Event())
 
 
 async def test_connections_do_not_wait_for_delayed_acks() -> None:

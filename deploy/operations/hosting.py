@@ -1,0 +1,53 @@
+"""What is known of the services' processes where they run. Nothing, where others run them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.runtime.findings import Finding, act
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A process that was stopped (SIGSTOP, or a debugger): it is there and does nothing."""
+
+    name: str
+    """As `restart` takes it: `audit (seal)`."""
+    pid: int
+
+
+class Host(Protocol):
+    """Whoever has started them."""
+
+    def frozen(self) -> Sequence[Frozen]:
+        """At this moment."""
+
+    def restart(self, name: str) -> str:
+        """The command that ends what is called so, and has it begin anew."""
+
+    def begins(self, service: str) -> str:
+        """What to do about a service that is not there."""
+
+
+class Unknown:
+    """Services that others run."""
+
+    def frozen(self) -> Sequence[Frozen]:
+        return ()
+
+    def restart(self, name: str) -> str:
+        return f"end {name} with SIGKILL, which is safe"
+
+    def begins(self, service: str) -> str:
+        return "Start it, and read the end of its log"
+
+
+def stuck(host: Host) -> list[Finding]:
+    return [
+        act(
+            f"{each.name}, process {each.pid}",
+            "is stopped (SIGSTOP): it is there and does nothing, and nobody starts it again.",
+            f"{host.restart(each.name)} (docs/runbook.md#a-service-does-not-answer).",
+        )
+        for each in host.frozen()
+    ]
