@@ -13,8 +13,9 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import text
 
+from services.notify import areas
 from services.notify.consumer import FileBreach
-from services.notify.oncall import page_store, rostering
+from services.notify.oncall import rostering
 from services.notify.oncall.api import oncall_router
 from services.notify.oncall.commands import run_oncall
 from services.notify.oncall.email_pager import EmailPager, MailServer
@@ -102,7 +103,7 @@ class Duty:
 
     async def unpaged(self) -> float:
         async with self.db.transaction() as session:
-            return (await page_store.ages(session))["task_unpaged"]
+            return (await areas.ages(session))["task_unpaged"]
 
 
 @pytest.fixture
