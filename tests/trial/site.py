@@ -1,6 +1,6 @@
 """The run that is broken on purpose: one machine in a temporary home, a phone, and a pager.
 
-`make doctor`, `make status` and `python -m deploy.machine run …` find it as they find `make up`.
+`make doctor`, `make status` and `./hartline run …` find it as they find `make up`.
 Settings are read from the home's files at each start, as systemd reads them: what an operator
 changes there, holds at the next start.
 """

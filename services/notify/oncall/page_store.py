@@ -73,6 +73,7 @@ class Claimed:
     since: datetime
     round: int
     person: str
+    desk: str | None = None
 
 
 async def lose(session: Session, now: datetime) -> int:
