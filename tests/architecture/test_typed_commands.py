@@ -1,4 +1,4 @@
-"""What the pages have an operator type works as it stands there: in a clone, with nothing entered."""
+"""What the pages have an operator type works as it stands: in a clone, with nothing entered."""
 
 import re
 import shlex
