@@ -7,6 +7,8 @@ Revises: 0022
 import sqlalchemy as sa
 from alembic import op
 
+from shared.runtime.append_only import append_only
+
 revision = "0023"
 down_revision = "0022"
 branch_labels = None
@@ -45,6 +47,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_task_clocks_task", "task_clocks", ["task_id"], schema="notify")
     op.create_index("ix_task_clocks_referral", "task_clocks", ["referral_id"], schema="notify")
+    append_only(op, "notify", "task_clocks")
 
 
 def downgrade() -> None:
