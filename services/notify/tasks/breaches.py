@@ -33,7 +33,7 @@ class Known:
 
 
 def by_now(clocks: Sequence[Clock], known: Known) -> str:
-    """Sentences to follow the task's own: who has been told, when, and how late."""
+    """Sentences before the task's own: who has been told, when, and how late."""
     said = [_telling([each for each in clocks if each.role is not None], known.legs)]
     if any(each.role is None for each in clocks):
         said.append("Whether the duty is done by now, GET /v1/referrals/…/clocks says.")
@@ -47,7 +47,7 @@ def _telling(clocks: Sequence[Clock], legs: Sequence[Leg]) -> str:
     told = {(each.child_id, each.role): _told_at(each, legs) for each in clocks}
     missing = [f"{role} of child {child}" for (child, role), at in told.items() if at is None]
     if missing:
-        others = " Everybody else of these has been told." if len(missing) < len(told) else ""
+        others = " Everybody else has been told." if len(missing) < len(told) else ""
         return (
             f"NOT TOLD YET: {', '.join(missing)}. Look at GET /v1/referrals/…/notices, and tell "
             f"that recipient by telephone now, unless it has been told since.{others}"
@@ -56,7 +56,7 @@ def _telling(clocks: Sequence[Clock], legs: Sequence[Leg]) -> str:
     late = last - min(each.due_at for each in clocks)
     how = f", {_words(late)} late" if late > timedelta() else ", in time"
     return (
-        f"By now every recipient of these has been told, the last at {last:%Y-%m-%dT%H:%M:%SZ}"
+        f"By now every recipient has been told, the last at {last:%Y-%m-%dT%H:%M:%SZ}"
         f"{how}: nobody needs to be telephoned."
     )
 
@@ -75,7 +75,8 @@ def _accepted(due: Sequence[datetime], accepted_at: datetime | None) -> str:
         return ""
     return (
         f"The referral came to Hartline only at {accepted_at:%Y-%m-%dT%H:%M:%SZ}, "
-        f"{_words(accepted_at - min(due))} after that: find out why it came so late."
+        f"{_words(accepted_at - min(due))} after the first had run out: find out why it came so "
+        "late."
     )
 
 

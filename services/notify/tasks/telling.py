@@ -21,11 +21,14 @@ async def as_of_now(session: Session, tasks: Sequence[Task]) -> list[Task]:
         return tasks
     clocks = await clock_store.clocks_of(session, list(ours))
     known = await clock_store.known_of(session, [each for each in ours.values() if each])
+    said = {
+        task_id: by_now(clocks[task_id], known[referral_id])
+        for task_id, referral_id in ours.items()
+        if task_id in clocks and referral_id is not None
+    }
     return [
-        replace(
-            each, detail=f"{each.detail} {by_now(clocks[each.task_id], known[each.referral_id])}"
-        )
-        if each.referral_id in known and each.task_id in clocks
+        replace(each, detail=f"{said[each.task_id]} {each.detail}")
+        if each.task_id in said
         else each
         for each in tasks
     ]

@@ -25,7 +25,7 @@ def test_once_all_are_told_nobody_needs_to_be_telephoned() -> None:
 def test_whoever_is_not_told_is_named_with_what_to_look_at_first() -> None:
     said = by_now([POLICE, FBI], Known([leg(POLICE, LATER), leg(FBI, None)], None))
     assert said.startswith("NOT TOLD YET: federal_law_enforcement of child chd_1. Look at GET")
-    assert "Everybody else of these has been told." in said
+    assert "Everybody else has been told." in said
     assert "nobody needs" not in said
 
 
@@ -44,8 +44,8 @@ def test_of_another_childs_recipient_nothing_follows() -> None:
 def test_a_referral_that_came_after_its_time_is_said_to_have_come_late() -> None:
     known = Known([leg(POLICE, LATER)], DUE + timedelta(hours=1))
     assert by_now([POLICE], known).endswith(
-        "The referral came to Hartline only at 2026-11-26T10:16:14Z, 1 h 0 min after that: find "
-        "out why it came so late."
+        "The referral came to Hartline only at 2026-11-26T10:16:14Z, 1 h 0 min after the first "
+        "had run out: find out why it came so late."
     )
     in_time = Known([leg(POLICE, LATER)], DUE - timedelta(hours=12))
     assert "find out why" not in by_now([POLICE], in_time)
