@@ -210,8 +210,8 @@ async def _call_careline(site: Site) -> str:
     if amended:
         return f"they have amended {', '.join(amended)}, and nothing else."
     return (
-        "there is nothing to amend: of no referral somebody was refused and nobody told. What came "
-        "late was on paper, for their line was down, and was typed in afterwards."
+        "there is nothing to amend, for whoever was refused has been told. If a referral came late,"
+        " it was on paper while their line was down, and typed in afterwards."
     )
 
 
