@@ -81,8 +81,8 @@ drill: $(READY)  ## Lose the disk under load, restore elsewhere by docs/restore.
 	PYTHONPATH=clients/python $(BIN)/python -m tests.drill --bus $(BUS)
 
 .PHONY: trial
-trial: $(READY)  ## Is the runbook enough? Break a run: FAULT=1 to 15; `python -m tests.trial --end` ends it.
-	$(BIN)/python -m tests.trial $(FAULT)
+trial: $(READY)  ## Is the runbook enough? Break a run: FAULT=1 to 15, CALL=fbi, CHECK=1; END=1 ends it.
+	@$(BIN)/python -m tests.trial $(FAULT) $(if $(CALL),--call $(CALL)) $(if $(CHECK),--check) $(if $(END),--end)
 
 .PHONY: change
 change: $(READY)  ## Replace every process and change tables under load, and count. BUS=kafka too.

@@ -1,15 +1,16 @@
 """Hartline on one machine.
 
-python -m deploy.machine up [--bus kafka]      run everything, show one referral, stay up
-                            [--sandbox]        … and take nothing but tests, in a home of its own
-python -m deploy.machine smoke [--bus kafka]   the same in a temporary home, checked, then stopped
-python -m deploy.machine down                  stop what `up` runs
-python -m deploy.machine status [--once]       what runs, where, and the way of a referral
-python -m deploy.machine doctor [--json] [--all]  what is wrong with it, and what to do
-python -m deploy.machine run SERVICE …          a service's command: run notify controls list
-python -m deploy.machine ask SERVICE METHOD PATH [JSON] [--as NAME]   ask its API, as a person
-python -m deploy.machine restart NAME           end a process that hangs; it starts again by itself
-python -m deploy.machine token SCOPE …         a bearer token for what runs
+./hartline up [--bus kafka]         run everything, show one referral, stay up
+              [--sandbox]           … and take nothing but tests, in a home of its own
+./hartline smoke [--bus kafka]      the same in a temporary home, checked, then stopped
+./hartline down                     stop what `up` runs
+./hartline status [--once]          what runs, where, and the way of a referral
+./hartline doctor [--json] [--all]  what is wrong with it, and what to do
+./hartline run SERVICE …            a service's command: run notify controls list
+./hartline ask SERVICE METHOD PATH [JSON] [--as NAME]   ask its API, as a person
+./hartline restart NAME             end a process that hangs; it starts again by itself
+./hartline token SCOPE …            a bearer token for what runs
+./hartline -m MODULE …              whatever else the pages write as `python -m …`
 """
 
 import argparse
@@ -170,7 +171,7 @@ def token(scopes: list[str], subject: str, person: bool) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m deploy.machine",
+        prog="./hartline",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Depends, Query
 from services.notify import leg_store, models
 from services.notify.legs import as_its_agency_sees
 from services.notify.schemas import NoticeOut, NoticesOut, TaskOut, TasksOut
+from services.notify.tasks import acknowledging
 from services.notify.tasks import store as task_store
+from services.notify.tasks.telling import as_of_now
 from shared.contracts.base import Topic
 from shared.messaging.watermark import watermark_routes
 from shared.runtime.auth import Principal, require
@@ -49,30 +51,35 @@ def router(db: Database) -> APIRouter:
         only_open: Annotated[str | None, Query(alias="open", max_length=5)] = None,
         after: Annotated[str | None, Query(pattern=r"^tsk_[0-9a-f]{32}$")] = None,
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = _PAGE,
+        desk: Annotated[str | None, Query(max_length=100)] = None,
     ) -> TasksOut:
-        """The oldest first; with `?open` only those that nobody has acknowledged."""
+        """The oldest first; with `?open` only those that nobody has acknowledged, with `?desk=`
+        those of one desk, whoever has acknowledged them."""
         refuse_agencies(reader)
         wanted = only_open is not None and only_open.lower() not in _NO
         async with db.transaction() as session:
             found = await task_store.list_tasks(
-                session, only_open=wanted, after=after, limit=limit + 1
+                session, only_open=wanted, after=after, limit=limit + 1, desk=desk
             )
-        page = [TaskOut.model_validate(task) for task in found[:limit]]
+            shown = await as_of_now(session, found[:limit])
+        page = [TaskOut.model_validate(task) for task in shown]
         return TasksOut(tasks=page, next=page[-1].task_id if len(found) > limit else None)
 
     @routes.post("/v1/tasks/{task_id}/acknowledge")
     async def acknowledge(task_id: str, person: Acknowledger) -> TaskOut:
-        """A named person takes the task. Again by the same person: the same answer."""
+        """A named person takes the task. Again by the same person: the same answer. `detail` and
+        `acknowledged_for` say so when it is of a desk for which the person does not stand."""
         refuse_agencies(person)
         must_be_a_person(person, "acknowledge a task")
         must_be("tsk", task_id)
         async with db.transaction() as session:
-            task = await task_store.acknowledge(session, task_id, person.subject, utc_now())
+            task = await acknowledging.acknowledge(session, task_id, person.subject, utc_now())
+            found = [] if task is None else await as_of_now(session, [task])
         if task is None:
             raise not_found()
         if task.acknowledged_by != person.subject:
             raise Problem(409, "Conflict", "Somebody else has acknowledged this task already.")
-        return TaskOut.model_validate(task)
+        return TaskOut.model_validate(found[0])
 
     routes.include_router(watermark_routes(db, models.OUTBOX, Topic.NOTICES))
     return routes

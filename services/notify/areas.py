@@ -20,6 +20,7 @@ from services.notify.enrolment.challenge import Challenger
 from services.notify.enrolment.enrolling import Enrolling
 from services.notify.enrolment.expiring import EVERY_SECONDS, tell_expiring
 from services.notify.mailbox import sweep_store
+from services.notify.oldest_store import oldest
 from services.notify.oncall import page_store
 from services.notify.oncall.api import oncall_router
 from services.notify.oncall.page_role import Chore
@@ -65,21 +66,18 @@ def chores(
     }
 
 
-_AGES = (
-    hold_store.ages,
-    page_store.ages,
-    redrive_store.ages,
-    sweep_store.ages,
-    shredding_store.ages,
-    conflict_store.ages,
-    entry_store.ages,
-    related_store.ages,
+_OLDEST = (
+    hold_store.OLDEST,
+    page_store.OLDEST,
+    redrive_store.OLDEST,
+    sweep_store.OLDEST,
+    shredding_store.OLDEST,
+    conflict_store.OLDEST,
+    entry_store.OLDEST,
+    related_store.OLDEST,
 )
 
 
 async def ages(session: Session) -> dict[str, float]:
     """The oldest of everything that waits in an area (P9)."""
-    waiting: dict[str, float] = {}
-    for ages_of in _AGES:
-        waiting |= await ages_of(session)
-    return waiting
+    return await oldest(session, *_OLDEST)

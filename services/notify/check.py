@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
 
-from services.notify import telling_checks, waiting_checks, way_store
+from services.notify import telling_checks, waiting_checks, watching_checks, way_store
 from services.notify.holdings import HOLDINGS
 from services.notify.settings import NotifySettings
 from shared.runtime.checking import Look, check_route, run_check
@@ -27,6 +27,7 @@ def looks(settings: NotifySettings, db: Database) -> dict[str, Look]:
         "what runs out": lambda: telling_checks.running_out(settings, db),
         "synthetic referral": lambda: telling_checks.drilled(settings, db),
         "on call": lambda: telling_checks.on_call(settings, db),
+        "watched from outside": lambda: watching_checks.watched(settings),
         "halts": lambda: telling_checks.halted(settings, db),
         "deliveries": lambda: waiting_checks.deliveries(db),
         "tasks": lambda: waiting_checks.tasks(db),

@@ -25,10 +25,9 @@ from services.notify.routing.routes import Route
 from services.notify.routing.rule import Rulebook
 from services.notify.routing.rulebook import further_profiles, profiles
 from services.notify.rulemaking.rulebooks import Rulebooks
-from services.notify.tasks import clock_tasks
+from services.notify.tasks import clock_store, clock_tasks
 from services.notify.tasks import store as task_store
 from services.notify.tasks import task as tasks
-from services.notify.tasks.task import TaskKind
 from shared.contracts.base import Event
 from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
@@ -109,7 +108,7 @@ class PlanReferral(BatchHandler):
         directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
         versions = (book.version, directory.version)
-        occasions = {d.referral_id: _occasion(d, *versions, now) for _, d, _ in batch}
+        occasions = {d.referral_id: _occasion(e, d, *versions, now) for e, d, _ in batch}
         taken = await store.take_plans(session, list(occasions.values()))
         fresh = [(data, material) for _, data, material in batch if data.referral_id in taken]
         projections = [material for _, material in fresh if material is not None]
@@ -153,8 +152,11 @@ class PlanReferral(BatchHandler):
         await carry_out(session, self._outbox, drafts, rows, now)
 
 
-def _occasion(data: ReferralVersion, rules: str, directory: int, now: datetime) -> Occasion:
-    return Occasion(data.referral_id, data.version, rules, directory, now)
+def _occasion(
+    event: Event, data: ReferralVersion, rules: str, directory: int, now: datetime
+) -> Occasion:
+    referral_id, version = data.referral_id, data.version
+    return Occasion(referral_id, version, rules, directory, now, accepted_at=event.time)
 
 
 def _route(
@@ -186,7 +188,8 @@ class FileBreach:
     async def apply(
         self, session: Session, event: Event, data: ClockBreached, material: Any
     ) -> None:
-        await task_store.file_tasks(session, clock_tasks.breached(data), self._clock())
+        filed = clock_tasks.breached(data)
+        await clock_store.file(session, filed, data, self._clock(), apart=data.turn > 1)
 
 
 class FileApproaching:
@@ -201,7 +204,7 @@ class FileApproaching:
     async def apply(
         self, session: Session, event: Event, data: ClockApproaching, material: Any
     ) -> None:
-        await task_store.file_tasks(session, clock_tasks.approaching(data), self._clock())
+        await clock_store.file(session, clock_tasks.approaching(data), data, self._clock())
 
 
 class FileMajority:
@@ -230,4 +233,4 @@ class NoteCorrection:
     ) -> None:
         note = clock_tasks.breach_corrected_note(data)
         about = clock_tasks.about_breach(data)
-        await task_store.add_note(session, TaskKind.BREACHED, about, note)
+        await clock_store.note(session, data, about, note)

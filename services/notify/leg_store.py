@@ -45,7 +45,9 @@ _SINCE = (
     "AND k.agency_id = n.agency_id AND (k.child_id IS NULL OR k.child_id = n.child_id) "
     "AND d.state = 'refused' AND d.ended_at BETWEEN k.asserted_at AND k.lifted_at) "
     f"AS conflict_lifted, (SELECT c.reason FROM {recall_tables.closings.fullname} c "
-    "WHERE c.notice_id = n.notice_id) AS closed_because"
+    "WHERE c.notice_id = n.notice_id) AS closed_because, "
+    "CASE WHEN d.state = 'pending' AND NOT a.halted "
+    "THEN greatest(d.next_attempt_at, a.hold_until) END AS next_attempt_at"
 )
 _LEGS = text(
     "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
@@ -61,7 +63,7 @@ _LEGS = text(
     "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, "
     "coalesce(s.rules_version, p.rules_version), "
     "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false, "
-    "NULL, NULL, false, false, false, false, false, NULL "
+    "NULL, NULL, false, false, false, false, false, NULL, NULL "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {stage_tables.staged_plans.fullname} s ON s.referral_id = r.referral_id "

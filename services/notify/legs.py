@@ -53,6 +53,8 @@ class LegStatus:
     """It was ended by a conflict that holds no more."""
     closed_because: str | None = None
     """Why a person closed it: a code."""
+    next_attempt_at: datetime | None = None
+    """The next attempt comes then, or as soon as its agency takes another. None: none is due."""
 
 
 def as_its_agency_sees(legs: Iterable[LegStatus]) -> list[LegStatus]:
@@ -68,7 +70,9 @@ def _is_seen(leg: LegStatus) -> bool:
 
 
 def _as_it_was(leg: LegStatus, seen: list[LegStatus]) -> LegStatus:
-    """Stopped looks like waiting, unless a later version that it sees says why."""
+    """Stopped looks like waiting, unless a later version that it sees says why; when either is
+    tried next is not shown, lest they differ."""
     later = any(each.child_id == leg.child_id and each.version > leg.version for each in seen)
     stopped = leg.state in _STOPPED and not later
-    return replace(leg, state="pending", also=()) if stopped else replace(leg, also=())
+    leg = replace(leg, also=(), next_attempt_at=None)
+    return replace(leg, state="pending") if stopped else leg

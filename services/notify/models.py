@@ -134,6 +134,7 @@ plans = Table(
     Column("rules_version", Text, nullable=False),
     Column("directory_version", Integer, nullable=False),
     Column("planned_at", TIME, nullable=False),
+    Column("accepted_at", TIME, comment="By intake; null in what 0023 found."),
     comment="Append-only (P3): which referral versions were planned, by which rules.",
 )
 

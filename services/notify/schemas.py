@@ -30,6 +30,9 @@ class NoticeOut(_Answer):
     attempts: int
     planned_at: datetime
     delivered_at: datetime | None
+    next_attempt_at: datetime | None
+    """The next attempt comes then, or as soon as the agency takes another. Null: none is due
+    (delivered, over, in flight, behind an earlier version, paused); and to an agency, always."""
 
 
 class NoticesOut(_Answer):
@@ -50,6 +53,8 @@ class TaskOut(_Answer):
     acknowledged_by: str | None
     desk: str | None
     """Whose it is; null: that of the kind's role in the roster."""
+    acknowledged_for: str | None
+    """The desk, where whoever has acknowledged it does not stand for it by the roster."""
 
 
 class TasksOut(_Answer):

@@ -53,6 +53,12 @@ class NotifySettings(ServiceSettings):
     heartbeat_url: str | None = Field(
         None, validation_alias="HARTLINE_NOTIFY_HEARTBEAT_URL", pattern=r"^https?://[^\s]+$"
     )
+    alertmanager: str | None = Field(
+        None,
+        validation_alias="HARTLINE_NOTIFY_ALERTMANAGER",
+        pattern=r"^https?://[^\s?#]+$",
+        description="The doctor asks it whether alerts would reach somebody.",
+    )
     synthetic: bool = Field(
         False,
         validation_alias="HARTLINE_NOTIFY_SYNTHETIC",

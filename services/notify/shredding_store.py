@@ -15,6 +15,8 @@ from shared.runtime.db import Session
 _SHREDDINGS = models.shreddings.fullname
 _DELIVERIES = models.deliveries.fullname
 
+OLDEST = f"SELECT 'shredding', min(ordered_at) FROM {_SHREDDINGS} WHERE confirmed_at IS NULL"
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:
@@ -128,14 +130,3 @@ async def unconfirmed(session: Session) -> list[ShredOrdered]:
         )
     )
     return [ShredOrdered.model_validate(dict(row)) for row in rows]
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds that the oldest order has waited for its confirmation."""
-    age = await session.scalar(
-        text(
-            "SELECT extract(epoch FROM clock_timestamp() - min(ordered_at)) "
-            f"FROM {_SHREDDINGS} WHERE confirmed_at IS NULL"
-        )
-    )
-    return {"shredding": max(0.0, float(age or 0))}

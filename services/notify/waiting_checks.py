@@ -49,8 +49,12 @@ def _refuses(agency: Refusing) -> str:
     return (
         f"{agency.name} ({agency.contact or 'no contact on file'}; {agency.agency_id}) has not "
         f"taken {agency.notices} notice(s), that of {agency.referral_id} after "
-        f"{agency.attempts} attempts."
+        f"{agency.attempts} attempts{_next(agency)}."
     )
+
+
+def _next(agency: Refusing) -> str:
+    return "" if agency.next_at is None else f"; the next one is due at {agency.next_at:%H:%M:%SZ}"
 
 
 async def tasks(db: Database) -> list[Finding]:

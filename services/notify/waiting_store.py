@@ -1,6 +1,7 @@
 """SQL of what waits for a person or a partner, for the doctor. It only reads."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
@@ -12,7 +13,9 @@ from shared.runtime.db import Session
 
 _REFUSED = text(
     "SELECT d.agency_id, a.name, a.contact, count(*) AS notices, max(d.attempts) AS attempts, "
-    "(array_agg(n.referral_id ORDER BY d.attempts DESC))[1] AS referral_id "
+    "(array_agg(n.referral_id ORDER BY d.attempts DESC))[1] AS referral_id, "
+    "min(greatest(d.next_attempt_at, a.hold_until)) "
+    "FILTER (WHERE d.state = 'pending' AND NOT a.halted) AS next_at "
     f"FROM {models.deliveries.fullname} d JOIN {models.notices.fullname} n USING (notice_id) "
     f"JOIN {directory_tables.agencies.fullname} a ON a.agency_id = d.agency_id "
     "WHERE d.delivered_at IS NULL AND d.attempts > 0 "
@@ -41,6 +44,8 @@ class Refusing:
     attempts: int
     """Of the notice that was tried most often; `referral_id`: what that is about."""
     referral_id: str
+    next_at: datetime | None
+    """The next attempt at any of them; None: one is under way, or it is paused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from deploy.machine.home import ROOT
+from services.notify.oncall.pages_of_book import page_of
+from services.notify.tasks.task import TaskKind
 from shared.contracts.registry import BY_TYPE
 from shared.runtime import metrics
 from tests.support.alert_rules import ALERTS, Alert
 
 BOOK = (ROOT / "docs" / "runbook.md").read_text()
+_TASKS = "tasks: a person has to look"
 PARTS = ("For a child", "Look", "Do", "Call", "Over")
 """What it means, where to look first, how to mend it, whom to call, how to know it is over."""
 
@@ -47,6 +50,13 @@ def test_each_alert_that_a_page_is_about_exists_and_no_two_pages_share_one() -> 
 def test_each_page_says_all_that_somebody_needs_at_three_in_the_morning(anchor: str) -> None:
     said = re.findall(r"\*\*([A-Z][\w ]*?)[:.]?\*\*", " ".join(PAGES[anchor].split()))
     assert [part for part in PARTS if part not in said] == []
+
+
+@pytest.mark.parametrize("kind", TaskKind)
+def test_each_kind_of_task_leads_to_a_page_and_is_named_there(kind: TaskKind) -> None:
+    file, _, anchor = page_of(kind.value).partition("#")
+    assert file == "docs/runbook.md"
+    assert f"`{kind.value}`" in PAGES[anchor] or f"`{kind.value}`" in PAGES[slug(_TASKS)]
 
 
 def test_it_names_only_metrics_that_are_declared() -> None:

@@ -267,10 +267,10 @@ async def pass_the_forged_event(run: Run, referral_id: str) -> None:
 
 
 def commands() -> list[str]:
-    """What the runbook has its reader type, in its order."""
-    found = re.findall(r"(?m)^    (python -m services\..+)$", BOOK)
+    """What the runbook has its reader type, in its order, as it is where no `make up` runs."""
+    found = re.findall(r"(?m)^    \./hartline run (.+)$", BOOK)
     assert found
-    return found
+    return [f"python -m services.{line}" for line in found]
 
 
 async def follow(run: Run, line: str, referral_id: str) -> None:

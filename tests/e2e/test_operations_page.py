@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +23,9 @@ _EXAMPLES = re.findall(
 
 def run(home: Path, command: str) -> subprocess.CompletedProcess[str]:
     words = command.split()
-    assert words[0] == "python"
+    assert words[0] == "./hartline"
     return subprocess.run(
-        [sys.executable, *words[1:]], cwd=ROOT, env={**os.environ, "HARTLINE_HOME": str(home)},
+        words, cwd=ROOT, env={**os.environ, "HARTLINE_HOME": str(home)},
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
@@ -45,7 +44,7 @@ def shape(line: str) -> str:
 def settled(home: Path) -> str:
     """The log has all and has been compared once: until then the doctor rightly asks to wait."""
     deadline = time.monotonic() + _PATIENCE
-    while (done := run(home, "python -m deploy.machine doctor")).returncode:
+    while (done := run(home, "./hartline doctor")).returncode:
         assert time.monotonic() < deadline, done.stdout + done.stderr
         time.sleep(1)
     return done.stdout
@@ -70,7 +69,7 @@ def test_the_doctor_takes_less_than_five_seconds(
 ) -> None:
     """CPU seconds, so that a machine that others use too does not decide."""
     before = os.times()
-    run(up[0], "python -m deploy.machine doctor --all")
+    run(up[0], "./hartline doctor --all")
     after = os.times()
     spent = after.children_user + after.children_system
     assert spent - before.children_user - before.children_system < 5.0
@@ -85,8 +84,8 @@ def test_the_doctor_names_a_service_that_is_frozen(
     pid = _child(process.pid, "services.audit")
     os.kill(pid, signal.SIGSTOP)
     try:
-        done = run(home, "python -m deploy.machine doctor --all")
-        shown = run(home, "python -m deploy.machine status --once")
+        done = run(home, "./hartline doctor --all")
+        shown = run(home, "./hartline status --once")
     finally:
         os.kill(pid, signal.SIGCONT)
     assert done.returncode == 2

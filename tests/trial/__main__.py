@@ -1,9 +1,9 @@
 """Whether the book is enough: a run with a fault that an operator finds and mends by docs/ alone.
 
-python -m tests.trial FAULT       start it and break it (1 to 15); where one runs: break that too
-python -m tests.trial --call WHO  telephone who mends what is theirs: careline, fbi, witness
-python -m tests.trial --end       say what is still wrong, and stop it; exit code 0: nothing is
-        --check                   the same, and it goes on
+make trial FAULT=3     start it and break it (1 to 15); where one runs: break that too
+make trial CALL=WHO    telephone who mends what is theirs: careline, fbi, witness
+make trial END=1       say what is still wrong, and stop it; exit code 0: nothing is
+make trial CHECK=1     the same, and it goes on
 
 The operator has the docs, `make doctor`, `make status`, and what the pager says in this terminal.
 """
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
     if found is not None:
         return hand_over(found, str(wanted))
     if args.fault is None:
-        print("Nothing runs: python -m tests.trial FAULT starts it.")
+        print("Nothing runs: make trial FAULT=3 starts it.")
         return 2
     folder = Path(tempfile.mkdtemp(prefix="hartline-trial-"))
     site = Site(folder)
@@ -74,13 +74,18 @@ def end(found: Running | None, *, stop: bool) -> int:
 
 def hand_over(found: Running, wanted: str) -> int:
     """To the process that runs it. Raises Misconfigured when it is no trial."""
-    order = Path(found.home) / "order"
+    order, said = Path(found.home) / "order", Path(found.home) / "said"
     if not (Path(found.home) / "witnesses").exists():
         raise Misconfigured("What runs is no trial: `make down` stops it.")
+    said.unlink(missing_ok=True)
     order.write_text(wanted)
     deadline = time.monotonic() + _PATIENCE
     while order.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
+    if not said.exists():
+        print("Nobody has answered yet: what they say will be in the terminal of the run.")
+        return 1
+    print(said.read_text())
     return 0
 
 
@@ -96,7 +101,7 @@ async def trial(site: Site, fault: int) -> None:
                 site.refer()
             await asyncio.gather(*site.tasks)
             await asyncio.sleep(2.0)
-            await put(site, str(fault))
+            print(await put(site, str(fault)), flush=True)
             while not stop.is_set():
                 await obey(site)
                 await asyncio.sleep(0.3)
@@ -119,36 +124,36 @@ async def running(site: Site) -> AsyncIterator[None]:
         await task
 
 
-async def put(site: Site, order: str) -> None:
-    """A fault by its number, with referrals on top of it; or a call by its name."""
+async def put(site: Site, order: str) -> str:
+    """A fault by its number, with referrals on top of it; or a call by its name. What is said."""
+    at = time.strftime("%H:%M:%S")
     if order in CALLS:
-        await CALLS[order](site)
-        print(f"{order}: they say that it works again.", flush=True)
-        return
+        return f"{order}, at {at}: {await CALLS[order](site)}"
     await FAULTS[int(order) - 1](site)
     for _ in range(_AFTER):
         site.refer()
-    print(
-        f"Fault {order} is in, at {time.strftime('%H:%M:%S')}. Settings, logs and keys are in",
-        end=" ",
-    )
-    print(f"{site.home.path}.", flush=True)
+    return f"Fault {order} is in, at {at}. Settings, logs and keys are in {site.home.path}."
 
 
 async def obey(site: Site) -> None:
+    """What is ordered from another terminal; it is answered there, and here."""
     order = site.home.path / "order"
-    if order.exists():
-        try:
-            await put(site, order.read_text())
-        except Exception:
-            traceback.print_exc()  # The operator's run goes on: what is broken so far, stays so.
-        finally:
-            order.unlink()
+    if not order.exists():
+        return
+    wanted = order.read_text()
+    try:
+        said = await put(site, wanted)
+    except Exception as error:
+        traceback.print_exc()  # The operator's run goes on: what is broken so far, stays so.
+        said = f"{wanted}: the line is dead ({type(error).__name__}); try again."
+    print(said, flush=True)
+    (site.home.path / "said").write_text(said)
+    order.unlink()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        prog="python -m tests.trial",
+        prog="./hartline -m tests.trial",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from shared.runtime.auth import LocalIssuer
 from tests.trial.site import Site
 
 Fault = Callable[[Site], Awaitable[None]]
+Call = Callable[[Site], Awaitable[str]]
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -184,34 +185,66 @@ FAULTS: tuple[Fault, ...] = (
 """By their number, from 1. The operator is told the number alone."""
 
 
-async def _call_fbi(site: Site) -> None:
-    write_private(_agency_keys(site), (site.home.path / "kept.json").read_text())
+async def _call_fbi(site: Site) -> str:
+    kept = site.home.path / "kept.json"
+    if not kept.exists():
+        return "they find nothing wrong at their end."
+    write_private(_agency_keys(site), kept.read_text())
     site.send("agencies", signal.SIGKILL)
+    return "they have put their key back: it works again, and takes the next try."
 
 
-async def _call_witness(site: Site) -> None:
+async def _call_witness(site: Site) -> str:
     site.send("witness", signal.SIGKILL)
+    return "they have started it anew: it works again."
 
 
-async def _call_careline(site: Site) -> None:
-    """They amend every referral, so that it is planned anew."""
+async def _call_careline(site: Site) -> str:
+    """They amend what somebody was refused of, so that it is planned anew, and nothing else."""
+    amended = []
     for referral_id in site.referrals():
-        patch = {"reporter": {"phone": "000-000-0001"}}
-        await site.ask(
-            "intake",
-            "PATCH",
-            f"/v1/referrals/{referral_id}",
-            patch,
-            scope="referrals:amend",
-            headers={"If-Match": '"1"', "Content-Type": "application/merge-patch+json"},
-        )
+        notices = await _notices(site, referral_id)
+        if untold(notices):
+            await _amend(site, referral_id, max(int(each["version"]) for each in notices))
+            amended.append(referral_id)
+    if amended:
+        return f"they have amended {', '.join(amended)}, and nothing else."
+    return (
+        "there is nothing to amend, for whoever was refused has been told. If a referral came late,"
+        " it was on paper while their line was down, and typed in afterwards."
+    )
 
 
-CALLS: dict[str, Fault] = {
+def untold(notices: Sequence[dict[str, Any]]) -> bool:
+    """Whether somebody was refused in the newest version, and nobody told of that child and role
+    in any."""
+    newest = max((int(each["version"]) for each in notices), default=0)
+    told = {(n["child_id"], n["role"]) for n in notices if n["state"] == "delivered"}
+    refused = {
+        (n["child_id"], n["role"])
+        for n in notices
+        if n["state"] == "refused" and int(n["version"]) == newest
+    }
+    return bool(refused - told)
+
+
+async def _amend(site: Site, referral_id: str, version: int) -> None:
+    await site.ask(
+        "intake",
+        "PATCH",
+        f"/v1/referrals/{referral_id}",
+        {"reporter": {"phone": "000-000-0001"}},
+        scope="referrals:amend",
+        headers={"If-Match": f'"{version}"', "Content-Type": "application/merge-patch+json"},
+    )
+
+
+CALLS: dict[str, Call] = {
     "careline": _call_careline,
     "fbi": _call_fbi,
     "witness": _call_witness,
 }
+"""What they say that they did."""
 
 
 async def _change(site: Site, change: dict[str, Any], reason: str) -> None:

@@ -1,6 +1,6 @@
 """The run that is broken on purpose: one machine in a temporary home, a phone, and a pager.
 
-`make doctor`, `make status` and `python -m deploy.machine run …` find it as they find `make up`.
+`make doctor`, `make status` and `./hartline run …` find it as they find `make up`.
 Settings are read from the home's files at each start, as systemd reads them: what an operator
 changes there, holds at the next start.
 """
@@ -12,6 +12,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -53,6 +54,13 @@ class FromFile(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._now())
+
+
+def on_the_pager(page: Mapping[str, Any]) -> list[str]:
+    """What is shown of one page: a line for each task, with its link."""
+    alerts = page.get("alerts", [])
+    told = [f"  {each['annotations']['summary']} {each['generatorURL']}" for each in alerts]
+    return [f"PAGER  {time.strftime('%H:%M:%S')}, one page about {len(told)} task(s):", *told]
 
 
 class Site:
@@ -158,8 +166,7 @@ class Site:
         """The pager in the operator's pocket: what it was sent is printed here."""
 
         async def page(request: web.Request) -> web.Response:
-            for alert in (await request.json()).get("alerts", []):
-                print(f"PAGER  {json.dumps(alert.get('annotations'))}", flush=True)
+            print("\n".join(on_the_pager(await request.json())), flush=True)
             return web.Response()
 
         app = web.Application()

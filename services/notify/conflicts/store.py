@@ -71,9 +71,8 @@ _TAKE_GAPS = text(
 _WITH_GAPS = text(
     f"SELECT DISTINCT k.referral_id {_UNFILLED} AND k.referral_id > :after ORDER BY 1 LIMIT 100"
 )
-_AGE = text(
-    "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(k.asserted_at)), 0) " + _UNFILLED
-)
+OLDEST = f"SELECT 'substitution', min(k.asserted_at) {_UNFILLED}"
+"""When the first conflict was asserted of those for whom nobody is planned instead."""
 _COPIES = text(
     "SELECT c.child_id, c.profile, c.sealed, k.kek_version, k.wrapped "
     f"FROM {models.copies.fullname} c JOIN {models.child_keys.fullname} k USING (child_id) "
@@ -153,11 +152,6 @@ async def with_gaps(session: Session, after: str = "") -> list[str]:
     """Referrals with a conflict in whose place nobody was planned yet: a plan that was under way
     saw no conflict, and the assertion no plan. In order, a hundred of them behind `after`."""
     return await session.scalars(_WITH_GAPS, {"after": after})
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds since the oldest conflict was asserted in whose place nobody was planned yet."""
-    return {"substitution": max(0.0, float(await session.scalar(_AGE)))}
 
 
 async def sealed_parts(session: Session, referral_id: str, version: int) -> list[SealedPart]:

@@ -43,12 +43,13 @@ _TAKE = text(
     f"SELECT n.notice_id, n.referral_id, n.child_id, n.agency_id, n.role, n.version, n.kind "
     f"FROM {models.notices.fullname} n JOIN held USING (notice_id) ORDER BY n.notice_id"
 )
-_AGE = text(
-    f"SELECT coalesce(extract(epoch FROM clock_timestamp() - min(h.held_at)), 0) FROM {_HOLDS} h "
+OLDEST = (
+    f"SELECT 'held', min(h.held_at) FROM {_HOLDS} h "
     f"JOIN {_DELIVERIES} d USING (notice_id) WHERE d.state = 'pending' "
     # Where nothing was ever held, nothing that waits is looked at.
     f"AND EXISTS (SELECT FROM {_HOLDS})"
 )
+"""When the first was held of the notices that still wait for it to end."""
 
 
 async def take(session: Session, now: datetime) -> Sequence[Any]:
@@ -56,8 +57,3 @@ async def take(session: Session, now: datetime) -> Sequence[Any]:
     return await session.execute(
         _TAKE, {"now": now, "earlier": now - PATIENCE, "trip": TRIP_AFTER, "most": MOST}
     )
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds since the oldest notice was held that still waits."""
-    return {"held": max(0.0, float(await session.scalar(_AGE)))}

@@ -55,6 +55,7 @@ _PROGRESS = (
     "count(*) FILTER (WHERE ended_at IS NULL) AS open "
     f"FROM {_REDRIVEN} n WHERE n.redrive_id = r.redrive_id) c"
 )
+OLDEST = f"SELECT 'redrive', min(asked_at) FROM {_REDRIVES} WHERE finished_at IS NULL"
 _LOCK_NEXT = text(
     f"SELECT redrive_id FROM {_REDRIVES} WHERE finished_at IS NULL "
     "ORDER BY asked_at, redrive_id LIMIT 1 OFFSET :skip FOR UPDATE SKIP LOCKED"
@@ -236,14 +237,3 @@ async def cancel(session: Session, redrive_id: str, *, by: str, now: datetime) -
         {"id": redrive_id, "now": now},
     )
     return bool(rows)
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds since the oldest unfinished job was asked for."""
-    age = await session.scalar(
-        text(
-            "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(asked_at)), 0) "
-            f"FROM {_REDRIVES} WHERE finished_at IS NULL"
-        )
-    )
-    return {"redrive": max(0.0, float(age))}

@@ -33,10 +33,9 @@ _OVERDUE = (
 )
 _OVERDUE_UNREAD = text(_OVERDUE.format(waiting=_UNREAD, since="d.unread_since"))
 _OVERDUE_SILENT = text(_OVERDUE.format(waiting=_SILENT, since="d.opened_at"))
-_AGES = text(
-    "SELECT what, coalesce(extract(epoch FROM clock_timestamp() - since), 0) AS age FROM ("
+OLDEST = (
     f"SELECT 'unread', min(d.unread_since) {_UNREAD} UNION ALL "
-    f"SELECT 'unacknowledged', min(d.opened_at) {_SILENT}) AS oldest(what, since)"
+    f"SELECT 'unacknowledged', min(d.opened_at) {_SILENT}"
 )
 
 
@@ -61,9 +60,3 @@ async def file_unacknowledged(session: Session, before: datetime, now: datetime)
 
 async def _overdue(session: Session, query: Any, kind: TaskKind, before: datetime) -> Sequence[Any]:
     return await session.execute(query, {"before": before, "kind": kind.value})
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds that the oldest of each has waited; 0 when nothing does."""
-    rows = await session.execute(_AGES)
-    return {row.what: max(0.0, float(row.age)) for row in rows}

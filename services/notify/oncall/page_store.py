@@ -56,11 +56,12 @@ _LOSE = text(
     f"again AS (UPDATE {_PAGINGS} SET look_at = :now WHERE task_id IN (SELECT task_id FROM lost)) "
     "SELECT count(*) FROM lost"
 )
-_AGE = text(
-    "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(t.created_at)), 0) "
-    f"FROM {_TASKS} t LEFT JOIN {_PAGINGS} p USING (task_id) "
+OLDEST = (
+    f"SELECT 'task_unpaged', min(t.created_at) FROM {_TASKS} t "
+    f"LEFT JOIN {_PAGINGS} p USING (task_id) "
     "WHERE t.acknowledged_at IS NULL AND p.reached_at IS NULL"
 )
+"""When the first unacknowledged task was filed of which no pager has taken a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Claimed:
     since: datetime
     round: int
     person: str
+    desk: str | None = None
 
 
 async def lose(session: Session, now: datetime) -> int:
@@ -143,8 +145,3 @@ async def end(
     failed = [page.task_id for page, outcome in ended if outcome is not PageOutcome.TAKEN]
     await session.execute(_REACHED, {"now": now, "taken": taken})
     await session.execute(_FAILED, {"now": now, "failed": failed})
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds that the oldest unacknowledged task has waited of which no pager has taken a page."""
-    return {"task_unpaged": max(0.0, float(await session.scalar(_AGE)))}

@@ -11,13 +11,16 @@ SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A task as a page tells of it: its kind, its age, a link. Nothing of anybody (P5)."""
+    """A task as a page tells of it: its kind, its desk, its age, a link, and the page of the
+    runbook. Nothing of anybody (P5)."""
 
     task_id: str
     kind: str
     since: datetime
     round: int
     link: str
+    runbook: str
+    desk: str | None = None
 
     def minutes(self, now: datetime) -> int:
         return int((now - self.since).total_seconds() // 60)
@@ -34,7 +37,8 @@ class Pager(Protocol):
 
 def sentence(alarm: Alarm, now: datetime) -> str:
     minutes = alarm.minutes(now)
+    whose = f" for {alarm.desk}" if alarm.desk else ""
     return (
-        f"Hartline: a task of kind {alarm.kind} has waited {minutes} "
-        f"minute{'' if minutes == 1 else 's'} for somebody to acknowledge it."
+        f"Hartline: a task of kind {alarm.kind}{whose} has waited {minutes} "
+        f"minute{'' if minutes == 1 else 's'} for somebody to acknowledge it. See {alarm.runbook}"
     )

@@ -20,6 +20,7 @@ from services.notify.oncall.escalation import (
 )
 from services.notify.oncall.page_store import Claimed
 from services.notify.oncall.pager import Alarm, Pager, PagerFailed
+from services.notify.oncall.pages_of_book import page_of
 from services.notify.oncall.roster import Channel, ChannelKind, Roster
 from shared.runtime import metrics
 from shared.runtime.db import Database
@@ -106,7 +107,9 @@ class Paging:
                 return None, now + AGAIN_AFTER_FAILURE, True
             case PageNow(person, nobody):
                 begun = max((each.round for each in pages), default=0)
-                claimed = Claimed(row.task_id, row.kind, row.created_at, begun + 1, person)
+                claimed = Claimed(
+                    row.task_id, row.kind, row.created_at, begun + 1, person, row.desk
+                )
                 # While it is being sent; then its outcome says when.
                 return claimed, now + page_store.LEASE, nobody
             case _:
@@ -144,4 +147,5 @@ class Paging:
 
     def _alarm(self, page: Claimed) -> Alarm:
         link = f"{self._tasks_url}/{page.task_id}"
-        return Alarm(page.task_id, page.kind, page.since, page.round, link)
+        book = page_of(page.kind)
+        return Alarm(page.task_id, page.kind, page.since, page.round, link, book, page.desk)

@@ -115,6 +115,13 @@ class Roster:
         own = Duty(desk, by_kind.urgent) if desk in self.shifts else by_kind
         return self.desks.get(desk, own)
 
+    def stands_for(self, person: str, desk: str, kind: str, at: datetime) -> bool:
+        """Whether a desk's task is this person's to take, in whatever shift."""
+        role = self.duty(kind, desk).role
+        members = {each for shift in self.shifts.get(role, ()) for each in shift.people}
+        standing_in = {each.person for each in self.overrides if each.holds(role, at)}
+        return person in members | standing_in
+
     def on_call(self, role: str, at: datetime) -> tuple[str, ...]:
         """In the order of paging; empty when nobody is. Whoever is no longer known is not."""
         usual = [

@@ -79,6 +79,7 @@ def body(alarms: Sequence[Alarm], now: datetime) -> Mapping[str, Any]:
                     "summary": sentence(each, now),
                     "minutes": str(each.minutes(now)),
                     "round": str(each.round),
+                    "runbook": each.runbook,
                 },
                 "startsAt": f"{each.since:%Y-%m-%dT%H:%M:%SZ}",
                 "endsAt": _NEVER,

@@ -44,10 +44,7 @@ _LOCK = text(
     f"SELECT * FROM {_ENTRIES} WHERE entry_id = :entry_id AND ended_at IS NULL "
     "FOR UPDATE SKIP LOCKED"
 )
-_AGE = text(
-    "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(entered_at)), 0) "
-    f"FROM {_ENTRIES} WHERE ended_at IS NULL"
-)
+OLDEST = f"SELECT 'oral_entry', min(entered_at) FROM {_ENTRIES} WHERE ended_at IS NULL"
 _AGENCY = text(f"SELECT FROM {directory_tables.agencies.fullname} WHERE agency_id = :agency_id")
 _CONFLICT = text(
     f"SELECT EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} "
@@ -107,8 +104,3 @@ async def is_agency(session: Session, agency_id: str) -> bool:
 
 async def in_conflict(session: Session, leg: Leg) -> bool:
     return bool(await session.scalar(_CONFLICT, leg.values))
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds since the oldest call was entered that no notice is there for."""
-    return {"oral_entry": max(0.0, float(await session.scalar(_AGE)))}

@@ -29,10 +29,11 @@ _PLANS = models.plans.fullname
 
 _TAKE_PLANS = text(
     f"INSERT INTO {_PLANS} AS made "
-    "(referral_id, version, rules_version, directory_version, planned_at) "
+    "(referral_id, version, rules_version, directory_version, planned_at, accepted_at) "
     "SELECT n.* FROM unnest(CAST(:referral_ids AS text[]), CAST(:versions AS integer[]), "
-    "CAST(:rules AS text[]), CAST(:directories AS integer[]), CAST(:nows AS timestamptz[])) "
-    "AS n(referral_id, version, rules_version, directory_version, planned_at) "
+    "CAST(:rules AS text[]), CAST(:directories AS integer[]), CAST(:nows AS timestamptz[]), "
+    "CAST(:accepted AS timestamptz[])) "
+    "AS n(referral_id, version, rules_version, directory_version, planned_at, accepted_at) "
     f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
     "AND p.version > n.version) "
     f"AND NOT EXISTS (SELECT FROM {stage_tables.withdrawals.fullname} w "
@@ -60,6 +61,7 @@ async def take_plans(
             "rules": [each.rules_version for each in occasions],
             "directories": [each.directory_version for each in occasions],
             "nows": [each.now for each in occasions],
+            "accepted": [each.accepted_at for each in occasions],
         },
     )
     return {

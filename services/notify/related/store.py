@@ -14,7 +14,6 @@ from services.notify.stages import tables as stage_tables
 from shared.contracts.codes import Relation
 from shared.contracts.referrals import ReferralLinked
 from shared.runtime.db import Session
-from shared.runtime.ids import utc_now
 
 LOOKED_AT_FOR = timedelta(days=30)
 """Whoever is told of the later of the two only after that gets no related notice."""
@@ -68,20 +67,21 @@ _BOTH = (
 )
 _UNDECIDED = (
     f"FROM {_LINKS} l CROSS JOIN LATERAL ({_BOTH}) AS b "
-    f"WHERE l.linked_at > :since AND NOT EXISTS ({_WITHDRAWN}) "
+    f"WHERE l.linked_at > {{since}} AND NOT EXISTS ({_WITHDRAWN}) "
     f"AND NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.agency_id = b.agency_id "
     "AND p.first_referral_id IN (l.referral_id, l.related_referral_id) "
     "AND p.second_referral_id IN (l.referral_id, l.related_referral_id)) "
 )
 _DUE = text(
     "SELECT l.referral_id, l.related_referral_id, l.relation, b.agency_id, "
-    f"l.child_ids, l.related_child_ids {_UNDECIDED}"
+    f"l.child_ids, l.related_child_ids {_UNDECIDED.format(since=':since')}"
     "ORDER BY l.linked_at, l.referral_id, l.related_referral_id, b.agency_id "
     "LIMIT 100 OFFSET :passed"
 )
-_AGE = text(
-    "SELECT coalesce(extract(epoch FROM CAST(:now AS timestamptz) - min(b.since)), 0) " + _UNDECIDED
+OLDEST = "SELECT 'related', min(b.since) " + _UNDECIDED.format(
+    since=f"now() - interval '{LOOKED_AT_FOR.days} days'"
 )
+"""When the first recipient was told of both of two linked referrals on whom nobody has decided."""
 _HELD = text(
     f"{_TOLD.format(what='n.notice_id', referral=':referral_id')} AND n.agency_id = :agency_id"
 )
@@ -138,14 +138,6 @@ async def due(session: Session, now: datetime, passed: int = 0) -> list[Due]:
     behind the first `passed`."""
     rows = await session.execute(_DUE, {"since": now - LOOKED_AT_FOR, "passed": passed})
     return [Due(**{**dict(row), "relation": Relation(row.relation)}) for row in rows]
-
-
-async def ages(session: Session) -> dict[str, float]:
-    """Seconds since a recipient was told of both of two linked referrals on whom nobody has
-    decided yet."""
-    now = utc_now()
-    age = await session.scalar(_AGE, {"since": now - LOOKED_AT_FOR, "now": now})
-    return {"related": max(0.0, float(age))}
 
 
 async def told(session: Session, referral_id: str, agency_id: str) -> Sequence[str]:

@@ -1,5 +1,5 @@
-"""Tasks about clocks: for each desk that must hear of it, one per clock and warning, or per child.
-Pure."""
+"""Tasks about clocks, or a child: for each desk that must hear of it. Those of one referral and
+desk are put together when they are filed. Pure."""
 
 from services.notify.tasks.task import NewTask, TaskKind
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
@@ -10,10 +10,8 @@ _MATTERS = {"agy": "agency", "con": "consult"}
 
 
 def breached(data: ClockBreached) -> list[NewTask]:
-    what = "the recipient is told" if data.role else "it is done"
-    detail = (
-        f"{_clock(data)} ran out at {data.due_at:%Y-%m-%dT%H:%M:%SZ}. Make sure that {what} now."
-    )
+    mend = "" if data.role else " See to it that it is done."
+    detail = f"{_clock(data)} ran out at {data.due_at:%Y-%m-%dT%H:%M:%SZ}.{mend}"
     return _for_each_desk(TaskKind.BREACHED, about_breach(data), data, detail)
 
 
@@ -51,9 +49,14 @@ def _for_each_desk(
     if not data.tell:
         return [NewTask(kind, about, data.referral_id, detail)]
     return [
-        NewTask(kind, f"{about} {desk}", data.referral_id, f"{detail} For: {desk}.", desk)
+        NewTask(kind, f"{about} {desk}", data.referral_id, f"{detail}{for_desk(desk)}", desk)
         for desk in dict.fromkeys(data.tell)
     ]
+
+
+def for_desk(desk: str | None) -> str:
+    """How such a task's detail ends."""
+    return "" if desk is None else f" For: {desk}."
 
 
 def _clock(data: ClockBreached | ClockApproaching) -> str:
@@ -67,4 +70,9 @@ def _matter(matter: str | None) -> str:
 
 def breach_corrected_note(data: BreachCorrected) -> str:
     """To be added to the tasks of the breach."""
-    return f" Later found to have been met in time, at {data.satisfied_at:%Y-%m-%dT%H:%M:%SZ}."
+    when = f"{data.satisfied_at:%Y-%m-%dT%H:%M:%SZ}"
+    whose = data.role.value if data.role else data.duty
+    return (
+        f" Later found to have been met in time, at {when}: {data.policy} of child "
+        f"{data.child_id} for {whose}."
+    )

@@ -35,6 +35,7 @@ class Task:
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     desk: str | None
+    acknowledged_for: str | None
 
 
 async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) -> None:
@@ -100,25 +101,15 @@ async def file_parked(session: Session) -> int:
     return len(filed.all())
 
 
-async def add_note(session: Session, kind: TaskKind, about: str, note: str) -> None:
-    """Add a sentence to the detail of a matter's task, or of each desk's task of it, once."""
-    await session.execute(
-        text(
-            f"UPDATE {task_tables.tasks.fullname} SET detail = detail || CAST(:note AS text) "
-            "WHERE kind = :kind AND (about = :about OR about = :about || ' ' || desk) "
-            "AND right(detail, length(CAST(:note AS text))) <> CAST(:note AS text)"
-        ),
-        {"kind": kind.value, "about": about, "note": note},
-    )
-
-
 async def list_tasks(
-    session: Session, *, only_open: bool, after: str | None, limit: int
+    session: Session, *, only_open: bool, after: str | None, limit: int, desk: str | None = None
 ) -> list[Task]:
-    """The oldest first, from behind the task `after`."""
+    """The oldest first, from behind the task `after`; of one desk alone, if it is named."""
     query = select(task_tables.tasks).order_by(_T.created_at, _T.task_id).limit(limit)
     if only_open:
         query = query.where(_T.acknowledged_at.is_(None))
+    if desk is not None:
+        query = query.where(_T.desk == desk)
     if after is not None:
         mark = select(_T.created_at, _T.task_id).where(_T.task_id == after).scalar_subquery()
         query = query.where(tuple_(_T.created_at, _T.task_id) > mark)
@@ -157,6 +148,19 @@ async def acknowledge(session: Session, task_id: str, person: str, now: datetime
         query = select(task_tables.tasks).where(_T.task_id == task_id)
         row = (await session.execute(query)).first()
     return None if row is None else _task(row)
+
+
+async def take_for_desk(session: Session, task_id: str) -> Task:
+    """Keep that whoever has acknowledged it does not stand for its desk."""
+    row = (
+        await session.execute(
+            update(task_tables.tasks)
+            .where(_T.task_id == task_id)
+            .values(acknowledged_for=_T.desk)
+            .returning(*_T)
+        )
+    ).one()
+    return _task(row)
 
 
 def _task(row: Row[Any]) -> Task:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from services.notify import areas
 from services.notify.controls import redrive_store
 from services.notify.controls.redrive_api import redrive_router
 from services.notify.controls.redrives import Sort, sort
@@ -307,7 +308,7 @@ async def test_p9_an_unfinished_job_has_an_age(world: World, desk: Desk) -> None
     await world.notice(agency, state="delivered", delivered_at=utc_now())
     await desk.post("/v1/redrives", wanted(agency))
     async with world.db.transaction() as session:
-        assert (await redrive_store.ages(session))["redrive"] > 0
+        assert (await areas.ages(session))["redrive"] > 0
 
 
 @pytest.mark.parametrize("state", DeliveryState)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.notify.mailbox import sweep_store
 from services.notify.mailbox.sweep import Patience, sweep
+from services.notify.oldest_store import oldest
 from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import World, eventually
 from tests.support.mailboxes import Post
@@ -15,7 +16,7 @@ PATIENCE = Patience(timedelta(hours=2), timedelta(hours=24))
 
 async def ages(post: Post) -> dict[str, float]:
     async with post.planning.db.transaction() as session:
-        return await sweep_store.ages(session)
+        return await oldest(session, sweep_store.OLDEST)
 
 
 async def pointed(post: Post, **fields: bool) -> str:

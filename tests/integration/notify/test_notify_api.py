@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ import pytest
 from sqlalchemy import text
 
 from services.notify.api import router
+from services.notify.consumer import FileBreach
 from services.notify.tasks.store import file_parked, file_tasks
 from services.notify.tasks.task import NewTask, TaskKind
+from shared.contracts.codes import Role
+from shared.contracts.deadlines import ClockBreached
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.http import create_app
@@ -102,7 +105,88 @@ async def test_a_referrals_notices_say_who_why_and_how_far(desk: Desk) -> None:
         "attempts": 0,
         "planned_at": "2026-03-03T14:00:05Z",
         "delivered_at": None,
+        "next_attempt_at": "2026-03-03T14:00:05Z",
     }
+
+
+async def test_when_a_stuck_notice_is_tried_next_is_shown_and_to_no_agency(desk: Desk) -> None:
+    data = desk.planning.announce()
+    await desk.planning.plan(data)
+    path = f"/v1/referrals/{data.referral_id}/notices"
+
+    async def next_of_the_fbi(**claims: Any) -> str | None:
+        [found] = [
+            n for n in (await desk.get(path, **claims)).json()["notices"] if n["role"] == "fbi"
+        ]
+        return str(found["next_attempt_at"]) if found["next_attempt_at"] else None
+
+    async def change(**values: Any) -> None:
+        async with desk.planning.db.transaction() as session:
+            statement = "UPDATE notify.agencies SET halted = :halted, hold_until = :until "
+            await session.execute(
+                text(f"{statement} WHERE agency_id = :agency"), values | {"agency": FBI}
+            )
+
+    assert await next_of_the_fbi(agency=FBI) is None
+    assert await next_of_the_fbi() == "2026-03-03T14:00:05Z"
+    await change(halted=False, until=datetime(2026, 3, 3, 14, 30, tzinfo=UTC))
+    assert await next_of_the_fbi() == "2026-03-03T14:30:00Z", (
+        "its agency is left in peace until then"
+    )
+    await change(halted=True, until=None)
+    assert await next_of_the_fbi() is None, "paused: resuming it is what it waits for"
+
+
+async def test_a_breach_says_by_now_who_has_been_told_and_when_the_referral_came(
+    desk: Desk,
+) -> None:
+    data = desk.planning.announce()
+    await desk.planning.plan(data)
+    due = support.NOW - timedelta(hours=1)
+    breach = ClockBreached(
+        referral_id=data.referral_id,
+        clock_id=new_id("clk"),
+        policy="FBI12",
+        policy_version="2026-1",
+        child_id=data.children[0].child_id,
+        role=Role.FBI,
+        due_at=due,
+        discovered_at=support.NOW,
+        tell=("compliance",),
+    )
+    async with desk.planning.db.transaction() as session:
+        await FileBreach().apply(session, support.envelope(breach), breach, None)
+
+    async def said() -> str:
+        [task] = (await desk.get("/v1/tasks?open&desk=compliance")).json()["tasks"]
+        return str(task["detail"])
+
+    assert "NOT TOLD YET: fbi of child" in await said()
+    assert "find out why it came so late" in await said()
+    async with desk.planning.db.transaction() as session:
+        await session.execute(
+            text(
+                "UPDATE notify.deliveries SET state = 'delivered', delivered_at = :at, "
+                "opened_at = :at, next_attempt_at = NULL WHERE agency_id = :fbi"
+            ),
+            {"at": due + timedelta(hours=1), "fbi": FBI},
+        )
+    assert "has been told, the last at" in await said()
+    assert "1 h 0 min late: nobody needs to be telephoned" in await said()
+    assert (await desk.get("/v1/tasks?open&desk=hart_director")).json()["tasks"] == []
+
+
+async def test_another_desks_task_may_be_taken_and_says_whose_it_was(desk: Desk) -> None:
+    """A roster says who stands for a desk; without one nobody is known to."""
+    task = NewTask(TaskKind.BREACHED, "a clock", None, "Look at it.", "compliance")
+    async with desk.planning.db.transaction() as session:
+        await file_tasks(session, [task], support.NOW)
+    [filed] = (await desk.get("/v1/tasks?open")).json()["tasks"]
+    answer = (await desk.acknowledge(filed["task_id"], "night-desk")).json()
+    assert answer["acknowledged_for"] == "compliance"
+    assert "Taken by night-desk, who does not stand for compliance" in answer["detail"]
+    [kept] = (await desk.get("/v1/tasks?desk=compliance")).json()["tasks"]
+    assert kept["acknowledged_for"] == "compliance", "its own desk finds it afterwards"
 
 
 async def test_a_refused_leg_is_among_the_notices_with_its_reason(desk: Desk) -> None:

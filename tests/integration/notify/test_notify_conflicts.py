@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services import notify
-from services.notify import models
+from services.notify import areas, models
 from services.notify.conflicts import store as conflict_store
 from services.notify.conflicts import tables as conflict_tables
 from services.notify.conflicts.store import Conflict
@@ -240,12 +240,12 @@ async def test_a_plan_that_met_the_assertion_gets_its_substitutes_a_moment_later
             {"referral_id": referral_id, "agency_id": POLICE, "now": utc_now()},
         )
     async with desk.planning.db.transaction() as session:
-        assert (await conflict_store.ages(session))["substitution"] > 0
+        assert (await areas.ages(session))["substitution"] > 0
     assert await fill_once(desk.planning.db, desk.substitutes) == 1
     assert (await desk.states())[STATE] == "pending"
     assert await fill_once(desk.planning.db, desk.substitutes) == 0
     async with desk.planning.db.transaction() as session:
-        assert await conflict_store.ages(session) == {"substitution": 0.0}
+        assert (await areas.ages(session))["substitution"] == 0
 
 
 async def test_lifting_takes_two_people_and_a_person_sees_to_what_was_missed(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.notify.consumer import FileApproaching, FileBreach, FileMajority, NoteCorrection
+from services.notify.tasks import store as task_store
 from services.notify.tasks import tables as task_tables
 from shared.contracts.codes import Role
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
@@ -85,7 +86,7 @@ async def test_a_correction_without_a_task_is_nothing(planning: Planning) -> Non
     assert await planning.rows(task_tables.tasks) == []
 
 
-async def test_a_warning_is_a_task_of_its_own_and_names_the_desks(planning: Planning) -> None:
+async def test_a_warning_joins_the_task_of_its_desk_and_names_it(planning: Planning) -> None:
     """Also for a duty that is no recipient's leg, which has no role."""
     about = CLOCK | {"role": None, "duty": "hart_consult", "tell": ["hart_liaison"]}
     for minutes in (240, 60, 60):
@@ -94,14 +95,15 @@ async def test_a_warning_is_a_task_of_its_own_and_names_the_desks(planning: Plan
         )
         async with planning.db.transaction() as session:
             await FileApproaching(lambda: DUE).apply(session, support.envelope(data), data, None)
-    found = await planning.rows(task_tables.tasks)
-    assert {task["kind"] for task in found} == {"approaching"}
-    assert sorted(task["about"] for task in found) == [
+    (task,) = await planning.rows(task_tables.tasks)
+    assert (task["kind"], task["desk"]) == ("approaching", "hart_liaison")
+    assert task["detail"].count("for hart_consult runs out at") == 2
+    assert task["detail"].count("For: hart_liaison.") == 1
+    known = await planning.rows(task_tables.task_clocks)
+    assert sorted(clock["about"] for clock in known) == [
         f"{CLOCK['clock_id']} 240 hart_liaison",
         f"{CLOCK['clock_id']} 60 hart_liaison",
     ]
-    assert all("for hart_consult runs out at" in task["detail"] for task in found)
-    assert all(task["detail"].endswith("For: hart_liaison.") for task in found)
 
 
 async def test_each_desk_that_must_hear_of_a_breach_has_a_task_of_its_own(
@@ -112,22 +114,64 @@ async def test_each_desk_that_must_hear_of_a_breach_has_a_task_of_its_own(
     told = {"tell": ["careline_supervisor", "hart_director"], "role": None, "duty": "ack"}
     data = ClockBreached.model_validate(CLOCK | told | {"matter": agency})
     other = ClockBreached.model_validate(CLOCK | told | {"clock_id": new_id("clk")})
-    for each in (data, data, other):
-        async with planning.db.transaction() as session:
-            await FileBreach(lambda: LATER).apply(session, support.envelope(each), each, None)
+    for each in (data, data, other, other):
+        await _breach(planning, each)
     await _correct(planning)
     await _correct(planning)
-    found = [t for t in await planning.rows(task_tables.tasks) if data.clock_id in t["about"]]
+    found = await planning.rows(task_tables.tasks)
     assert {(task["about"], task["desk"]) for task in found} == {
         (f"{data.clock_id} {desk}", desk) for desk in told["tell"] or ()
     }
     for task in found:
+        assert task["detail"].count("ran out at") == 2, "both clocks, each once"
         assert f"for ack (agency {agency}) ran out at" in task["detail"]
-        assert f"For: {task['desk']}." in task["detail"]
+        assert task["detail"].count(f"For: {task['desk']}.") == 1
         assert task["detail"].count("Later found to have been met in time") == 1
-    others = [t for t in await planning.rows(task_tables.tasks) if data.clock_id not in t["about"]]
-    assert len(others) == 2
-    assert not any("Later found" in task["detail"] for task in others)
+
+
+async def test_a_referral_whose_every_clock_ran_out_is_one_task_for_each_desk(
+    planning: Planning,
+) -> None:
+    """Twelve clocks are one matter to whoever is paged; another referral is another matter."""
+    desks = {"tell": ["careline_supervisor", "compliance"]}
+    clocks = [
+        ClockBreached.model_validate(CLOCK | desks | {"clock_id": new_id("clk")}) for _ in range(12)
+    ]
+    elsewhere = ClockBreached.model_validate(
+        CLOCK | desks | {"clock_id": new_id("clk"), "referral_id": new_id("ref")}
+    )
+    for each in (*clocks, elsewhere):
+        await _breach(planning, each)
+    found = await planning.rows(task_tables.tasks)
+    assert sorted((task["referral_id"], task["desk"]) for task in found) == sorted(
+        (referral, desk)
+        for referral in (CLOCK["referral_id"], elsewhere.referral_id)
+        for desk in desks["tell"]
+    )
+    assert len(await planning.rows(task_tables.task_clocks)) == 2 * 13
+
+
+async def test_a_clock_that_runs_out_after_the_task_was_taken_is_a_task_of_its_own(
+    planning: Planning,
+) -> None:
+    await _breach(planning)
+    (task,) = await planning.rows(task_tables.tasks)
+    async with planning.db.transaction() as session:
+        await task_store.acknowledge(session, task["task_id"], "ann", LATER)
+    await _breach(planning)
+    assert len(await planning.rows(task_tables.tasks)) == 1, "the same clock, told again"
+    await _breach(planning, BREACHED.model_copy(update={"clock_id": new_id("clk")}))
+    assert len(await planning.rows(task_tables.tasks)) == 2
+
+
+async def test_a_clock_that_joined_a_task_is_corrected_there(planning: Planning) -> None:
+    joined = {"clock_id": new_id("clk"), "policy": "FBI12"}
+    await _breach(planning)
+    await _breach(planning, BREACHED.model_copy(update=joined))
+    await _correct(planning, CORRECTED.model_copy(update=joined))
+    (task,) = await planning.rows(task_tables.tasks)
+    assert task["detail"].count("Later found to have been met in time") == 1
+    assert f"FBI12 of child {CLOCK['child_id']}" in task["detail"].partition("Later found")[2]
 
 
 async def test_a_breach_without_a_role_says_what_was_to_be_done(planning: Planning) -> None:

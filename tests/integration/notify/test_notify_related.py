@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.notify import models
+from services.notify import areas, models
 from services.notify.forms import schemas
-from services.notify.related import store
 from services.notify.related.relating import NoteLinked, Relating
 from services.notify.related.tables import referral_links
 from shared.contracts.base import Source
@@ -163,7 +162,7 @@ async def test_c9_it_follows_when_the_last_of_the_two_is_told(pair: Pair) -> Non
 async def test_p9_a_look_that_is_due_has_an_age_until_it_is_taken(pair: Pair) -> None:
     async def age() -> float:
         async with pair.post.planning.db.transaction() as session:
-            return (await store.ages(session))["related"]
+            return (await areas.ages(session))["related"]
 
     await pair.link()
     await pair.read(pair.second)

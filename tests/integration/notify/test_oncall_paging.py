@@ -13,8 +13,9 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import text
 
+from services.notify import areas
 from services.notify.consumer import FileBreach
-from services.notify.oncall import page_store, rostering
+from services.notify.oncall import rostering
 from services.notify.oncall.api import oncall_router
 from services.notify.oncall.commands import run_oncall
 from services.notify.oncall.email_pager import EmailPager, MailServer
@@ -25,6 +26,7 @@ from services.notify.oncall.roster_file import RosterFile
 from services.notify.proposals import store as proposal_store
 from services.notify.proposals.api import proposal_router
 from services.notify.tasks import store as task_store
+from services.notify.tasks.acknowledging import acknowledge
 from services.notify.tasks.task import NewTask, TaskKind
 from services.notify.wiring import PROPOSABLES
 from shared.contracts.deadlines import ClockBreached
@@ -102,7 +104,7 @@ class Duty:
 
     async def unpaged(self) -> float:
         async with self.db.transaction() as session:
-            return (await page_store.ages(session))["task_unpaged"]
+            return (await areas.ages(session))["task_unpaged"]
 
 
 @pytest.fixture
@@ -177,6 +179,12 @@ async def test_a_page_is_alertmanagers_json_and_says_nothing_of_anybody(
     assert first["startsAt"] == "2026-03-03T17:00:00Z"
     assert first["generatorURL"].startswith("https://console.test/tasks/tsk_")
     assert "has waited 3 minutes" in first["annotations"]["summary"]
+    books = {each["labels"]["kind"]: each["annotations"]["runbook"] for each in page["alerts"]}
+    assert books == {
+        "refused": "docs/runbook.md#a-recipient-was-refused",
+        "breached": "docs/runbook.md#a-clock-ran-out",
+    }
+    assert books[first["labels"]["kind"]] in first["annotations"]["summary"]
     said = request.body.decode()
     assert not any(word in said for word in (*SECRET.split(", "), duty.referral_id, "agy_"))
 
@@ -212,6 +220,38 @@ async def test_each_desk_of_a_breach_is_paged_by_its_own_duty(
         "bob": 1,
         "chief": 1,
     }
+    assert "kind breached for compliance has" in others["ann"].requests[0].body.decode()
+    takers = {"careline_supervisor": "bob", "hart_director": "ann", "compliance": "ann"}
+    async with duty.db.transaction() as session:
+        for task in await task_store.list_tasks(session, only_open=True, after=None, limit=9):
+            taker = takers[str(task.desk)]
+            taken = await acknowledge(session, task.task_id, taker, duty.now)
+            assert taken is not None
+            others_desk = "hart_director" if task.desk == "hart_director" else None
+            assert taken.acknowledged_for == others_desk, "by the roster, chief's alone"
+
+
+async def test_every_clock_of_a_referral_is_one_page(
+    duty: Duty, others: dict[str, Receiver]
+) -> None:
+    """Twelve tasks were twelve alarms of one matter; whoever stands for three desks has three."""
+    await duty.put(roster(hooks(others)))
+    for _ in range(12):
+        data = ClockBreached(
+            referral_id=duty.referral_id,
+            clock_id=new_id("clk"),
+            policy="le12",
+            policy_version="2026-1",
+            child_id=new_id("chd"),
+            due_at=NOON,
+            tell=("careline_supervisor", "hart_director", "compliance"),
+            discovered_at=NOON,
+        )
+        async with duty.db.transaction() as session:
+            await FileBreach(lambda: duty.now).apply(session, envelope(data), data, None)
+    assert await duty.pager().once() == 3
+    (page,) = others["ann"].requests
+    assert len(json.loads(page.body)["alerts"]) == 3
 
 
 async def test_a_page_by_mail_is_as_silent(duty: Duty) -> None:

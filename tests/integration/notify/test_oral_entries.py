@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from services.notify import areas
 from services.notify.models import OUTBOX
-from services.notify.oral import entering, entry_store
+from services.notify.oral import entering
 from shared.contracts.base import Source
 from shared.contracts.disclosures import ToldOrally
 from shared.contracts.notices import NoticesToldOrally
@@ -38,7 +39,7 @@ async def match(post: Post) -> None:
 
 async def age(post: Post) -> float:
     async with post.planning.db.transaction() as session:
-        return (await entry_store.ages(session))["oral_entry"]
+        return (await areas.ages(session))["oral_entry"]
 
 
 @pytest.mark.parametrize("state", ["pending", "refused", "closed", "attempting"])

@@ -1,5 +1,7 @@
 """What waits for a person or a partner is told before its alert is due."""
 
+from datetime import UTC, datetime
+
 from services.notify.waiting_checks import of_proposals, of_refusing, of_tasks
 from services.notify.waiting_store import Open, Refusing
 from shared.runtime.findings import Level
@@ -7,8 +9,8 @@ from shared.runtime.findings import Level
 AGENCY = "agy_00000000000000000000000000000001"
 
 
-def refusing(attempts: int) -> Refusing:
-    return Refusing(AGENCY, "Example Police", "desk, 555-0100", 3, attempts, "ref_1")
+def refusing(attempts: int, next_at: datetime | None = None) -> Refusing:
+    return Refusing(AGENCY, "Example Police", "desk, 555-0100", 3, attempts, "ref_1", next_at)
 
 
 def test_p9_an_agency_that_refuses_again_is_named_and_one_failure_is_ordinary() -> None:
@@ -20,6 +22,11 @@ def test_p9_an_agency_that_refuses_again_is_named_and_one_failure_is_ordinary() 
         "after 2 attempts."
     )
     assert of_refusing([refusing(5)])[0].level is Level.ACT, "somebody was paged"
+
+
+def test_the_next_try_of_what_is_stuck_is_said() -> None:
+    (found,) = of_refusing([refusing(2, datetime(2026, 11, 26, 3, 4, 5, tzinfo=UTC))])
+    assert found.says.endswith("after 2 attempts; the next one is due at 03:04:05Z.")
 
 
 def test_p1_a_recipient_that_was_refused_is_for_now_and_a_changed_record_is_not() -> None:
