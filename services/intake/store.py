@@ -3,14 +3,13 @@
 Statements are few because a caller is on the line: creating a referral is one.
 """
 
-import json
 from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
 
-from services.intake.records import Claim, SealedChild, StoredChild, Version, View
+from services.intake.records import Claim, SealedChild, StoredChild, Version
 from shared.runtime.db import Session
 from shared.runtime.sealing import WrappedKey
 
@@ -113,17 +112,6 @@ async def append_version(
     await session.execute(_APPEND, _version_values(version) | _children_values(children))
 
 
-async def insert_view(session: Session, view: View) -> bool:
-    """Record a read; False if this very read is recorded already."""
-    return bool(await insert_views(session, [view]))
-
-
-async def insert_views(session: Session, views: Sequence[View]) -> frozenset[str]:
-    """Record reads; those not recorded before, by their disclosures' ids."""
-    rows = [{name: getattr(view, name) for name in View.__slots__} for view in views]
-    return frozenset(await session.scalars(_VIEWS, {"rows": json.dumps(rows, default=str)}))
-
-
 def _version_values(version: Version) -> dict[str, object]:
     return {name: getattr(version, name) for name in Version.__slots__} | {
         "child_ids": list(version.child_ids)
@@ -193,13 +181,6 @@ WITH patience AS MATERIALIZED (
     FROM claimed
 ),"""
     + _CHILDREN
-)
-
-_VIEWS = text(
-    f"INSERT INTO intake.views ({', '.join(View.__slots__)}) "
-    f"SELECT {', '.join(View.__slots__)} FROM jsonb_populate_recordset("
-    "CAST(NULL AS intake.views), CAST(CAST(:rows AS text) AS jsonb)) "
-    "ON CONFLICT DO NOTHING RETURNING disclosure_id"
 )
 
 _APPEND = text(

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from services.intake import store
+from services.intake import store, view_store
 from services.intake.answers import instant
 from services.intake.digests import Digests
 from services.intake.projections import Profiles, copies, facts
@@ -108,7 +108,7 @@ class Viewing:
             self._show(each, found.get((each.referral_id, each.version)), render, views)
             for each in questions
         ]
-        new = await store.insert_views(session, views)
+        new = await view_store.insert_views(session, views)
         events = [viewed(view) for view in views if view.disclosure_id in new]
         if events:
             await self._outbox.emit(session, questions[0].now, *events)

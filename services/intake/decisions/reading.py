@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.intake import store as referral_store
+from services.intake import view_store
 from services.intake.access import Hidden, NotTheirs
 from services.intake.decisions import sealed, store
 from services.intake.decisions.records import Explanation, StoredIncident
@@ -72,7 +73,7 @@ class ReadingFiles:
         incidents = await store.read_incidents(session, question.referral_id)
         shown = [self._child(child, explained, incidents) for child in children]
         view = _view(question, version, shown, self._digests.commit(canonical(shown)))
-        if await referral_store.insert_view(session, view):
+        if await view_store.insert_view(session, view):
             await self._outbox.emit(session, question.now, viewed(view))
         return json.dumps(
             {"referral_id": version.referral_id, "number": version.number, "children": shown},

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from services.intake import store as intake_store
+from services.intake import view_store
 from services.intake.answers import instant
 from services.intake.digests import Digests
 from services.intake.hart import consults, store
@@ -85,7 +85,7 @@ class ConsultReading:
         entries = [self._entry(held, position) for position in range(len(held.entries))]
         content = _status(held) | {"entries": entries}
         view = self._view(held, wanted, content)
-        if await intake_store.insert_view(session, view):
+        if await view_store.insert_view(session, view):
             await self._break(session, held, wanted)
             await self._outbox.emit(session, wanted.now, viewed(view))
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.intake import store as referral_store
+from services.intake import view_store
 from services.intake.answers import instant
 from services.intake.decisions import sealed
 from services.intake.decisions import store as decision_store
@@ -172,7 +173,7 @@ class Telling:
             commitment=self._digests.commit(canonical(shown.content)),
             viewed_at=asker.now,
         )
-        if shown.child_ids and await referral_store.insert_view(session, view):
+        if shown.child_ids and await view_store.insert_view(session, view):
             await self._outbox.emit(session, asker.now, viewed(view))
 
 
