@@ -61,16 +61,18 @@ _NO_LEG = frozenset(
 
 
 def facts_of(event_id: str, data: FactBearing) -> tuple[Fact, ...]:
-    """The facts that an event carries."""
+    """The facts that an event carries. What comes most is asked for first."""
     match data:
+        case NoticesDelivered():
+            return tuple(_of_notices(event_id, data))
+        case NoticesPlanned():
+            return tuple(_planned(event_id, data))
         case ReferralReceived() | ReferralAmended():
             return tuple(_stated(event_id, data))
         case ReferralDecided() | ReferralWithdrawn() | ReferralLinked() | CaseFlagged():
             return (_of_the_whole(event_id, data),)
         case ConsultRequested() | ConsultCompleted() | ConsultEntered() | VictimIdentified():
             return (_of_consult(event_id, data),)
-        case NoticesPlanned():
-            return tuple(_planned(event_id, data))
         case NoticesRefused():
             return tuple(_refused(event_id, data))
         case NoticesRerouted():

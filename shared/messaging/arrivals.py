@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from asyncpg import UniqueViolationError
 from sqlalchemy import text
 
+from shared.contracts.base import Event
 from shared.messaging.bus import Batch
 from shared.messaging.inbox import Readable, read
 from shared.messaging.streams import LEASE, LONGEST_RUN, Claimed
@@ -126,22 +127,25 @@ def _values(
 def _leased(rows: Rows, events: Iterable[Readable], token: str) -> list[Claimed]:
     """The leased streams, each with its events of this batch as far as they follow each other;
     those of one subject together, because who is handed both at once does its work once."""
-    bodies: dict[tuple[str, str, str], list[tuple[int, bytes]]] = {}
+    found: dict[tuple[str, str, str], list[Readable]] = {}
     for each in events:
-        *key, sequence = each.key
-        assert each.record.body is not None
-        bodies.setdefault((key[0], key[1], key[2]), []).append((sequence, each.record.body))
+        found.setdefault(each.key[:3], []).append(each)
     return [
-        Claimed(*key, row.cursor + 1, 0, token, _run(bodies[key], row.cursor + 1))
+        _claimed(key, row.cursor + 1, token, found[key])
         for row in sorted(rows, key=lambda row: str(row.subject))
         if row.leased
         for key in [(row.topic, row.source, row.subject)]
     ]
 
 
-def _run(events: list[tuple[int, bytes]], first: int) -> tuple[bytes, ...]:
-    run: list[bytes] = []
-    for sequence, body in sorted(events)[:LONGEST_RUN]:
-        if sequence == first + len(run):
-            run.append(body)
-    return tuple(run)
+def _claimed(
+    key: tuple[str, str, str], first: int, token: str, events: Sequence[Readable]
+) -> Claimed:
+    bodies: list[bytes] = []
+    run: list[Event] = []
+    for each in sorted(events, key=lambda each: each.event.sequence)[:LONGEST_RUN]:
+        if each.event.sequence == first + len(run):
+            assert each.record.body is not None
+            bodies.append(each.record.body)
+            run.append(each.event)
+    return Claimed(*key, first, 0, token, tuple(bodies), tuple(run))

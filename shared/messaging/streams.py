@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from shared.contracts.base import Event
 from shared.messaging.leases import ALIVE_OWNERS
 from shared.messaging.tables import InboxTables
 from shared.runtime.db import Session
@@ -37,6 +38,8 @@ class Claimed:
     failures: int
     token: str
     bodies: tuple[bytes, ...]
+    events: tuple[Event, ...] = ()
+    """What the bodies say, where they were read already."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -48,7 +51,9 @@ class Claimed:
 
     def up_to(self, count: int) -> "Claimed":
         """The same lease with its first `count` events only."""
-        return self if count == len(self.bodies) else replace(self, bodies=self.bodies[:count])
+        if count == len(self.bodies):
+            return self
+        return replace(self, bodies=self.bodies[:count], events=self.events[:count])
 
 
 def new_token() -> str:

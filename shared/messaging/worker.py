@@ -138,8 +138,8 @@ class Worker:
         events: list[Prepared] = []
         try:
             async with asyncio.timeout(PREPARE_SECONDS):
-                for body in claimed.bodies:
-                    events.append(await self._material(body))
+                for event in claimed.events or map(Event.model_validate_json, claimed.bodies):
+                    events.append(await self._material(event))
         except Exception as error:
             if not events:
                 await self._fail(claimed, error)
@@ -155,8 +155,7 @@ class Worker:
             return
         self._let_go(claimed)
 
-    async def _material(self, body: bytes) -> Prepared:
-        event = Event.model_validate_json(body)
+    async def _material(self, event: Event) -> Prepared:
         data = parse_data(event)
         handler = self._handlers.get(type(data)) if data is not None else None
         if data is None or handler is None:
