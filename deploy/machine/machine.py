@@ -190,10 +190,10 @@ class Machine:
 
 
 async def _problem(client: httpx.AsyncClient, port: int, run: str | None) -> str | None:
-    """`run`: of which the answer must say that it is."""
+    """`run`: of which the answer must say that it is; None where none is said."""
     try:
         answer = await client.get(f"http://127.0.0.1:{port}/readyz")
-        answers_for = answer.json().get("run")
+        answers_for = None if run is None else answer.json().get("run")
     except (httpx.HTTPError, ValueError) as error:
         return f"does not answer ({type(error).__name__})"
     if answers_for != run:

@@ -92,7 +92,9 @@ class OneTransaction(Database):
         self._session = session
 
     @asynccontextmanager
-    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Session]:
+    async def transaction(
+        self, *, durable: bool = True, planned_once: bool = False
+    ) -> AsyncIterator[Session]:
         yield self._session
 
     async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:

@@ -83,7 +83,7 @@ async def test_who_gave_up_is_left_out_and_holds_up_nobody() -> None:
     tasks[2].cancel()
     await asyncio.sleep(0)
     desk.gate.set()
-    assert await asyncio.gather(tasks[1], tasks[3]) == [4, 8]
+    assert list(await asyncio.gather(tasks[1], tasks[3])) == [4, 8]
     for task in (tasks[0], tasks[2]):
         with pytest.raises(asyncio.CancelledError):
             await task
