@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from shared.contracts.base import EventData, Source
+from shared.contracts.base import EventData, Source, Topic
 from shared.messaging.tables import OutboxTables
 from shared.runtime import tracing
 from shared.runtime.db import Session, wake_after_commit
@@ -14,6 +14,9 @@ from shared.runtime.ids import new_event_id
 
 RELAY_WAKE, RELAY_VACANT = RELAY_WAKES = ("relay", "relay.vacant")
 """There is something to relay; nobody leads the relay any more."""
+_UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
+"""Tell deadlines and audit, which read at a pace of their own, of what has happened already."""
+_UNHURRIED_SECONDS = 0.1
 
 
 class Outbox:
@@ -56,7 +59,8 @@ class Outbox:
             columns["places"].append(places[head])
         bodies = [self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)]
         await session.execute(self._emit, columns | {"ids": ids, "bodies": bodies})
-        wake_after_commit(session, RELAY_WAKE)
+        unhurried = all(data.topic in _UNHURRIED for data in events)
+        wake_after_commit(session, RELAY_WAKE, _UNHURRIED_SECONDS if unhurried else 0.0)
 
     def _open_body(self, data: EventData, event_id: str, now: datetime) -> bytes:
         """The CloudEvent without its `sequence` and its closing brace."""

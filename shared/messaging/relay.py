@@ -27,6 +27,9 @@ _BATCH = 500
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 0.25
 _PRUNE_SECONDS = 600.0
+_FORGETFUL = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
+"""A mark need not wait for the disk: one that a crash of the server takes back is an event
+published twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Relay:
             f"UPDATE {outbox} SET sent_at = clock_timestamp() "
             "WHERE id = ANY(CAST(:ids AS bigint[])) AND sent_at IS NULL "
             f"AND EXISTS (SELECT 1 FROM {tables.leader.fullname} WHERE epoch = :epoch) "
-            "RETURNING id"
+            f"AND {_FORGETFUL} RETURNING id"
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -85,8 +85,11 @@ class Database:
                 raise asyncpg.TransactionRollbackError("nothing was committed")
         metrics.TRANSACTIONS.inc()
         session.committed()
-        for name in session.info.pop(_WAKES, ()):
-            self.wakes.wake(name)
+        for name, within in session.info.pop(_WAKES, {}).items():
+            if within:
+                self.wakes.wake_within(name, within)
+            else:
+                self.wakes.wake(name)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Session]:
@@ -155,9 +158,13 @@ async def _speak_json(connection: Any) -> None:
         )
 
 
-def wake_after_commit(session: Session, name: str) -> None:
-    """Ask for a wake-up of `name` if, and only once, this session's transaction commits."""
-    session.info.setdefault(_WAKES, set()).add(name)
+def wake_after_commit(session: Session, name: str, within: float = 0.0) -> None:
+    """Ask for a wake-up of `name` if, and only once, this session's transaction commits.
+
+    `within`: seconds that it may be late, so that one does for many; the shortest asked for counts.
+    """
+    asked = session.info.setdefault(_WAKES, {})
+    asked[name] = min(within, asked.get(name, within))
 
 
 async def check_server(db: Database) -> None:

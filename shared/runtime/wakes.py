@@ -17,13 +17,22 @@ class Wakes:
         self.leaving = False
         """Whether it takes on nothing more: what it makes ready yet is for others."""
         self._events: dict[str, asyncio.Event] = {}
+        self._later: dict[str, asyncio.TimerHandle] = {}
         self._notifiers: list[Callable[[str], None]] = []
 
     def wake(self, name: str) -> None:
         """Wake this process's loop at once, and tell the other processes."""
+        if (later := self._later.pop(name, None)) is not None:
+            later.cancel()
         self.wake_here(name)
         for notify in self._notifiers:
             notify(name)
+
+    def wake_within(self, name: str, seconds: float) -> None:
+        """Wake it once for whatever asks for that in the meantime; at once does for all of them."""
+        if name not in self._later:
+            loop = asyncio.get_running_loop()
+            self._later[name] = loop.call_later(seconds, self.wake, name)
 
     def wake_here(self, name: str) -> None:
         self._event(name).set()

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from shared.contracts.notices import NoticesPlanned
 from shared.messaging.bus import Outgoing
 from shared.messaging.relay import LostLeadership, Relay
 from shared.messaging.retention import prune_outbox
@@ -172,3 +173,38 @@ async def _asked(service: Service, relays: int) -> None:
     async with asyncio.timeout(5):
         while (await service.fetch(tried))[0][0] < relays:
             await asyncio.sleep(0.005)
+
+
+async def test_what_tells_of_the_past_wakes_the_relay_a_little_later_and_once(
+    service: Service,
+) -> None:
+    for _ in range(3):
+        await service.emit(planned(new_id("ref")))
+    assert not await service.db.wakes.wait("relay", 0.01)
+    assert await service.db.wakes.wait("relay", 1.0)
+    assert not await service.db.wakes.wait("relay", 0.15)
+    await service.emit(planned(new_id("ref")))
+    await service.emit(received(new_id("ref")))
+    assert await service.db.wakes.wait("relay", 0.01)
+
+
+async def test_only_the_mark_of_what_was_sent_does_without_the_disk(service: Service) -> None:
+    await service.emit(received(new_id("ref")))
+    relaying = relay(service)
+    await relaying.elect()
+    assert await relaying.relay_once(FakePublisher()) == 1
+    assert await relaying.relay_once(FakePublisher()) == 0
+    for _ in range(10):
+        async with service.db.transaction() as session:
+            assert await session.scalar(text("SHOW synchronous_commit")) == "on"
+
+
+def planned(subject: str) -> NoticesPlanned:
+    return NoticesPlanned(
+        referral_id=subject,
+        version=1,
+        rules_version="test",
+        directory_version=1,
+        planned_at=NOW,
+        notices=(),
+    )
