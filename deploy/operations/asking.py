@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.operations.places import Place
 from shared.runtime.findings import Finding
 from shared.runtime.ids import utc_now
+from shared.runtime.logging import where
 from shared.runtime.progress import Stage, Stopped, Way
 
 _PATIENCE = 3.5
@@ -63,6 +64,8 @@ async def _ask(client: httpx.AsyncClient, place: Place, *, checks: bool) -> Seen
         return Seen(place.service, silent=f"{place.url}: {NOT_OURS}", stranger=True)
     except httpx.HTTPError as error:
         return Seen(place.service, silent=f"{place.url} does not answer ({type(error).__name__}).")
+    except Exception as error:
+        return Seen(place.service, silent=f"{place.url} could not be asked ({where(error)}).")
     return Seen(
         place.service,
         problems=problems,

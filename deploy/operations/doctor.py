@@ -4,10 +4,11 @@ import asyncio
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from deploy.operations.asking import Seen, ask_all
 from deploy.operations.hosting import Host, Unknown, stuck
+from deploy.operations.looking import awaited, looked
 from deploy.operations.places import Place
 from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
@@ -44,12 +45,16 @@ async def examine(places: Sequence[Place], host: Host | None = None) -> list[Fin
     """Every finding, the worst first, then in the order of the services. `host`: who has started
     them, if they run here."""
     host = host or Unknown()
-    seen, bus = await asyncio.gather(ask_all(places, checks=True), _bus(places))
+    seen, bus = await asyncio.gather(ask_all(places, checks=True), awaited("the bus", _bus(places)))
     limits = thresholds()
     own = await asyncio.gather(
-        *(_of_service(one, place, host) for one, place in zip(seen, places, strict=True))
+        *(
+            awaited(f"{one.service}, its own looks", _of_service(one, place, host))
+            for one, place in zip(seen, places, strict=True)
+        )
     )
-    found = stuck(host) + [finding for some in own for finding in some] + bus
+    found = looked("this machine's processes", lambda: stuck(host))
+    found += [finding for some in own for finding in some] + bus
     found += [finding for one in seen if one.silent is None for finding in running(one, limits)]
     return sorted(found, key=lambda finding: -finding.level)
 
@@ -115,14 +120,30 @@ async def _command(place: Place, module: str) -> list[Finding]:
 
 def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
     """What can be seen from outside a running service: readiness, ages, clock, calendars."""
-    found = [
+    looks: dict[str, Callable[[], list[Finding]]] = {
+        "readiness": lambda: _unready(seen),
+        "ages": lambda: old(seen, limits),
+        "what is slow": lambda: slow(seen, limits),
+        "what stands still": lambda: standing(seen),
+        "its host's clock": lambda: _clock(seen),
+        "calendars": lambda: _calendars(seen),
+    }
+    return [
+        finding
+        for name, look in looks.items()
+        for finding in looked(f"{seen.service}, {name}", look)
+    ]
+
+
+def _unready(seen: Seen) -> list[Finding]:
+    return [
         act(f"{seen.service}, {name}", problem, "docs/runbook.md; it takes no work until then.")
         for name, problem in seen.problems.items()
     ]
-    found += old(seen, limits) + slow(seen, limits) + standing(seen)
-    if seen.clock is not None:
-        found.append(clock(f"{seen.service}, its host's clock", *seen.clock))
-    return found + _calendars(seen)
+
+
+def _clock(seen: Seen) -> list[Finding]:
+    return [] if seen.clock is None else [clock(f"{seen.service}, its host's clock", *seen.clock)]
 
 
 def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
@@ -154,7 +175,8 @@ def slow(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
 
 
 def _calendars(seen: Seen) -> list[Finding]:
-    known = (value for (name, _), value in seen.metrics.items() if name == _CALENDAR)
+    ends = (value for (name, _), value in seen.metrics.items() if name == _CALENDAR)
+    known = filter(math.isfinite, ends)
     left = min(known, default=math.inf) if seen.service == "deadlines" else math.inf
     if left >= _NINETY_DAYS:
         return []
@@ -164,6 +186,8 @@ def _calendars(seen: Seen) -> list[Finding]:
 
 def words(seconds: float) -> str:
     """A duration as a person says it: `4 min`, `2 h 10 min`, `3 days`."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = int(seconds // 60)
