@@ -17,6 +17,7 @@ from shared.runtime.logging import where
 from shared.runtime.progress import Stage, Stopped, Way
 
 _PATIENCE = 3.5
+_FRESH = 10.0
 ANOTHER_RUN = "another run of Hartline answers there. What it says is not about ours."
 NOT_OURS = "what answers there is no operations port of Hartline's."
 
@@ -37,6 +38,15 @@ class Seen:
     """Our time in the middle of asking, its time, and half of how long it took."""
     checks: Sequence[Finding] | None = None
     """None: not asked, or it does not know how."""
+
+    def knows_ages(self) -> bool:
+        """Whether what it says of them is of now, and not of before its database went."""
+        if self.silent is not None or self.way is None:
+            return False
+        read = self.metrics.get(("hartline_ages_refreshed_timestamp_seconds", ""))
+        if read is None or self.clock is None:
+            return True
+        return self.clock[1].timestamp() - read < _FRESH
 
     def ages(self) -> dict[str, float]:
         name = "hartline_oldest_age_seconds"
