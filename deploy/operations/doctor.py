@@ -10,22 +10,14 @@ from deploy.operations.asking import Seen, ask_all
 from deploy.operations.hosting import Host, Unknown, stuck
 from deploy.operations.looking import awaited, looked
 from deploy.operations.places import Place
+from deploy.operations.recovering import PROMPT, eased
 from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
-from shared.runtime.findings import Finding, Level, act, clock, look, well, worst
+from shared.runtime.findings import AGAIN, Finding, Level, act, clock, look, well, worst
 
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
 _NINETY_DAYS = 90 * 86_400.0
-_PROMPT = {
-    "outbox",
-    "topic",
-    "inbox",
-    "gap",
-    "audit_unsequenced",
-    "audit_unsigned",
-    "audit_uncosigned",
-}
 _SLOW_SECONDS = 20.0
 _PAGE = "docs/runbook.md#a-service-does-not-answer"
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
@@ -39,6 +31,8 @@ _VERDICTS = {
     Level.LOOK: "Nothing is wrong now; see soon.",
     Level.WELL: "All is well.",
 }
+
+_AGAIN = "Nothing is known to be broken now; see again in a minute what waits."
 
 
 async def examine(places: Sequence[Place], host: Host | None = None) -> list[Finding]:
@@ -56,7 +50,7 @@ async def examine(places: Sequence[Place], host: Host | None = None) -> list[Fin
     found = looked("this machine's processes", lambda: stuck(host))
     found += [finding for some in own for finding in some] + bus
     found += [finding for one in seen if one.silent is None for finding in running(one, limits)]
-    return sorted(found, key=lambda finding: -finding.level)
+    return sorted(eased(found), key=lambda finding: -finding.level)
 
 
 async def _of_service(seen: Seen, place: Place, host: Host) -> list[Finding]:
@@ -167,10 +161,10 @@ def slow(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         look(
             f"{seen.service}, {what}",
             f"The oldest has waited {words(age)}; usual is a second or two.",
-            f"{limits[what].do} It alerts at {words(limits[what].seconds)}.",
+            f"{AGAIN}; if it grows: {limits[what].do} It alerts at {words(limits[what].seconds)}.",
         )
         for what, age in sorted(seen.ages().items())
-        if what in _PROMPT and _SLOW_SECONDS < age <= limits[what].seconds
+        if what in PROMPT and _SLOW_SECONDS < age <= limits[what].seconds
     ]
 
 
@@ -225,11 +219,26 @@ def _names(about: Sequence[str]) -> str:
 
 def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
     """The lines to print. Without `everything`, what is well is only counted."""
-    lines = [_VERDICTS[worst(findings)], ""]
+    lines = [_verdict(findings), ""]
     for finding in said_once(findings):
         if finding.level is Level.WELL and not everything:
             continue
-        lines.append(f"{_WORDS[finding.level]:4}  {finding.about}: {finding.says}")
+        lines.append(f"{_word(finding):5} {finding.about}: {finding.says}")
         lines += [f"      -> {finding.do}"] if finding.do else []
     count = sum(finding.level is Level.WELL for finding in findings)
     return [*lines, f"{count} of {len(findings)} looks found all well.{_EXITS[worst(findings)]}"]
+
+
+def _word(finding: Finding) -> str:
+    return "again" if _is_soon_over(finding) else _WORDS[finding.level]
+
+
+def _is_soon_over(finding: Finding) -> bool:
+    return finding.level is Level.LOOK and finding.do.startswith(AGAIN)
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    level = worst(findings)
+    if level is Level.LOOK and any(_is_soon_over(each) for each in findings):
+        return _AGAIN
+    return _VERDICTS[level]
