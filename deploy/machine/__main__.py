@@ -121,6 +121,7 @@ def ask(arguments: argparse.Namespace) -> int:
     import httpx
 
     from deploy.machine import asking
+    from deploy.operations.asking import silence
 
     found = running.current(running.base())
     if found is None:
@@ -132,7 +133,7 @@ def ask(arguments: argparse.Namespace) -> int:
     try:
         status, said = asking.ask(issuer, base, *asked)
     except httpx.HTTPError as error:
-        sys.stderr.write(f"{base} does not answer ({type(error).__name__}).\n")
+        sys.stderr.write(f"{base} does not answer: {silence(error)}.\n")
         return 1
     print(said)
     if status >= httpx.codes.BAD_REQUEST:

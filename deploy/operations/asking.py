@@ -28,6 +28,8 @@ class Seen:
 
     service: str
     silent: str | None = None
+    hangs: bool = False
+    """It is there, and said nothing in time."""
     stranger: bool = False
     """Who answered is not ours, and was asked nothing more."""
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +61,19 @@ async def ask_all(places: Sequence[Place], *, checks: bool) -> list[Seen]:
         return await asyncio.gather(*(_ask(client, place, checks=checks) for place in places))
 
 
+def silence(error: httpx.HTTPError) -> str:
+    """Why nobody answered, as the end of a sentence."""
+    match error:
+        case httpx.TimeoutException():
+            return "it hangs: no answer in time"
+        case httpx.ConnectError():
+            return "nothing listens there"
+        case httpx.TransportError():
+            return "the connection broke off"
+        case _:
+            return "its answer cannot be read"
+
+
 async def _ask(client: httpx.AsyncClient, place: Place, *, checks: bool) -> Seen:
     try:
         ready = (await client.get(f"{place.url}/readyz")).json()
@@ -73,7 +88,9 @@ async def _ask(client: httpx.AsyncClient, place: Place, *, checks: bool) -> Seen
     except (ValueError, LookupError, TypeError, AttributeError):
         return Seen(place.service, silent=f"{place.url}: {NOT_OURS}", stranger=True)
     except httpx.HTTPError as error:
-        return Seen(place.service, silent=f"{place.url} does not answer ({type(error).__name__}).")
+        hangs = isinstance(error, httpx.TimeoutException)
+        says = f"{place.url} does not answer: {silence(error)}."
+        return Seen(place.service, silent=says, hangs=hangs)
     except Exception as error:
         return Seen(place.service, silent=f"{place.url} could not be asked ({where(error)}).")
     return Seen(

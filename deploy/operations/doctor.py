@@ -74,7 +74,7 @@ def _begin(seen: Seen, host: Host) -> str:
             "Ours could not have that port, and its log ends with that. Set another, or start all "
             "of ours anew: `make down` and `make up` take ports that nobody has."
         )
-    if seen.silent is not None and "Timeout" in seen.silent:
+    if seen.hangs:
         return (
             "It hangs. If PostgreSQL is mentioned too, mend that first; else "
             f"{host.restart(seen.service)} ({_PAGE})."

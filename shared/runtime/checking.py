@@ -43,7 +43,7 @@ async def _one(about: str, look: Look) -> Sequence[Finding]:
         if isinstance(error, TimeoutError) or unavailable(error):
             do = "Start PostgreSQL, or end it if it hangs (docs/runbook.md#postgresql-is-down)."
             return [act(about, "PostgreSQL does not answer.", do)]
-        says = f"It could not be looked at: {type(error).__name__} at {where(error)}."
+        says = f"It could not be looked at ({where(error)})."
         return [act(about, says, "Call engineering; the other lines stand.")]
 
 
