@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from deploy.operations.asking import Seen, ask_all
 from deploy.operations.hosting import Host, Unknown, stuck
@@ -13,6 +14,7 @@ from deploy.operations.places import Place
 from deploy.operations.recovering import PROMPT, eased
 from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
+from shared.runtime.checking import MEND
 from shared.runtime.findings import AGAIN, Finding, Level, act, clock, look, well, worst
 
 _COMMAND_SECONDS = 8.0
@@ -50,7 +52,8 @@ async def examine(places: Sequence[Place], host: Host | None = None) -> list[Fin
     found = looked("this machine's processes", lambda: stuck(host))
     found += [finding for some in own for finding in some] + bus
     found += [finding for one in seen if one.silent is None for finding in running(one, limits)]
-    return sorted(eased(found), key=lambda finding: -finding.level)
+    found = [host.typed(finding) for finding in eased(found)]
+    return sorted(found, key=lambda finding: -finding.level)
 
 
 async def _of_service(seen: Seen, place: Place, host: Host) -> list[Finding]:
@@ -64,7 +67,16 @@ async def _of_service(seen: Seen, place: Place, host: Host) -> list[Finding]:
         return [act(f"{place.service}, process", said, _begin(seen, host) if seen.stranger else do)]
     file = f" of {place.file}" if place.file else ""
     do = f"{_begin(seen, host)} What follows was looked at from its settings{file}."
-    return [act(f"{place.service}, process", said, do), *await _command(place, module)]
+    found = [_placed(each, place, host) for each in await _command(place, module)]
+    return [act(f"{place.service}, process", said, do), *found]
+
+
+def _placed(finding: Finding, place: Place, host: Host) -> Finding:
+    """A setting that is wrong, with the file to mend it in."""
+    if finding.do != MEND:
+        return finding
+    file = f" in {place.file}" if place.file else ""
+    return replace(finding, do=f"Mend it{file} (docs/settings.md){host.mended()}.")
 
 
 def _begin(seen: Seen, host: Host) -> str:

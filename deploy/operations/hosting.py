@@ -28,6 +28,12 @@ class Host(Protocol):
     def begins(self, service: str) -> str:
         """What to do about a service that is not there."""
 
+    def mended(self) -> str:
+        """What follows once its settings are right; after a comma or semicolon of its own."""
+
+    def typed(self, finding: Finding) -> Finding:
+        """The same, with its commands as they are typed where these processes run."""
+
 
 class Unknown:
     """Services that others run."""
@@ -40,6 +46,12 @@ class Unknown:
 
     def begins(self, service: str) -> str:
         return "Start it, and read the end of its log"
+
+    def mended(self) -> str:
+        return ", then start the service"
+
+    def typed(self, finding: Finding) -> Finding:
+        return finding
 
 
 def stuck(host: Host) -> list[Finding]:
