@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 
 from deploy.machine import running
+from deploy.machine.ask_words import AskParser, add_words, understood
 from deploy.machine.children import children
 from deploy.machine.children import restart as end_all
 from deploy.machine.home import BUSES, ISSUER, ROOT, Home
@@ -34,7 +35,7 @@ from shared.runtime.errors import Misconfigured
 
 def main(argv: list[str]) -> int:
     """Exit code 0; 1 when something is not as it must be; 2 when it cannot run here."""
-    arguments = _parser().parse_args(argv)
+    arguments = understood(_parser(), argv)
     # Until the event loop takes the signals: leave through every `finally`.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, lambda number, _: sys.exit(128 + number))
@@ -175,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=AskParser)
     for name in ("up", "smoke"):
         starting = commands.add_parser(name)
         starting.add_argument("--bus", choices=BUSES, default=BUSES[0])
@@ -190,12 +191,6 @@ def _parser() -> argparse.ArgumentParser:
     commanding = commands.add_parser("run")
     commanding.add_argument("service", choices=SERVICES)
     commanding.add_argument("words", nargs=argparse.REMAINDER)
-    questioning = commands.add_parser("ask")
-    questioning.add_argument("service", choices=SERVICES)
-    questioning.add_argument("method", choices=("GET", "POST"))
-    questioning.add_argument("path", help="as the runbook has it: '/v1/tasks?open'")
-    questioning.add_argument("json", nargs="?", help="the body of a POST")
-    questioning.add_argument("--as", dest="person", default="one-machine-operator", metavar="NAME")
     restarting = commands.add_parser("restart")
     restarting.add_argument(
         "name", help="as `status` has it: notify, postgresql, 'audit (seal)', …"
@@ -204,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     minting.add_argument("scope", nargs="+")
     minting.add_argument("--subject", default="one-machine-operator")
     minting.add_argument("--person", action="store_true", help="a natural person holds it")
+    add_words(commands.add_parser("ask"))
     return parser
 
 
