@@ -89,9 +89,10 @@ def status(*, once: bool) -> int:
     print(found.describe() if found else "Nothing is running: `make up` starts it.", flush=True)
     if found is None:
         return 1
-    print(*(each.describe() for each in children(found.pid)), "", sep="\n", flush=True)
+    host = OneMachine(found)
+    print(*host.processes(), "", sep="\n", flush=True)
     words = ["status", *found.told, *(["--once"] if once else [])]
-    return operations(words, OneMachine(found))
+    return operations(words, host)
 
 
 def doctor(*, in_json: bool, everything: bool) -> int:

@@ -16,10 +16,22 @@ class Frozen:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class Looping:
+    """A service that ends again and again as soon as it is started."""
+
+    name: str
+    words: str
+    """How often, and since when."""
+
+
 class Host(Protocol):
     """Whoever has started them."""
 
     def frozen(self) -> Sequence[Frozen]:
+        """At this moment."""
+
+    def looping(self) -> Sequence[Looping]:
         """At this moment."""
 
     def restart(self, name: str) -> str:
@@ -41,6 +53,9 @@ class Unknown:
     def frozen(self) -> Sequence[Frozen]:
         return ()
 
+    def looping(self) -> Sequence[Looping]:
+        return ()
+
     def restart(self, name: str) -> str:
         return f"end {name} with SIGKILL, which is safe"
 
@@ -55,6 +70,22 @@ class Unknown:
 
 
 def stuck(host: Host) -> list[Finding]:
+    """What is there and does nothing, and what does not stay."""
+    return [*_frozen(host), *_looping(host)]
+
+
+def _looping(host: Host) -> list[Finding]:
+    return [
+        act(
+            f"{each.name}, its starts",
+            f"It is {each.words}.",
+            f"{host.begins(each.name)} (docs/runbook.md#a-service-does-not-answer).",
+        )
+        for each in host.looping()
+    ]
+
+
+def _frozen(host: Host) -> list[Finding]:
     return [
         act(
             f"{each.name}, process {each.pid}",

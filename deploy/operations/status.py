@@ -33,8 +33,11 @@ _AGES_SHOWN = 12
 
 
 def stopped_lines(host: Host) -> list[str]:
-    """What is there and does nothing, with the command that mends it."""
-    return [
+    """What is there and does nothing, and what does not stay, with what mends it."""
+    loops = [
+        f"LOOPS   {each.name}: {each.words}: {host.begins(each.name)}" for each in host.looping()
+    ]
+    return loops + [
         f"STOPPED {each.name}: process {each.pid} does nothing: {host.restart(each.name)}"
         for each in host.frozen()
     ]
