@@ -1,8 +1,12 @@
 """What the doctor asks notify's tables: whom to call, and about which referral."""
 
+from datetime import date
+
 from services.notify import waiting_checks, way_store
+from services.notify.enrolment.expiry_store import lasting
 from services.notify.tasks.store import acknowledge, file_tasks, list_tasks
 from services.notify.tasks.task import NewTask, TaskKind
+from services.notify.telling_checks import of_ends
 from shared.runtime.findings import Level
 from shared.runtime.ids import utc_now
 from tests.support.deliveries import World
@@ -44,3 +48,13 @@ async def test_p1_the_way_says_whom_nobody_tells_until_a_person_has_taken_it(wor
             await acknowledge(session, each.task_id, "night-desk", utc_now())
     found = await way_store.way(world.db)
     assert found.stopped == []
+
+
+async def test_what_runs_out_is_told_by_the_agencys_name(world: World) -> None:
+    ended = {"authority_to": date(2020, 1, 1), "name": "Example Police"}
+    agency = await world.agency("https://127.0.0.1:1", **ended)
+    async with world.db.reading() as session:
+        (found,) = [each for each in await lasting(session) if each.agency_id == agency]
+    assert found.named == f"Example Police ({agency})"
+    (finding, *_) = of_ends([(found.named, *end) for end in found.ends()], date(2026, 3, 3))
+    assert finding.says == f"The authority of Example Police ({agency}) ended on 2020-01-01."

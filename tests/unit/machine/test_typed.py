@@ -11,6 +11,7 @@ from deploy.machine.running import Running
 from deploy.operations.doctor import examine
 from deploy.operations.hosting import Unknown
 from deploy.operations.places import Place
+from services.notify.directory.coverage import Gap
 from services.notify.telling_checks import of_gaps
 from services.notify.waiting_checks import of_tasks
 from services.notify.waiting_store import Open
@@ -57,7 +58,7 @@ def test_on_one_machine_a_command_is_the_launchers(host: OneMachine, do: str, ty
 def test_of_what_notify_finds_every_command_is_typed(host: OneMachine) -> None:
     (tasks,) = of_tasks([Open("refused", 2, 3.0)])
     assert host.typed(tasks).do.startswith("./hartline ask notify GET '/v1/tasks?open' says")
-    (towns,) = of_gaps(169, ["Ansonia: no police"])  # type: ignore[list-item]
+    (towns,) = of_gaps(169, [Gap("Ansonia", "police", "nobody on file")])
     assert host.typed(towns).do.startswith("./hartline run notify directory coverage lists")
 
 

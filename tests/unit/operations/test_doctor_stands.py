@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ def test_of_several_calendars_the_one_that_is_known_is_told() -> None:
 
 
 class Blind(Unknown):
-    def frozen(self) -> Iterator[Frozen]:
+    def frozen(self) -> Sequence[Frozen]:
         raise PermissionError("/proc/secret")
 
 
