@@ -20,10 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.operations.asking import Seen, ask_all
-from deploy.operations.doctor import examine, in_words, old
+from deploy.operations.doctor import examine, old
 from deploy.operations.hosting import Host, Unknown
 from deploy.operations.looking import ITSELF, broken
 from deploy.operations.places import Place, places
+from deploy.operations.saying import in_words
 from deploy.operations.status import stopped_lines, view
 from deploy.operations.thresholds import Threshold, thresholds
 from shared.runtime.errors import Misconfigured

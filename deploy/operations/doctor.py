@@ -12,29 +12,17 @@ from deploy.operations.hosting import Host, Unknown, stuck
 from deploy.operations.looking import awaited, looked
 from deploy.operations.places import Place
 from deploy.operations.recovering import PROMPT, eased
+from deploy.operations.saying import words
 from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
 from shared.runtime.checking import MEND
-from shared.runtime.findings import AGAIN, Finding, Level, act, clock, look, well, worst
+from shared.runtime.findings import AGAIN, Finding, act, clock, look, well
 
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
 _NINETY_DAYS = 90 * 86_400.0
 _SLOW_SECONDS = 20.0
 _PAGE = "docs/runbook.md#a-service-does-not-answer"
-_WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
-_EXITS = {
-    Level.ACT: " The exit code says so too: 2, which make calls an error.",
-    Level.LOOK: " The exit code says so too: 1, which make calls an error.",
-    Level.WELL: "",
-}
-_VERDICTS = {
-    Level.ACT: "Something is wrong: see NOW.",
-    Level.LOOK: "Nothing is wrong now; see soon.",
-    Level.WELL: "All is well.",
-}
-
-_AGAIN = "Nothing is known to be broken now; see again in a minute what waits."
 
 
 async def examine(places: Sequence[Place], host: Host | None = None) -> list[Finding]:
@@ -188,69 +176,3 @@ def _calendars(seen: Seen) -> list[Finding]:
         return []
     do = "Write the next years into a new version of services/deadlines/holidays."
     return [look(f"{seen.service}, calendars", f"Holidays are known for {words(left)} more.", do)]
-
-
-def words(seconds: float) -> str:
-    """A duration as a person says it: `4 min`, `2 h 10 min`, `3 days`."""
-    if not math.isfinite(seconds):
-        return "an unknown time"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds // 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} days"
-
-
-def said_once(findings: Sequence[Finding]) -> list[Finding]:
-    """What many looks found alike is one finding; what most of them found comes first among its
-    like: one cause has many symptoms."""
-    alike: dict[tuple[Level, str, str], list[str]] = {}
-    wrong = [finding for finding in findings if finding.level is not Level.WELL]
-    for finding in wrong:
-        alike.setdefault((finding.level, finding.says, finding.do), []).append(finding.about)
-    found = [
-        (Finding(level, _names(about), says, do), len(about))
-        for (level, says, do), about in alike.items()
-    ]
-    worst_first = sorted(found, key=lambda one: (-one[0].level, -one[1]))
-    return [
-        *(each for each, _ in worst_first),
-        *(each for each in findings if each.level is Level.WELL),
-    ]
-
-
-def _names(about: Sequence[str]) -> str:
-    """`intake, clock`; of more than two, the services alone."""
-    if len(about) <= 2:
-        return " and ".join(about)
-    services = dict.fromkeys(each.partition(",")[0] for each in about)
-    return f"{', '.join(services)} ({len(about)} looks)"
-
-
-def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
-    """The lines to print. Without `everything`, what is well is only counted."""
-    lines = [_verdict(findings), ""]
-    for finding in said_once(findings):
-        if finding.level is Level.WELL and not everything:
-            continue
-        lines.append(f"{_word(finding):5} {finding.about}: {finding.says}")
-        lines += [f"      -> {finding.do}"] if finding.do else []
-    count = sum(finding.level is Level.WELL for finding in findings)
-    return [*lines, f"{count} of {len(findings)} looks found all well.{_EXITS[worst(findings)]}"]
-
-
-def _word(finding: Finding) -> str:
-    return "again" if _is_soon_over(finding) else _WORDS[finding.level]
-
-
-def _is_soon_over(finding: Finding) -> bool:
-    return finding.level is Level.LOOK and finding.do.startswith(AGAIN)
-
-
-def _verdict(findings: Sequence[Finding]) -> str:
-    level = worst(findings)
-    if level is Level.LOOK and any(_is_soon_over(each) for each in findings):
-        return _AGAIN
-    return _VERDICTS[level]

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from deploy.operations.asking import Seen
-from deploy.operations.doctor import words
 from deploy.operations.hosting import Host
+from deploy.operations.saying import words
 from deploy.operations.standing import NAMED
 from deploy.operations.thresholds import Threshold
 from shared.runtime import progress

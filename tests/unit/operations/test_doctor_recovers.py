@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from deploy.operations.asking import Seen
-from deploy.operations.doctor import in_words, old, slow
+from deploy.operations.doctor import old, slow
 from deploy.operations.recovering import eased
+from deploy.operations.saying import in_words
 from deploy.operations.thresholds import thresholds
 from shared.runtime.findings import Level, well
 from shared.runtime.server_checks import of_start

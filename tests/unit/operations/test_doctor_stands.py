@@ -10,9 +10,10 @@ import pytest
 from deploy.operations import __main__ as command
 from deploy.operations import doctor
 from deploy.operations.asking import Seen
-from deploy.operations.doctor import examine, running, words
+from deploy.operations.doctor import examine, running
 from deploy.operations.hosting import Frozen, Unknown
 from deploy.operations.places import Place
+from deploy.operations.saying import words
 from deploy.operations.thresholds import thresholds
 from shared.runtime.findings import Level, worst
 
