@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from deploy.machine import running
+from deploy.machine.ask_words import AskParser, add_words, understood
 from deploy.machine.children import children
 from deploy.machine.children import restart as end_all
 from deploy.machine.home import BUSES, ISSUER, ROOT, Home
@@ -35,7 +36,7 @@ from shared.runtime.errors import Misconfigured
 
 def main(argv: list[str]) -> int:
     """Exit code 0; 1 when something is not as it must be; 2 when it cannot run here."""
-    arguments = _parser().parse_args(argv)
+    arguments = understood(_parser(), argv)
     # Until the event loop takes the signals: leave through every `finally`.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, lambda number, _: sys.exit(128 + number))
@@ -89,9 +90,10 @@ def status(*, once: bool) -> int:
     print(found.describe() if found else "Nothing is running: `make up` starts it.", flush=True)
     if found is None:
         return 1
-    print(*(each.describe() for each in children(found.pid)), "", sep="\n", flush=True)
+    host = OneMachine(found)
+    print(*host.processes(), "", sep="\n", flush=True)
     words = ["status", *found.told, *(["--once"] if once else [])]
-    return operations(words, OneMachine(found))
+    return operations(words, host)
 
 
 def doctor(*, in_json: bool, everything: bool) -> int:
@@ -122,6 +124,7 @@ def ask(arguments: argparse.Namespace) -> int:
     import httpx
 
     from deploy.machine import asking
+    from deploy.operations.asking import silence
 
     found = running.current(running.base())
     if found is None:
@@ -133,7 +136,7 @@ def ask(arguments: argparse.Namespace) -> int:
     try:
         status, said = asking.ask(issuer, base, *asked)
     except httpx.HTTPError as error:
-        sys.stderr.write(f"{base} does not answer ({type(error).__name__}).\n")
+        sys.stderr.write(f"{base} does not answer: {silence(error)}.\n")
         return 1
     print(said)
     if status >= httpx.codes.BAD_REQUEST:
@@ -175,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=AskParser)
     for name in ("up", "smoke"):
         starting = commands.add_parser(name)
         starting.add_argument("--bus", choices=BUSES, default=BUSES[0])
@@ -190,12 +193,6 @@ def _parser() -> argparse.ArgumentParser:
     commanding = commands.add_parser("run")
     commanding.add_argument("service", choices=SERVICES)
     commanding.add_argument("words", nargs=argparse.REMAINDER)
-    questioning = commands.add_parser("ask")
-    questioning.add_argument("service", choices=SERVICES)
-    questioning.add_argument("method", choices=("GET", "POST"))
-    questioning.add_argument("path", help="as the runbook has it: '/v1/tasks?open'")
-    questioning.add_argument("json", nargs="?", help="the body of a POST")
-    questioning.add_argument("--as", dest="person", default="one-machine-operator", metavar="NAME")
     restarting = commands.add_parser("restart")
     restarting.add_argument(
         "name", help="as `status` has it: notify, postgresql, 'audit (seal)', …"
@@ -204,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     minting.add_argument("scope", nargs="+")
     minting.add_argument("--subject", default="one-machine-operator")
     minting.add_argument("--person", action="store_true", help="a natural person holds it")
+    add_words(commands.add_parser("ask"))
     return parser
 
 

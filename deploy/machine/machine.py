@@ -19,6 +19,7 @@ from deploy.machine.migrations import upgrade_all
 from deploy.machine.postgres import PostgresServer
 from deploy.machine.processes import Program, Supervisor
 from deploy.machine.samples import write_directory
+from deploy.operations.asking import silence
 from deploy.operations.places import write_env
 from services.notify.delivery.signing import Signer
 from services.notify.directory.seeding import seed_samples
@@ -194,8 +195,10 @@ async def _problem(client: httpx.AsyncClient, port: int, run: str | None) -> str
     try:
         answer = await client.get(f"http://127.0.0.1:{port}/readyz")
         answers_for = None if run is None else answer.json().get("run")
-    except (httpx.HTTPError, ValueError) as error:
-        return f"does not answer ({type(error).__name__})"
+    except httpx.HTTPError as error:
+        return f"does not answer: {silence(error)}"
+    except ValueError:
+        return "another program answers there"
     if answers_for != run:
         return f"another process answers on port {port}: stop this run, and start it anew"
     return None if answer.status_code == 200 else f"is not ready ({answer.text[:300]})"

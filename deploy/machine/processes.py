@@ -4,17 +4,19 @@ import asyncio
 import ctypes
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+
+from deploy.machine import loops
+from deploy.machine.loops import Loop
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.2, 5.0
-_STEADY_SECONDS = 60.0
 
 
 def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
@@ -64,6 +66,7 @@ class Supervisor:
         self.programs = {program.name: program for program in programs}
         self.starts = dict.fromkeys(self.programs, 0)
         self._logs = logs
+        self._loops: dict[str, Loop] = {}
         self._children: dict[str, asyncio.subprocess.Process] = {}
 
     def pid(self, name: str) -> int | None:
@@ -93,12 +96,12 @@ class Supervisor:
     async def _keep(self, program: Program, stop: asyncio.Event) -> None:
         backoff = _FIRST_BACKOFF
         while not stop.is_set():
-            started = time.monotonic()
+            started = datetime.now(UTC)
             child = await self._start(program)
             if stop.is_set():
                 child.terminate()
             await child.wait()
-            if time.monotonic() - started > _STEADY_SECONDS:
+            if not self._has_ended(program.name, started, child.pid):
                 backoff = _FIRST_BACKOFF
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), backoff)
@@ -118,7 +121,18 @@ class Supervisor:
             )
         self.starts[program.name] += 1
         self._children[program.name] = child
+        if (loop := self._loops.get(program.name)) is not None:
+            self._loops[program.name] = replace(loop, pid=child.pid)
+            loops.tell(self._logs, self._loops)
         return child
+
+    def _has_ended(self, name: str, started: datetime, pid: int) -> bool:
+        """Whether too soon; and it is told to whoever asks."""
+        loop = loops.after_end(self._loops.pop(name, None), started, datetime.now(UTC), pid)
+        if loop is not None:
+            self._loops[name] = loop
+        loops.tell(self._logs, self._loops)
+        return loop is not None
 
     def _signal(self, signum: signal.Signals) -> None:
         for child in self._children.values():

@@ -8,7 +8,8 @@ python -m deploy.operations status [--once]           the way of a referral, liv
   --at SERVICE=URL    where that service's operations port is; may be given again
 
 Exit code of doctor, and of status --once: 0 all is well, 1 something is to be looked at in the
-next working hour, 2 something is wrong now. Both only look: nothing is changed.
+next working hour, 2 something is wrong now; 3 the doctor itself failed, which says nothing of
+Hartline. Both only look: nothing is changed.
 """
 
 import argparse
@@ -19,13 +20,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.operations.asking import Seen, ask_all
-from deploy.operations.doctor import examine, in_words, old
+from deploy.operations.doctor import examine, old
 from deploy.operations.hosting import Host, Unknown
+from deploy.operations.looking import ITSELF, broken
 from deploy.operations.places import Place, places
+from deploy.operations.saying import in_words
 from deploy.operations.status import stopped_lines, view
 from deploy.operations.thresholds import Threshold, thresholds
 from shared.runtime.errors import Misconfigured
-from shared.runtime.findings import Level, worst
+from shared.runtime.findings import Finding, Level, act, worst
 from shared.runtime.ids import utc_now
 
 _EVERY_SECONDS = 2.0
@@ -44,6 +47,9 @@ def main(argv: Sequence[str], host: Host | None = None) -> int:
         live = sys.stdout.isatty() and not arguments.once
         return asyncio.run(_live(found, host) if live else _once(found, host))
     except Misconfigured as error:
+        if arguments.command == "doctor" and arguments.json:
+            found_none = act("the doctor", str(error), "Mend it: nothing was looked at.")
+            print(json.dumps([found_none.as_json()], indent=2))
         sys.stderr.write(f"{error}\n")
         return 2
     except KeyboardInterrupt:
@@ -51,12 +57,21 @@ def main(argv: Sequence[str], host: Host | None = None) -> int:
 
 
 async def _doctor(where: Sequence[Place], host: Host, *, in_json: bool, everything: bool) -> int:
-    found = await examine(where, host)
+    try:
+        found = await examine(where, host)
+    except Exception as error:
+        said = broken(error)
+        print(json.dumps([said.as_json()], indent=2) if in_json else f"{said.says}\n{said.do}")
+        return ITSELF
+    _say(found, in_json=in_json, everything=everything)
+    return int(worst(found))
+
+
+def _say(found: Sequence[Finding], *, in_json: bool, everything: bool) -> None:
     if in_json:
         print(json.dumps([finding.as_json() for finding in found], indent=2))
     else:
         print("\n".join(in_words(found, everything=everything)))
-    return int(worst(found))
 
 
 async def _once(where: Sequence[Place], host: Host) -> int:

@@ -13,9 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.operations.places import Place
 from shared.runtime.findings import Finding
 from shared.runtime.ids import utc_now
+from shared.runtime.logging import where
 from shared.runtime.progress import Stage, Stopped, Way
 
 _PATIENCE = 3.5
+_FRESH = 10.0
 ANOTHER_RUN = "another run of Hartline answers there. What it says is not about ours."
 NOT_OURS = "what answers there is no operations port of Hartline's."
 
@@ -26,6 +28,8 @@ class Seen:
 
     service: str
     silent: str | None = None
+    hangs: bool = False
+    """It is there, and said nothing in time."""
     stranger: bool = False
     """Who answered is not ours, and was asked nothing more."""
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +41,15 @@ class Seen:
     checks: Sequence[Finding] | None = None
     """None: not asked, or it does not know how."""
 
+    def knows_ages(self) -> bool:
+        """Whether what it says of them is of now, and not of before its database went."""
+        if self.silent is not None or self.way is None:
+            return False
+        read = self.metrics.get(("hartline_ages_refreshed_timestamp_seconds", ""))
+        if read is None or self.clock is None:
+            return True
+        return self.clock[1].timestamp() - read < _FRESH
+
     def ages(self) -> dict[str, float]:
         name = "hartline_oldest_age_seconds"
         return {what: age for (metric, what), age in self.metrics.items() if metric == name}
@@ -46,6 +59,19 @@ async def ask_all(places: Sequence[Place], *, checks: bool) -> list[Seen]:
     """In the order of `places`. `checks`: have each look at itself too."""
     async with httpx.AsyncClient(trust_env=False, timeout=_PATIENCE) as client:
         return await asyncio.gather(*(_ask(client, place, checks=checks) for place in places))
+
+
+def silence(error: httpx.HTTPError) -> str:
+    """Why nobody answered, as the end of a sentence."""
+    match error:
+        case httpx.TimeoutException():
+            return "it hangs: no answer in time"
+        case httpx.ConnectError():
+            return "nothing listens there"
+        case httpx.TransportError():
+            return "the connection broke off"
+        case _:
+            return "its answer cannot be read"
 
 
 async def _ask(client: httpx.AsyncClient, place: Place, *, checks: bool) -> Seen:
@@ -62,7 +88,11 @@ async def _ask(client: httpx.AsyncClient, place: Place, *, checks: bool) -> Seen
     except (ValueError, LookupError, TypeError, AttributeError):
         return Seen(place.service, silent=f"{place.url}: {NOT_OURS}", stranger=True)
     except httpx.HTTPError as error:
-        return Seen(place.service, silent=f"{place.url} does not answer ({type(error).__name__}).")
+        hangs = isinstance(error, httpx.TimeoutException)
+        says = f"{place.url} does not answer: {silence(error)}."
+        return Seen(place.service, silent=says, hangs=hangs)
+    except Exception as error:
+        return Seen(place.service, silent=f"{place.url} could not be asked ({where(error)}).")
     return Seen(
         place.service,
         problems=problems,

@@ -4,53 +4,43 @@ import asyncio
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from deploy.operations.asking import Seen, ask_all
 from deploy.operations.hosting import Host, Unknown, stuck
+from deploy.operations.looking import awaited, looked
 from deploy.operations.places import Place
+from deploy.operations.recovering import PROMPT, eased
+from deploy.operations.saying import words
 from deploy.operations.standing import NAMED, standing
 from deploy.operations.thresholds import Threshold, thresholds
-from shared.runtime.findings import Finding, Level, act, clock, look, well, worst
+from shared.runtime.checking import MEND
+from shared.runtime.findings import AGAIN, Finding, act, clock, look, well
 
 _COMMAND_SECONDS = 8.0
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
 _NINETY_DAYS = 90 * 86_400.0
-_PROMPT = {
-    "outbox",
-    "topic",
-    "inbox",
-    "gap",
-    "audit_unsequenced",
-    "audit_unsigned",
-    "audit_uncosigned",
-}
 _SLOW_SECONDS = 20.0
 _PAGE = "docs/runbook.md#a-service-does-not-answer"
-_WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
-_EXITS = {
-    Level.ACT: " The exit code says so too: 2, which make calls an error.",
-    Level.LOOK: " The exit code says so too: 1, which make calls an error.",
-    Level.WELL: "",
-}
-_VERDICTS = {
-    Level.ACT: "Something is wrong: see NOW.",
-    Level.LOOK: "Nothing is wrong now; see soon.",
-    Level.WELL: "All is well.",
-}
 
 
 async def examine(places: Sequence[Place], host: Host | None = None) -> list[Finding]:
     """Every finding, the worst first, then in the order of the services. `host`: who has started
     them, if they run here."""
     host = host or Unknown()
-    seen, bus = await asyncio.gather(ask_all(places, checks=True), _bus(places))
+    seen, bus = await asyncio.gather(ask_all(places, checks=True), awaited("the bus", _bus(places)))
     limits = thresholds()
     own = await asyncio.gather(
-        *(_of_service(one, place, host) for one, place in zip(seen, places, strict=True))
+        *(
+            awaited(f"{one.service}, its own looks", _of_service(one, place, host))
+            for one, place in zip(seen, places, strict=True)
+        )
     )
-    found = stuck(host) + [finding for some in own for finding in some] + bus
+    found = looked("this machine's processes", lambda: stuck(host))
+    found += [finding for some in own for finding in some] + bus
     found += [finding for one in seen if one.silent is None for finding in running(one, limits)]
+    found = [host.typed(finding) for finding in eased(found)]
     return sorted(found, key=lambda finding: -finding.level)
 
 
@@ -65,7 +55,16 @@ async def _of_service(seen: Seen, place: Place, host: Host) -> list[Finding]:
         return [act(f"{place.service}, process", said, _begin(seen, host) if seen.stranger else do)]
     file = f" of {place.file}" if place.file else ""
     do = f"{_begin(seen, host)} What follows was looked at from its settings{file}."
-    return [act(f"{place.service}, process", said, do), *await _command(place, module)]
+    found = [_placed(each, place, host) for each in await _command(place, module)]
+    return [act(f"{place.service}, process", said, do), *found]
+
+
+def _placed(finding: Finding, place: Place, host: Host) -> Finding:
+    """A setting that is wrong, with the file to mend it in."""
+    if finding.do != MEND:
+        return finding
+    file = f" in {place.file}" if place.file else ""
+    return replace(finding, do=f"Mend it{file} (docs/settings.md){host.mended()}.")
 
 
 def _begin(seen: Seen, host: Host) -> str:
@@ -75,7 +74,7 @@ def _begin(seen: Seen, host: Host) -> str:
             "Ours could not have that port, and its log ends with that. Set another, or start all "
             "of ours anew: `make down` and `make up` take ports that nobody has."
         )
-    if seen.silent is not None and "Timeout" in seen.silent:
+    if seen.hangs:
         return (
             "It hangs. If PostgreSQL is mentioned too, mend that first; else "
             f"{host.restart(seen.service)} ({_PAGE})."
@@ -115,14 +114,30 @@ async def _command(place: Place, module: str) -> list[Finding]:
 
 def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
     """What can be seen from outside a running service: readiness, ages, clock, calendars."""
-    found = [
+    looks: dict[str, Callable[[], list[Finding]]] = {
+        "readiness": lambda: _unready(seen),
+        "ages": lambda: old(seen, limits),
+        "what is slow": lambda: slow(seen, limits),
+        "what stands still": lambda: standing(seen),
+        "its host's clock": lambda: _clock(seen),
+        "calendars": lambda: _calendars(seen),
+    }
+    return [
+        finding
+        for name, look in looks.items()
+        for finding in looked(f"{seen.service}, {name}", look)
+    ]
+
+
+def _unready(seen: Seen) -> list[Finding]:
+    return [
         act(f"{seen.service}, {name}", problem, "docs/runbook.md; it takes no work until then.")
         for name, problem in seen.problems.items()
     ]
-    found += old(seen, limits) + slow(seen, limits) + standing(seen)
-    if seen.clock is not None:
-        found.append(clock(f"{seen.service}, its host's clock", *seen.clock))
-    return found + _calendars(seen)
+
+
+def _clock(seen: Seen) -> list[Finding]:
+    return [] if seen.clock is None else [clock(f"{seen.service}, its host's clock", *seen.clock)]
 
 
 def old(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
@@ -146,66 +161,18 @@ def slow(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:
         look(
             f"{seen.service}, {what}",
             f"The oldest has waited {words(age)}; usual is a second or two.",
-            f"{limits[what].do} It alerts at {words(limits[what].seconds)}.",
+            f"{AGAIN}; if it grows: {limits[what].do} It alerts at {words(limits[what].seconds)}.",
         )
         for what, age in sorted(seen.ages().items())
-        if what in _PROMPT and _SLOW_SECONDS < age <= limits[what].seconds
+        if what in PROMPT and _SLOW_SECONDS < age <= limits[what].seconds
     ]
 
 
 def _calendars(seen: Seen) -> list[Finding]:
-    known = (value for (name, _), value in seen.metrics.items() if name == _CALENDAR)
+    ends = (value for (name, _), value in seen.metrics.items() if name == _CALENDAR)
+    known = filter(math.isfinite, ends)
     left = min(known, default=math.inf) if seen.service == "deadlines" else math.inf
     if left >= _NINETY_DAYS:
         return []
     do = "Write the next years into a new version of services/deadlines/holidays."
     return [look(f"{seen.service}, calendars", f"Holidays are known for {words(left)} more.", do)]
-
-
-def words(seconds: float) -> str:
-    """A duration as a person says it: `4 min`, `2 h 10 min`, `3 days`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds // 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} days"
-
-
-def said_once(findings: Sequence[Finding]) -> list[Finding]:
-    """What many looks found alike is one finding; what most of them found comes first among its
-    like: one cause has many symptoms."""
-    alike: dict[tuple[Level, str, str], list[str]] = {}
-    wrong = [finding for finding in findings if finding.level is not Level.WELL]
-    for finding in wrong:
-        alike.setdefault((finding.level, finding.says, finding.do), []).append(finding.about)
-    found = [
-        (Finding(level, _names(about), says, do), len(about))
-        for (level, says, do), about in alike.items()
-    ]
-    worst_first = sorted(found, key=lambda one: (-one[0].level, -one[1]))
-    return [
-        *(each for each, _ in worst_first),
-        *(each for each in findings if each.level is Level.WELL),
-    ]
-
-
-def _names(about: Sequence[str]) -> str:
-    """`intake, clock`; of more than two, the services alone."""
-    if len(about) <= 2:
-        return " and ".join(about)
-    services = dict.fromkeys(each.partition(",")[0] for each in about)
-    return f"{', '.join(services)} ({len(about)} looks)"
-
-
-def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
-    """The lines to print. Without `everything`, what is well is only counted."""
-    lines = [_VERDICTS[worst(findings)], ""]
-    for finding in said_once(findings):
-        if finding.level is Level.WELL and not everything:
-            continue
-        lines.append(f"{_WORDS[finding.level]:4}  {finding.about}: {finding.says}")
-        lines += [f"      -> {finding.do}"] if finding.do else []
-    count = sum(finding.level is Level.WELL for finding in findings)
-    return [*lines, f"{count} of {len(findings)} looks found all well.{_EXITS[worst(findings)]}"]

@@ -16,10 +16,22 @@ class Frozen:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class Looping:
+    """A service that ends again and again as soon as it is started."""
+
+    name: str
+    words: str
+    """How often, and since when."""
+
+
 class Host(Protocol):
     """Whoever has started them."""
 
     def frozen(self) -> Sequence[Frozen]:
+        """At this moment."""
+
+    def looping(self) -> Sequence[Looping]:
         """At this moment."""
 
     def restart(self, name: str) -> str:
@@ -28,11 +40,20 @@ class Host(Protocol):
     def begins(self, service: str) -> str:
         """What to do about a service that is not there."""
 
+    def mended(self) -> str:
+        """What follows once its settings are right; after a comma or semicolon of its own."""
+
+    def typed(self, finding: Finding) -> Finding:
+        """The same, with its commands as they are typed where these processes run."""
+
 
 class Unknown:
     """Services that others run."""
 
     def frozen(self) -> Sequence[Frozen]:
+        return ()
+
+    def looping(self) -> Sequence[Looping]:
         return ()
 
     def restart(self, name: str) -> str:
@@ -41,8 +62,30 @@ class Unknown:
     def begins(self, service: str) -> str:
         return "Start it, and read the end of its log"
 
+    def mended(self) -> str:
+        return ", then start the service"
+
+    def typed(self, finding: Finding) -> Finding:
+        return finding
+
 
 def stuck(host: Host) -> list[Finding]:
+    """What is there and does nothing, and what does not stay."""
+    return [*_frozen(host), *_looping(host)]
+
+
+def _looping(host: Host) -> list[Finding]:
+    return [
+        act(
+            f"{each.name}, its starts",
+            f"It is {each.words}.",
+            f"{host.begins(each.name)} (docs/runbook.md#a-service-does-not-answer).",
+        )
+        for each in host.looping()
+    ]
+
+
+def _frozen(host: Host) -> list[Finding]:
     return [
         act(
             f"{each.name}, process {each.pid}",

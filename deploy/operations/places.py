@@ -79,8 +79,11 @@ def read_env(file: Path) -> dict[str, str]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"{file} cannot be read ({type(error).__name__}).") from None
+    except OSError as error:
+        why = (error.strerror or "the system does not say why").lower()
+        raise Misconfigured(f"{file} cannot be read: {why}.") from None
+    except ValueError:
+        raise Misconfigured(f"{file} cannot be read: it is no UTF-8 text.") from None
     found = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith(("#", ";")):

@@ -18,7 +18,7 @@ def standing(seen: Seen) -> list[Finding]:
 
 
 def _of(service: str, each: Stopped) -> list[Finding]:
-    show = f"first `parked show {each.id}` of each service named here."
+    show = f"first `python -m services.SERVICE parked show {each.id}`, for each named here."
     match each.what:
         case progress.FORKED:
             says = f"Two different events of {each.id} have one number (a fork, {each.why}): the"

@@ -4,17 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from deploy.operations.asking import Seen
-from deploy.operations.doctor import words
 from deploy.operations.hosting import Host
+from deploy.operations.saying import words
 from deploy.operations.standing import NAMED
 from deploy.operations.thresholds import Threshold
+from shared.runtime import progress
 from shared.runtime.findings import Level
-from shared.runtime.progress import Stage
+from shared.runtime.progress import Stage, Stopped
 
 STAGES = (
     ("accepted", "intake"),
     ("relayed", "intake"),
     ("planned", "notify"),
+    (progress.REFUSED, "notify"),
     ("attempted", "notify"),
     ("delivered", "notify"),
     ("opened", "notify"),
@@ -23,12 +25,19 @@ STAGES = (
 )
 _TRIED = "delivered"
 """What waits for this stage was attempted."""
+_DO = {
+    progress.REFUSED: ": they go to nobody; open their tasks",
+    progress.TASK: ": open it",
+}
 _AGES_SHOWN = 12
 
 
 def stopped_lines(host: Host) -> list[str]:
-    """What is there and does nothing, with the command that mends it."""
-    return [
+    """What is there and does nothing, and what does not stay, with what mends it."""
+    loops = [
+        f"LOOPS   {each.name}: {each.words}: {host.begins(each.name)}" for each in host.looping()
+    ]
+    return loops + [
         f"STOPPED {each.name}: process {each.pid} does nothing: {host.restart(each.name)}"
         for each in host.frozen()
     ]
@@ -53,7 +62,7 @@ def view(
         *_stages(seen),
         "",
         "Oldest of what waits:",
-        *(_ages(seen, limits) or ["  nothing waits"]),
+        *_oldest(seen, limits),
     ]
 
 
@@ -67,21 +76,35 @@ def _troubles(
             found.append((0, 0.0, f"DOWN    {one.service}: {one.silent}"))
         found += [(1, 0.0, f"UNREADY {one.service}: {n}: {p}") for n, p in one.problems.items()]
         for each in one.way.stopped if one.way else ():
-            why = f" ({each.why})" if each.why else ""
-            line = f"{each.what.upper():7} {one.service}: {each.id} for {words(each.seconds)}{why}"
-            found.append((2, -each.seconds, line))
+            found.append((_rank(each), -each.seconds, _standing(one.service, each)))
         for what, age in one.ages().items():
             limit = limits.get(what)
             named = one.way is not None and what in NAMED
             if limit is not None and age > limit.seconds and not named:
-                rank = 3 if limit.level is Level.ACT else 4
-                line = f"{'LATE' if rank == 3 else 'old':7} {one.service}: {what} for {words(age)}"
-                found.append((rank, -age, f"{line} ({limit.alert})"))
+                late = limit.level is Level.ACT
+                line = f"{'LATE' if late else 'old':7} {one.service}: {what} for {words(age)}"
+                alert = f"would page: {limit.alert}" if late else limit.alert
+                found.append((4 if late else 5, -age, f"{line} ({alert})"))
     return found
 
 
+def _rank(each: Stopped) -> int:
+    return 2 if each.what in _DO else 3
+
+
+def _standing(service: str, each: Stopped) -> str:
+    why = f" ({each.why})" if each.why else ""
+    line = f"{each.what.upper():7} {service}: {each.id} for {words(each.seconds)}{why}"
+    return line + _DO.get(each.what, "")
+
+
 def _calm(seen: Sequence[Seen]) -> str:
-    tried = sum(s.waiting for one in seen if one.way for s in one.way.stages if s.name == _TRIED)
+    if dumb := [one.service for one in seen if one.way is None]:
+        return f"it is not known whether every notice is on its way: {', '.join(dumb)} cannot say."
+    stages = [stage for one in seen if one.way for stage in one.way.stages]
+    if refused := sum(each.done for each in stages if each.name == progress.REFUSED):
+        return f"nothing is late; {refused} notice(s) of the last 24 h go to nobody (refused)."
+    tried = sum(each.waiting for each in stages if each.name == _TRIED)
     if not tried:
         return "every notice is on its way."
     return f"nothing is late; {tried} notice(s) were tried and are not there: see the doctor."
@@ -97,6 +120,15 @@ def _stage(name: str, stage: Stage | None) -> str:
         return f"  {name:14}{'unknown':>10}"
     waits = words(stage.oldest) if stage.waiting else "-"
     return f"  {name:14}{stage.done:>10}{stage.waiting:>10}   {waits}"
+
+
+def _oldest(seen: Sequence[Seen], limits: Mapping[str, Threshold]) -> list[str]:
+    dumb = [one.service for one in seen if not one.knows_ages()]
+    ages = _ages(seen, limits)
+    if dumb and len(dumb) == len(seen):
+        return ["  unknown: no service can say", *ages]
+    unknown = [f"  unknown: {', '.join(dumb)} cannot say what waits"] if dumb else []
+    return [*unknown, *ages] or ["  nothing waits"]
 
 
 def _ages(seen: Sequence[Seen], limits: Mapping[str, Threshold]) -> list[str]:

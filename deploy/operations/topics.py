@@ -96,8 +96,10 @@ async def _findings() -> list[Finding]:
         return [act("the bus", str(error), "Mend the setting (docs/settings.md).")]
     except Refused as error:
         says = f"Kafka cannot be looked at: {error}."
-    except (KafkaError, OSError, TimeoutError) as error:
-        says = f"Kafka does not answer ({type(error).__name__})."
+    except TimeoutError:
+        says = "Kafka does not answer in time: it hangs, or has too much to do."
+    except (KafkaError, OSError):
+        says = "Kafka does not answer: no broker can be reached, or the connection was lost."
     return [act("the bus", says, "docs/runbook.md, Kafka is down.")]
 
 

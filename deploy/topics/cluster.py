@@ -140,8 +140,8 @@ async def open_brokers(
     try:
         await client.start()
         yield Brokers(client)
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise Refused(f"the brokers at {servers} do not answer ({type(error).__name__})") from None
+    except (KafkaError, OSError, TimeoutError):
+        raise Refused(f"the brokers at {servers} do not answer, or broke off") from None
     finally:
         await client.close()
 

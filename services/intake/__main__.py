@@ -17,6 +17,7 @@ from services.intake.wiring import NAME, open_app, open_database
 from shared.messaging.commands import COMMANDS, MessagingTables, run_command
 from shared.runtime import logging, tracing
 from shared.runtime.db import UnsafeServer, unavailable
+from shared.runtime.ending import end
 from shared.runtime.errors import Misconfigured
 from shared.runtime.lifecycle import run, run_roles, settle
 from shared.runtime.rewrapping import REWRAP, run_rewrap
@@ -26,17 +27,19 @@ from shared.runtime.wakes import Wakes
 log = structlog.get_logger()
 
 ROLES = ("api", "sweep", "relay")
+_AWAY = "PostgreSQL does not answer: start it, then try again."
 
 
 def main(argv: list[str]) -> int:
     """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
+    in_log = not argv or argv[0] in ROLES
     try:
         return run(_main(argv))
     except (Misconfigured, UnsafeServer) as error:
-        return _end(str(error), 2)
+        return end(str(error), 2, in_log=in_log)
     except Exception as error:
         if unavailable(error):
-            return _end("PostgreSQL does not answer: start it, then try again.", 1)
+            return end(_AWAY, 1, in_log=in_log)
         raise
 
 
@@ -73,11 +76,6 @@ async def _command(argv: list[str]) -> int:
         return await run_command(NAME, argv, db, MessagingTables(ACTS, outbox=OUTBOX))
     finally:
         await db.close()
-
-
-def _end(sentence: str, code: int) -> int:
-    sys.stderr.write(f"{sentence}\n")
-    return code
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from services.notify.wiring import NAME, open_app, open_database
 from shared.messaging.commands import COMMANDS, MessagingTables, run_command
 from shared.runtime import logging, tracing
 from shared.runtime.db import Database, UnsafeServer, unavailable
+from shared.runtime.ending import end
 from shared.runtime.errors import Misconfigured
 from shared.runtime.lifecycle import run, run_roles, settle
 from shared.runtime.rewrapping import REWRAP, run_rewrap
@@ -40,6 +41,7 @@ from shared.runtime.wakes import Wakes
 log = structlog.get_logger()
 
 ROLES = ("api", "consume", "work", "deliver", "page", "relay")
+_AWAY = "PostgreSQL does not answer: start it, then try again."
 SEED = "seed-sample"
 
 
@@ -47,13 +49,14 @@ def main(argv: list[str]) -> int:
     """Exit code 2: it cannot start as it is configured; 1: something it needs is away."""
     if argv and argv[0] == FORMS:
         return run_forms(argv[1:])
+    in_log = not argv or argv[0] in ROLES
     try:
         return run(_main(argv))
     except (Misconfigured, UnsafeServer) as error:
-        return _end(str(error), 2)
+        return end(str(error), 2, in_log=in_log)
     except Exception as error:
         if unavailable(error):
-            return _end("PostgreSQL does not answer: start it, then try again.", 1)
+            return end(_AWAY, 1, in_log=in_log)
         raise
 
 
@@ -115,11 +118,6 @@ async def _seed(settings: NotifySettings, argv: list[str], db: Database) -> int:
     count, version = await seed_samples(db, path)
     sys.stdout.write(f"{count} sample agencies; the directory is at version {version}.\n")
     return 0
-
-
-def _end(sentence: str, code: int) -> int:
-    sys.stderr.write(f"{sentence}\n")
-    return code
 
 
 if __name__ == "__main__":

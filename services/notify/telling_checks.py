@@ -54,9 +54,10 @@ async def running_out(settings: NotifySettings, db: Database) -> list[Finding]:
         lasting = await expiry_store.lasting(session)
         ids = [each.agency_id for each in lasting]
         transports = await transports_in_force(session, ids, now)
-    ends = [(each.agency_id, what, day) for each in lasting for what, day in each.ends()]
+    names = {each.agency_id: each.named for each in lasting}
+    ends = [(each.named, what, day) for each in lasting for what, day in each.ends()]
     ends += [
-        (agency_id, what, day)
+        (names[agency_id], what, day)
         for agency_id, transport in transports.items()
         for what, day in ends_of(transport, settings.keys)
     ]
@@ -71,10 +72,10 @@ def of_ends(ends: Iterable[tuple[str, str, date]], day: date) -> list[Finding]:
     return [
         (act if ends_on < day else look)(
             "notify, what runs out",
-            f"The {what} of {agency_id} {'ended' if ends_on < day else 'ends'} on {ends_on}.",
+            f"The {what} of {agency} {'ended' if ends_on < day else 'ends'} on {ends_on}.",
             f"{mend(what)}, or no notice goes to it from then on.",
         )
-        for agency_id, what, ends_on in near
+        for agency, what, ends_on in near
     ]
 
 

@@ -6,7 +6,7 @@ An alert has patience, so that nobody is woken for what mends itself; whoever as
 from collections.abc import Sequence
 
 from services.notify import waiting_store
-from services.notify.tasks.task import TaskKind
+from services.notify.tasks.urgency import URGENT
 from services.notify.waiting_store import Open, Refusing
 from shared.runtime.db import Database
 from shared.runtime.findings import Finding, act, look, well
@@ -14,14 +14,6 @@ from shared.runtime.findings import Finding, act, look, well
 _TRIED, _AGAIN_AND_AGAIN = 2, 5
 """An attempt that failed once is ordinary; at the fifth somebody was paged."""
 _SHOWN = 5
-_URGENT = {
-    TaskKind.REFUSED,
-    TaskKind.BREACHED,
-    TaskKind.NOT_OURS,
-    TaskKind.CANNOT_SEND,
-    TaskKind.UNREACHABLE,
-}
-"""A lawful recipient may know nothing, or the wrong one knows."""
 
 
 async def deliveries(db: Database) -> list[Finding]:
@@ -68,7 +60,7 @@ def of_tasks(found: Sequence[Open]) -> list[Finding]:
     if not found:
         return [well(about, "None waits for a person.")]
     kinds = ", ".join(f"{each.tasks} {each.kind}" for each in found)
-    urgent = any(each.kind in _URGENT for each in found)
+    urgent = any(each.kind in URGENT for each in found)
     do = (
         "GET /v1/tasks?open says what to do for each; do it, then acknowledge it "
         "(docs/runbook.md#tasks-a-person-has-to-look)."

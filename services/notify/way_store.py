@@ -4,6 +4,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.controls import tables
+from services.notify.untold_store import untold
 from shared.contracts.base import Topic
 from shared.messaging.standing import standing_still, unhandled
 from shared.runtime.db import Database, Session
@@ -51,8 +52,9 @@ async def way(db: Database) -> Way:
     async with db.transaction() as session:
         waiting, oldest = await unhandled(session, models.INBOX, Topic.REFERRALS)
         planned = Stage("planned", await session.scalar(_PLANNED, {"day": DAY}), waiting, oldest)
-        stages = [planned, *await _stages(session)]
-        stopped = [*await _halts(session), *await standing_still(session, models.INBOX)]
+        refused, people = await untold(session)
+        stages = [planned, refused, *await _stages(session)]
+        stopped = [*people, *await _halts(session), *await standing_still(session, models.INBOX)]
     return Way(stages, stopped)
 
 

@@ -23,6 +23,7 @@ from shared.runtime.logging import where
 from shared.runtime.settings import ServiceSettings
 
 Look = Callable[[], Awaitable[Sequence[Finding]]]
+MEND = "Mend it (docs/settings.md), then start the service."
 _PATIENCE = 3.0
 _FRESH = 1.0
 
@@ -43,7 +44,7 @@ async def _one(about: str, look: Look) -> Sequence[Finding]:
         if isinstance(error, TimeoutError) or unavailable(error):
             do = "Start PostgreSQL, or end it if it hangs (docs/runbook.md#postgresql-is-down)."
             return [act(about, "PostgreSQL does not answer.", do)]
-        says = f"It could not be looked at: {type(error).__name__} at {where(error)}."
+        says = f"It could not be looked at ({where(error)})."
         return [act(about, says, "Call engineering; the other lines stand.")]
 
 
@@ -75,8 +76,7 @@ def run_check(
     try:
         load()
     except Misconfigured as error:
-        mend = "Mend it, then start the service (docs/settings.md)."
-        found = [act(f"{service}, settings", line, mend) for line in _faults(error)]
+        found = [act(f"{service}, settings", line, MEND) for line in _faults(error)]
     else:
         found = asyncio.run(_from(service, opened))
     sys.stdout.write(json.dumps([finding.as_json() for finding in found]) + "\n")

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 SOON = timedelta(days=30)
 """How long before its end a thing is spoken of."""
+AGAIN = "Look again in a minute"
+"""How the `do` begins of what mostly mends itself, and is bad if it does not."""
 
 
 class Level(IntEnum):

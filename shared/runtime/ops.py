@@ -14,6 +14,7 @@ from starlette.routing import Route
 from shared import __version__
 from shared.runtime import metrics
 from shared.runtime.exposition import exposition
+from shared.runtime.meaning import meaning
 
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, otherwise a sentence that says what is wrong. No personal data."""
@@ -53,7 +54,7 @@ async def _ask(check: Check) -> str | None:
         async with asyncio.timeout(_PATIENCE):
             return await check()
     except Exception as error:
-        return f"does not answer ({type(error).__name__})"
+        return f"does not answer: {meaning(error)}"
 
 
 class Ages:

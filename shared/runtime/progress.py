@@ -30,12 +30,14 @@ class Stage:
 
 
 PARKED, FORKED, UNREADABLE = "parked", "fork", "unreadable"
+REFUSED, TASK = "refused", "task"
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What goes on only when a person has looked. `what` is PARKED, FORKED, UNREADABLE or a kind
-    of halt."""
+    """What goes on only when a person has looked. `what` is PARKED, FORKED, UNREADABLE, REFUSED
+    (a notice that goes to nobody), TASK (another that cannot wait) or a kind of halt; `id`, of the
+    two that are counted, how many."""
 
     what: str
     id: str

@@ -4,7 +4,7 @@ import base64
 import json
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.runtime import keys
 from shared.runtime.checking import Look
 from shared.runtime.db import Database, UnsafeServer, check_server
 from shared.runtime.errors import Misconfigured
-from shared.runtime.findings import Finding, act, clock, ending, look, well
+from shared.runtime.findings import AGAIN, Finding, act, clock, ending, look, well
 from shared.runtime.ids import utc_now
 from shared.runtime.migrate import check_head
 from shared.runtime.rewrapping import Holding, KeyTable
@@ -28,6 +28,9 @@ _SERVER = text(
     "(SELECT count(*) FROM pg_stat_activity) AS connections, "
     "CAST(current_setting('max_connections') AS integer) AS most"
 )
+_STARTED = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
+_FRESH = timedelta(minutes=1)
+STARTED = "PostgreSQL was started less than a minute ago: what waited for it is being taken up."
 _CLIENT_CERTIFICATES = ("kafka_ca", "kafka_cert", "mail_ca")
 
 
@@ -55,6 +58,7 @@ def common(
         "settings": files,
         "keys": key_files,
         "server": lambda: server(service, settings, db),
+        "start": lambda: started(service, db),
         "migrations": lambda: head(service, db),
         "clock": lambda: database_clock(service, db),
     }
@@ -99,6 +103,19 @@ def _room(about: str, connections: int, most: int) -> list[Finding]:
         return []
     do = "See who holds them (pg_stat_activity); raise max_connections."
     return [look(about, f"{connections} of {most} connections are taken.", do)]
+
+
+async def started(service: str, db: Database) -> list[Finding]:
+    async with db.reading() as session:
+        return of_start(service, await session.scalar(_STARTED))
+
+
+def of_start(service: str, ago: timedelta) -> list[Finding]:
+    """What waits in the first minute says nothing yet."""
+    about = f"{service}, PostgreSQL's start"
+    if ago < _FRESH:
+        return [look(about, STARTED, f"{AGAIN}, until this line is gone.")]
+    return [well(about, "is more than a minute ago.")]
 
 
 async def head(service: str, db: Database) -> list[Finding]:

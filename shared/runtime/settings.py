@@ -1,15 +1,18 @@
 """Settings by environment: `HARTLINE_*`, one typed class per service, secrets redacted."""
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.runtime import failpoints
 from shared.runtime.errors import Misconfigured
+from shared.runtime.setting_forms import form
 
 
 class Profile(StrEnum):
@@ -74,7 +77,7 @@ class ServiceSettings(BaseSettings):
         try:
             settings = cls(_secrets_dir=secrets_folder())
         except ValidationError as error:
-            raise Misconfigured(_explain(error)) from None
+            raise Misconfigured(_explain(error, cls.model_fields)) from None
         settings.refuse_unsafe()
         return settings
 
@@ -156,12 +159,17 @@ def one_setting(name: str) -> str | None:
     return file.read_text().strip() or None if file is not None and file.is_file() else None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, fields: Mapping[str, FieldInfo]) -> str:
     """One line per setting, by its environment name, without the value."""
+    declared = {str(each.validation_alias or name): each for name, each in fields.items()}
     lines = []
     for detail in error.errors(include_input=False, include_url=False):
         field = str(detail["loc"][0]) if detail["loc"] else "settings"
         name = field if field.startswith("HARTLINE_") else f"HARTLINE_{field.upper()}"
-        missing = detail["type"] == "missing"
-        lines.append(f"{name} is not set: set it." if missing else f"{name}: {detail['msg']}.")
+        if detail["type"] == "missing":
+            lines.append(f"{name} is not set: set it.")
+        elif field in declared:
+            lines.append(f"{name}: write {form(declared[field])}.")
+        else:
+            lines.append(f"{name}: {detail['msg']}.")
     return "\n".join([*lines, "docs/settings.md lists every setting and what it is for."])

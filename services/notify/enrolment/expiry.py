@@ -31,6 +31,12 @@ class Lasting:
     mou_to: date | None
     encryption_key: dict[str, Any] | None
     certificate_to: datetime | None
+    name: str = ""
+
+    @property
+    def named(self) -> str:
+        """For a person, who knows it by its name."""
+        return f"{self.name} ({self.agency_id})" if self.name else self.agency_id
 
     def ends(self) -> Iterator[tuple[str, date]]:
         """A day that has passed is still told: it is worse."""

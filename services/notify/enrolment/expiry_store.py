@@ -19,7 +19,7 @@ async def lasting(session: Session) -> Sequence[Lasting]:
     """Of every agency that is not closed; a certificate counts for the endpoint it was seen at."""
     rows = await session.execute(
         text(
-            "SELECT a.agency_id, a.authority_to, a.mou_to, a.encryption_key, "
+            "SELECT a.agency_id, a.name, a.authority_to, a.mou_to, a.encryption_key, "
             f"c.not_after AS certificate_to FROM {_AGENCIES} a LEFT JOIN {_CERTIFICATES} c "
             "ON c.agency_id = a.agency_id AND c.endpoint = a.endpoint "
             "WHERE NOT a.closed ORDER BY a.agency_id"

@@ -15,10 +15,12 @@ from services.notify.planning import history_store as store
 from services.notify.planning.copies import open_copy
 from services.notify.routing.facts_read import FACTS
 from services.notify.tasks import tables as task_tables
+from services.notify.way_store import way
 from shared.contracts.codes import Trigger
 from shared.contracts.disclosures import DisclosuresRefused
 from shared.contracts.notices import NoticesPlanned, NoticesRefused, NoticesSuperseded
 from shared.runtime.errors import Permanent, Retryable
+from shared.runtime.ids import utc_now
 from shared.runtime.sealing import WrappedKey
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
@@ -168,6 +170,26 @@ async def test_p3_who_may_not_be_told_is_refused_on_record_and_a_person_is_asked
     assert disclosures.refused[0].reason == reason
     (task,) = await planning.rows(task_tables.tasks)
     assert (task["kind"], task["about"]) == ("refused", refusal["notice_id"])
+
+
+async def test_p1_the_way_counts_whom_nobody_tells_until_a_later_version_plans_anew(
+    planning: Planning, tmp_path: Path
+) -> None:
+    await support.seed(planning.db, support.agencies(fbi={"authority_to": "2026-03-02"}), tmp_path)
+    planning.now = utc_now()
+    data = planning.announce()
+    await planning.plan(data)
+    (stage,) = [each for each in (await way(planning.db)).stages if each.name == "refused"]
+    assert (stage.done, stage.waiting) == (1, 1)
+    async with planning.db.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO notify.plans SELECT referral_id, version + 1, rules_version, "
+                "directory_version, planned_at FROM notify.plans"
+            )
+        )
+    (stage,) = [each for each in (await way(planning.db)).stages if each.name == "refused"]
+    assert stage.done == 0
 
 
 async def test_p3_the_day_of_an_authority_is_the_day_in_connecticut(

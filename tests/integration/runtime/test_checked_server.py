@@ -16,7 +16,7 @@ from shared.runtime import keys
 from shared.runtime.checking import all_of
 from shared.runtime.db import Database
 from shared.runtime.findings import Finding, Level, worst
-from shared.runtime.server_checks import head, server, wrapped
+from shared.runtime.server_checks import STARTED, head, server, wrapped
 from shared.runtime.wakes import Wakes
 from tests.support.databases import FreshDatabase
 
@@ -50,9 +50,14 @@ def by_name(found: list[Finding]) -> dict[str, Finding]:
     return {finding.about.partition(", ")[2]: finding for finding in found}
 
 
+def older(found: list[Finding]) -> list[Finding]:
+    """As of a server that was not started for this test."""
+    return [finding for finding in found if finding.says != STARTED]
+
+
 async def test_a_sound_service_finds_nothing(database: FreshDatabase, tmp_path: Path) -> None:
     found = await all_of("intake", looks(settings(database, tmp_path), database.open("intake")))
-    assert worst(found) is Level.WELL, found
+    assert worst(older(found)) is Level.WELL, found
     assert {"server", "migrations", "PostgreSQL's clock", "data keys"} <= set(by_name(found))
 
 
@@ -109,7 +114,7 @@ async def test_the_operations_port_tells_of_checks_and_of_the_way(
     async with httpx.AsyncClient(transport=transport, base_url="http://ops") as client:
         checks = [Finding.of_json(each) for each in (await client.get("/check")).json()]
         way = (await client.get("/way")).json()
-    assert worst(checks) is Level.WELL
+    assert worst(older(checks)) is Level.WELL
     assert [stage["name"] for stage in way["stages"]] == ["accepted", "relayed"]
 
 

@@ -61,10 +61,12 @@ def test_what_is_frozen_is_told_at_once_with_the_command_that_restarts_it(
     until(agency.pid, "STOPPED")
     (found,) = stuck(host)
     assert found.about == f"trial (seal), process {agency.pid}"
-    assert found.do.startswith("python -m deploy.machine restart 'trial (seal)' (docs/runbook.md")
+    assert found.do.startswith("./hartline restart 'trial (seal)' (docs/runbook.md")
     lines = view([], thresholds(), datetime(2026, 3, 3, tzinfo=UTC), stopped_lines(host))
     assert lines[0].endswith("1 thing(s) need somebody.")
-    assert lines[2].startswith(f"STOPPED trial (seal): process {agency.pid} does nothing: python")
+    assert lines[2].startswith(
+        f"STOPPED trial (seal): process {agency.pid} does nothing: ./hartline"
+    )
     assert [each.pid for each in restart(os.getpid(), "trial (seal)")] == [agency.pid]
     assert agency.wait(10) == -signal.SIGKILL
 
@@ -101,7 +103,7 @@ async def test_a_service_that_is_away_or_hangs_is_told_with_what_mends_it_here(
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         (hangs, *_) = await examine([Place("audit", url, settings)], host)
     assert "It hangs." in hangs.do
-    assert "python -m deploy.machine restart audit (docs/runbook.md" in hangs.do
+    assert "./hartline restart audit (docs/runbook.md" in hangs.do
 
 
 def until(pid: int, state: str) -> None:

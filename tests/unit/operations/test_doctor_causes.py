@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from deploy.operations.asking import Seen
-from deploy.operations.doctor import in_words, old, running, said_once, slow
+from deploy.operations.doctor import old, running, slow
+from deploy.operations.saying import in_words, said_once
 from deploy.operations.standing import standing
 from deploy.operations.status import view
 from deploy.operations.thresholds import thresholds

@@ -15,8 +15,9 @@ from starlette.routing import Route
 
 from deploy.operations import topics
 from deploy.operations.asking import Seen, ask_all
-from deploy.operations.doctor import examine, in_words, old, running, words
+from deploy.operations.doctor import examine, old, running
 from deploy.operations.places import Place, places, read_env, write_env
+from deploy.operations.saying import in_words, words
 from deploy.operations.status import view
 from deploy.operations.thresholds import thresholds
 from deploy.topics.plan import Topic
