@@ -8,14 +8,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from services.notify.api import must_be, must_be_a_person, refuse_agencies
 from services.notify.oral import entering, telling
+from services.notify.oral.entering import Office
 from services.notify.oral.entry_store import Leg
 from services.notify.oral.telling import Call
-from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal, require
-from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
 from shared.runtime.problem import Problem, not_found
-from shared.runtime.sealing import Sealer
 
 _SKEW = timedelta(minutes=5)
 Teller = Annotated[Principal, Depends(require("notices:tell"))]
@@ -61,8 +59,9 @@ class TellingOut(BaseModel):
     recorded_at: datetime
 
 
-def oral_router(db: Database, sealer: Sealer, outbox: Outbox) -> APIRouter:
+def oral_router(office: Office) -> APIRouter:
     """The routes of word of mouth. No agency may call them."""
+    db, sealer, outbox = office.db, office.sealer, office.outbox
     routes = APIRouter()
 
     @routes.post("/v1/notices/{notice_id}/told-orally", status_code=201)
@@ -89,8 +88,7 @@ def oral_router(db: Database, sealer: Sealer, outbox: Outbox) -> APIRouter:
         must_be("ref", referral_id)
         now = utc_now()
         call, leg = _call("", body, person, now), Leg(referral_id, body.child_id, body.agency_id)
-        async with db.transaction() as session:
-            entered = await entering.enter(session, sealer, outbox, leg, call, now)
+        entered = await entering.enter(office, leg, call, now)
         if entered is None:
             raise _wrong("agency_id", "is not in the directory")
         if entered.notice_id is None:
