@@ -22,6 +22,7 @@ from services.notify.mailbox.api import Mailboxes, mailbox_router
 from services.notify.mailbox.opening import Desk
 from services.notify.models import OUTBOX
 from services.notify.oral.api import oral_router
+from services.notify.oral.deciding_api import deciding_router
 from services.notify.oral.entering import Office
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
@@ -181,6 +182,7 @@ async def posting(
     app.include_router(api)
     office = Office(db, SEALER, outbox, substitutes)
     app.include_router(oral_router(office))
+    app.include_router(deciding_router(db, SEALER, CLERK, outbox))
     app.include_router(conflict_router(db, planning.directories, substitutes))
     recalling = Recalling(planning.directories, Rulebooks(load_rulebook()), CLERK, outbox)
     app.include_router(recall_router(db, recalling))

@@ -40,7 +40,8 @@ class EntryIn(TellingIn):
 
 
 class EntryOut(BaseModel):
-    """`notice_id` null: its notice is not there yet, and until it is the call waits."""
+    """`notice_id` null: its notice is not there yet, and until it is the call waits.
+    `what_happens`: what becomes of it, in words."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -48,6 +49,7 @@ class EntryOut(BaseModel):
     notice_id: str | None
     told_at: datetime
     entered_at: datetime
+    what_happens: str
 
 
 class TellingOut(BaseModel):
@@ -93,7 +95,13 @@ def oral_router(office: Office) -> APIRouter:
             raise _wrong("agency_id", "is not in the directory")
         if entered.notice_id is None:
             answer.status_code = 202
-        return EntryOut.model_validate(entered)
+        return EntryOut(
+            entry_id=entered.entry_id,
+            notice_id=entered.notice_id,
+            told_at=entered.told_at,
+            entered_at=entered.entered_at,
+            what_happens=entered.what_happens.format(entry_id=entered.entry_id),
+        )
 
     return routes
 

@@ -7,6 +7,7 @@ its notice is there: only that says which fields were told, and by what right.
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import structlog
 
@@ -31,6 +32,29 @@ PATIENCE = timedelta(minutes=15)
 """A plan comes within seconds. After this a person must find out whether there will be one."""
 
 
+class Expect(StrEnum):
+    """What will become of a call that was entered, in words."""
+
+    RECORDED = "It is on record as a disclosure, at the time of the call."
+    FORBIDDEN = (
+        "This agency may not be told of this child: no authority in force, nothing to reach it by, "
+        "or a conflict of interest. It is a task of kind told_unlawfully now, until its record is "
+        "complete and the referral amended, or another person decides it "
+        "(POST /v1/oral-entries/{entry_id}/decision)."
+    )
+    NO_NOTICE = (
+        "No notice of this child goes to this agency, and it stands in for nobody who was refused: "
+        "the call is no disclosure on record yet, and in 15 minutes this is a task of kind "
+        "told_unlawfully. If it was the wrong agency or child, enter the right one, and have "
+        "another person decide this one (POST /v1/oral-entries/{entry_id}/decision)."
+    )
+    NO_PLAN = (
+        "This referral is not planned yet: the call is recorded, at its own time, once a notice of "
+        "this child to this agency is. Without one in 15 minutes this is a task of kind "
+        "told_unlawfully."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Entered:
     """`notice_id` None: it waits for its notice."""
@@ -39,6 +63,7 @@ class Entered:
     notice_id: str | None
     told_at: datetime
     entered_at: datetime
+    what_happens: Expect
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +90,7 @@ async def enter(office: Office, leg: Leg, call: Call, now: datetime) -> Entered 
         return kept
     await _stand_in(office, kept.entry_id, now)
     async with office.db.transaction() as session:
-        return await _entered(session, leg, call.told_at)
+        return await _entered(session, leg, call.told_at, now)
 
 
 async def _keep(
@@ -78,17 +103,28 @@ async def _keep(
     new = await entry_store.insert(
         session, leg, entry_id, call.told_by, call.told_at, entered_at=now, sealed=sealed
     )
-    if new and not await _record(session, sealer, outbox, entry_id, now):
-        lawful = await is_lawful(session, leg.agency_id, now)
-        if not lawful or await entry_store.in_conflict(session, leg):
-            task = told_without_a_notice(leg.referral_id, entry_id, leg.agency_id)
-            await task_store.file_tasks(session, [task], now)
-    return await _entered(session, leg, call.told_at)
+    waits = new and not await _record(session, sealer, outbox, entry_id, now)
+    if waits and await _is_forbidden(session, leg, now):
+        task = told_without_a_notice(leg.referral_id, entry_id, leg.agency_id)
+        await task_store.file_tasks(session, [task], now)
+    return await _entered(session, leg, call.told_at, now)
 
 
-async def _entered(session: Session, leg: Leg, told_at: datetime) -> Entered:
+async def _is_forbidden(session: Session, leg: Leg, now: datetime) -> bool:
+    lawful = await is_lawful(session, leg.agency_id, now)
+    return not lawful or await entry_store.in_conflict(session, leg)
+
+
+async def _entered(session: Session, leg: Leg, told_at: datetime, now: datetime) -> Entered:
     row = await entry_store.read(session, leg, told_at)
-    return Entered(row.entry_id, row.notice_id, row.told_at, row.entered_at)
+    if row.notice_id is not None:
+        expect = Expect.RECORDED
+    elif await _is_forbidden(session, leg, now):
+        expect = Expect.FORBIDDEN
+    else:
+        planned = await entry_store.is_planned(session, leg.referral_id)
+        expect = Expect.NO_NOTICE if planned else Expect.NO_PLAN
+    return Entered(row.entry_id, row.notice_id, row.told_at, row.entered_at, expect)
 
 
 async def match_waiting(office: Office) -> None:

@@ -134,7 +134,7 @@ async def test_p3_whoever_has_a_conflict_of_interest_stands_in_for_nobody(post: 
 async def test_c16_p3_an_implicated_trooper_keeps_the_state_police_from_standing_in(
     post: Post, implicated_beside: bool
 ) -> None:
-    trooper = {"implicated": [{"kind": "state_trooper"}]}
+    trooper: dict[str, object] = {"implicated": [{"kind": "state_trooper"}]}
     mine = Child(facts={} if implicated_beside else trooper)
     other = Child(name="Test Child Two", towns=("Derby",), facts=trooper)
     data = await post.referral(mine, *([other] if implicated_beside else []))
