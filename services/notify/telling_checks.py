@@ -54,13 +54,15 @@ async def running_out(settings: NotifySettings, db: Database) -> list[Finding]:
         lasting = await expiry_store.lasting(session)
         ids = [each.agency_id for each in lasting]
         transports = await transports_in_force(session, ids, now)
+        names = await expiry_store.names(session)
     ends = [(each.agency_id, what, day) for each in lasting for what, day in each.ends()]
     ends += [
         (agency_id, what, day)
         for agency_id, transport in transports.items()
         for what, day in ends_of(transport, settings.keys)
     ]
-    return of_ends(ends, today(now))
+    named = [(f"{names[agency_id]} ({agency_id})", what, day) for agency_id, what, day in ends]
+    return of_ends(named, today(now))
 
 
 def of_ends(ends: Iterable[tuple[str, str, date]], day: date) -> list[Finding]:
@@ -71,10 +73,10 @@ def of_ends(ends: Iterable[tuple[str, str, date]], day: date) -> list[Finding]:
     return [
         (act if ends_on < day else look)(
             "notify, what runs out",
-            f"The {what} of {agency_id} {'ended' if ends_on < day else 'ends'} on {ends_on}.",
+            f"The {what} of {whose} {'ended' if ends_on < day else 'ends'} on {ends_on}.",
             f"{mend(what)}, or no notice goes to it from then on.",
         )
-        for agency_id, what, ends_on in near
+        for whose, what, ends_on in near
     ]
 
 

@@ -28,6 +28,12 @@ async def lasting(session: Session) -> Sequence[Lasting]:
     return [Lasting(**dict(row)) for row in rows]
 
 
+async def names(session: Session) -> dict[str, str]:
+    """What each agency is called, by its id."""
+    rows = await session.execute(text(f"SELECT agency_id, name FROM {_AGENCIES}"))
+    return {row.agency_id: row.name for row in rows}
+
+
 async def to_look_at(session: Session, now: datetime, most: int) -> Sequence[Any]:
     """Endpoints whose certificate nobody has looked at for a day."""
     return await session.execute(

@@ -72,6 +72,7 @@ class Claimed:
     since: datetime
     round: int
     person: str
+    role: str
 
 
 async def lose(session: Session, now: datetime) -> int:

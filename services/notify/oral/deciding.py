@@ -1,6 +1,7 @@
 """Ending a call that no notice will come for, by the word of another than who made it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,7 +85,7 @@ async def decide(
     leg = Leg(entry.referral_id, entry.child_id, entry.agency_id)
     if await entry_store.notice_of(session, leg, entry.told_at) is not None:
         return OnRecord()
-    row: dict[str, object] = {
+    row: dict[str, Any] = {
         "entry_id": decision.entry_id,
         "outcome": decision.outcome.value,
         "decided_by": decision.decided_by,
@@ -105,7 +106,7 @@ async def decide(
         decision.decided_by,
         now,
         decision.reason,
-        None if row["disclosure_id"] is None else str(row["disclosure_id"]),
+        row["disclosure_id"],
     )
 
 
@@ -121,7 +122,7 @@ def _of(row: Any) -> Decided:
 
 
 async def _sealed(
-    session: Session, sealer: Sealer, entry: Any, said: dict[str, object]
+    session: Session, sealer: Sealer, entry: Any, said: Mapping[str, object]
 ) -> bytes | None:
     """Under the child's key, so that it is destroyed with it; None where there is none."""
     keys = await history_store.child_keys(session, [entry.child_id])
@@ -136,12 +137,12 @@ async def _sealed(
 
 
 async def _record(
-    session: Session, clerk: Clerk, entry: Any, row: dict[str, object], said: dict[str, object]
+    session: Session, clerk: Clerk, entry: Any, row: dict[str, Any], said: Mapping[str, object]
 ) -> ToldOrally:
     """For the log. Which fields were told nobody has on record, so it names none."""
     return ToldOrally(
         referral_id=entry.referral_id,
-        disclosure_id=str(row["disclosure_id"]),
+        disclosure_id=row["disclosure_id"],
         version=await decision_store.newest_version(session, entry.referral_id),
         child_ids=(entry.child_id,),
         recipient_id=entry.agency_id,

@@ -1,6 +1,10 @@
 """What the doctor asks notify's tables: whom to call, and about which referral."""
 
-from services.notify import waiting_checks
+from datetime import date
+from pathlib import Path
+
+from services.notify import telling_checks, waiting_checks
+from services.notify.settings import NotifySettings
 from shared.runtime.findings import Level
 from shared.runtime.ids import utc_now
 from tests.support.deliveries import World
@@ -21,3 +25,11 @@ async def test_what_was_taken_is_nobodys_call(world: World) -> None:
     agency = await world.agency(None, name="Example Police")
     await world.notice(agency, attempts=3, state="delivered", delivered_at=utc_now())
     assert [each.level for each in await waiting_checks.deliveries(world.db)] == [Level.WELL]
+
+
+async def test_what_runs_out_names_the_agency_and_its_id(world: World, tmp_path: Path) -> None:
+    agency = await world.agency(None, name="Example Police", authority_to=date(2021, 6, 30))
+    settings = NotifySettings.model_construct(keys=tmp_path)
+    found = await telling_checks.running_out(settings, world.db)
+    said = [each.says for each in found if agency in each.says]
+    assert said == [f"The authority of Example Police ({agency}) ended on 2021-06-30."]
