@@ -72,7 +72,6 @@ class Claimed:
     since: datetime
     round: int
     person: str
-    role: str
 
 
 async def lose(session: Session, now: datetime) -> int:

@@ -11,16 +11,13 @@ SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A task as a page tells of it: its id and kind, whose it is, its age, a link. Nothing of
-    anybody, and not which referral (P5): two tasks are told apart by their ids."""
+    """A task as a page tells of it: its kind, its age, a link. Nothing of anybody (P5)."""
 
     task_id: str
     kind: str
     since: datetime
     round: int
     link: str
-    role: str
-    """Of the roster, whose task it is; never that of a recipient."""
 
     def minutes(self, now: datetime) -> int:
         return int((now - self.since).total_seconds() // 60)
@@ -38,6 +35,6 @@ class Pager(Protocol):
 def sentence(alarm: Alarm, now: datetime) -> str:
     minutes = alarm.minutes(now)
     return (
-        f"Hartline: a task of kind {alarm.kind} ({alarm.task_id}, for {alarm.role}) has waited "
-        f"{minutes} minute{'' if minutes == 1 else 's'} for somebody to acknowledge it."
+        f"Hartline: a task of kind {alarm.kind} has waited {minutes} "
+        f"minute{'' if minutes == 1 else 's'} for somebody to acknowledge it: {alarm.task_id}."
     )

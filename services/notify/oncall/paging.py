@@ -106,9 +106,7 @@ class Paging:
                 return None, now + AGAIN_AFTER_FAILURE, True
             case PageNow(person, nobody):
                 begun = max((each.round for each in pages), default=0)
-                claimed = Claimed(
-                    row.task_id, row.kind, row.created_at, begun + 1, person, duty.role
-                )
+                claimed = Claimed(row.task_id, row.kind, row.created_at, begun + 1, person)
                 # While it is being sent; then its outcome says when.
                 return claimed, now + page_store.LEASE, nobody
             case _:
@@ -146,4 +144,4 @@ class Paging:
 
     def _alarm(self, page: Claimed) -> Alarm:
         link = f"{self._tasks_url}/{page.task_id}"
-        return Alarm(page.task_id, page.kind, page.since, page.round, link, page.role)
+        return Alarm(page.task_id, page.kind, page.since, page.round, link)

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from services.notify.api import must_be, must_be_a_person, refuse_agencies
 from services.notify.oral import entering, telling
-from services.notify.oral.entering import Office
+from services.notify.oral.entering import Entered, Office
 from services.notify.oral.entry_store import Leg
 from services.notify.oral.telling import Call
 from shared.runtime.auth import Principal, require
@@ -95,15 +95,19 @@ def oral_router(office: Office) -> APIRouter:
             raise _wrong("agency_id", "is not in the directory")
         if entered.notice_id is None:
             answer.status_code = 202
-        return EntryOut(
-            entry_id=entered.entry_id,
-            notice_id=entered.notice_id,
-            told_at=entered.told_at,
-            entered_at=entered.entered_at,
-            what_happens=entered.what_happens.format(entry_id=entered.entry_id),
-        )
+        return _out(entered)
 
     return routes
+
+
+def _out(entered: Entered) -> EntryOut:
+    return EntryOut(
+        entry_id=entered.entry_id,
+        notice_id=entered.notice_id,
+        told_at=entered.told_at,
+        entered_at=entered.entered_at,
+        what_happens=entered.what_happens.format(entry_id=entered.entry_id),
+    )
 
 
 def _call(notice_id: str, body: TellingIn, person: Principal, now: datetime) -> Call:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -81,43 +81,29 @@ async def decide(
         return Own()
     if (known := await decision_store.decided(session, decision.entry_id)) is not None:
         same = (known.outcome, known.decided_by) == (decision.outcome.value, decision.decided_by)
-        return _of(known) if same else DecidedOtherwise()
+        return _of(dict(known)) if same else DecidedOtherwise()
     leg = Leg(entry.referral_id, entry.child_id, entry.agency_id)
     if await entry_store.notice_of(session, leg, entry.told_at) is not None:
         return OnRecord()
-    row: dict[str, Any] = {
-        "entry_id": decision.entry_id,
-        "outcome": decision.outcome.value,
-        "decided_by": decision.decided_by,
-        "decided_at": now,
-        "reason": decision.reason,
-        "disclosure_id": None,
-        "sealed": None,
-    }
+    row: dict[str, Any] = asdict(decision) | {"outcome": decision.outcome.value, "decided_at": now}
+    row |= {"disclosure_id": None, "sealed": None}
     if decision.outcome is Outcome.MISDIRECTED:
         row["disclosure_id"] = new_id("dsc")
         said = {"told_to": open_secret(sealer, decision.entry_id, entry.sealed)}
         row["sealed"] = await _sealed(session, sealer, entry, said)
         await outbox.emit(session, now, await _record(session, clerk, entry, row, said))
     await decision_store.insert(session, row)
+    return _of(row)
+
+
+def _of(row: Mapping[str, Any]) -> Decided:
     return Decided(
-        decision.entry_id,
-        decision.outcome,
-        decision.decided_by,
-        now,
-        decision.reason,
+        row["entry_id"],
+        Outcome(row["outcome"]),
+        row["decided_by"],
+        row["decided_at"],
+        row["reason"],
         row["disclosure_id"],
-    )
-
-
-def _of(row: Any) -> Decided:
-    return Decided(
-        row.entry_id,
-        Outcome(row.outcome),
-        row.decided_by,
-        row.decided_at,
-        row.reason,
-        row.disclosure_id,
     )
 
 

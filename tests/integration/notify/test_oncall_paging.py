@@ -178,7 +178,7 @@ async def test_a_page_is_alertmanagers_json_and_says_nothing_of_anybody(
     assert first["generatorURL"].startswith("https://console.test/tasks/tsk_")
     assert "has waited 3 minutes" in first["annotations"]["summary"]
     summaries = [alert["annotations"]["summary"] for alert in page["alerts"]]
-    assert all(f"({task}, for " in "".join(summaries) for task in ids), "two are seen to be two"
+    assert all(f": {task}." in "".join(summaries) for task in ids), "two are seen to be two"
     said = request.body.decode()
     assert not any(word in said for word in (*SECRET.split(", "), duty.referral_id, "agy_"))
 

@@ -26,7 +26,7 @@ from tests.support.rosters import roster
 NOW = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)
 TOKEN = "synthetic-hook-token-0042"
 URL = f"https://pager.example/hooks/{TOKEN}"
-ALARM = Alarm("tsk_1", "refused", NOW, 1, "https://console.test/tasks/tsk_1", "careline")
+ALARM = Alarm("tsk_1", "refused", NOW, 1, "https://console.test/tasks/tsk_1")
 
 
 @pytest.fixture
