@@ -89,7 +89,7 @@ async def decide(
     row |= {"disclosure_id": None, "sealed": None}
     if decision.outcome is Outcome.MISDIRECTED:
         row["disclosure_id"] = new_id("dsc")
-        said = {"told_to": open_secret(sealer, decision.entry_id, entry.sealed)}
+        said: dict[str, object] = {"told_to": open_secret(sealer, decision.entry_id, entry.sealed)}
         row["sealed"] = await _sealed(session, sealer, entry, said)
         await outbox.emit(session, now, await _record(session, clerk, entry, row, said))
     await decision_store.insert(session, row)
@@ -108,7 +108,7 @@ def _of(row: Mapping[str, Any]) -> Decided:
 
 
 async def _sealed(
-    session: Session, sealer: Sealer, entry: Any, said: Mapping[str, object]
+    session: Session, sealer: Sealer, entry: Any, said: dict[str, object]
 ) -> bytes | None:
     """Under the child's key, so that it is destroyed with it; None where there is none."""
     keys = await history_store.child_keys(session, [entry.child_id])
@@ -123,7 +123,7 @@ async def _sealed(
 
 
 async def _record(
-    session: Session, clerk: Clerk, entry: Any, row: dict[str, Any], said: Mapping[str, object]
+    session: Session, clerk: Clerk, entry: Any, row: dict[str, Any], said: dict[str, object]
 ) -> ToldOrally:
     """For the log. Which fields were told nobody has on record, so it names none."""
     return ToldOrally(
