@@ -76,8 +76,10 @@ class Substitutes:
         )
         if not gaps:
             return
+        lying = await conflict_store.sealed_parts(session, referral_id, gaps[0].version)
         destroyed = await shredding_store.destroyed(session, referral_id)
-        await self._plan(session, history, gaps, destroyed, now)
+        parts = [part for part in lying if part.child_id not in destroyed]
+        await self._plan(session, history, gaps, parts, now)
         await task_store.file_tasks(session, _unfilled(gaps, destroyed), now)
 
     async def stand_in(
@@ -92,11 +94,17 @@ class Substitutes:
         directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
         mine = [gap for gap in gaps if replaces(agency_id, gap.agency_id, book, directory)]
-        if not mine or await shredding_store.destroyed(session, mine[0].referral_id):
+        if not mine:
             return False
-        history = await store.lock_history(session, [mine[0].referral_id])
+        referral_id = mine[0].referral_id
+        history = await store.lock_history(session, [referral_id])
+        if any(each.version > mine[0].version for each in history):
+            return False  # Amended meanwhile: of that version one looks anew.
+        parts = await conflict_store.sealed_parts(session, referral_id, mine[0].version)
+        if await shredding_store.destroyed(session, referral_id):
+            return False
         refused = frozenset(Asserted(gap.agency_id, child_id, alone=True) for gap in mine)
-        found = await self._plan(session, history, mine, frozenset(), now, refused, agency_id)
+        found = await self._plan(session, history, mine, parts, now, refused, agency_id)
         return bool(found.new)
 
     async def _plan(
@@ -104,7 +112,7 @@ class Substitutes:
         session: Session,
         history: Sequence[Earlier],
         gaps: Sequence[Any],
-        destroyed: Set[str],
+        parts: Sequence[SealedPart],
         now: datetime,
         refused: Set[Asserted] = frozenset(),
         only: str | None = None,
@@ -113,8 +121,6 @@ class Substitutes:
         directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
         referral_id, version = gaps[0].referral_id, gaps[0].version
-        lying = await conflict_store.sealed_parts(session, referral_id, version)
-        parts = [part for part in lying if part.child_id not in destroyed]
         conflicts = await conflict_store.in_force(session, referral_id)
         allowed = directory.samples if gaps[0].synthetic else directory
         facts = ReferralFacts(

@@ -196,3 +196,59 @@ async def test_c32_nobody_stands_in_where_the_rule_is_not_broken_by_authority(po
     await enter(post, data.referral_id, child.child_id, STATE)
     (said,) = await reroutes(post)
     assert [each.role for each in said.left] == [Role.LOCAL_LAW_ENFORCEMENT]
+
+
+async def test_c32_after_an_amendment_that_refuses_anew_a_call_is_on_record_too(
+    post: Post,
+) -> None:
+    child = Child()
+    data = await post.referral(child)
+    await enter(post, data.referral_id, child.child_id, STATE)
+    await post.referral(child, referral_id=data.referral_id, version=2)
+    answer = await enter(post, data.referral_id, child.child_id, STATE)
+    assert answer.status_code == 201, answer.text
+    assert len(await post.events(ToldOrally)) == 2
+    assert await age(post) == 0
+
+
+async def test_p3_nobody_stands_in_where_a_childs_content_was_destroyed(post: Post) -> None:
+    mine, other = Child(), Child(name="Test Child Two")
+    data = await post.referral(mine, other)
+    await post.rows(
+        "UPDATE notify.child_keys SET wrapped = '', kek_version = 0, shredded_at = now() "
+        "WHERE child_id = :child RETURNING child_id",
+        child=other.child_id,
+    )
+    await post.rows(
+        "INSERT INTO notify.shreddings (shredding_id, referral_id, child_id, ordered_at) "
+        "VALUES ('shr_1', :referral, :child, now()) RETURNING 1",
+        referral=data.referral_id,
+        child=other.child_id,
+    )
+    answer = await enter(post, data.referral_id, mine.child_id, STATE)
+    assert answer.status_code == 202
+    assert await reroutes(post) == []
+
+
+async def test_p3_nobody_stands_in_once_the_referral_is_withdrawn(post: Post) -> None:
+    child = Child()
+    data = await post.referral(child)
+    await post.rows(
+        "INSERT INTO notify.withdrawals (referral_id, version, cause, withdrawn_at, planned_at) "
+        "VALUES (:referral, 1, 'false_report', now(), now()) RETURNING 1",
+        referral=data.referral_id,
+    )
+    answer = await enter(post, data.referral_id, child.child_id, STATE)
+    assert answer.status_code == 202
+    assert await reroutes(post) == []
+
+
+async def test_c32_what_a_claim_refused_is_stood_in_for_too(post: Post) -> None:
+    """Its authority ended after the plan: the delivery was refused when it was claimed."""
+    child = Child(towns=("Derby",))
+    data = await post.referral(child)
+    await post.planning.set_state(OTHER_POLICE, "refused")
+    answer = await enter(post, data.referral_id, child.child_id, STATE)
+    assert answer.status_code == 201, answer.text
+    (said,) = await reroutes(post)
+    assert [each.agency_id for each in said.left] == [OTHER_POLICE]
