@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from services.notify import shredding_store
 from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.substitution import Substitutes
 from services.notify.controls import hold_store, redrive_store
 from services.notify.controls.api import halt_router
 from services.notify.controls.halting import RELEASES
@@ -56,13 +57,14 @@ def area_routers(
 
 
 def chores(
-    db: Database, keys: Path, sealer: Sealer, outbox: Outbox
+    db: Database, keys: Path, sealer: Sealer, outbox: Outbox, substitutes: Substitutes
 ) -> Mapping[str, tuple[float, Chore]]:
     """What the role `page` does for them, with the seconds between two steps."""
+    office = entering.Office(db, sealer, outbox, substitutes)
     return {
         "expiring": (EVERY_SECONDS, partial(tell_expiring, db, keys)),
         "redrives": (1.0, partial(carry_on, db)),
-        "oral": (entering.EVERY_SECONDS, partial(entering.match_waiting, db, sealer, outbox)),
+        "oral": (entering.EVERY_SECONDS, partial(entering.match_waiting, office)),
     }
 
 

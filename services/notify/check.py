@@ -31,6 +31,7 @@ def looks(settings: NotifySettings, db: Database) -> dict[str, Look]:
         "halts": lambda: telling_checks.halted(settings, db),
         "deliveries": lambda: waiting_checks.deliveries(db),
         "tasks": lambda: waiting_checks.tasks(db),
+        "calls": lambda: waiting_checks.calls(db),
         "proposals": lambda: waiting_checks.proposals(db),
     }
 

@@ -17,6 +17,7 @@ from services.notify.directory.api import directory_router
 from services.notify.directory.in_force import Directories
 from services.notify.directory.names_api import names_router
 from services.notify.mailbox.wiring import mailbox_routers
+from services.notify.oral.deciding_api import deciding_router
 from services.notify.planning.drafting import Clerk
 from services.notify.proposals.api import proposal_router
 from services.notify.recalls.api import recall_router
@@ -60,5 +61,6 @@ def all_routers(
         recall_router(db, Recalling(directories, rulebooks, parts.clerk, outbox)),
         names_router(db),
         mailbox_routers(db, outbox, parts.sealer, postroom, parts.substitutes),
+        deciding_router(db, parts.sealer, parts.clerk, outbox),
         *area_routers(db, parts.signer, parts.sealer, development=development, keys=keys),
     )

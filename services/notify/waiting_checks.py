@@ -6,10 +6,13 @@ An alert has patience, so that nobody is woken for what mends itself; whoever as
 from collections.abc import Sequence
 
 from services.notify import waiting_store
+from services.notify.oral import decision_store
+from services.notify.oral.entering import PATIENCE
 from services.notify.tasks.urgency import URGENT
 from services.notify.waiting_store import Open, Refusing
 from shared.runtime.db import Database
 from shared.runtime.findings import Finding, act, look, well
+from shared.runtime.ids import utc_now
 
 _TRIED, _AGAIN_AND_AGAIN = 2, 5
 """An attempt that failed once is ordinary; at the fifth somebody was paged."""
@@ -66,6 +69,27 @@ def of_tasks(found: Sequence[Open]) -> list[Finding]:
         "(docs/runbook.md#tasks-a-person-has-to-look)."
     )
     return [(act if urgent else look)(about, f"Nobody has acknowledged: {kinds}.", do)]
+
+
+async def calls(db: Database) -> list[Finding]:
+    async with db.reading() as session:
+        found = await decision_store.overdue(session, utc_now() - PATIENCE)
+    return of_calls([(each.entry_id, each.referral_id) for each in found])
+
+
+def of_calls(found: Sequence[tuple[str, str]]) -> list[Finding]:
+    """(entry, referral) of calls that no notice has come for, whether or not their task was
+    acknowledged."""
+    about = "notify, calls"
+    if not found:
+        return [well(about, "No call that was entered waits for its notice for long.")]
+    some = ", ".join(f"{entry_id} ({referral_id})" for entry_id, referral_id in found[:_SHOWN])
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    do = (
+        "Another person than who made the call decides it "
+        "(docs/runbook.md#oral_entry-a-call-without-a-notice)."
+    )
+    return [act(about, f"On record as no disclosure, and nothing comes: {some}{more}.", do)]
 
 
 async def proposals(db: Database) -> list[Finding]:

@@ -30,7 +30,11 @@ KINDS = {
         "SELECT disclosure_id AS id, attempted_at AS at FROM notify.disclosures "
         "WHERE channel <> 'oral'"
     ),
-    "tellings": _listed("SELECT disclosure_id AS id, recorded_at AS at FROM notify.tellings"),
+    "tellings": _listed(
+        "SELECT disclosure_id AS id, recorded_at AS at FROM notify.tellings UNION ALL "
+        "SELECT disclosure_id, decided_at FROM notify.oral_decisions "
+        "WHERE disclosure_id IS NOT NULL"
+    ),
     "outcomes": Listed(
         text(
             "SELECT id FROM (SELECT disclosure_id || ' ' || outcome AS id, occurred_at AS at "

@@ -177,7 +177,7 @@ def _put_together(
         db, emitting.outbox, routed, development=development, keys=settings.keys
     ):
         api.include_router(each)
-    more = chores(db, settings.keys, parts.sealer, emitting.outbox)
+    more = chores(db, settings.keys, parts.sealer, emitting.outbox, substitutes)
     answers = Answers(parts.sealer, emitting.outbox, substitutes)
     crew = parts.signer, parts.sealer, answers
     oncall = make_area(settings, db, emitting.outbox, readiness, *crew, more)

@@ -52,6 +52,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "parked_not_filed": "error",
         "substitutes_not_planned": "error referral_id",
         "oral_entry_not_recorded": "error",
+        "oral_entry_decided": "outcome",
         "blocked_not_released": "error",
         "notice_recalled": "notice",
         "notice_closed": "notice",

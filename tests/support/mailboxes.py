@@ -22,6 +22,8 @@ from services.notify.mailbox.api import Mailboxes, mailbox_router
 from services.notify.mailbox.opening import Desk
 from services.notify.models import OUTBOX
 from services.notify.oral.api import oral_router
+from services.notify.oral.deciding_api import deciding_router
+from services.notify.oral.entering import Office
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
 from services.notify.routing.rulebook import load_rulebook
@@ -50,6 +52,7 @@ class Post:
     client: httpx.AsyncClient
     token: Callable[..., str]
     api: Any
+    office: Office
 
     async def referral(self, *children: Child, **fields: Any) -> Any:
         """One version of a referral, planned now."""
@@ -177,11 +180,13 @@ async def posting(
     desk = Desk(db, outbox, Postroom(SEALER, Signer([Ed25519PrivateKey.generate()])))
     api = mailbox_router(Mailboxes(db, SEALER, desk, Answers(SEALER, outbox, substitutes)))
     app.include_router(api)
-    app.include_router(oral_router(db, SEALER, outbox))
+    office = Office(db, SEALER, outbox, substitutes)
+    app.include_router(oral_router(office))
+    app.include_router(deciding_router(db, SEALER, CLERK, outbox))
     app.include_router(conflict_router(db, planning.directories, substitutes))
     recalling = Recalling(planning.directories, Rulebooks(load_rulebook()), CLERK, outbox)
     app.include_router(recall_router(db, recalling))
     app.include_router(router(db))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://notify.test") as client:
-        yield Post(planning, client, LocalIssuer(key, ISSUER).token, api)
+        yield Post(planning, client, LocalIssuer(key, ISSUER).token, api, office)

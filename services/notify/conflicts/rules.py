@@ -99,6 +99,17 @@ def stand_ins(
     ]
 
 
+def replaces(
+    agency_id: str, refused_id: str | None, rulebook: Rulebook, directory: Directory
+) -> bool:
+    """Whether the rules name an agency to be told in place of another that may not be."""
+    refused = directory.get(refused_id or "")
+    if refused is None:
+        return False
+    found = stand_ins(refused, _NONE, rulebook, directory)
+    return agency_id in {each.agency_id for each in found}
+
+
 def _whole(kind: Kind, directory: Directory) -> list[Agency]:
     return directory.statewide_police() if kind is Kind.STATE_POLICE else directory.of_kind(kind)
 

@@ -1,41 +1,31 @@
-"""A conflict asserted after planning: who stands in, as a plan of its own (P3)."""
+"""Who stands in for a recipient that may not be told after all, as a plan of its own (P3): at once
+for one in conflict, for one that was refused once a person has told it."""
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
 from services.notify import shredding_store
 from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.found import Found, find, rerouted
+from services.notify.conflicts.rules import replaces
 from services.notify.conflicts.store import Conflict, SealedPart
 from services.notify.delivery.attempts import DELIVER_WAKE
 from services.notify.directory.in_force import Directories
 from services.notify.planning import history_store as store
 from services.notify.planning import store as plan_store
 from services.notify.planning.drafting import Clerk, Heading
-from services.notify.planning.new_notice import NewNotice
 from services.notify.planning.occasion import Occasion, PlanRows, delivery_row
-from services.notify.planning.plan import RECEIVED, Earlier, notice_for
-from services.notify.routing.facts import ReferralFacts
+from services.notify.planning.plan import Earlier
+from services.notify.routing.facts import Asserted, ReferralFacts
 from services.notify.routing.facts_read import Facts
 from services.notify.routing.fanout import route
-from services.notify.routing.routes import Leg, Route
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.tasks import store as task_store
 from services.notify.tasks import task as tasks
-from shared.contracts.codes import NoticeKind, Role, Trigger
-from shared.contracts.notices import LeftNotice, NoticesRerouted, PlannedNotice
+from shared.contracts.codes import Trigger
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session, wake_after_commit
-from shared.runtime.ids import new_id
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What a referral version's plan has become: new notices, and old ones that count for more."""
-
-    new: Mapping[str, NewNotice]
-    more: Sequence[tuple[Earlier, Role]]
 
 
 class Substitutes:
@@ -86,32 +76,77 @@ class Substitutes:
         )
         if not gaps:
             return
-        version = gaps[0].version
-        lying = await conflict_store.sealed_parts(session, referral_id, version)
+        lying = await conflict_store.sealed_parts(session, referral_id, gaps[0].version)
         destroyed = await shredding_store.destroyed(session, referral_id)
         parts = [part for part in lying if part.child_id not in destroyed]
+        await self._plan(session, history, gaps, parts, now)
+        await task_store.file_tasks(session, _unfilled(gaps, destroyed), now)
+
+    async def stand_in(
+        self, session: Session, child_id: str, agency_id: str, gaps: Sequence[Any], now: datetime
+    ) -> bool:
+        """Plan this one agency in place of recipients of one child that were refused (`gaps`), if
+        the rules name it for one of them and nothing keeps it from being told.
+
+        False: nobody was planned. So where a child's content was destroyed: who has a conflict of
+        interest in the matter nobody can say any more.
+        """
+        directory = await self._directories.current(session)
+        book = await self._rulebooks.current(session)
+        mine = [gap for gap in gaps if replaces(agency_id, gap.agency_id, book, directory)]
+        if not mine:
+            return False
+        referral_id = mine[0].referral_id
+        history = await store.lock_history(session, [referral_id])
+        if any(each.version > mine[0].version for each in history):
+            return False  # Amended meanwhile: of that version one looks anew.
+        parts = await conflict_store.sealed_parts(session, referral_id, mine[0].version)
+        if await shredding_store.destroyed(session, referral_id):
+            return False
+        refused = frozenset(Asserted(gap.agency_id, child_id, alone=True) for gap in mine)
+        found = await self._plan(session, history, mine, parts, now, refused, agency_id)
+        return bool(found.new)
+
+    async def _plan(
+        self,
+        session: Session,
+        history: Sequence[Earlier],
+        gaps: Sequence[Any],
+        parts: Sequence[SealedPart],
+        now: datetime,
+        refused: Set[Asserted] = frozenset(),
+        only: str | None = None,
+    ) -> Found:
+        """`refused`: who is to be stood in for beside those in conflict. `only`: by whom."""
+        directory = await self._directories.current(session)
+        book = await self._rulebooks.current(session)
+        referral_id, version = gaps[0].referral_id, gaps[0].version
         conflicts = await conflict_store.in_force(session, referral_id)
         allowed = directory.samples if gaps[0].synthetic else directory
         facts = ReferralFacts(
             Trigger(gaps[0].trigger),
             gaps[0].received_at,
-            tuple(self._facts(part, version).of(part.child_id) for part in _facts_of(parts, gaps)),
-            conflicts=conflicts,
+            tuple(self._facts(p, version).of(p.child_id) for p in parts if p.holds_facts),
+            conflicts=conflicts | refused,
         )
         routed = route(facts, allowed, book, now)
-        found = _find(routed, history, version, parts)
+        found = find(routed, history, version, parts, {gap.child_id for gap in gaps})
+        if only is not None:
+            found = found.of(only)
+            if not found.new:
+                return found
         occasion = Occasion(referral_id, version, book.version, directory.version, now)
         await plan_store.insert_plans(session, [self._rows(found, occasion, gaps[0], parts)])
-        await task_store.file_tasks(session, _unfilled(gaps, destroyed), now)
-        await self._outbox.emit(session, now, _event(found, gaps, occasion))
+        await self._outbox.emit(session, now, rerouted(found, gaps, occasion))
         wake_after_commit(session, DELIVER_WAKE)
+        return found
 
     def _facts(self, part: SealedPart, version: int) -> Facts:
         opened = self._clerk.open_copy(part.key, part.child_id, version, part.profile, part.sealed)
         return Facts.model_validate(opened)
 
     def _rows(
-        self, found: _Found, occasion: Occasion, gap: Any, parts: Sequence[SealedPart]
+        self, found: Found, occasion: Occasion, gap: Any, parts: Sequence[SealedPart]
     ) -> PlanRows:
         heading = Heading(gap.referral_number, Trigger(gap.trigger), gap.received_at, gap.synthetic)
         sealed = {(part.child_id, part.profile): part for part in parts}
@@ -135,89 +170,9 @@ class Substitutes:
         )
 
 
-def _facts_of(parts: Sequence[SealedPart], gaps: Sequence[Any]) -> list[SealedPart]:
-    children = {gap.child_id for gap in gaps}
-    return [part for part in parts if part.holds_facts and part.child_id in children]
-
-
 def _unfilled(gaps: Sequence[Any], destroyed: Set[str]) -> list[tasks.NewTask]:
     return [
         tasks.nobody_stands_in(gap.referral_id, gap.notice_id, gap.agency_id)
         for gap in gaps
         if gap.child_id in destroyed
     ]
-
-
-def _find(
-    routed: Route, history: Sequence[Earlier], version: int, parts: Sequence[SealedPart]
-) -> _Found:
-    """Nobody but substitutes is added, and nobody for whom no copy of this version was sealed:
-    then the conflict's task is what remains."""
-    sealed = {(part.child_id, part.profile) for part in parts}
-    there: dict[Leg, Earlier] = {
-        (each.child_id, each.agency_id): each
-        for each in history
-        if each.version == version
-        and each.series == RECEIVED
-        and each.kind is not NoticeKind.SUPERSESSION
-    }
-    new = {
-        new_id("ntc"): notice_for(each, _before(history, each.leg, version))
-        for each in routed.recipients
-        if each.in_place and each.leg not in there and (each.child_id, each.profile) in sealed
-    }
-    counting = [(each.leg, each.role) for each in routed.stand_ins]
-    counting += [(each.leg, each.role) for each in routed.recipients if each.in_place]
-    more = [
-        (there[leg], role) for leg, role in counting if leg in there and there[leg].role is not role
-    ]
-    return _Found(new, more)
-
-
-def _before(history: Sequence[Earlier], leg: Leg, version: int) -> list[Earlier]:
-    return [
-        each
-        for each in sorted(history, key=lambda each: each.version)
-        if each.leg == leg and each.series == RECEIVED and each.version < version
-    ]
-
-
-def _event(found: _Found, gaps: Sequence[Any], occasion: Occasion) -> NoticesRerouted:
-    new = [
-        PlannedNotice(
-            notice_id=notice_id,
-            child_id=each.child_id,
-            agency_id=each.agency_id,
-            role=each.role,
-            kind=each.kind,
-        )
-        for notice_id, each in found.new.items()
-    ]
-    more = [
-        PlannedNotice(
-            notice_id=each.notice_id,
-            child_id=each.child_id,
-            agency_id=each.agency_id,
-            role=role,
-            kind=each.kind,
-        )
-        for each, role in found.more
-    ]
-    return NoticesRerouted(
-        referral_id=occasion.referral_id,
-        version=occasion.version,
-        rules_version=occasion.rules_version,
-        directory_version=occasion.directory_version,
-        rerouted_at=occasion.now,
-        left=tuple(
-            LeftNotice(
-                notice_id=gap.notice_id,
-                child_id=gap.child_id,
-                agency_id=gap.agency_id,
-                role=Role(gap.role),
-                version=gap.version,
-            )
-            for gap in gaps
-        ),
-        notices=(*new, *more),
-    )

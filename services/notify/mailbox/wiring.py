@@ -14,6 +14,7 @@ from services.notify.mailbox.api import Mailboxes, mailbox_router
 from services.notify.mailbox.opening import Desk
 from services.notify.mailbox.sweep import Patience
 from services.notify.oral.api import oral_router
+from services.notify.oral.entering import Office
 from services.notify.settings import NotifySettings
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database
@@ -29,7 +30,7 @@ def mailbox_routers(
     answers = Answers(sealer, outbox, substitutes)
     routes = APIRouter()
     routes.include_router(mailbox_router(Mailboxes(db, sealer, desk, answers)))
-    routes.include_router(oral_router(db, sealer, outbox))
+    routes.include_router(oral_router(Office(db, sealer, outbox, substitutes)))
     return routes
 
 

@@ -40,5 +40,6 @@ def sentence(alarm: Alarm, now: datetime) -> str:
     whose = f" for {alarm.desk}" if alarm.desk else ""
     return (
         f"Hartline: a task of kind {alarm.kind}{whose} has waited {minutes} "
-        f"minute{'' if minutes == 1 else 's'} for somebody to acknowledge it. See {alarm.runbook}"
+        f"minute{'' if minutes == 1 else 's'} for somebody to acknowledge it: {alarm.task_id}. "
+        f"See {alarm.runbook}"
     )

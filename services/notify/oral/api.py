@@ -8,14 +8,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from services.notify.api import must_be, must_be_a_person, refuse_agencies
 from services.notify.oral import entering, telling
+from services.notify.oral.entering import Entered, Office
 from services.notify.oral.entry_store import Leg
 from services.notify.oral.telling import Call
-from shared.messaging.outbox import Outbox
 from shared.runtime.auth import Principal, require
-from shared.runtime.db import Database
 from shared.runtime.ids import utc_now
 from shared.runtime.problem import Problem, not_found
-from shared.runtime.sealing import Sealer
 
 _SKEW = timedelta(minutes=5)
 Teller = Annotated[Principal, Depends(require("notices:tell"))]
@@ -42,7 +40,8 @@ class EntryIn(TellingIn):
 
 
 class EntryOut(BaseModel):
-    """`notice_id` null: its notice is not there yet, and until it is the call waits."""
+    """`notice_id` null: its notice is not there yet, and until it is the call waits.
+    `what_happens`: what becomes of it, in words."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -50,6 +49,7 @@ class EntryOut(BaseModel):
     notice_id: str | None
     told_at: datetime
     entered_at: datetime
+    what_happens: str
 
 
 class TellingOut(BaseModel):
@@ -61,8 +61,9 @@ class TellingOut(BaseModel):
     recorded_at: datetime
 
 
-def oral_router(db: Database, sealer: Sealer, outbox: Outbox) -> APIRouter:
+def oral_router(office: Office) -> APIRouter:
     """The routes of word of mouth. No agency may call them."""
+    db, sealer, outbox = office.db, office.sealer, office.outbox
     routes = APIRouter()
 
     @routes.post("/v1/notices/{notice_id}/told-orally", status_code=201)
@@ -89,15 +90,24 @@ def oral_router(db: Database, sealer: Sealer, outbox: Outbox) -> APIRouter:
         must_be("ref", referral_id)
         now = utc_now()
         call, leg = _call("", body, person, now), Leg(referral_id, body.child_id, body.agency_id)
-        async with db.transaction() as session:
-            entered = await entering.enter(session, sealer, outbox, leg, call, now)
+        entered = await entering.enter(office, leg, call, now)
         if entered is None:
             raise _wrong("agency_id", "is not in the directory")
         if entered.notice_id is None:
             answer.status_code = 202
-        return EntryOut.model_validate(entered)
+        return _out(entered)
 
     return routes
+
+
+def _out(entered: Entered) -> EntryOut:
+    return EntryOut(
+        entry_id=entered.entry_id,
+        notice_id=entered.notice_id,
+        told_at=entered.told_at,
+        entered_at=entered.entered_at,
+        what_happens=entered.what_happens.format(entry_id=entered.entry_id),
+    )
 
 
 def _call(notice_id: str, body: TellingIn, person: Principal, now: datetime) -> Call:

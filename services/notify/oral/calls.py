@@ -28,7 +28,8 @@ def told_without_a_notice(referral_id: str, entry_id: str, agency_id: str) -> Ne
     detail = (
         f"Agency {agency_id} was told by word of mouth (entry {entry_id}), and no notice of that "
         "child is planned for it. If it should be told: complete its record and have the referral "
-        "amended; the call then counts from its own time. If not: treat it as a misdirected "
-        "disclosure."
+        "amended; the call then counts from its own time. If not, or if it was entered by mistake: "
+        f"another person decides it (POST /v1/oral-entries/{entry_id}/decision, not_told or "
+        "misdirected), which ends this task too. Acknowledging alone ends nothing."
     )
     return NewTask(TaskKind.TOLD_UNLAWFULLY, entry_id, referral_id, detail)

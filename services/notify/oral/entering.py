@@ -7,12 +7,14 @@ its notice is there: only that says which fields were told, and by what right.
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import structlog
 
+from services.notify.conflicts.substitution import Substitutes
 from services.notify.delivery.webhook_secrets import open_secret, seal_secret
 from services.notify.mailbox.store import is_lawful
-from services.notify.oral import entry_store, telling
+from services.notify.oral import entry_store, refused_store, telling
 from services.notify.oral.calls import told_without_a_notice
 from services.notify.oral.entry_store import Leg
 from services.notify.oral.telling import Call
@@ -30,6 +32,29 @@ PATIENCE = timedelta(minutes=15)
 """A plan comes within seconds. After this a person must find out whether there will be one."""
 
 
+class Expect(StrEnum):
+    """What will become of a call that was entered, in words."""
+
+    RECORDED = "It is on record as a disclosure, at the time of the call."
+    FORBIDDEN = (
+        "This agency may not be told of this child: no authority in force, nothing to reach it by, "
+        "or a conflict of interest. It is a task of kind told_unlawfully now, until its record is "
+        "complete and the referral amended, or another person decides it "
+        "(POST /v1/oral-entries/{entry_id}/decision)."
+    )
+    NO_NOTICE = (
+        "No notice of this child goes to this agency, and it stands in for nobody who was refused: "
+        "the call is no disclosure on record yet, and in 15 minutes this is a task of kind "
+        "told_unlawfully. If it was the wrong agency or child, enter the right one, and have "
+        "another person decide this one (POST /v1/oral-entries/{entry_id}/decision)."
+    )
+    NO_PLAN = (
+        "This referral is not planned yet: the call is recorded, at its own time, once a notice of "
+        "this child to this agency is. Without one in 15 minutes this is a task of kind "
+        "told_unlawfully."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Entered:
     """`notice_id` None: it waits for its notice."""
@@ -38,15 +63,39 @@ class Entered:
     notice_id: str | None
     told_at: datetime
     entered_at: datetime
+    what_happens: Expect
 
 
-async def enter(
-    session: Session, sealer: Sealer, outbox: Outbox, leg: Leg, call: Call, now: datetime
-) -> Entered | None:
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What it takes to put a call on record. Transactions are its own."""
+
+    db: Database
+    sealer: Sealer
+    outbox: Outbox
+    substitutes: Substitutes
+
+
+async def enter(office: Office, leg: Leg, call: Call, now: datetime) -> Entered | None:
     """The call on file; the same call again: the same answer. None: there is no such agency.
+
+    1. Keep the call, and record it where its notice is there: nothing later undoes that.
+    2. Where none is, plan one if the rules name the agency in place of one that was refused.
 
     `call.notice_id` is not looked at: which notice it is of is found here.
     """
+    async with office.db.transaction() as session:
+        kept = await _keep(session, office.sealer, office.outbox, leg, call, now)
+    if kept is None or kept.notice_id is not None:
+        return kept
+    await _stand_in(office, kept.entry_id, now)
+    async with office.db.transaction() as session:
+        return await _entered(session, leg, call.told_at, now)
+
+
+async def _keep(
+    session: Session, sealer: Sealer, outbox: Outbox, leg: Leg, call: Call, now: datetime
+) -> Entered | None:
     if not await entry_store.is_agency(session, leg.agency_id):
         return None
     entry_id = new_id("orl")
@@ -54,25 +103,60 @@ async def enter(
     new = await entry_store.insert(
         session, leg, entry_id, call.told_by, call.told_at, entered_at=now, sealed=sealed
     )
-    if new and not await _record(session, sealer, outbox, entry_id, now):
-        lawful = await is_lawful(session, leg.agency_id, now)
-        if not lawful or await entry_store.in_conflict(session, leg):
-            task = told_without_a_notice(leg.referral_id, entry_id, leg.agency_id)
-            await task_store.file_tasks(session, [task], now)
-    row = await entry_store.read(session, leg, call.told_at)
-    return Entered(row.entry_id, row.notice_id, row.told_at, row.entered_at)
+    waits = new and not await _record(session, sealer, outbox, entry_id, now)
+    if waits and await _is_forbidden(session, leg, now):
+        task = told_without_a_notice(leg.referral_id, entry_id, leg.agency_id)
+        await task_store.file_tasks(session, [task], now)
+    return await _entered(session, leg, call.told_at, now)
 
 
-async def match_waiting(db: Database, sealer: Sealer, outbox: Outbox) -> None:
-    """Record what waits and has its notice now; each on its own."""
-    async with db.transaction() as session:
+async def _is_forbidden(session: Session, leg: Leg, now: datetime) -> bool:
+    lawful = await is_lawful(session, leg.agency_id, now)
+    return not lawful or await entry_store.in_conflict(session, leg)
+
+
+async def _entered(session: Session, leg: Leg, told_at: datetime, now: datetime) -> Entered:
+    row = await entry_store.read(session, leg, told_at)
+    if row.notice_id is not None:
+        expect = Expect.RECORDED
+    elif await _is_forbidden(session, leg, now):
+        expect = Expect.FORBIDDEN
+    else:
+        planned = await entry_store.is_planned(session, leg.referral_id)
+        expect = Expect.NO_NOTICE if planned else Expect.NO_PLAN
+    return Entered(row.entry_id, row.notice_id, row.told_at, row.entered_at, expect)
+
+
+async def match_waiting(office: Office) -> None:
+    """Record what waits and has its notice now, or stands in for a recipient that was refused;
+    each on its own."""
+    async with office.db.transaction() as session:
         found = await entry_store.waiting(session)
     for entry_id in found:
+        await _stand_in(office, entry_id, utc_now())
         try:
-            async with db.transaction() as session:
-                await _record(session, sealer, outbox, entry_id, utc_now())
+            async with office.db.transaction() as session:
+                await _record(session, office.sealer, office.outbox, entry_id, utc_now())
         except Exception as error:
             log.warning("oral_entry_not_recorded", error=error)
+
+
+async def _stand_in(office: Office, entry_id: str, now: datetime) -> None:
+    """What fails here is tried again a moment later; the call is kept."""
+    try:
+        async with office.db.transaction() as session:
+            row = await entry_store.lock(session, entry_id)
+            if row is None:
+                return
+            leg = Leg(row.referral_id, row.child_id, row.agency_id)
+            if await entry_store.notice_of(session, leg, row.told_at) is not None:
+                return
+            gaps = await refused_store.refused(session, leg)
+            stands = office.substitutes.stand_in
+            if gaps and await stands(session, leg.child_id, leg.agency_id, gaps, now):
+                await _record(session, office.sealer, office.outbox, entry_id, now)
+    except Exception as error:
+        log.warning("oral_entry_not_recorded", error=error)
 
 
 async def _record(

@@ -46,6 +46,7 @@ _LOCK = text(
 )
 OLDEST = f"SELECT 'oral_entry', min(entered_at) FROM {_ENTRIES} WHERE ended_at IS NULL"
 _AGENCY = text(f"SELECT FROM {directory_tables.agencies.fullname} WHERE agency_id = :agency_id")
+_PLANNED = text(f"SELECT FROM {models.plans.fullname} WHERE referral_id = :referral_id LIMIT 1")
 _CONFLICT = text(
     f"SELECT EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} "
     "WHERE referral_id = :referral_id "
@@ -100,6 +101,11 @@ async def lock(session: Session, entry_id: str) -> Any:
 
 async def is_agency(session: Session, agency_id: str) -> bool:
     return bool(await session.execute(_AGENCY, {"agency_id": agency_id}))
+
+
+async def is_planned(session: Session, referral_id: str) -> bool:
+    """Whether some version of it was planned."""
+    return bool(await session.execute(_PLANNED, {"referral_id": referral_id}))
 
 
 async def in_conflict(session: Session, leg: Leg) -> bool:

@@ -60,3 +60,20 @@ Index(
     oral_entries.c.entered_at,
     postgresql_where=text("ended_at IS NULL"),
 )
+
+oral_decisions = Table(
+    "oral_decisions",
+    metadata,
+    Column("entry_id", Text, ForeignKey("notify.oral_entries.entry_id"), primary_key=True),
+    Column("outcome", Text, nullable=False, comment="not_told or misdirected."),
+    Column("decided_by", Text, nullable=False, comment="Another than who told it."),
+    Column("decided_at", TIME, nullable=False),
+    Column("reason", Text, nullable=False, comment="Nothing about a child."),
+    Column("disclosure_id", Text, comment="Of what should not have been told."),
+    Column(
+        "sealed",
+        LargeBinary,
+        comment="Whom they spoke to, under the child's key; null where there is none.",
+    ),
+    comment="Append-only: calls that a second person decided no notice will come for.",
+)

@@ -198,6 +198,10 @@ class Clerk:
             "traceparent": tracing.parent_of(occasion.referral_id),
         }
 
+    def commit(self, about: str, content: Content) -> str:
+        """To something that was told of a child without any notice."""
+        return self._committer.over(about, content)
+
     def open_copy(
         self, key: WrappedKey, child_id: str, version: int, profile: str, sealed: bytes
     ) -> Content:

@@ -50,6 +50,10 @@ _HOW = """
 3. An amended version corrects whoever holds a notice of any stage that was reached.
 4. Withdrawn: whoever may hold a notice hears of it, with the cause by its code, after everything
    else that is under way to it. Only what was entered in error cancels what was planned.
+5. Whom the rules name in place of a recipient that was refused, for want of authority or of a
+   channel, is not told by itself: the refusal is a task. Once a person has told it by telephone and
+   entered that, it has a notice of its own, under the refused rule: a plan beside the frozen one,
+   with the same look at conflicts and authority (`docs/partners/oral.md`).
 
 `GET /v1/referrals/{id}/routing` explains a referral, `POST /v1/routing/what-if` one that does not
 exist, by the directory and rules of today or, with `as_of`, of another day. Both need the scope

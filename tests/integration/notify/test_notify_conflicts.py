@@ -191,6 +191,18 @@ async def test_c16_a_trooper_asserted_leaves_out_the_state_police_and_adds_nobod
     assert {leg.agency_id for leg in said.notices} == {FBI, CSA}
 
 
+async def test_c16_p3_who_is_implicated_beside_a_sibling_stands_in_for_neither(desk: Desk) -> None:
+    trooper: dict[str, object] = {"implicated": [{"kind": "state_trooper"}]}
+    mine, other = Child(), Child(name="Test Child Two", towns=("Derby",), facts=trooper)
+    referral_id = await desk.planned(mine, other)
+    path, body = f"/v1/referrals/{referral_id}/conflicts", GROUND | {"agency_id": POLICE}
+    answer = await desk.ask("POST", path, body=body | {"child_id": mine.child_id})
+    assert answer.status_code == 200, answer.text
+    (said,) = [e for e in await desk.planning.emitted() if isinstance(e, NoticesRerouted)]
+    assert {leg.agency_id for leg in said.notices} == {FBI, CSA}
+    assert {leg.child_id for leg in said.notices} == {mine.child_id}
+
+
 async def test_c17_an_mdt_member_is_left_out_alone(desk: Desk) -> None:
     referral_id = await desk.planned()
     await desk.assert_conflict(referral_id, MDT)

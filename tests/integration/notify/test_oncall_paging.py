@@ -187,6 +187,7 @@ async def test_a_page_is_alertmanagers_json_and_says_nothing_of_anybody(
     assert books[first["labels"]["kind"]] in first["annotations"]["summary"]
     said = request.body.decode()
     assert not any(word in said for word in (*SECRET.split(", "), duty.referral_id, "agy_"))
+    assert all(f"acknowledge it: {task}." in said for task in ids), "two are seen to be two"
 
 
 async def test_each_desk_of_a_breach_is_paged_by_its_own_duty(

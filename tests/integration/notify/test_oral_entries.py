@@ -7,15 +7,12 @@ import httpx
 import pytest
 
 from services.notify import areas
-from services.notify.models import OUTBOX
 from services.notify.oral import entering
-from shared.contracts.base import Source
 from shared.contracts.disclosures import ToldOrally
 from shared.contracts.notices import NoticesToldOrally
-from shared.messaging.outbox import Outbox
 from shared.runtime.ids import new_id, utc_now
 from tests.support.mailboxes import Post
-from tests.support.planning import FBI, OTHER_POLICE, POLICE, SEALER, Child
+from tests.support.planning import FBI, OTHER_POLICE, POLICE, Child
 
 
 async def enter(
@@ -34,7 +31,7 @@ async def enter(
 
 
 async def match(post: Post) -> None:
-    await entering.match_waiting(post.planning.db, SEALER, Outbox(OUTBOX, Source.NOTIFY))
+    await entering.match_waiting(post.office)
 
 
 async def age(post: Post) -> float:
