@@ -65,7 +65,7 @@ def silence(error: httpx.HTTPError) -> str:
     """Why nobody answered, as the end of a sentence."""
     match error:
         case httpx.TimeoutException():
-            return "it hangs: no answer in time"
+            return "it is there, and says nothing in time"
         case httpx.ConnectError():
             return "nothing listens there"
         case httpx.TransportError():

@@ -19,6 +19,7 @@ from shared.runtime.checking import MEND
 from shared.runtime.findings import AGAIN, Finding, act, clock, look, well
 
 _COMMAND_SECONDS = 8.0
+_NOT_OVER = "While PostgreSQL or Kafka hangs that is usual: mend that first, then look again."
 _CALENDAR = "hartline_deadlines_calendar_ends_seconds"
 _NINETY_DAYS = 90 * 86_400.0
 _SLOW_SECONDS = 20.0
@@ -104,12 +105,14 @@ async def _command(place: Place, module: str) -> list[Finding]:
         async with asyncio.timeout(_COMMAND_SECONDS):
             out, _ = await process.communicate()
         return [Finding.of_json(each) for each in json.loads(out)]
-    except (TimeoutError, ValueError, KeyError):
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        says = f"A look from its settings was not over after {_COMMAND_SECONDS:.0f} s."
+        return [act(f"{place.service}, settings", says, _NOT_OVER)]
+    except (ValueError, KeyError):
         says = f"python -m {module} gave no answer."
-        return [act(f"{place.service}, settings", says, "Run it by hand, and read what it says.")]
+        return [act(f"{place.service}, settings", says, "Call engineering with this line.")]
 
 
 def running(seen: Seen, limits: Mapping[str, Threshold]) -> list[Finding]:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from shared.runtime.findings import Finding, act
 
+STANDS = "is stopped (SIGSTOP): it is there and does nothing, and nobody starts it again."
+
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
@@ -89,7 +91,7 @@ def _frozen(host: Host) -> list[Finding]:
     return [
         act(
             f"{each.name}, process {each.pid}",
-            "is stopped (SIGSTOP): it is there and does nothing, and nobody starts it again.",
+            STANDS,
             f"{host.restart(each.name)} (docs/runbook.md#a-service-does-not-answer).",
         )
         for each in host.frozen()

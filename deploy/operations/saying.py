@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from deploy.operations.hosting import STANDS
 from shared.runtime.findings import AGAIN, Finding, Level, worst
 
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
@@ -35,7 +36,7 @@ def words(seconds: float) -> str:
 
 def said_once(findings: Sequence[Finding]) -> list[Finding]:
     """What many looks found alike is one finding; what most of them found comes first among its
-    like: one cause has many symptoms."""
+    like: one cause has many symptoms. A process that stands is the cause itself."""
     alike: dict[tuple[Level, str, str], list[str]] = {}
     wrong = [finding for finding in findings if finding.level is not Level.WELL]
     for finding in wrong:
@@ -44,7 +45,7 @@ def said_once(findings: Sequence[Finding]) -> list[Finding]:
         (Finding(level, _names(about), says, do), len(about))
         for (level, says, do), about in alike.items()
     ]
-    worst_first = sorted(found, key=lambda one: (-one[0].level, -one[1]))
+    worst_first = sorted(found, key=lambda one: (-one[0].level, one[0].says != STANDS, -one[1]))
     return [
         *(each for each, _ in worst_first),
         *(each for each in findings if each.level is Level.WELL),

@@ -2,8 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from deploy.operations import doctor
 from deploy.operations.asking import Seen
 from deploy.operations.doctor import old, running, slow
+from deploy.operations.hosting import STANDS
+from deploy.operations.places import Place
 from deploy.operations.saying import in_words, said_once
 from deploy.operations.standing import standing
 from deploy.operations.status import view
@@ -32,6 +37,28 @@ def test_what_many_looks_found_alike_is_said_once_and_first() -> None:
         "audit, process",
         "notify, tasks",
     ]
+
+
+def test_a_process_that_stands_is_the_cause_and_comes_before_its_many_symptoms() -> None:
+    found = said_once(
+        [
+            act("intake, clock", AWAY, "start it"),
+            act("notify, server", AWAY, "start it"),
+            act("postgresql, process 7", STANDS, "restart it"),
+        ]
+    )
+    assert found[0].about == "postgresql, process 7"
+
+
+async def test_a_look_that_takes_too_long_says_what_that_mostly_means(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "_COMMAND_SECONDS", 0.01)
+    settings = {"HARTLINE_INTAKE_DSN": "postgresql://nobody@127.0.0.1:1/none"}
+    found = await doctor.examine([Place("intake", "http://127.0.0.1:1", settings)])
+    (slow_look,) = [each for each in found if each.about == "intake, settings"]
+    assert slow_look.says == "A look from its settings was not over after 0 s."
+    assert "hangs that is usual" in slow_look.do
 
 
 def test_every_look_counts_though_its_cause_is_said_once() -> None:

@@ -37,8 +37,8 @@ def test_what_does_not_answer_is_told_by_what_it_means(error: Exception, says: s
     ("error", "says"),
     [
         (httpx.ConnectError("x"), "nothing listens there"),
-        (httpx.ReadTimeout("x"), "it hangs: no answer in time"),
-        (httpx.ConnectTimeout("x"), "it hangs: no answer in time"),
+        (httpx.ReadTimeout("x"), "it is there, and says nothing in time"),
+        (httpx.ConnectTimeout("x"), "it is there, and says nothing in time"),
         (httpx.ReadError("x"), "the connection broke off"),
         (httpx.RemoteProtocolError("x"), "the connection broke off"),
     ],
