@@ -57,6 +57,8 @@ class LegStatus:
     """The next attempt comes then, or as soon as its agency takes another. None: none is due."""
     held_by: Sequence[str] = ()
     """The open halts that keep it back."""
+    barred_for: Sequence[str] = ()
+    """Of `in_conflict`: the grounds in force, as codes."""
 
 
 def as_its_agency_sees(legs: Iterable[LegStatus]) -> list[LegStatus]:
