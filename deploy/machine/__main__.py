@@ -205,5 +205,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _piped(argv: list[str]) -> int:
+    """As `main`; whoever reads no further, as `head` does, has seen what they wanted."""
+    try:
+        code = main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(_piped(sys.argv[1:]))

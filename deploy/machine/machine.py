@@ -141,6 +141,7 @@ class Machine:
             settings["BUS_DSN"] = self._dsns["bus"].app
         if service == "notify":
             settings["NOTIFY_MARKER"] = str(self.home.path / "notify-marker")
+            settings["NOTIFY_TASKS_URL"] = f"http://127.0.0.1:{ports.notify}/v1/tasks"
         if service in KEYS:
             settings[f"{name}_KEYS"] = str(self.home.keys / service)
         ours = {f"HARTLINE_{key}": value for key, value in settings.items()}

@@ -24,11 +24,11 @@ from deploy.operations.doctor import examine, old
 from deploy.operations.hosting import Host, Unknown
 from deploy.operations.looking import ITSELF, broken
 from deploy.operations.places import Place, places
-from deploy.operations.saying import in_words
+from deploy.operations.saying import EXITS, in_words
 from deploy.operations.status import stopped_lines, view
 from deploy.operations.thresholds import Threshold, thresholds
 from shared.runtime.errors import Misconfigured
-from shared.runtime.findings import Finding, Level, act, worst
+from shared.runtime.findings import Finding, Level, act, look, worst
 from shared.runtime.ids import utc_now
 
 _EVERY_SECONDS = 2.0
@@ -77,9 +77,16 @@ def _say(found: Sequence[Finding], *, in_json: bool, everything: bool) -> None:
 async def _once(where: Sequence[Place], host: Host) -> int:
     limits = thresholds()
     seen, frozen = await ask_all(where, checks=False), stopped_lines(host)
-    print("\n".join(view(seen, limits, utc_now(), frozen)))
-    found = max(_level(one, limits) for one in seen)
-    return int(Level.ACT if frozen else found)
+    print("\n".join(_typed(view(seen, limits, utc_now(), frozen), host)))
+    found = Level.ACT if frozen else max(_level(one, limits) for one in seen)
+    if found is not Level.WELL:
+        print(f"\nWhat stands above the table is for somebody.{EXITS[found]}")
+    return int(found)
+
+
+def _typed(lines: Sequence[str], host: Host) -> list[str]:
+    """With their commands as one types them where the services run."""
+    return [host.typed(look("notify", line, "")).says for line in lines]
 
 
 def _level(seen: Seen, limits: dict[str, Threshold]) -> Level:
@@ -93,7 +100,7 @@ async def _live(where: Sequence[Place], host: Host) -> int:
     limits = thresholds()
     while True:
         seen = await ask_all(where, checks=False)
-        lines = view(seen, limits, utc_now(), stopped_lines(host))
+        lines = _typed(view(seen, limits, utc_now(), stopped_lines(host)), host)
         sys.stdout.write(_HOME_AND_CLEAR + "\n".join([*lines, "", "Ctrl-C ends this."]) + "\n")
         sys.stdout.flush()
         await asyncio.sleep(_EVERY_SECONDS)

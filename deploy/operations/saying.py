@@ -7,7 +7,7 @@ from deploy.operations.hosting import STANDS
 from shared.runtime.findings import AGAIN, Finding, Level, worst
 
 _WORDS = {Level.ACT: "NOW", Level.LOOK: "soon", Level.WELL: "well"}
-_EXITS = {
+EXITS = {
     Level.ACT: " The exit code says so too: 2, which make calls an error.",
     Level.LOOK: " The exit code says so too: 1, which make calls an error.",
     Level.WELL: "",
@@ -69,7 +69,7 @@ def in_words(findings: Sequence[Finding], *, everything: bool) -> list[str]:
         lines.append(f"{_word(finding):5} {finding.about}: {finding.says}")
         lines += [f"      -> {finding.do}"] if finding.do else []
     count = sum(finding.level is Level.WELL for finding in findings)
-    return [*lines, f"{count} of {len(findings)} looks found all well.{_EXITS[worst(findings)]}"]
+    return [*lines, f"{count} of {len(findings)} looks found all well.{EXITS[worst(findings)]}"]
 
 
 def _word(finding: Finding) -> str:

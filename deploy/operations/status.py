@@ -29,6 +29,7 @@ _DO = {
     progress.REFUSED: ": they go to nobody; open their tasks",
     progress.TASK: ": open it",
 }
+_HALTS = ("pause", "stop", "restored")
 _AGES_SHOWN = 12
 
 
@@ -94,6 +95,12 @@ def _rank(each: Stopped) -> int:
 
 def _standing(service: str, each: Stopped) -> str:
     why = f" ({each.why})" if each.why else ""
+    if each.what in _HALTS:
+        return (
+            f"HALT    {service}: {each.what} {each.id} for {words(each.seconds)}{why}: why says "
+            "python -m services.notify controls list ; whom to telephone, "
+            f"GET /v1/halts/{each.id}/notices (docs/runbook.md, held)"
+        )
     line = f"{each.what.upper():7} {service}: {each.id} for {words(each.seconds)}{why}"
     return line + _DO.get(each.what, "")
 

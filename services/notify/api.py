@@ -65,6 +65,18 @@ def router(db: Database) -> APIRouter:
         page = [TaskOut.model_validate(task) for task in shown]
         return TasksOut(tasks=page, next=page[-1].task_id if len(found) > limit else None)
 
+    @routes.get("/v1/tasks/{task_id}")
+    async def task(task_id: str, reader: TaskReader) -> TaskOut:
+        """One of them: where a page's link leads."""
+        refuse_agencies(reader)
+        must_be("tsk", task_id)
+        async with db.transaction() as session:
+            found = await task_store.get(session, task_id)
+            shown = [] if found is None else await as_of_now(session, [found])
+        if not shown:
+            raise not_found()
+        return TaskOut.model_validate(shown[0])
+
     @routes.post("/v1/tasks/{task_id}/acknowledge")
     async def acknowledge(task_id: str, person: Acknowledger) -> TaskOut:
         """A named person takes the task. Again by the same person: the same answer. `detail` and

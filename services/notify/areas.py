@@ -12,6 +12,7 @@ from services.notify.conflicts.substitution import Substitutes
 from services.notify.controls import hold_store, redrive_store
 from services.notify.controls.api import halt_router
 from services.notify.controls.halting import RELEASES
+from services.notify.controls.held_api import held_router
 from services.notify.controls.redrive_api import redrive_router
 from services.notify.controls.redriving import REDRIVES, carry_on
 from services.notify.delivery.signing import Signer
@@ -50,6 +51,7 @@ def area_routers(
     enrolling = Enrolling(db, Challenger(signer, allow_http=development, keys=keys))
     return [
         halt_router(db),
+        held_router(db),
         redrive_router(db),
         oncall_router(db, sealer),
         enrolment_router(db, enrolling),

@@ -91,17 +91,24 @@ def words(leg: LegStatus) -> str:
         because = f"Not told: {leg.because}."
         return because if suppressed else not_told(leg.reason, leg.role, leg.because)
     if fate is PlannedFate.SUPPRESSED:
-        return f"Stopped: {_BARRED}; {_kept(leg)}. {leg.because}."
-    barred = _barred(fate) if leg.in_conflict else ""
+        return f"Stopped: {_grounds(leg)}; {_kept(leg)}. {leg.because}."
+    barred = _barred(leg, fate) if leg.in_conflict else ""
     also = f" It counts for {', '.join(map(role_words, leg.also))} too." if leg.also else ""
     return f"{_came(leg, fate)}{barred}. {leg.because}. {_sees(leg)}.{also}"
 
 
-def _barred(fate: PlannedFate) -> str:
+def _barred(leg: LegStatus, fate: PlannedFate) -> str:
     """Who was asked to give it back keeps nothing, and is held back by the recall itself."""
     if fate is PlannedFate.RECALLED:
         return "; it gets nothing further"
-    return f"; what it holds stays with it, and it gets nothing further, for {_BARRED}"
+    return f"; what it holds stays with it, and it gets nothing further, for {_grounds(leg)}"
+
+
+def _grounds(leg: LegStatus) -> str:
+    said = [words for ground, words in _OF_ONE.items() if ground in leg.barred_for]
+    if not said or set(leg.barred_for) - _OF_ONE.keys():
+        said.insert(0, "a conflict of interest was asserted")
+    return " and ".join(said)
 
 
 def _kept(leg: LegStatus) -> str:
@@ -161,7 +168,10 @@ def _closed(leg: LegStatus) -> str:
     return f"a person closed it ({leg.closed_because.replace('_', ' ')})"
 
 
-_BARRED = "a conflict of interest was asserted, or it said that the matter is not its own"
+_OF_ONE = {
+    "not_ours": "it said that the matter is not its own",
+    "misdirected": "its notice was sent to it by mistake",
+}
 
 _HOLD = "nothing is sent to it for now, by a person's halt or because it keeps failing"
 _HOW_FAR = {

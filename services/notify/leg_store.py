@@ -5,6 +5,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.conflicts import tables as conflict_tables
 from services.notify.conflicts.barred import bars
+from services.notify.controls import tables as control_tables
 from services.notify.delivery.held import with_content
 from services.notify.delivery.retry import TRIP_AFTER
 from services.notify.directory import tables as directory_tables
@@ -25,10 +26,11 @@ MAY_HOLD = (
     f"JOIN {models.disclosure_outcomes.fullname} o USING (disclosure_id) "
     f"WHERE s.notice_id = n.notice_id AND {with_content('s')} AND o.outcome <> 'failed')"
 )
-IN_CONFLICT = (
-    f"EXISTS (SELECT FROM {_CONFLICTS} k WHERE ({bars('k', 'n')}) "
-    "OR (k.referral_id = n.relates_to AND k.agency_id = n.agency_id AND k.lifted_at IS NULL))"
+_BARRING = (
+    f"FROM {_CONFLICTS} k WHERE ({bars('k', 'n')}) "
+    "OR (k.referral_id = n.relates_to AND k.agency_id = n.agency_id AND k.lifted_at IS NULL)"
 )
+IN_CONFLICT = f"EXISTS (SELECT {_BARRING})"
 _ROLES = (
     f"ARRAY(SELECT role FROM {conflict_tables.stand_ins.fullname} i "
     "WHERE i.notice_id = n.notice_id ORDER BY role)"
@@ -47,7 +49,11 @@ _SINCE = (
     f"AS conflict_lifted, (SELECT c.reason FROM {recall_tables.closings.fullname} c "
     "WHERE c.notice_id = n.notice_id) AS closed_because, "
     "CASE WHEN d.state = 'pending' AND NOT a.halted "
-    "THEN greatest(d.next_attempt_at, a.hold_until) END AS next_attempt_at"
+    "THEN greatest(d.next_attempt_at, a.hold_until) END AS next_attempt_at, "
+    f"ARRAY(SELECT h.halt_id FROM {control_tables.halts.fullname} h WHERE h.lifted_at IS NULL "
+    "AND a.halted AND d.state IN ('pending', 'blocked') "
+    "AND (h.agency_id IS NULL OR h.agency_id = a.agency_id) ORDER BY h.set_at) AS held_by, "
+    f"ARRAY(SELECT DISTINCT k.ground {_BARRING} ORDER BY k.ground) AS barred_for"
 )
 _LEGS = text(
     "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
@@ -63,7 +69,7 @@ _LEGS = text(
     "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, "
     "coalesce(s.rules_version, p.rules_version), "
     "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false, "
-    "NULL, NULL, false, false, false, false, false, NULL, NULL "
+    "NULL, NULL, false, false, false, false, false, NULL, NULL, '{}', '{}' "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {stage_tables.staged_plans.fullname} s ON s.referral_id = r.referral_id "

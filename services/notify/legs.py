@@ -55,6 +55,10 @@ class LegStatus:
     """Why a person closed it: a code."""
     next_attempt_at: datetime | None = None
     """The next attempt comes then, or as soon as its agency takes another. None: none is due."""
+    held_by: Sequence[str] = ()
+    """The open halts that keep it back."""
+    barred_for: Sequence[str] = ()
+    """Of `in_conflict`: the grounds in force, as codes."""
 
 
 def as_its_agency_sees(legs: Iterable[LegStatus]) -> list[LegStatus]:
@@ -71,8 +75,8 @@ def _is_seen(leg: LegStatus) -> bool:
 
 def _as_it_was(leg: LegStatus, seen: list[LegStatus]) -> LegStatus:
     """Stopped looks like waiting, unless a later version that it sees says why; when either is
-    tried next is not shown, lest they differ."""
+    tried next is not shown, lest they differ, nor who keeps it back."""
     later = any(each.child_id == leg.child_id and each.version > leg.version for each in seen)
     stopped = leg.state in _STOPPED and not later
-    leg = replace(leg, also=(), next_attempt_at=None)
+    leg = replace(leg, also=(), next_attempt_at=None, held_by=())
     return replace(leg, state="pending") if stopped else leg

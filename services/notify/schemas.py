@@ -33,6 +33,8 @@ class NoticeOut(_Answer):
     next_attempt_at: datetime | None
     """The next attempt comes then, or as soon as the agency takes another. Null: none is due
     (delivered, over, in flight, behind an earlier version, paused); and to an agency, always."""
+    held_by: list[str]
+    """The pauses and stops that keep it back (`GET /v1/halts`); to an agency, never any (P10)."""
 
 
 class NoticesOut(_Answer):

@@ -134,12 +134,16 @@ async def halted(settings: NotifySettings, db: Database) -> list[Finding]:
 def of_halts(found: Iterable[Halt], settings: NotifySettings) -> list[Finding]:
     """What holds notices back by decision, and whether a restore would be noticed."""
     about = "notify, halts"
-    do = "python -m services.notify controls list says why; resume it when that is over."
+    do = (
+        "python -m services.notify controls list says who and why, and "
+        "docs/runbook.md#held-notices-that-a-pause-or-a-stop-keeps-back who decides; "
+        "GET /v1/halts/{halt_id}/notices lists whom to telephone meanwhile."
+    )
     halts = [
         act(
             about,
             f"{h.halt_id} ({h.cause.value}) holds notices since {h.set_at:%Y-%m-%dT%H:%MZ}.",
-            do,
+            do.format(halt_id=h.halt_id),
         )
         for h in found
     ]

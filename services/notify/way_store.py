@@ -42,8 +42,12 @@ _WAITING = text(
     )
 )
 _HALTS = text(
-    "SELECT halt_id, cause, extract(epoch FROM clock_timestamp() - set_at) AS age "
-    f"FROM {tables.halts.fullname} WHERE lifted_at IS NULL ORDER BY set_at LIMIT 20"
+    "SELECT h.halt_id, h.cause, h.set_by, "
+    "extract(epoch FROM clock_timestamp() - h.set_at) AS age, "
+    f"(SELECT count(*) FROM {models.deliveries.fullname} d "
+    "WHERE d.state IN ('pending', 'blocked') AND d.delivered_at IS NULL "
+    "AND (h.agency_id IS NULL OR h.agency_id = d.agency_id)) AS notices "
+    f"FROM {tables.halts.fullname} h WHERE h.lifted_at IS NULL ORDER BY h.set_at LIMIT 20"
 )
 
 
@@ -66,6 +70,10 @@ async def _stages(session: Session) -> list[Stage]:
 
 
 async def _halts(session: Session) -> list[Stopped]:
-    """Without the agency and the reason: `controls list` has them."""
-    rows = await session.execute(_HALTS)
-    return [Stopped(row.cause, row.halt_id, float(row.age)) for row in rows]
+    """Without the agency and the reason, which a person typed: `controls list` has them."""
+    return [
+        Stopped(
+            row.cause, row.halt_id, float(row.age), f"by {row.set_by}, {row.notices} notice(s) wait"
+        )
+        for row in await session.execute(_HALTS)
+    ]

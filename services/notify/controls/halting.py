@@ -88,7 +88,8 @@ def _task(made: Halt) -> NewTask:
     detail = (
         f"Since {made.set_at:%Y-%m-%dT%H:%M:%SZ} "
         f"{_WORDS[made.cause].format(agency=made.agency_id)} ({made.halt_id}). Nothing is dropped "
-        "and the clocks run. Tell the recipients by other "
-        "means, and resume as soon as it is right (docs/runbook.md, Stopping and resuming)."
+        "and the clocks run. Tell the recipients by "
+        f"telephone: GET /v1/halts/{made.halt_id}/notices lists them. In doubt leave it held; who "
+        "decides to resume is in docs/runbook.md, held."
     )
     return NewTask(TaskKind.HELD, made.halt_id, None, detail)

@@ -54,6 +54,34 @@ class HaltsOut(_Answer):
     halts: list[HaltOut]
 
 
+class HeldOut(_Answer):
+    """A notice that a halt keeps back, and whom to call."""
+
+    referral_id: str
+    notice_id: str
+    child_id: str
+    role: str
+    version: int
+    kind: str
+    synthetic: bool
+    """A test: call nobody."""
+    agency_id: str
+    recipient: str
+    contact: str | None
+    due_at: datetime | None
+    """The first of its clocks that a task tells of, else 12 hours after the report; the clocks of
+    the referral say it exactly. Null: no clock runs for it."""
+    not_to_be_told: str | None
+    """Why the law does not permit telling it today, by telephone neither."""
+
+
+class HeldsOut(_Answer):
+    """`next`: ask with `after=` this for the rest; null when there is none."""
+
+    notices: list[HeldOut]
+    next: str | None
+
+
 class LiftOut(_Answer):
     """`proposal_id`: it takes a second person, who approves this; until then nothing is sent."""
 

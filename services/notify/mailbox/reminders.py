@@ -6,9 +6,11 @@ from services.notify.tasks.task import NewTask, TaskKind
 def not_ours(referral_id: str, notice_id: str, agency_id: str, reason: str) -> NewTask:
     detail = (
         f"Agency {agency_id} says that notice {notice_id} is not its own ({reason}). It gets "
-        "nothing further of this child, others were told in its place (GET /v1/referrals/…/routing "
-        "names them), and the clock runs. Find out whose matter it is: mend the directory or have "
-        "the referral amended, and see whether what it has read must be recalled."
+        "nothing further of this child. Others are told in its place (GET /v1/referrals/…/routing "
+        "names them); the clock runs until one of them has it. Call the agency, ask the notice "
+        "back unless it is its own after all, and find the right town: mend the directory or have "
+        "the referral amended. Who else was chosen by the wrong town has the child's name too "
+        "(docs/runbook.md, A notice went to the wrong recipient)."
     )
     return NewTask(TaskKind.NOT_OURS, notice_id, referral_id, detail)
 

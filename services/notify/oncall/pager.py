@@ -36,10 +36,15 @@ class Pager(Protocol):
 
 
 def sentence(alarm: Alarm, now: datetime) -> str:
-    minutes = alarm.minutes(now)
     whose = f" for {alarm.desk}" if alarm.desk else ""
     return (
-        f"Hartline: a task of kind {alarm.kind}{whose} has waited {minutes} "
-        f"minute{'' if minutes == 1 else 's'} for somebody to acknowledge it: {alarm.task_id}. "
-        f"See {alarm.runbook}"
+        f"Hartline: a task of kind {alarm.kind}{whose} {_age(alarm.minutes(now))}: "
+        f"{alarm.task_id}. See {alarm.runbook}"
     )
+
+
+def _age(minutes: int) -> str:
+    if minutes < 1:
+        return "has just come in, for somebody to acknowledge"
+    waited = f"{minutes} minute{'' if minutes == 1 else 's'}"
+    return f"has waited {waited} for somebody to acknowledge it"

@@ -116,6 +116,12 @@ async def list_tasks(
     return [_task(row) for row in await session.execute(query)]
 
 
+async def get(session: Session, task_id: str) -> Task | None:
+    query = select(task_tables.tasks).where(_T.task_id == task_id)
+    row = (await session.execute(query)).first()
+    return None if row is None else _task(row)
+
+
 async def details(session: Session, referral_id: str, kinds: Sequence[TaskKind]) -> list[str]:
     """What the referral's tasks of these kinds say, acknowledged or not, the oldest first."""
     rows = await session.execute(
@@ -144,10 +150,7 @@ async def acknowledge(session: Session, task_id: str, person: str, now: datetime
             .returning(*_T)
         )
     ).first()
-    if row is None:
-        query = select(task_tables.tasks).where(_T.task_id == task_id)
-        row = (await session.execute(query)).first()
-    return None if row is None else _task(row)
+    return await get(session, task_id) if row is None else _task(row)
 
 
 async def take_for_desk(session: Session, task_id: str) -> Task:

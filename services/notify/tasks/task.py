@@ -188,7 +188,8 @@ def recalled(referral_id: str, notice_id: str, agency_id: str, sent: bool) -> Ne
     )
     detail = (
         f"Notice {notice_id} went to agency {agency_id} by mistake, which {asked}. See to its "
-        "return, tell whoever should have had it, and report the incident (CGS 17a-28)."
+        "return, tell whoever should have had it, and leave the compliance officer a note of what "
+        "went to whom and when: reporting the incident (CGS 17a-28) is theirs."
     )
     return NewTask(TaskKind.RECALLED, notice_id, referral_id, detail)
 

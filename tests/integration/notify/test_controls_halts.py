@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from services.notify import models
+from services.notify.api import router
+from services.notify.conflicts import store as conflict_store
+from services.notify.conflicts.store import Conflict
 from services.notify.controls import halt_store, halting, marker
 from services.notify.controls.api import halt_router
 from services.notify.controls.commands import run_controls
 from services.notify.controls.halts import Cause
+from services.notify.controls.held_api import held_router
 from services.notify.controls.holding import tell_held
 from services.notify.controls.marking import look, marked
 from services.notify.delivery import claim_store as delivery_store
@@ -25,19 +29,27 @@ from shared.contracts.base import Source
 from shared.contracts.notices import NoticesHeld
 from shared.messaging.outbox import Outbox
 from shared.runtime import metrics
-from shared.runtime.ids import utc_now
+from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import Running, World, eventually
 from tests.support.desks import Desk, desk_of
 from tests.support.receiver import Receiver
 
-SCOPES = "controls:read controls:halt controls:lift proposals:read proposals:decide"
+SCOPES = (
+    "controls:read controls:halt controls:lift proposals:read proposals:decide notices:read "
+    "notices:read-all"
+)
 OUTBOX = Outbox(models.OUTBOX, Source.NOTIFY)
 REASON = {"reason": "They asked for it."}
 
 
 @pytest.fixture
 async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
-    routers = [halt_router(world.db), proposal_router(world.db, PROPOSABLES)]
+    routers = [
+        halt_router(world.db),
+        held_router(world.db),
+        proposal_router(world.db, PROPOSABLES),
+        router(world.db),
+    ]
     async with desk_of(routers, SCOPES, tmp_path) as made:
         yield made
 
@@ -86,6 +98,67 @@ async def test_a_stop_holds_everybody_and_whoever_is_added_meanwhile(
     assert (await claim(world)).attempts == ()
     await desk.post(f"/v1/halts/{made.json()['halt_id']}/lift", REASON)
     assert {each.notice_id for each in (await claim(world)).attempts} == {before, added}
+
+
+async def test_whose_notices_a_halt_keeps_back_is_listed_the_nearest_due_first(
+    world: World, desk: Desk
+) -> None:
+    paused = await world.agency("http://127.0.0.1:9/", contact="Desk, 860-555-0100")
+    over = await world.agency("http://127.0.0.1:9/", authority_to=date(2001, 1, 1))
+    first = await world.notice(paused)
+    told = await world.notice(paused, state="delivered", delivered_at=utc_now())
+    last = await world.notice(over)
+    outdated = await world.notice(paused, kind="supersession", version=2)
+    made = (await desk.post("/v1/halts", {"everything": True} | REASON)).json()["halt_id"]
+    answer = (await desk.get(f"/v1/halts/{made}/notices")).json()
+    notices = answer["notices"]
+    assert [each["notice_id"] for each in notices] == [first, last, outdated]
+    assert (notices[0]["referral_id"], notices[0]["contact"]) == (
+        world.referral_id,
+        "Desk, 860-555-0100",
+    )
+    assert [each["not_to_be_told"] for each in notices] == [None, "authority_expired", None]
+    assert notices[0]["due_at"] < notices[1]["due_at"]
+    assert notices[2]["due_at"] is None
+    seen, after = [], ""
+    while after is not None:
+        page = (await desk.get(f"/v1/halts/{made}/notices?limit=1{after}")).json()
+        seen += [each["notice_id"] for each in page["notices"]]
+        after = page["next"] and f"&after={page['next']}"
+    assert seen == [first, last, outdated]
+    legs = (await desk.get(f"/v1/referrals/{world.referral_id}/notices")).json()["notices"]
+    assert {leg["notice_id"]: leg["held_by"] for leg in legs} == {
+        first: [made],
+        told: [],
+        last: [made],
+        outdated: [made],
+    }
+    await desk.post(f"/v1/halts/{made}/lift", REASON)
+    assert (await desk.get(f"/v1/halts/{made}/notices")).json() == {"notices": [], "next": None}
+
+
+async def test_p10_no_agency_learns_that_its_notice_is_held_and_no_list_names_a_conflict(
+    world: World, desk: Desk
+) -> None:
+    agency, barred = [await world.agency("http://127.0.0.1:9/") for _ in range(2)]
+    notice, left_out = await world.notice(agency), await world.notice(barred)
+    path = f"/v1/referrals/{world.referral_id}/notices"
+    before = (await desk.get(path, agency=agency)).content
+    made = (await desk.post("/v1/halts", {"everything": True} | REASON)).json()["halt_id"]
+    assert (await desk.get(path, agency=agency)).content == before
+    async with world.db.transaction() as session:
+        conflict = Conflict(
+            new_id("ast"), world.referral_id, None, (barred,), "recusal", "maker", utc_now()
+        )
+        await conflict_store.insert(session, conflict)
+    listed = (await desk.get(f"/v1/halts/{made}/notices")).json()["notices"]
+    assert [each["notice_id"] for each in listed] == [notice]
+    assert left_out not in str(listed)
+
+
+async def test_of_a_halt_that_is_not_there_nothing_is_listed(desk: Desk) -> None:
+    assert (await desk.get(f"/v1/halts/hlt_{0:032x}/notices")).status_code == 404
+    assert (await desk.get("/v1/halts/hlt_0/notices")).status_code == 404
 
 
 async def test_no_claim_is_committed_after_a_stop_has_answered(world: World) -> None:
@@ -267,6 +340,7 @@ async def test_a_dry_run_of_the_commands_says_how_many_and_holds_nothing(
 
 PATHS = [
     ("GET", "/v1/halts", "controls:read", None),
+    ("GET", f"/v1/halts/hlt_{0:032x}/notices", "notices:read", None),
     ("POST", "/v1/halts", "controls:halt", {"everything": True} | REASON),
     ("POST", f"/v1/halts/hlt_{0:032x}/lift", "controls:lift", REASON),
 ]

@@ -291,7 +291,18 @@ async def test_p10_an_agency_sees_and_takes_no_tasks(desk: Desk) -> None:
     assert (await desk.acknowledge(task_id, agency=FBI)).status_code == 403
 
 
+async def test_p10_the_link_of_a_page_leads_to_its_task_and_no_agency_follows_it(
+    desk: Desk,
+) -> None:
+    await desk.file("another")
+    task_id = await desk.file()
+    found = await desk.get(f"/v1/tasks/{task_id}")
+    assert (found.status_code, found.json()["task_id"]) == (200, task_id)
+    assert (await desk.get(f"/v1/tasks/{task_id}", agency=FBI)).status_code == 403
+
+
 async def test_an_unknown_task_is_not_found(desk: Desk) -> None:
+    assert (await desk.get(f"/v1/tasks/{new_id('tsk')}")).status_code == 404
     assert (await desk.acknowledge(new_id("tsk"))).status_code == 404
     assert (await desk.acknowledge("tsk_%00")).status_code == 404
 

@@ -58,6 +58,16 @@ def test_a_service_is_given_no_other_services_secrets(tmp_path: Path, service: s
     assert keys == ({str(machine.home.keys / service)} if service in KEYS else set())
 
 
+def test_a_page_links_to_the_port_that_notify_has_here(tmp_path: Path) -> None:
+    machine = Machine(Home(tmp_path / "home"), Ports(notify=28702))
+    machine.home.make()
+    passwords = machine.home.passwords()
+    machine._dsns = schema_dsns("postgresql://postgres:super@h/hartline", passwords)
+    given = machine.environment("notify")
+    assert given["HARTLINE_NOTIFY_TASKS_URL"] == "http://127.0.0.1:28702/v1/tasks"
+    assert "HARTLINE_NOTIFY_TASKS_URL" not in machine.environment("intake")
+
+
 def test_a_port_that_somebody_has_is_replaced_by_a_free_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

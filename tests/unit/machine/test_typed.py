@@ -45,6 +45,10 @@ def finding(do: str) -> Finding:
             "first `python -m services.SERVICE parked show ref_1`",
             "first `./hartline run SERVICE parked show ref_1`",
         ),
+        (
+            "see GET /v1/halts/hlt_1/notices (x)",
+            "see ./hartline ask audit GET '/v1/halts/hlt_1/notices' (x)",
+        ),
         ("Then: see GET /v1/tasks?open.", "Then: see ./hartline ask audit GET '/v1/tasks?open'."),
         ("Start it.", "Start it."),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.notify.fates import PlannedFate, fate_of, words
-from services.notify.legs import LegStatus
+from services.notify.legs import LegStatus, as_its_agency_sees
 from services.notify.planning.plan import DeliveryState
 from shared.contracts.codes import RefusalReason
 
@@ -120,6 +120,27 @@ def test_opened_before_the_encrypted_notice_arrived_is_told_and_still_goes_out()
 def test_a_conflict_says_whether_anything_stays_with_it() -> None:
     assert "nothing of this was sent to it" in words(replace(LEG, in_conflict=True))
     assert "what it holds stays" in words(replace(LEG, in_conflict=True, **HOLDS))
+
+
+@pytest.mark.parametrize(
+    ("grounds", "said"),
+    [
+        (["not_ours"], "for it said that the matter is not its own."),
+        (["misdirected"], "for its notice was sent to it by mistake."),
+        (["recusal"], "for a conflict of interest was asserted."),
+        (
+            ["not_ours", "recusal"],
+            "for a conflict of interest was asserted and it said that the matter is not its own.",
+        ),
+    ],
+)
+def test_why_it_gets_nothing_further_is_told_exactly(grounds: list[str], said: str) -> None:
+    assert said in words(replace(LEG, in_conflict=True, barred_for=grounds, **DELIVERED, **HOLDS))
+
+
+def test_p10_what_keeps_a_notice_back_is_not_shown_to_its_agency() -> None:
+    (seen,) = as_its_agency_sees([replace(LEG, held_by=["hlt_one"])])
+    assert seen == LEG
 
 
 @pytest.mark.parametrize("state", DeliveryState)

@@ -35,13 +35,16 @@ def test_what_is_worst_comes_first() -> None:
     ages = {("hartline_oldest_age_seconds", "delivery"): 1000.0}
     stage = Stage("delivered", 1, 2, 1000.0)
     seen = [
-        Seen("notify", metrics=ages, way=Way([stage], [parked, Stopped("stop", "hlt_1", 60)])),
+        Seen(
+            "notify", metrics=ages, way=Way([stage], [parked, Stopped("stop", "hlt_1", 60, "by x")])
+        ),
         Seen("audit", silent="it does not answer."),
     ]
     lines = view(seen, LIMITS, NOW)
     assert "4 thing(s) need somebody" in lines[0]
-    assert [line.split()[0] for line in lines[2:6]] == ["DOWN", "PARKED", "STOP", "LATE"]
+    assert [line.split()[0] for line in lines[2:6]] == ["DOWN", "PARKED", "HALT", "LATE"]
     assert "ref_1 for 2 h 0 min (referrals: Permanent)" in lines[3]
+    assert "stop hlt_1 for 60 s (by x): why says python -m services.notify controls" in lines[4]
     assert any(line.split() == ["delivered", "1", "2", "16", "min"] for line in lines)
     assert any(line.split() == ["accepted", "unknown"] for line in lines)
     assert "alert at 15 min" in lines[-1]
