@@ -13,6 +13,8 @@ from services.notify.directory.in_force import Directories
 from services.notify.enrolment import expiry_store
 from services.notify.enrolment.expiry import mend
 from services.notify.oncall import drill_store, roster_store
+from services.notify.oncall.holes import holes
+from services.notify.oncall.roster import Roster
 from services.notify.settings import NotifySettings
 from shared.runtime.db import Database
 from shared.runtime.errors import Retryable
@@ -22,6 +24,11 @@ from shared.runtime.settings import Profile
 
 _SILENT = timedelta(minutes=5)
 _SHOWN = 5
+ON_CALL = "notify, on call"
+_SOMEBODY = (
+    "docs/runbook.md, pages that do not get through: one person alone sets an override, at once; "
+    "then two approve a roster without the hole (docs/oncall.md)."
+)
 
 
 async def towns(settings: NotifySettings, db: Database) -> list[Finding]:
@@ -107,22 +114,26 @@ async def on_call(settings: NotifySettings, db: Database) -> list[Finding]:
     now = utc_now()
     async with db.reading() as session:
         roster = await roster_store.in_force(session, now)
-    empty = [role for role in sorted(roster.shifts) if not roster.on_call(role, now)]
-    return of_roster(bool(roster.shifts), empty, settings)
+    return of_roster(roster, now, settings)
 
 
-def of_roster(there: bool, empty: list[str], settings: NotifySettings) -> list[Finding]:
-    """Whether somebody is on call for every role of the roster."""
-    about = "notify, on call"
+def of_roster(roster: Roster, now: datetime, settings: NotifySettings) -> list[Finding]:
+    """Whether somebody is on call for every role of the roster, now and for a week."""
+    about = ON_CALL
     do = "Have a roster approved (docs/oncall.md)."
-    if not there and settings.profile is Profile.DEVELOPMENT:
+    if not roster.shifts and settings.profile is Profile.DEVELOPMENT:
         return [well(about, "There is no roster, and none is needed here.")]
-    if not there:
+    if not roster.shifts:
         level = look if settings.pager_fallback else act
         return [level(about, "There is no roster: only the fallback is paged, if any.", do)]
-    if empty:
-        return [act(about, f"Nobody is on call for {', '.join(empty)}.", do)]
-    return [well(about, "Somebody is on call for every role.")]
+    found = holes(roster, now)
+    if not found:
+        return [well(about, "Somebody is on call for every role, now and for a week.")]
+    first = found[0].begins
+    says = "; ".join(each.says(now) for each in found if each.begins == first)
+    if len({each.begins for each in found}) > 1:
+        says += "; and again within the week (oncall show)"
+    return [(act if first <= now else look)(about, f"{says}.", _SOMEBODY)]
 
 
 async def halted(settings: NotifySettings, db: Database) -> list[Finding]:

@@ -12,8 +12,9 @@ from deploy.operations.asking import ask_all
 from deploy.operations.doctor import examine
 from deploy.operations.places import places
 from deploy.operations.thresholds import thresholds
+from services.notify.telling_checks import ON_CALL
 from shared.runtime.auth import LocalIssuer
-from shared.runtime.findings import Level
+from shared.runtime.findings import Finding, Level
 
 OVER = ("delivered", "superseded", "closed", "returned", "recalled")
 REQUIRED = 5
@@ -26,11 +27,7 @@ _MOMENT = 2.0
 async def reckon(found: Running) -> list[str]:
     """A line for each thing that is wrong; none when every child's recipients have been told."""
     where = places(Home(Path(found.home)).settings, [])
-    wrong = [
-        f"doctor: {each.about}: {each.says}"
-        for each in await examine(where)
-        if each.level is Level.ACT
-    ]
+    wrong = [f"doctor: {each.about}: {each.says}" for each in await examine(where) if counts(each)]
     limits = thresholds()
     for seen in await ask_all(where, checks=False):
         ages = seen.ages()
@@ -43,6 +40,11 @@ async def reckon(found: Running) -> list[str]:
         print("".join(f"; {what} {age:.0f} s" for what, age in sorted(old.items())))
         wrong += [f"{seen.service}: {what} has waited {age:.0f} s" for what, age in old.items()]
     return wrong + await untold(found)
+
+
+def counts(found: Finding) -> bool:
+    """What is wrong now; and of the roster, what will be: tonight's mend may end into a hole."""
+    return found.level is Level.ACT or (found.about == ON_CALL and found.level is Level.LOOK)
 
 
 async def untold(found: Running) -> list[str]:

@@ -4,12 +4,14 @@ Hours are Connecticut's. Where a shift ends before it begins, it ends on the nex
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-_CONNECTICUT = ZoneInfo("America/New_York")
+from shared.contracts.codes import Desk
+
+CONNECTICUT = ZoneInfo("America/New_York")
 _FAR = timedelta(days=8)
 _STEP = timedelta(minutes=15)
 
@@ -54,7 +56,7 @@ class Shift:
     holidays: Holidays = Holidays.AS_USUAL
 
     def covers(self, at: datetime, holidays: frozenset[date]) -> bool:
-        here = at.astimezone(_CONNECTICUT)
+        here = at.astimezone(CONNECTICUT)
         today, yesterday = here.date(), here.date() - timedelta(days=1)
         if self.begins < self.ends:
             return self._begins_on(today, holidays) and self.begins <= here.time() < self.ends
@@ -115,6 +117,13 @@ class Roster:
         own = Duty(desk, by_kind.urgent) if desk in self.shifts else by_kind
         return self.desks.get(desk, own)
 
+    def waits_for_hours(self, role: str) -> bool:
+        """Whether no task of the role is urgent: it need not be on call around the clock."""
+        duties = [*self.duties.values(), *self.desks.values(), self.otherwise]
+        to_it = [duty for duty in duties if duty.role == role]
+        of_its_name = role in set(Desk) and role not in self.desks
+        return bool(to_it) and not of_its_name and not any(duty.urgent for duty in to_it)
+
     def stands_for(self, person: str, desk: str, kind: str, at: datetime) -> bool:
         """Whether a desk's task is this person's to take, in whatever shift."""
         role = self.duty(kind, desk).role
@@ -134,6 +143,16 @@ class Roster:
         instead = {each.instead_of: each.person for each in holding if each.instead_of is not None}
         behind = [each.person for each in holding if each.instead_of is None]
         return self._known(self._stands_in(person, instead) for person in usual + behind)
+
+    def stand_ins(self, role: str, at: datetime) -> dict[str, Override]:
+        """By the person: whoever is on call for the role at that moment by an override alone."""
+        holding = {each.person: each for each in self.overrides if each.holds(role, at)}
+        usual = replace(self, overrides=()).on_call(role, at)
+        return {
+            person: holding[person]
+            for person in self.on_call(role, at)
+            if person in holding and (holding[person].instead_of or person not in usual)
+        }
 
     def _stands_in(self, person: str, instead: Mapping[str, str]) -> str:
         """Who is paged in that person's place: the last known of those who stand in for one

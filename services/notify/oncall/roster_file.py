@@ -190,15 +190,21 @@ def read(path: Path) -> RosterFile:
         raise Misconfigured("\n".join(wrong)) from None
 
 
-def describe_stored(body: Mapping[str, Any]) -> list[str]:
-    return describe(StoredRoster.model_validate(body))
+def changes(before: _Roster | None, after: _Roster) -> list[str]:
+    """What differs, a line each: `-` as it stands now, `+` as it would be."""
+    if before is None:
+        return ["There is no roster yet: all of it is new."]
+    old, new = describe(before), describe(after)
+    gone = [f"- {line}" for line in old if line not in new]
+    come = [f"+ {line}" for line in new if line not in old]
+    return [*gone, *come] or ["Nothing changes."]
 
 
-def describe(file: RosterFile | StoredRoster) -> list[str]:
+def describe(file: _Roster) -> list[str]:
     """A proposed roster in words, for whoever is to approve it."""
     lines = [
-        f"{role}: {', '.join(sorted(shift.days, key=_DAYS.index))} {shift.begins:%H:%M}–"
-        f"{shift.ends:%H:%M} ({shift.holidays.value}): {', '.join(shift.people)}"
+        f"{role}: {_days(shift)} {_hours(shift)} ({_HOLIDAYS[shift.holidays]}): "
+        f"{', '.join(shift.people)}"
         for role, shifts in sorted(file.roles.items())
         for shift in shifts
     ]
@@ -207,7 +213,31 @@ def describe(file: RosterFile | StoredRoster) -> list[str]:
         for id_, channels in sorted(file.people.items())
     ]
     lines += [
-        f"What is for {desk} goes to {duty.role}{'' if duty.urgent else ', in its hours'}"
-        for desk, duty in sorted(file.desks.items())
+        f"What is for {desk} goes to {_goes_to(duty)}" for desk, duty in sorted(file.desks.items())
     ]
+    lines += [
+        f"A task {kind} goes to {_goes_to(duty)}" for kind, duty in sorted(file.tasks.items())
+    ]
+    lines += [f"Every other task goes to {_goes_to(file.otherwise)}"]
+    lines += [f"Holidays: {', '.join(map(str, sorted(file.holidays)))}"] if file.holidays else []
     return [*lines, f"When nobody is reached: {', '.join(file.fallback)}", *channels]
+
+
+_HOLIDAYS = {
+    Holidays.AS_USUAL: "holidays too",
+    Holidays.OFF: "not on holidays",
+    Holidays.ONLY: "on holidays, whatever the day",
+}
+
+
+def _days(shift: ShiftPart) -> str:
+    days = sorted(set(shift.days), key=_DAYS.index)
+    return "every day" if len(days) == len(_DAYS) else ", ".join(days)
+
+
+def _hours(shift: ShiftPart) -> str:
+    return "all day" if shift.begins == shift.ends else f"{shift.begins:%H:%M}–{shift.ends:%H:%M}"
+
+
+def _goes_to(duty: DutyPart) -> str:
+    return f"{duty.role}{'' if duty.urgent else ', in its hours'}"

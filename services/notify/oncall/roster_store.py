@@ -14,6 +14,7 @@ from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 _ROSTERS, _OVERRIDES = tables.rosters.fullname, tables.roster_overrides.fullname
+_ENDS = tables.roster_override_ends.fullname
 
 
 async def newest(session: Session) -> tuple[int, StoredRoster | None]:
@@ -29,7 +30,11 @@ async def in_force(session: Session, now: datetime) -> Roster:
     if file is None:
         return NOBODY
     rows = await session.execute(
-        text(f"SELECT * FROM {_OVERRIDES} WHERE ends_at > :now ORDER BY made_at, override_id"),
+        text(
+            f"SELECT * FROM {_OVERRIDES} o WHERE ends_at > :now AND NOT EXISTS "
+            f"(SELECT FROM {_ENDS} e WHERE e.override_id = o.override_id) "
+            "ORDER BY made_at, override_id"
+        ),
         {"now": now},
     )
     return file.roster(tuple(_override(row) for row in rows))

@@ -34,6 +34,17 @@ roster_overrides = Table(
 )
 Index("ix_roster_overrides_ends_at", roster_overrides.c.ends_at)
 
+roster_override_ends = Table(
+    "roster_override_ends",
+    metadata,
+    Column(
+        "override_id", Text, ForeignKey("notify.roster_overrides.override_id"), primary_key=True
+    ),
+    Column("ended_by", Text, nullable=False),
+    Column("ended_at", TIME, nullable=False),
+    comment="Append-only: overrides that somebody ended before their time.",
+)
+
 pagings = Table(
     "pagings",
     metadata,

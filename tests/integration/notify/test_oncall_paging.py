@@ -437,8 +437,80 @@ async def test_a_roster_comes_from_a_file(
     assert await run_oncall(["show", "--at", "2026-03-07T17:00:00Z"], duty.db, SEALER) == 1
 
 
+async def test_an_override_says_what_stands_and_is_listed_and_ended(
+    duty: Duty, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The roster has nobody at all: an override mends it for a time, and says so."""
+    nobody = {"duty": [{"people": ["ann"], "days": []}], "desk": [{"people": ["cat"]}]}
+    await duty.put(roster({}, roles=nobody))
+    until = datetime.now(UTC) + timedelta(hours=14)
+    body = {"role": "duty", "person": "bob", "ends_at": until.isoformat(), "reason": "Nobody."}
+    made = (await desk.post("/v1/oncall/overrides", body)).json()
+    assert made["proposal_id"] is None
+    assert made["override"]["in_force"] is True
+    assert made["difference"][0].startswith("As duty, bob is paged behind those on call from ")
+    assert made["difference"][0].endswith("in force now.")
+    assert made["difference"][1].startswith("! duty: NOBODY from ")
+    assert await run_oncall(["show"], duty.db, SEALER) == 0
+    said = capsys.readouterr().out
+    assert "duty: bob (by override, until " in said
+    assert "otherwise: duty (bob)\nfallback: chief\n! duty: NOBODY from " in said
+    (listed,) = (await desk.get("/v1/oncall/overrides")).json()["overrides"]
+    assert listed == made["override"]
+    where = f"/v1/oncall/overrides/{listed['override_id']}/end"
+    ended = (await desk.post(where, None, by="other")).json()
+    assert ended["override"]["ended_by"] == "other"
+    assert ended["difference"][1].startswith("! duty: NOBODY now")
+    again = (await desk.post(where, None, by="third")).json()
+    assert again["override"]["ended_by"] == "other"
+    assert (await desk.get("/v1/oncall/overrides")).json()["overrides"] == []
+    (kept,) = (await desk.get("/v1/oncall/overrides?all=true")).json()["overrides"]
+    assert (kept["in_force"], kept["ended_by"]) == (False, "other")
+    assert await run_oncall(["show"], duty.db, SEALER) == 1
+    assert (await desk.post("/v1/oncall/overrides/ovr_none/end", None)).status_code == 404
+
+
+async def test_an_override_that_begins_later_or_is_over_is_not_taken_for_one_that_stands(
+    duty: Duty, desk: Desk
+) -> None:
+    await duty.put(roster({}))
+    body = {"role": "duty", "person": "chief", "reason": "Helps."}
+    period = {"starts_at": "2999-03-03T17:00:00Z", "ends_at": "2999-03-03T18:00:00Z"}
+    made = (await desk.post("/v1/oncall/overrides", body | period)).json()
+    assert made["override"]["in_force"] is False
+    assert made["difference"][0].endswith("NOT YET in force.")
+    over = await desk.post("/v1/oncall/overrides", body | {"ends_at": "2026-03-03T18:00:00Z"})
+    assert over.status_code == 422
+    assert over.json()["errors"] == [{"pointer": "#/ends_at", "detail": "is over already"}]
+
+
+async def test_an_import_and_its_proposal_say_what_changes_and_when_nobody_is_on_call(
+    duty: Duty, desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await duty.put(roster({}))
+    now = datetime.now(UTC)
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    tomorrow = days[(now - timedelta(hours=5)).weekday() + 1 - 7]
+    without = [{"people": ["ann"], "days": [day for day in days if day != tomorrow]}]
+    file = tmp_path / "roster.yaml"
+    file.write_text(json.dumps(roster({}, roles=roster({})["roles"] | {"duty": without})))
+    assert await run_oncall(["import", str(file), "--dry-run"], duty.db, SEALER) == 0
+    said = capsys.readouterr().out
+    assert "Would change, against version 1, which is in force:\n- duty: every day" in said
+    assert "! duty: NOBODY from " in said
+    assert "Proposed" not in said
+    say = ["--by", "maker", "--reason", "New"]
+    assert await run_oncall(["import", str(file), *say], duty.db, SEALER) == 0
+    proposal_id = capsys.readouterr().out.split("Proposed as ")[1].split(".")[0]
+    difference = (await desk.get(f"/v1/proposals/{proposal_id}")).json()["difference"]
+    assert difference[0].startswith("! duty: NOBODY from ")
+    assert difference[1].startswith("- duty: every day")
+
+
 PATHS = [
     ("GET", "/v1/oncall", "oncall:read", None),
+    ("GET", "/v1/oncall/overrides", "oncall:read", None),
+    ("POST", "/v1/oncall/overrides/ovr_none/end", "oncall:propose", None),
     ("POST", "/v1/oncall/proposals", "oncall:propose", {"reason": "New.", "roster": roster({})}),
     (
         "POST",
