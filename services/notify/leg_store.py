@@ -5,6 +5,7 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.conflicts import tables as conflict_tables
 from services.notify.conflicts.barred import bars
+from services.notify.delivery.answers import last_answer
 from services.notify.delivery.held import with_content
 from services.notify.delivery.retry import TRIP_AFTER
 from services.notify.directory import tables as directory_tables
@@ -47,7 +48,8 @@ _SINCE = (
     f"AS conflict_lifted, (SELECT c.reason FROM {recall_tables.closings.fullname} c "
     "WHERE c.notice_id = n.notice_id) AS closed_because, "
     "CASE WHEN d.state = 'pending' AND NOT a.halted "
-    "THEN greatest(d.next_attempt_at, a.hold_until) END AS next_attempt_at"
+    "THEN greatest(d.next_attempt_at, a.hold_until) END AS next_attempt_at, "
+    f"(SELECT l.answer FROM ({last_answer('n.notice_id')}) AS l) AS last_answer"
 )
 _LEGS = text(
     "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
@@ -63,7 +65,7 @@ _LEGS = text(
     "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, "
     "coalesce(s.rules_version, p.rules_version), "
     "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false, "
-    "NULL, NULL, false, false, false, false, false, NULL, NULL "
+    "NULL, NULL, false, false, false, false, false, NULL, NULL, NULL "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {stage_tables.staged_plans.fullname} s ON s.referral_id = r.referral_id "

@@ -55,6 +55,8 @@ class LegStatus:
     """Why a person closed it: a code."""
     next_attempt_at: datetime | None = None
     """The next attempt comes then, or as soon as its agency takes another. None: none is due."""
+    last_answer: str | None = None
+    """A status, what kept it from being sent, or `unknown`."""
 
 
 def as_its_agency_sees(legs: Iterable[LegStatus]) -> list[LegStatus]:
@@ -71,8 +73,8 @@ def _is_seen(leg: LegStatus) -> bool:
 
 def _as_it_was(leg: LegStatus, seen: list[LegStatus]) -> LegStatus:
     """Stopped looks like waiting, unless a later version that it sees says why; when either is
-    tried next is not shown, lest they differ."""
+    tried next is not shown, lest they differ, nor how it was answered."""
     later = any(each.child_id == leg.child_id and each.version > leg.version for each in seen)
     stopped = leg.state in _STOPPED and not later
-    leg = replace(leg, also=(), next_attempt_at=None)
+    leg = replace(leg, also=(), next_attempt_at=None, last_answer=None)
     return replace(leg, state="pending") if stopped else leg

@@ -33,6 +33,10 @@ class NoticeOut(_Answer):
     next_attempt_at: datetime | None
     """The next attempt comes then, or as soon as the agency takes another. Null: none is due
     (delivered, over, in flight, behind an earlier version, paused); and to an agency, always."""
+    last_answer: str | None
+    """The status that its agency's server last gave (`404`), what kept it from being sent
+    (`unreachable`), or `unknown`; the runbook's page "deliveries" says what each means. Null: not
+    tried yet; and to an agency, always (P10)."""
 
 
 class NoticesOut(_Answer):
