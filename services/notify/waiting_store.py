@@ -22,7 +22,7 @@ _DUE = (
     "n.received_at + interval '12 hours')"
 )
 """The first of its clocks that a task tells of; else the 12 hours of CGS 17a-101b(c)."""
-_NEAREST = "ORDER BY w.due_at, w.attempts DESC, w.notice_id"
+_NEAREST = "ORDER BY w.due_at, w.notice_id"
 _CHANGES = (
     f"FROM {proposal_tables.proposals.fullname} p, jsonb_array_elements(p.body->'changes') c "
     "WHERE p.kind = 'directory' AND c->'after'->>'agency_id' = w.agency_id "

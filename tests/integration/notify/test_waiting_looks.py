@@ -99,7 +99,10 @@ async def test_a_task_of_an_agency_says_that_it_is_over_only_when_nothing_waits(
     assert (await waiting_checks.tasks(world.db))[0].level is Level.ACT
     async with world.db.transaction() as session:
         await session.execute(
-            text("UPDATE notify.deliveries SET state = 'delivered', delivered_at = :now"),
+            text(
+                "UPDATE notify.deliveries SET state = 'delivered', delivered_at = :now, "
+                "next_attempt_at = NULL"
+            ),
             {"now": utc_now()},
         )
     assert "nothing waits" in (await _told(world))[0]
