@@ -15,7 +15,8 @@ from services.notify.directory.history import changed_fields, in_force
 from services.notify.proposals import store as proposal_store
 from services.notify.proposals.proposal import OutOfDate, Proposable, Proposal, ProposalKind
 from services.notify.tasks import store as task_store
-from services.notify.tasks import task as tasks
+from services.notify.tasks.directory_tasks import directory_changed, directory_put_back
+from services.notify.tasks.task import NewTask
 from shared.runtime.db import Session
 from shared.runtime.errors import Wrong
 
@@ -190,14 +191,14 @@ async def apply_changes(session: Session, proposal: Proposal, now: datetime) -> 
     )
 
 
-def _to_tell(change: EntryChange, proposal_id: str, undone: Mapping[str, str]) -> tasks.NewTask:
+def _to_tell(change: EntryChange, proposal_id: str, undone: Mapping[str, str]) -> NewTask:
     agency_id = change.after.agency_id
     contact = change.before.contact if change.before else None
     if agency_id in undone:
-        return tasks.directory_put_back(
+        return directory_put_back(
             proposal_id, agency_id, change.watched, undone[agency_id], change.after.contact
         )
-    return tasks.directory_changed(proposal_id, agency_id, change.watched, contact)
+    return directory_changed(proposal_id, agency_id, change.watched, contact)
 
 
 DIRECTORY_CHANGES = Proposable(apply_changes, describe)
