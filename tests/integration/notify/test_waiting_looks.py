@@ -52,7 +52,9 @@ async def test_what_the_agency_answered_is_said_and_404_is_not_400(world: World)
 
 
 async def test_what_kept_a_notice_from_being_sent_is_on_record(world: World) -> None:
-    notice = await world.notice(await world.agency("https://127.0.0.1:1"), attempts=1)
+    async with receiving() as gone:
+        agency = await world.agency(gone.url)
+    notice = await world.notice(agency, attempts=1)
     async with world.delivering():
         await eventually(lambda: _failed(world, notice))
     (found,) = await waiting_checks.deliveries(world.db)
