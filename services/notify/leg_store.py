@@ -6,6 +6,7 @@ from services.notify import models
 from services.notify.conflicts import tables as conflict_tables
 from services.notify.conflicts.barred import bars
 from services.notify.controls import tables as control_tables
+from services.notify.delivery.answers import last_answer
 from services.notify.delivery.held import with_content
 from services.notify.delivery.retry import TRIP_AFTER
 from services.notify.directory import tables as directory_tables
@@ -53,7 +54,8 @@ _SINCE = (
     f"ARRAY(SELECT h.halt_id FROM {control_tables.halts.fullname} h WHERE h.lifted_at IS NULL "
     "AND a.halted AND d.state IN ('pending', 'blocked') "
     "AND (h.agency_id IS NULL OR h.agency_id = a.agency_id) ORDER BY h.set_at) AS held_by, "
-    f"ARRAY(SELECT DISTINCT k.ground {_BARRING} ORDER BY k.ground) AS barred_for"
+    f"ARRAY(SELECT DISTINCT k.ground {_BARRING} ORDER BY k.ground) AS barred_for, "
+    f"(SELECT l.answer FROM ({last_answer('n.notice_id')}) AS l) AS last_answer"
 )
 _LEGS = text(
     "SELECT n.notice_id, n.child_id, n.agency_id, n.role, a.name AS recipient, n.because, "
@@ -69,7 +71,7 @@ _LEGS = text(
     "'refused', r.reason, 0, r.refused_at, NULL, NULL, r.rule, "
     "coalesce(s.rules_version, p.rules_version), "
     "coalesce(s.directory_version, p.directory_version), NULL, '{}', '{}', false, false, "
-    "NULL, NULL, false, false, false, false, false, NULL, NULL, '{}', '{}' "
+    "NULL, NULL, false, false, false, false, false, NULL, NULL, '{}', '{}', NULL "
     f"FROM {models.refusals.fullname} r "
     f"JOIN {models.plans.fullname} p USING (referral_id, version) "
     f"LEFT JOIN {stage_tables.staged_plans.fullname} s ON s.referral_id = r.referral_id "

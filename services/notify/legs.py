@@ -59,6 +59,8 @@ class LegStatus:
     """The open halts that keep it back."""
     barred_for: Sequence[str] = ()
     """Of `in_conflict`: the grounds in force, as codes."""
+    last_answer: str | None = None
+    """A status, what kept it from being sent, or `unknown`."""
 
 
 def as_its_agency_sees(legs: Iterable[LegStatus]) -> list[LegStatus]:
@@ -75,8 +77,8 @@ def _is_seen(leg: LegStatus) -> bool:
 
 def _as_it_was(leg: LegStatus, seen: list[LegStatus]) -> LegStatus:
     """Stopped looks like waiting, unless a later version that it sees says why; when either is
-    tried next is not shown, lest they differ, nor who keeps it back."""
+    tried next is not shown, lest they differ, nor who keeps it back or how it was answered."""
     later = any(each.child_id == leg.child_id and each.version > leg.version for each in seen)
     stopped = leg.state in _STOPPED and not later
-    leg = replace(leg, also=(), next_attempt_at=None, held_by=())
+    leg = replace(leg, also=(), next_attempt_at=None, held_by=(), last_answer=None)
     return replace(leg, state="pending") if stopped else leg

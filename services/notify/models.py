@@ -267,5 +267,6 @@ disclosure_outcomes = Table(
     Column("outcome", Text, primary_key=True, comment="completed, failed or unknown."),
     Column("http_status", Integer),
     Column("occurred_at", TIME, nullable=False),
+    Column("obstacle", Text, comment="Of what failed: why nothing was sent."),
     comment="Append-only, insert-once per outcome. `unknown` may be followed by a late status.",
 )

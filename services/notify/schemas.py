@@ -35,6 +35,10 @@ class NoticeOut(_Answer):
     (delivered, over, in flight, behind an earlier version, paused); and to an agency, always."""
     held_by: list[str]
     """The pauses and stops that keep it back (`GET /v1/halts`); to an agency, never any (P10)."""
+    last_answer: str | None
+    """The status that its agency's server last gave (`404`), what kept it from being sent
+    (`unreachable`), or `unknown`; the runbook's page "deliveries" says what each means. Null: not
+    tried yet; and to an agency, always (P10)."""
 
 
 class NoticesOut(_Answer):

@@ -6,6 +6,7 @@ An alert has patience, so that nobody is woken for what mends itself; whoever as
 from collections.abc import Sequence
 
 from services.notify import waiting_store
+from services.notify.delivery.answers import in_words
 from services.notify.oral import decision_store
 from services.notify.oral.entering import PATIENCE
 from services.notify.tasks.urgency import URGENT
@@ -30,22 +31,44 @@ def of_refusing(found: Sequence[Refusing]) -> list[Finding]:
     again = [each for each in found if each.attempts >= _TRIED]
     if not again:
         return [well(about, "No agency refuses what it is sent.")]
+    return [_refusing(about, each) for each in again[:_SHOWN]]
+
+
+def _refusing(about: str, agency: Refusing) -> Finding:
+    """A person's decision that its notices wait for is for now, however seldom they were tried."""
+    page = "docs/runbook.md#deliveries-a-notice-that-is-not-over"
+    if agency.mend is not None:
+        do = (
+            f"{page}: {agency.mend}, open, changes its endpoint or key: another person than its "
+            "proposer looks whether it mends this (GET /v1/proposals?open=true) and decides it "
+            "now. Tell it by telephone when a clock is near."
+        )
+        return act(about, _refuses(agency), do)
     do = (
-        "docs/runbook.md#deliveries-a-notice-that-is-not-over: call the agency; it is tried again "
+        f"{page}: what the last answer means is said there; call the agency; it is tried again "
         "by itself. Tell it by telephone when a clock is near."
     )
-    return [
-        (act if each.attempts >= _AGAIN_AND_AGAIN else look)(about, _refuses(each), do)
-        for each in again[:_SHOWN]
-    ]
+    level = act if agency.attempts >= _AGAIN_AND_AGAIN else look
+    return level(about, _refuses(agency), do)
 
 
 def _refuses(agency: Refusing) -> str:
     return (
         f"{agency.name} ({agency.contact or 'no contact on file'}; {agency.agency_id}) has not "
-        f"taken {agency.notices} notice(s), that of {agency.referral_id} after "
-        f"{agency.attempts} attempts{_next(agency)}."
+        f"taken {agency.notices} notice(s), that of {agency.referral_id} (the nearest due, "
+        f"{agency.due_at:%Y-%m-%dT%H:%M:%SZ}) after {agency.tried} attempts"
+        f"{_answered(agency)}{_next(agency)}.{_changed(agency)}"
     )
+
+
+def _answered(agency: Refusing) -> str:
+    return "" if agency.answer is None else f"; {in_words(agency.answer)}"
+
+
+def _changed(agency: Refusing) -> str:
+    if agency.changed is None:
+        return ""
+    return f" {agency.changed} changed its endpoint or key within the last day."
 
 
 def _next(agency: Refusing) -> str:
@@ -62,13 +85,17 @@ def of_tasks(found: Sequence[Open]) -> list[Finding]:
     about = "notify, tasks"
     if not found:
         return [well(about, "None waits for a person.")]
-    kinds = ", ".join(f"{each.tasks} {each.kind}" for each in found)
-    urgent = any(each.kind in URGENT for each in found)
+    kinds = ", ".join(f"{each.tasks} {each.kind}{_over(each)}" for each in found)
+    urgent = any(each.kind in URGENT and each.over < each.tasks for each in found)
     do = (
         "GET /v1/tasks?open says what to do for each; do it, then acknowledge it "
         "(docs/runbook.md#tasks-a-person-has-to-look)."
     )
     return [(act if urgent else look)(about, f"Nobody has acknowledged: {kinds}.", do)]
+
+
+def _over(found: Open) -> str:
+    return f" ({found.over} of them over by now)" if found.over else ""
 
 
 async def calls(db: Database) -> list[Finding]:

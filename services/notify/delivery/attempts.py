@@ -115,6 +115,10 @@ class Ended:
         return self.outcome.status if isinstance(self.outcome, Answered) else None
 
     @property
+    def obstacle(self) -> str | None:
+        return self.outcome.obstacle.value if isinstance(self.outcome, NotSent) else None
+
+    @property
     def accepted(self) -> bool:
         return isinstance(self.outcome, Answered) and self.outcome.accepted
 

@@ -42,10 +42,11 @@ _LOCK = text(
 
 _INSERT_FACTS = text(
     f"INSERT INTO {models.disclosure_outcomes.fullname} "
-    "(disclosure_id, outcome, http_status, occurred_at) "
-    "SELECT e.disclosure_id, e.outcome, e.http_status, e.occurred_at FROM unnest("
+    "(disclosure_id, outcome, http_status, occurred_at, obstacle) "
+    "SELECT e.disclosure_id, e.outcome, e.http_status, e.occurred_at, e.obstacle FROM unnest("
     "CAST(:ids AS text[]), CAST(:outcomes AS text[]), CAST(:statuses AS integer[]), "
-    "CAST(:times AS timestamptz[])) AS e(disclosure_id, outcome, http_status, occurred_at) "
+    "CAST(:times AS timestamptz[]), CAST(:obstacles AS text[])) "
+    "AS e(disclosure_id, outcome, http_status, occurred_at, obstacle) "
     f"JOIN {models.disclosures.fullname} USING (disclosure_id) "
     "ON CONFLICT DO NOTHING RETURNING disclosure_id, outcome"
 )
@@ -175,6 +176,7 @@ async def _insert_facts(session: Session, ended: Sequence[Ended]) -> set[tuple[s
             "outcomes": [each.fact for each in ended],
             "statuses": [each.http_status for each in ended],
             "times": [each.at for each in ended],
+            "obstacles": [each.obstacle for each in ended],
         },
     )
     return {(row.disclosure_id, row.outcome) for row in rows}

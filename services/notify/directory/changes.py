@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.notify.directory import store as directory_store
+from services.notify.directory import undone_store
 from services.notify.directory.authority import today
 from services.notify.directory.difference import EntryChange, lines, real_changes, summary
 from services.notify.directory.entries import AgencyEntry, NewEntry
@@ -14,7 +15,8 @@ from services.notify.directory.history import changed_fields, in_force
 from services.notify.proposals import store as proposal_store
 from services.notify.proposals.proposal import OutOfDate, Proposable, Proposal, ProposalKind
 from services.notify.tasks import store as task_store
-from services.notify.tasks import task as tasks
+from services.notify.tasks.directory_tasks import directory_changed, directory_put_back
+from services.notify.tasks.task import NewTask
 from shared.runtime.db import Session
 from shared.runtime.errors import Wrong
 
@@ -182,14 +184,21 @@ async def apply_changes(session: Session, proposal: Proposal, now: datetime) -> 
         now=now,
         proposal_id=proposal.proposal_id,
     )
-    to_tell = [
-        tasks.directory_changed(
-            proposal.proposal_id, change.after.agency_id, change.watched, change.before.contact
+    watched = [change for change in changes if change.watched]
+    undone = await undone_store.undone_by(session, watched)
+    await task_store.file_tasks(
+        session, [_to_tell(each, proposal.proposal_id, undone) for each in watched], now
+    )
+
+
+def _to_tell(change: EntryChange, proposal_id: str, undone: Mapping[str, str]) -> NewTask:
+    agency_id = change.after.agency_id
+    contact = change.before.contact if change.before else None
+    if agency_id in undone:
+        return directory_put_back(
+            proposal_id, agency_id, change.watched, undone[agency_id], change.after.contact
         )
-        for change in changes
-        if change.before is not None and change.watched
-    ]
-    await task_store.file_tasks(session, to_tell, now)
+    return directory_changed(proposal_id, agency_id, change.watched, contact)
 
 
 DIRECTORY_CHANGES = Proposable(apply_changes, describe)

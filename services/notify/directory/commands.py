@@ -3,6 +3,7 @@
 python -m services.notify directory import FILE --dry-run        what the file would change
 python -m services.notify directory import FILE --by PERSON --reason WHY   propose that
 python -m services.notify directory export [--as-of DAY]         the directory as such a file
+python -m services.notify directory show AGENCY [--as-of DAY]    one agency: name, contact, way
 python -m services.notify directory coverage [--as-of DAY]       which towns nobody lawful serves
 """
 
@@ -27,6 +28,7 @@ from shared.runtime.ids import new_id, utc_now
 from shared.runtime.two_people import typed_reason
 
 DIRECTORY = "directory"
+_SHOWN = ("name", "contact", "agency_id", "code", "kind", "channel", "endpoint", "email")
 
 
 async def run_directory(argv: Sequence[str], db: Database, *, samples: bool) -> int:
@@ -37,6 +39,9 @@ async def run_directory(argv: Sequence[str], db: Database, *, samples: bool) -> 
     found = await _as_of(db, args.as_of)
     if args.action == "export":
         sys.stdout.write(directory_file.write(found.entries.values()))
+        return 0
+    if args.action == "show":
+        _print(_shown(found, args.agency))
         return 0
     directory = found.directory() if samples else found.directory().without_samples()
     _print(report(directory, found.day))
@@ -85,6 +90,15 @@ async def _as_of(db: Database, day: date | None) -> AsOf:
     return found
 
 
+def _shown(found: AsOf, agency: str) -> list[str]:
+    """Whom to call, then where its notices go. By id or code."""
+    for entry in found.entries.values():
+        if agency in (entry.agency_id, entry.code):
+            stored = entry.stored()
+            return [f"{name}: {'-' if stored[name] is None else stored[name]}" for name in _SHOWN]
+    raise Misconfigured("No agency on file has that id or code.")
+
+
 def _print(lines: Sequence[str]) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
@@ -102,8 +116,11 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--effective", type=date.fromisoformat, help="from which day; today")
     for name, help_ in (
         ("export", "print the directory as a CSV file"),
+        ("show", "print one agency: whom to call and where its notices go"),
         ("coverage", "say which towns have no lawful recipient, and why"),
     ):
         action = actions.add_parser(name, help=help_)
         action.add_argument("--as-of", type=date.fromisoformat, help="YYYY-MM-DD; today")
+        if name == "show":
+            action.add_argument("agency", help="agy_…, or its code")
     return parser

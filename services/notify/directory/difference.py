@@ -1,6 +1,6 @@
 """A change of the directory in words, for whoever is to approve it. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -39,6 +39,19 @@ class EntryChange:
 
 def real_changes(changes: Iterable[EntryChange]) -> list[EntryChange]:
     return [change for change in changes if change.fields]
+
+
+def puts_back(
+    change: EntryChange, before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> bool:
+    """Whether it sets every watched field that it changes back to what stood before an earlier
+    change, as JSON holds that."""
+    if change.before is None or before is None:
+        return False
+    old, new = change.before.stored(), change.after.stored()
+    return all(
+        old[name] == after.get(name) and new[name] == before.get(name) for name in change.watched
+    )
 
 
 def lines(changes: Sequence[EntryChange], effective: date) -> list[str]:

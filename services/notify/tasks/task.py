@@ -194,19 +194,6 @@ def recalled(referral_id: str, notice_id: str, agency_id: str, sent: bool) -> Ne
     return NewTask(TaskKind.RECALLED, notice_id, referral_id, detail)
 
 
-def directory_changed(
-    proposal_id: str, agency_id: str, fields: Sequence[str], contact: str | None
-) -> NewTask:
-    """Two people have approved it; the one who would notice a fraud is at the old contact."""
-    whom = f"Call the old contact ({contact})" if contact else "Call a number you know of old"
-    detail = (
-        f"On record for agency {agency_id}, by proposal {proposal_id}, these were changed: "
-        f"{', '.join(fields)}. {whom} and say so. If nobody there knows of it, propose the old "
-        "record again at once."
-    )
-    return NewTask(TaskKind.DIRECTORY_CHANGED, f"{proposal_id} {agency_id}", None, detail)
-
-
 def content_shredded(referral_id: str, notice_id: str) -> NewTask:
     detail = (
         f"Notice {notice_id} was closed before it was delivered: two people ordered the content "

@@ -178,6 +178,39 @@ async def test_the_old_contact_is_told_through_a_task(desk: Desk) -> None:
     assert "555-0199" not in task["detail"]
 
 
+async def test_a_change_that_puts_back_what_stood_says_so_and_not_to_undo_it(desk: Desk) -> None:
+    old = await desk.endpoint()
+    first = (await desk.propose(MOVE)).json()["proposal_id"]
+    await desk.decide(first, "approve", "checker")
+    back = (await desk.propose(MOVE | {"endpoint": old})).json()["proposal_id"]
+    await desk.decide(back, "approve", "checker")
+    assert await desk.endpoint() == old
+    away, again = await desk.rows("SELECT detail FROM notify.tasks ORDER BY created_at")
+    assert "propose the old record again at once" in away["detail"]
+    assert f"puts back what stood before proposal {first}: endpoint." in again["detail"]
+    assert "Do not propose the old record again" in again["detail"]
+
+
+async def test_a_change_to_something_else_again_puts_nothing_back(desk: Desk) -> None:
+    for change in (MOVE, MOVE | {"endpoint": f"{NEW}/other"}):
+        made = (await desk.propose(change)).json()
+        await desk.decide(made["proposal_id"], "approve", "checker")
+    tasks = await desk.rows("SELECT detail FROM notify.tasks")
+    assert len(tasks) == 2
+    assert all("propose the old record again at once" in each["detail"] for each in tasks)
+
+
+async def test_one_agency_is_shown_with_whom_to_call(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await run_directory(["show", FBI], desk.planning.db, samples=True) == 0
+    said = capsys.readouterr().out
+    assert f"agency_id: {FBI}\n" in said
+    assert "contact: Old desk 555-0100\n" in said
+    with pytest.raises(Misconfigured, match="No agency on file"):
+        await run_directory(["show", "agy_nobody"], desk.planning.db, samples=True)
+
+
 async def test_a_new_name_or_town_bothers_nobody(desk: Desk) -> None:
     made = (await desk.propose({"agency_id": FBI, "name": "Renamed"})).json()
     await desk.decide(made["proposal_id"], "approve", "checker")

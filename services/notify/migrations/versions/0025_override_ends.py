@@ -8,7 +8,7 @@ from alembic import op
 
 from shared.runtime.append_only import append_only
 
-revision = "0026"
+revision = "0025"
 down_revision = "0024"
 branch_labels = None
 depends_on = None
