@@ -93,9 +93,11 @@ def _rank(each: Stopped) -> int:
 
 
 def _standing(service: str, each: Stopped) -> str:
+    line = f"{each.what.upper():7} {service}: {each.id} for {words(each.seconds)}"
+    if each.what == progress.REFUSED and each.why:
+        return f"{line}: refused; {each.why}; acknowledge their tasks"
     why = f" ({each.why})" if each.why else ""
-    line = f"{each.what.upper():7} {service}: {each.id} for {words(each.seconds)}{why}"
-    return line + _DO.get(each.what, "")
+    return line + why + _DO.get(each.what, "")
 
 
 def _calm(seen: Sequence[Seen]) -> str:
