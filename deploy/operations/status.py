@@ -94,6 +94,9 @@ def _rank(each: Stopped) -> int:
 
 
 def _standing(service: str, each: Stopped) -> str:
+    line = f"{each.what.upper():7} {service}: {each.id} for {words(each.seconds)}"
+    if each.what == progress.REFUSED and each.why:
+        return f"{line}: refused; {each.why}; acknowledge their tasks"
     why = f" ({each.why})" if each.why else ""
     if each.what in _HALTS:
         return (
@@ -101,8 +104,7 @@ def _standing(service: str, each: Stopped) -> str:
             "python -m services.notify controls list ; whom to telephone, "
             f"GET /v1/halts/{each.id}/notices (docs/runbook.md, held)"
         )
-    line = f"{each.what.upper():7} {service}: {each.id} for {words(each.seconds)}{why}"
-    return line + _DO.get(each.what, "")
+    return line + why + _DO.get(each.what, "")
 
 
 def _calm(seen: Sequence[Seen]) -> str:

@@ -37,7 +37,7 @@ REFUSED, TASK = "refused", "task"
 class Stopped:
     """What goes on only when a person has looked. `what` is PARKED, FORKED, UNREADABLE, REFUSED
     (a notice that goes to nobody), TASK (another that cannot wait) or a kind of halt; `id`, of the
-    two that are counted, how many."""
+    two that are counted, how many; `why`, of a notice, whose office was told in its place."""
 
     what: str
     id: str

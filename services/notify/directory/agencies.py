@@ -48,6 +48,8 @@ POLICE = frozenset(
         Kind.AIRPORT_POLICE,
     }
 )
+OF_PLACES = (POLICE - {Kind.STATE_POLICE}) | {Kind.MDT_MEMBER, Kind.STATES_ATTORNEY}
+"""Told of the places on their record, and without any of nothing. (The State Police are not.)"""
 OF_OFFICES = frozenset({Kind.HART_LEAD_LOCAL, Kind.HART_LIAISON, Kind.REGIONAL_OFFICE, Kind.SIU})
 
 

@@ -1,7 +1,7 @@
 """The HTTP API of the directory: as of a day or a version, its gaps, and proposals to change it."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -9,11 +9,13 @@ from fastapi import APIRouter, Depends, Query, Response
 from services.notify.directory import store as directory_store
 from services.notify.directory.agencies import Kind
 from services.notify.directory.authority import today
-from services.notify.directory.changes import Invalid, draft, propose
+from services.notify.directory.changes import Invalid, Unsaid, describe, draft, propose
 from services.notify.directory.coverage import gaps
 from services.notify.directory.difference import EntryChange, lines, summary
+from services.notify.directory.entries import AgencyEntry
 from services.notify.directory.history import in_force
 from services.notify.directory.in_force import AsOf, directory_as_of
+from services.notify.directory.losses import losses
 from services.notify.directory.schemas import (
     AgencyOut,
     CoverageOut,
@@ -25,9 +27,10 @@ from services.notify.directory.schemas import (
     TermOut,
 )
 from services.notify.proposals.api import a_person_only, own_people_only
-from services.notify.proposals.proposal import ProposalKind, ProposalState
+from services.notify.proposals.proposal import Proposal, ProposalKind, ProposalState
 from shared.runtime.auth import Principal, require
 from shared.runtime.db import Database, Session
+from shared.runtime.errors import Wrong
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.problem import Problem, not_found, of_validation
 
@@ -106,12 +109,12 @@ def directory_router(db: Database, *, samples: bool) -> APIRouter:
         now = utc_now()
         effective = body.effective or today(now)
         async with db.transaction() as session:
-            changes = await _drafted(session, body, effective)
+            known = in_force(await directory_store.terms(session), effective)
+            changes = _drafted(known, body)
             if not dry_run:
-                made = await propose(
-                    session, changes, effective, reason=body.reason, by=person.subject, now=now
-                )
-                return ProposalOut.of(made, lines(changes, effective))
+                made = await _proposed(session, known, changes, effective, body, person, now)
+                return ProposalOut.of(made, describe(made.body))
+        lost = losses(known, changes, max(effective, today(now)))
         answer.status_code = 200
         return ProposalOut(
             proposal_id=None,
@@ -124,7 +127,7 @@ def directory_router(db: Database, *, samples: bool) -> APIRouter:
             decided_by=None,
             decided_at=None,
             decision=None,
-            difference=lines(changes, effective),
+            difference=lines(changes, effective, lost.lines),
         )
 
     return routes
@@ -152,10 +155,33 @@ def _of_town(found: AsOf, town: str) -> set[str]:
     }
 
 
-async def _drafted(
-    session: Session, body: DirectoryProposalIn, effective: date
-) -> Sequence[EntryChange]:
-    known = in_force(await directory_store.terms(session), effective)
+async def _proposed(
+    session: Session,
+    known: Mapping[str, AgencyEntry],
+    changes: Sequence[EntryChange],
+    effective: date,
+    body: DirectoryProposalIn,
+    person: Principal,
+    now: datetime,
+) -> Proposal:
+    try:
+        return await propose(
+            session,
+            known,
+            changes,
+            effective,
+            reason=body.reason,
+            by=person.subject,
+            now=now,
+            leaves_without=body.leaves_without,
+        )
+    except Unsaid as unsaid:
+        where: Any = {"type": "value_error", "loc": ("body", "leaves_without")}
+        error: Any = {**where, "msg": str(unsaid), "ctx": {"error": Wrong(str(unsaid))}}
+        raise of_validation([error], body.model_dump(mode="json")) from None
+
+
+def _drafted(known: Mapping[str, AgencyEntry], body: DirectoryProposalIn) -> Sequence[EntryChange]:
     try:
         changes = draft(known, body.changes, lambda: new_id("agy"))
     except Invalid as invalid:

@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from services.notify.directory import store as directory_store
 from services.notify.directory import undone_store
+from services.notify.directory.agencies import Kind
 from services.notify.directory.authority import today
 from services.notify.directory.difference import EntryChange, lines, real_changes, summary
 from services.notify.directory.entries import AgencyEntry, NewEntry
 from services.notify.directory.history import changed_fields, in_force
+from services.notify.directory.losses import NOTHING, Losses, losses
 from services.notify.proposals import store as proposal_store
 from services.notify.proposals.proposal import OutOfDate, Proposable, Proposal, ProposalKind
 from services.notify.tasks import store as task_store
@@ -30,6 +32,19 @@ class Invalid(Exception):
         """`errors` by place among the changes, as pydantic has them."""
         super().__init__(len(errors))
         self.errors = tuple(errors)
+
+
+class Unsaid(Exception):
+    """It leaves nobody of a kind that every referral must reach, and does not say so."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        super().__init__(", ".join(kinds))
+
+    def __str__(self) -> str:
+        return (
+            f"it leaves the whole state without {self.args[0]}; if that is meant, name each kind "
+            "in leaves_without"
+        )
 
 
 def draft(
@@ -108,10 +123,16 @@ def _error(field: str, sentence: str) -> Mapping[str, Any]:
     return {"type": "value_error", "loc": (field,), "msg": sentence, "ctx": {"error": wrong}}
 
 
-def body(changes: Iterable[EntryChange], effective: date) -> dict[str, Any]:
-    """The proposal's body, which is JSON."""
+def body(
+    changes: Iterable[EntryChange],
+    effective: date,
+    lost: Losses = NOTHING,
+) -> dict[str, Any]:
+    """The proposal's body, which is JSON; what is lost in words, for whoever is to approve it."""
     return {
         "effective": effective.isoformat(),
+        "losses": list(lost.lines),
+        "leaves_without": lost.unsaid(()),
         "changes": [
             {
                 "before": change.before and change.before.stored(),
@@ -135,22 +156,28 @@ def read_body(stored: Mapping[str, Any]) -> tuple[date, list[EntryChange]]:
 def describe(stored: Mapping[str, Any]) -> list[str]:
     """The proposal's body in words."""
     effective, changes = read_body(stored)
-    return lines(changes, effective)
+    return lines(changes, effective, stored.get("losses", ()))
 
 
 async def propose(
     session: Session,
+    known: Mapping[str, AgencyEntry],
     changes: Sequence[EntryChange],
     effective: date,
     *,
     reason: str,
     by: str,
     now: datetime,
+    leaves_without: Collection[Kind] = (),
 ) -> Proposal:
+    """`leaves_without`: of whom it may leave nobody for the whole state. Raises Unsaid."""
+    lost = losses(known, changes, max(effective, today(now)))
+    if unsaid := lost.unsaid(leaves_without):
+        raise Unsaid(unsaid)
     return await proposal_store.propose(
         session,
         ProposalKind.DIRECTORY,
-        body(changes, effective),
+        body(changes, effective, lost),
         summary=summary(changes),
         reason=reason,
         by=by,
@@ -161,7 +188,8 @@ async def propose(
 async def apply_changes(session: Session, proposal: Proposal, now: datetime) -> None:
     """The applier of proposals of the kind `directory`.
 
-    1. Lock the version, and see that every agency is still as the proposal found it.
+    1. Lock the version, and see that every agency is still as the proposal found it, and that
+       it leaves nobody out whom it did not name.
     2. Record what changes; of today or before, it is in force with this commit.
     3. File a task per agency whose old contact must be told.
 
@@ -169,9 +197,11 @@ async def apply_changes(session: Session, proposal: Proposal, now: datetime) -> 
     """
     effective, changes = read_body(proposal.body)
     version = await directory_store.lock_version(session)
-    ids = {change.after.agency_id for change in changes}
-    found = in_force(await directory_store.terms(session, ids), effective)
+    found = in_force(await directory_store.terms(session), effective)
     if any(found.get(change.after.agency_id) != change.before for change in changes):
+        raise OutOfDate
+    said = map(Kind, proposal.body.get("leaves_without", ()))
+    if losses(found, changes, max(effective, today(now))).unsaid(said):
         raise OutOfDate
     await directory_store.record(
         session,

@@ -15,13 +15,15 @@ from pathlib import Path
 
 from services.notify.directory import file as directory_file
 from services.notify.directory import store as directory_store
+from services.notify.directory.agencies import Kind
 from services.notify.directory.authority import today
-from services.notify.directory.changes import Fields, Invalid, draft, propose
+from services.notify.directory.changes import Fields, Invalid, Unsaid, draft, propose
 from services.notify.directory.coverage import gaps, report
 from services.notify.directory.difference import EntryChange, lines
 from services.notify.directory.entries import AgencyEntry
 from services.notify.directory.history import in_force
 from services.notify.directory.in_force import AsOf, directory_as_of
+from services.notify.directory.losses import losses
 from shared.runtime.db import Database
 from shared.runtime.errors import Misconfigured
 from shared.runtime.ids import new_id, utc_now
@@ -62,10 +64,23 @@ async def _import(args: argparse.Namespace, db: Database) -> int:
         if not changes:
             _print([f"Nothing would change; {untouched} agencies are as they are."])
             return 0
-        _print([*lines(changes, effective), f"{untouched} agencies stay as they are."])
+        lost = losses(known, changes, max(effective, today(now)))
+        words = lines(changes, effective, lost.lines)
+        _print([*words, f"{untouched} agencies stay as they are."])
+        if unsaid := lost.unsaid(args.leaves_without):
+            raise Misconfigured(f"{args.file}: {Unsaid(unsaid)} (--leaves-without KIND).")
         if args.dry_run:
             return 0
-        made = await propose(session, changes, effective, reason=args.reason, by=args.by, now=now)
+        made = await propose(
+            session,
+            known,
+            changes,
+            effective,
+            reason=args.reason,
+            by=args.by,
+            now=now,
+            leaves_without=args.leaves_without,
+        )
     where = f"POST /v1/proposals/{made.proposal_id}/approve"
     _print([f"Proposed as {made.proposal_id}. Another person approves it: {where}"])
     return 0
@@ -112,6 +127,14 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--by", help="who proposes it: the subject of that person's tokens")
     load.add_argument(
         "--reason", type=typed_reason, help="why, for the record; nothing about a child"
+    )
+    load.add_argument(
+        "--leaves-without",
+        type=Kind,
+        action="append",
+        default=[],
+        metavar="KIND",
+        help="it may leave nobody of that kind for the whole state: state_police, fbi, …",
     )
     load.add_argument("--effective", type=date.fromisoformat, help="from which day; today")
     for name, help_ in (

@@ -14,8 +14,8 @@ WATCHED = ("channel", "email", "endpoint", "encryption_key", "authority", "autho
            "authority_to", "mou", "mou_to", "contact")  # fmt: skip
 """Whoever takes these over takes the notices over, so the old contact is told."""
 _MARKED = (*WATCHED, "kind", "profile", "affiliations", "allowed_networks", "closed", "sample",
-           "max_in_flight", "max_per_minute")  # fmt: skip
-"""What decides whether it is told, what it sees, and where its notices may go."""
+           "max_in_flight", "max_per_minute", "towns", "beats")  # fmt: skip
+"""What decides whether it is told, of whom, what it sees, and where its notices may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,11 @@ def puts_back(
     )
 
 
-def lines(changes: Sequence[EntryChange], effective: date) -> list[str]:
-    """One line per agency and one per field of it; `!` marks what must not change unseen."""
+def lines(changes: Sequence[EntryChange], effective: date, losses: Sequence[str] = ()) -> list[str]:
+    """What is lost by it, then one line per agency and one per field of it; `!` marks what must
+    not change unseen."""
     head = f"{len(changes)} agencies change with effect from {effective.isoformat()}."
-    return [head, *(line for change in changes for line in _lines(change))]
+    return [head, *losses, *(line for change in changes for line in _lines(change))]
 
 
 def summary(changes: Sequence[EntryChange]) -> str:

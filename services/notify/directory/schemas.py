@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from services.notify.directory.agencies import Kind
 from services.notify.directory.difference import thumbprint
 from services.notify.directory.endpoint_tls import Transport
 from services.notify.directory.entries import AgencyEntry
@@ -26,6 +27,8 @@ class DirectoryProposalIn(_Strict):
     reason: Reason
     """For the record; nothing about a child."""
     changes: list[dict[str, JsonValue]] = Field(min_length=1, max_length=_MOST_CHANGES)
+    leaves_without: list[Kind] = []
+    """The kinds that it leaves nobody of for the whole state, where that is meant."""
 
 
 class DecisionIn(_Strict):

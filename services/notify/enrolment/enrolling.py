@@ -168,7 +168,7 @@ class Enrolling:
             if not changes:
                 return Refused("The directory has that endpoint and key already.")
             made = await directory_changes.propose(
-                session, changes, today(now), reason=reason, by=by, now=now
+                session, known, changes, today(now), reason=reason, by=by, now=now
             )
             return Done(await enrolment_store.proposed(session, enrolment_id, made.proposal_id))
 

@@ -7,23 +7,31 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify.directory import tables as directory_tables
+from services.notify.directory.agencies import OF_PLACES
 from services.notify.enrolment import tables
 from services.notify.enrolment.expiry import Lasting
 from shared.runtime.db import Session
 
 LOOK_EVERY = timedelta(days=1)
+# Police without a place and a team's member without a district are on file and told of nothing.
+_HAS_A_PLACE = (
+    "CASE WHEN a.kind = ANY(CAST(:placed AS text[])) THEN cardinality(a.towns) > 0 "
+    "OR cardinality(a.beats) > 0 OR cardinality(a.judicial_districts) > 0 ELSE true END"
+)
 _AGENCIES, _CERTIFICATES = directory_tables.agencies.fullname, tables.certificates.fullname
 
 
 async def lasting(session: Session) -> Sequence[Lasting]:
-    """Of every agency that is not closed; a certificate counts for the endpoint it was seen at."""
+    """Of every agency that is not closed and has a place or needs none; a certificate counts for
+    the endpoint it was seen at."""
     rows = await session.execute(
         text(
             "SELECT a.agency_id, a.name, a.authority_to, a.mou_to, a.encryption_key, "
             f"c.not_after AS certificate_to FROM {_AGENCIES} a LEFT JOIN {_CERTIFICATES} c "
             "ON c.agency_id = a.agency_id AND c.endpoint = a.endpoint "
-            "WHERE NOT a.closed ORDER BY a.agency_id"
-        )
+            f"WHERE NOT a.closed AND {_HAS_A_PLACE} ORDER BY a.agency_id"
+        ),
+        {"placed": sorted(kind.value for kind in OF_PLACES)},
     )
     return [Lasting(**dict(row)) for row in rows]
 

@@ -9,7 +9,9 @@ from sqlalchemy import Row, func, or_, select, text, tuple_, update
 
 from services.notify import models
 from services.notify.tasks import tables as task_tables
+from services.notify.tasks.parked_detail import parked_detail
 from services.notify.tasks.task import NewTask, TaskKind
+from shared.messaging.parked import list_parked
 from shared.runtime.bulk import Bulk
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
@@ -84,19 +86,28 @@ async def file_parked(session: Session) -> int:
 
     Parked again after a replay is a new matter: the time of parking is part of it.
     """
+    parked = await list_parked(session, models.INBOX)
+    if not parked:
+        return 0
     filed = await session.execute(
         text(
             f"INSERT INTO {task_tables.tasks.fullname} "
             "(task_id, kind, about, referral_id, detail, created_at) "
             "SELECT 'tsk_' || replace(CAST(gen_random_uuid() AS text), '-', ''), :kind, "
             "concat_ws('|', topic, source, subject, extract(epoch FROM parked_at)), subject, "
-            "format('Event %s of topic %s for this subject cannot be handled (%s) and everything "
-            "behind it waits. See: python -m services.notify parked list.', "
-            "cursor + 1, topic, parked_reason), parked_at "
-            f"FROM {models.INBOX.streams.fullname} WHERE parked_at IS NOT NULL "
+            f"detail, parked_at FROM {models.INBOX.streams.fullname} JOIN unnest("
+            "CAST(:topics AS text[]), CAST(:sources AS text[]), CAST(:subjects AS text[]), "
+            "CAST(:details AS text[])) AS told(topic, source, subject, detail) "
+            "USING (topic, source, subject) WHERE parked_at IS NOT NULL "
             "ON CONFLICT (kind, about) DO NOTHING RETURNING 1"
         ),
-        {"kind": TaskKind.PARKED.value},
+        {
+            "kind": TaskKind.PARKED.value,
+            "topics": [each.topic for each in parked],
+            "sources": [each.source for each in parked],
+            "subjects": [each.subject for each in parked],
+            "details": [parked_detail(each) for each in parked],
+        },
     )
     return len(filed.all())
 

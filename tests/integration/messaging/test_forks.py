@@ -4,9 +4,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from services.notify import models
+from services.notify.tasks.store import file_parked, list_tasks
 from shared.contracts.base import Event, Topic
 from shared.messaging import parked
 from shared.messaging.bus import Batch, Incoming, Positions
@@ -70,6 +72,25 @@ async def test_both_events_of_a_fork_are_shown_with_what_differs_and_no_content(
     child = Event.model_validate_json(first.body or b"").data["children"]
     assert str(child[0]["child_id"]) not in said  # type: ignore[index]
     assert "report" not in said
+
+
+async def test_the_task_of_a_fork_has_the_number_and_the_command_that_the_list_has(
+    database: FreshDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Everything was handled before the second event came: what is next has another number."""
+    db, subject = database.open("notify"), new_id("ref")
+    await arrived(db, record(0, subject, 1), record(1, subject, 2))
+    async with db.transaction() as session:
+        await session.execute(text("UPDATE notify.inbox_streams SET cursor = 2"))
+    await arrived(db, later(subject, 2))
+    async with db.transaction() as session:
+        assert await file_parked(session) == 1
+        assert await file_parked(session) == 0
+        [task] = await list_tasks(session, only_open=True, after=None, limit=2)
+    _, listed = await say(db, capsys, "parked", "list")
+    assert f"{subject} #1 sequence_conflict" in listed
+    assert "the number referrals #1 (a fork)" in task.detail
+    assert f"./hartline run notify parked show {subject}" in task.detail
 
 
 async def test_a_copy_under_another_id_is_told_as_a_copy(service: Service) -> None:

@@ -408,3 +408,38 @@ async def test_an_exported_directory_imports_as_no_change(
     again = ["import", str(file), "--dry-run"]
     assert await run_directory(again, desk.planning.db, samples=True) == 0
     assert "Nothing would change; 8 agencies" in capsys.readouterr().out
+
+
+async def test_p3_nobody_takes_a_statewide_recipient_away_without_saying_so(desk: Desk) -> None:
+    """The FBI's authority ends: said in the dry run, refused as a proposal, taken when named."""
+    change = {"agency_id": FBI, "authority_to": "2020-12-31"}
+    body = {"reason": "It ended.", "changes": [change]}
+    dry = await desk.post("/v1/directory/proposals?dry_run=true", body)
+    assert dry.status_code == 200
+    assert dry.json()["difference"][1].startswith("! Statewide: no lawful fbi is left")
+
+    refused = await desk.propose(change)
+    assert refused.status_code == 422
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["#/leaves_without"]
+    assert await desk.rows("SELECT 1 FROM notify.proposals") == []
+
+    made = await desk.propose(change, leaves_without=["fbi"])
+    assert made.status_code == 201
+    assert made.json()["difference"] == dry.json()["difference"]
+    decided = await desk.decide(made.json()["proposal_id"], "approve", "checker")
+    assert decided.status_code == 200
+
+
+async def test_p3_two_harmless_changes_do_not_together_leave_nobody(desk: Desk) -> None:
+    second = {
+        "code": "fbi_second", "kind": "fbi", "name": "Example FBI", "authority": "CGS 17a-28",
+        "authority_from": "2020-01-01", "endpoint": NEW, "encryption_key": support.JWK,
+        "sample": True,
+    }  # fmt: skip
+    made = (await desk.propose(second)).json()
+    assert (await desk.decide(made["proposal_id"], "approve", "checker")).status_code == 200
+    ended = {"authority_to": "2020-12-31"}
+    one = (await desk.propose({"agency_id": FBI, **ended})).json()
+    other = (await desk.propose({"code": "fbi_second", **ended})).json()
+    assert (await desk.decide(one["proposal_id"], "approve", "checker")).status_code == 200
+    assert (await desk.decide(other["proposal_id"], "approve", "checker")).status_code == 409

@@ -337,7 +337,8 @@ async def test_a_parked_subject_is_a_task_once_and_again_when_parked_again(desk:
         tasks = (await desk.get("/v1/tasks?open")).json()["tasks"]
         assert len(tasks) == expected
     assert tasks[0]["kind"] == "parked"
-    assert "Event 4 of topic referrals" in tasks[0]["detail"]
+    assert tasks[0]["detail"].startswith("referrals #4 of this subject cannot be handled (Perm")
+    assert f"./hartline run notify parked show {subject['subject']}" in tasks[0]["detail"]
 
 
 async def test_a_token_that_names_no_agency_sees_nobodys_notices_without_the_scope_for_all(

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from services.notify.conflicts.substitution import Substitutes
+from services.notify.way_store import way
 from shared.contracts.codes import NoticeKind, Role
 from shared.contracts.disclosures import ToldOrally
 from shared.contracts.notices import NoticesRefused, NoticesRerouted
 from shared.runtime.ids import new_id, utc_now
+from shared.runtime.progress import REFUSED
 from tests.integration.notify.test_oral_entries import age, enter, match
 from tests.support.databases import FreshDatabase
 from tests.support.mailboxes import Post, posting
@@ -50,6 +52,35 @@ async def test_c32_the_state_police_told_for_refused_police_are_on_record_at_onc
     assert (own.role, own.kind) == (Role.LOCAL_LAW_ENFORCEMENT, NoticeKind.ORIGINAL)
     assert await age(post) == 0
     assert await post.tasks("told_unlawfully") == []
+
+
+async def test_p1_the_way_says_whose_stand_in_was_told_and_when(post: Post) -> None:
+    """Two children's police are refused; the State Police are called about one of them."""
+    told, untold = Child(), Child()
+    data = await post.referral(told, untold)
+    refused = "2 notice(s) of 1 referral(s)"
+    assert await stopped(post) == [(refused, "")]
+    at = utc_now()
+    await enter(post, data.referral_id, told.child_id, STATE, told_at=at)
+    one = "1 notice(s) of 1 referral(s)"
+    assert sorted(await stopped(post)) == [(one, ""), (one, f"State Police told {at:%H:%MZ}")]
+    (stage,) = [each for each in (await way(post.planning.db)).stages if each.name == REFUSED]
+    assert (stage.done, stage.waiting) == (1, 1)
+
+
+async def test_p1_who_is_told_in_a_role_of_its_own_stands_in_for_nobody(post: Post) -> None:
+    child = Child()
+    data = await post.referral(child)
+    await enter(post, data.referral_id, child.child_id, FBI)
+    assert await stopped(post) == [("1 notice(s) of 1 referral(s)", "")]
+
+
+async def stopped(post: Post) -> list[tuple[str, str]]:
+    return [
+        (each.id, each.why)
+        for each in (await way(post.planning.db)).stopped
+        if each.what == REFUSED
+    ]
 
 
 async def test_p3_who_stands_in_is_a_plan_of_its_own_and_is_told_of_nobody(post: Post) -> None:

@@ -184,3 +184,17 @@ async def test_what_runs_out_is_told_by_the_agencys_name(world: World) -> None:
     assert found.named == f"Example Police ({agency})"
     (finding, *_) = of_ends([(found.named, *end) for end in found.ends()], date(2026, 3, 3))
     assert finding.says == f"The authority of Example Police ({agency}) ended on 2020-01-01."
+
+
+async def test_of_an_agency_that_has_no_place_any_more_nothing_runs_out(world: World) -> None:
+    """Not renewed, and its town went to others; or closed: that was meant."""
+    ended = {"authority_to": date(2020, 1, 1)}
+    whole = await world.agency(None, kind="state_police", **ended)
+    told = await world.agency(None, kind="municipal_police", towns=["Ansonia"], **ended)
+    part = await world.agency(None, kind="tribal_police", beats=["Montville/mohegan"], **ended)
+    await world.agency(None, kind="municipal_police", **ended)
+    await world.agency(None, kind="mdt_member", **ended)
+    await world.agency(None, kind="municipal_police", towns=["Derby"], closed=True, **ended)
+    async with world.db.reading() as session:
+        found = {each.agency_id for each in await lasting(session) if each.authority_to}
+    assert found == {whole, told, part}

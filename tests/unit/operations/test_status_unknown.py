@@ -36,6 +36,17 @@ def test_p1_a_notice_that_goes_to_nobody_is_the_first_thing_on_the_screen() -> N
     ]
 
 
+def test_p1_a_notice_whose_stand_in_was_told_is_not_said_to_go_to_nobody() -> None:
+    nobody = Stopped("refused", "1 notice(s) of 1 referral(s)", 3.0)
+    told = Stopped("refused", "2 notice(s) of 2 referral(s)", 93.0, "State Police told 11:43Z")
+    lines = view([Seen("notify", way=way("notify", told, nobody))], LIMITS, NOW)
+    assert sorted(lines[2:4]) == [
+        "REFUSED notify: 1 notice(s) of 1 referral(s) for 3 s: they go to nobody; open their tasks",
+        "REFUSED notify: 2 notice(s) of 2 referral(s) for 93 s: refused; State Police told "
+        "11:43Z; acknowledge their tasks",
+    ]
+
+
 def test_p1_once_its_task_is_taken_the_head_line_still_says_that_it_went_to_nobody() -> None:
     seen = [Seen("notify", way=way("notify", refused=Stage("refused", 2)))]
     assert view(seen, LIMITS, NOW)[0].endswith(
