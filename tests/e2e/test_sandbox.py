@@ -25,11 +25,12 @@ def sandbox() -> Iterator[Path]:
 
 
 def _first_referral(home: Path, script: str) -> str:
-    """The page's commands; `make token` and the port are this sandbox's own."""
+    """The page's commands; `make token` and the port are this sandbox's own, as status shows it,
+    whose exit code tells what a busy machine is late with."""
     token = f'{sys.executable} -m deploy.machine token "${{3#SCOPE=}}"'
     ports = subprocess.run(
         [*_MACHINE, "status"], cwd=ROOT, env={**os.environ, "HARTLINE_HOME": str(home)},
-        check=True, capture_output=True, text=True,
+        check=False, capture_output=True, text=True,
     ).stdout  # fmt: skip
     port = re.search(r"intake +(\d+)", ports)
     assert port is not None

@@ -138,4 +138,4 @@ async def test_a_process_whose_port_another_has_ends_with_code_2_and_says_which(
             await process.start()
         assert await process.died() == 2
     last = process.stderr.read_text().splitlines()[-1]
-    assert last.startswith(f"Port {process.port} of 127.0.0.1 cannot be listened on: another")
+    assert f"Z Port {process.port} of 127.0.0.1 cannot be listened on: another" in last

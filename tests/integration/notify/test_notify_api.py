@@ -106,6 +106,7 @@ async def test_a_referrals_notices_say_who_why_and_how_far(desk: Desk) -> None:
         "planned_at": "2026-03-03T14:00:05Z",
         "delivered_at": None,
         "next_attempt_at": "2026-03-03T14:00:05Z",
+        "held_by": [],
         "last_answer": None,
     }
 
