@@ -40,9 +40,9 @@ pytestmark = [pytest.mark.alerts, pytest.mark.slow, pytest.mark.timeout(420)]
 APART = {"intake": "relay", "audit": "seal"}
 """The role of each that runs as a process of its own, so that it can be stopped alone."""
 SOON, PATIENCE = 60.0, 150.0
+"""Seconds: for an alert that fires at once, and for one that waits a minute and a half."""
 _SAID_AGAIN = 2 * 60.0
 """What Prometheus could not hand over it says again after a minute."""
-"""Seconds: for an alert that fires at once, and for one that waits a minute and a half."""
 
 
 @dataclass
