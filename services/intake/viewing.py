@@ -23,6 +23,7 @@ from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
 from shared.runtime.errors import Gone
 from shared.runtime.failpoints import failpoint
+from shared.runtime.logging import where
 
 log = structlog.get_logger()
 
@@ -104,10 +105,17 @@ class Viewing:
             session, {(each.referral_id, each.version) for each in questions}
         )
         views: list[View] = []
-        shown = [
-            self._show(each, found.get((each.referral_id, each.version)), render, views)
-            for each in questions
-        ]
+        shown: list[str | Gone | None] = []
+        for each in questions:
+            try:
+                stored = found.get((each.referral_id, each.version))
+                shown.append(self._show(each, stored, render, views))
+            except Exception as error:
+                if len(questions) == 1:
+                    raise
+                # It fails alone, when it is asked for alone.
+                log.warning("view_failed", error=error, where=where(error))
+                shown.append(None)
         new = await view_store.insert_views(session, views)
         events = [viewed(view) for view in views if view.disclosure_id in new]
         if events:
@@ -126,8 +134,9 @@ class Viewing:
         except Gone as gone:
             return gone
         children, fields = self._project(self._vault.open(kept, version.version), question)
+        content = render(version, children)
         views.append(self._view(question, version, children, fields))
-        return render(version, children)
+        return content
 
     def _project(
         self, opened: Sequence[tuple[str, dict[str, Any]]], question: Question

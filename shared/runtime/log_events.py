@@ -37,6 +37,7 @@ EVENTS: dict[str, frozenset[str]] = {
         "referral_kept": "referral_id",
         "referral_amended": "referral_id version",
         "referral_viewed": "referral_id version disclosure_id",
+        "view_failed": "error where",
         "calls_abandoned": "count",
         "child_not_indexed": "referral_id",
         "chore_failed": "chore error where",

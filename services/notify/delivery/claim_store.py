@@ -86,13 +86,14 @@ _RECORD = text(
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim found. `due` counts what it looked at, refused deliveries too."""
+    """What a claim found. `more`: as much as was asked for was due, and some of it is done with
+    (attempted or refused), so that another claim may find the rest."""
 
     attempts: tuple[Attempt, ...]
-    due: int
+    more: bool
 
 
-_NOTHING = Claim((), 0)
+_NOTHING = Claim((), more=False)
 _NOT_DUE = SimpleNamespace(retry=False, probe=False)
 
 
@@ -150,7 +151,7 @@ async def claim(
             ),
         )
     attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
-    return Claim(attempts, len(due) - len(held) - len(waiting))
+    return Claim(attempts, more=batch <= len(due) > len(held) + len(waiting))
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:

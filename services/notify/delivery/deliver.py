@@ -142,7 +142,7 @@ class Engine:
                 claim = await self._claim(presence.owner, seen)
                 await self._start(group, claim.attempts, deadline)
                 again = self._lanes.claimed(claim.attempts, seen)
-                if not again and (claim.due < self._batch or self._lanes.room <= 0):
+                if not again and (not claim.more or self._lanes.room <= 0):
                     await self._db.wakes.wait(DELIVER_WAKE, _POLL_SECONDS)
                 self._batch = self._limits.batch
 

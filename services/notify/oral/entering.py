@@ -18,6 +18,7 @@ from services.notify.oral import entry_store, refused_store, telling
 from services.notify.oral.calls import told_without_a_notice
 from services.notify.oral.entry_store import Leg
 from services.notify.oral.telling import Call
+from services.notify.planning import history_store
 from services.notify.tasks import store as task_store
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
@@ -151,6 +152,8 @@ async def _stand_in(office: Office, entry_id: str, now: datetime) -> None:
             leg = Leg(row.referral_id, row.child_id, row.agency_id)
             if await entry_store.notice_of(session, leg, row.told_at) is not None:
                 return
+            # A withdrawal under way holds these locks: what it has decided is read after it.
+            await history_store.lock_history(session, [leg.referral_id])
             gaps = await refused_store.refused(session, leg)
             stands = office.substitutes.stand_in
             if gaps and await stands(session, leg.child_id, leg.agency_id, gaps, now):

@@ -233,6 +233,25 @@ async def test_p2_what_is_not_there_is_null_among_others_and_not_on_record(
         assert await session.scalar(text("SELECT count(*) FROM intake.views")) == 1
 
 
+async def test_one_that_does_not_open_is_null_among_others_which_are_shown_and_on_record(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    whole, spoiled = await create(client), await create(client, "key-2")
+    async with intake_db.transaction() as session:
+        await session.execute(
+            text(
+                "UPDATE intake.documents SET sealed = 'CANARY' WHERE child_id = ("
+                "SELECT child_ids[1] FROM intake.referral_versions WHERE referral_id = :id)"
+            ),
+            {"id": spoiled},
+        )
+    answer = await _together(client, (spoiled, 1, "mdt"), (whole, 1, "mdt"))
+    assert [each and each["referral_id"] for each in answer.json()["projections"]] == [None, whole]
+    assert (await project(client, spoiled)).status_code == 500
+    async with intake_db.transaction() as session:
+        assert await session.scalars(text("SELECT referral_id FROM intake.views")) == [whole]
+
+
 async def test_a_profile_that_is_none_is_pointed_at_among_several_versions(
     client: httpx.AsyncClient, intake_db: Database
 ) -> None:
