@@ -77,7 +77,9 @@ _COPIES = text(
     "SELECT c.child_id, c.profile, c.sealed, k.kek_version, k.wrapped "
     f"FROM {models.copies.fullname} c JOIN {models.child_keys.fullname} k USING (child_id) "
     "WHERE c.version = :version AND c.child_id IN (SELECT child_id "
-    f"FROM {_NOTICES} WHERE referral_id = :referral_id AND version = :version)"
+    f"FROM {_NOTICES} WHERE referral_id = :referral_id AND version = :version UNION "
+    f"SELECT child_id FROM {models.refusals.fullname} "
+    "WHERE referral_id = :referral_id AND version = :version)"
 )
 
 

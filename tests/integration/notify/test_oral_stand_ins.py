@@ -1,12 +1,15 @@
 """C32: whoever is told by telephone in place of a refused recipient, as the rules of a conflict's
 substitutes have it, has a notice of its own, and the call is on record at once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from services.notify.conflicts.substitution import Substitutes
+from services.notify.planning.history_store import lock_history
 from services.notify.way_store import way
 from shared.contracts.codes import NoticeKind, Role
 from shared.contracts.disclosures import ToldOrally
@@ -271,6 +274,28 @@ async def test_p3_nobody_stands_in_once_the_referral_is_withdrawn(post: Post) ->
     )
     answer = await enter(post, data.referral_id, child.child_id, STATE)
     assert answer.status_code == 202
+    assert await reroutes(post) == []
+
+
+async def test_p8_nobody_is_planned_past_a_withdrawal_that_is_under_way(post: Post) -> None:
+    """It holds the locks when the call is entered, and nobody hears of it before its commit."""
+    child = Child()
+    data = await post.referral(child)
+    async with post.planning.db.transaction() as withdrawing:
+        await withdrawing.execute(
+            text(
+                "INSERT INTO notify.withdrawals "
+                "(referral_id, version, cause, withdrawn_at, planned_at) "
+                "VALUES (:referral, 1, 'entered_in_error', now(), now())"
+            ),
+            {"referral": data.referral_id},
+        )
+        await lock_history(withdrawing, [data.referral_id])
+        entering = asyncio.create_task(enter(post, data.referral_id, child.child_id, STATE))
+        await asyncio.sleep(0.5)
+        assert not entering.done()
+    answer = await entering
+    assert (answer.status_code, answer.json()["notice_id"]) == (202, None)
     assert await reroutes(post) == []
 
 
