@@ -152,7 +152,8 @@ async def claim(
             ),
         )
     attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
-    return Claim(attempts, more=batch <= len(due) > len(held) + len(waiting))
+    some_done_with = len(due) > len(held) + len(waiting)
+    return Claim(attempts, more=len(due) >= batch and some_done_with)
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:
