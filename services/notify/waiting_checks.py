@@ -110,13 +110,11 @@ def of_calls(found: Sequence[tuple[str, str]]) -> list[Finding]:
     about = "notify, calls"
     if not found:
         return [well(about, "No call that was entered waits for its notice for long.")]
-    some = ", ".join(f"{entry_id} ({referral_id})" for entry_id, referral_id in found[:_SHOWN])
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     do = (
         "Another person than who made the call decides it "
         "(docs/runbook.md#oral_entry-a-call-without-a-notice)."
     )
-    return [act(about, f"On record as no disclosure, and nothing comes: {some}{more}.", do)]
+    return [act(about, f"On record as no disclosure, and nothing comes: {_first(found)}.", do)]
 
 
 async def proposals(db: Database) -> list[Finding]:
@@ -129,10 +127,14 @@ def of_proposals(found: Sequence[tuple[str, str]]) -> list[Finding]:
     about = "notify, proposals"
     if not found:
         return [well(about, "None waits for a second person.")]
-    some = ", ".join(f"{proposal_id} ({kind})" for proposal_id, kind in found[:_SHOWN])
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     do = (
         "GET /v1/proposals?open=true shows each; another person than its proposer "
         "decides it (docs/runbook.md#proposal-a-change-waits-for-a-second-person)."
     )
-    return [look(about, f"A second person has not decided {some}{more}.", do)]
+    return [look(about, f"A second person has not decided {_first(found)}.", do)]
+
+
+def _first(found: Sequence[tuple[str, str]]) -> str:
+    """Each with what it is about, and how many more there are."""
+    some = ", ".join(f"{each} ({about})" for each, about in found[:_SHOWN])
+    return f"{some} and {len(found) - _SHOWN} more" if len(found) > _SHOWN else some

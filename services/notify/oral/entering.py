@@ -49,6 +49,11 @@ class Expect(StrEnum):
         "told_unlawfully. If it was the wrong agency or child, enter the right one, and have "
         "another person decide this one (POST /v1/oral-entries/{entry_id}/decision)."
     )
+    DECIDED = (
+        "Another person has decided this call ({entry_id}; the list of the referral's calls says "
+        "how): nothing more becomes of it. A call that was made at another time is entered with "
+        "its own time; if the decision was wrong, tell the compliance officer."
+    )
     NO_PLAN = (
         "This referral is not planned yet: the call is recorded, at its own time, once a notice of "
         "this child to this agency is. Without one in 15 minutes this is a task of kind "
@@ -120,6 +125,8 @@ async def _entered(session: Session, leg: Leg, told_at: datetime, now: datetime)
     row = await entry_store.read(session, leg, told_at)
     if row.notice_id is not None:
         expect = Expect.RECORDED
+    elif row.ended_at is not None:
+        expect = Expect.DECIDED
     elif await _is_forbidden(session, leg, now):
         expect = Expect.FORBIDDEN
     else:

@@ -49,6 +49,8 @@ async def test_a_claim_of_which_all_is_held_does_not_spin(world: World) -> None:
     """Its child's content is destroyed, and what closes it comes in a moment."""
     await world.notice(await world.agency(NOBODY))
     async with world.db.transaction() as session:
-        await session.execute(text("UPDATE notify.child_keys SET wrapped = '', shredded_at = now()"))
+        await session.execute(
+            text("UPDATE notify.child_keys SET wrapped = '', shredded_at = now()")
+        )
     found = await claimed(world, batch=1)
     assert (found.attempts, found.more) == ((), False)

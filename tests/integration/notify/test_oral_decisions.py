@@ -183,3 +183,12 @@ async def test_p9_the_look_at_calls_is_not_well_while_one_waits_past_its_limit(p
     assert entry in finding.says
     await decide(post, entry)
     assert [f.level for f in await waiting_checks.calls(post.planning.db)] == [Level.WELL]
+
+
+async def test_p9_a_decided_call_entered_again_promises_nothing_more(post: Post) -> None:
+    _, entry, child = await waiting(post)
+    (row,) = await post.rows("SELECT referral_id, told_at FROM notify.oral_entries")
+    await decide(post, entry)
+    again = await enter(post, row.referral_id, child.child_id, OTHER_POLICE, told_at=row.told_at)
+    assert (again.status_code, again.json()["entry_id"]) == (202, entry)
+    assert again.json()["what_happens"].startswith(f"Another person has decided this call ({entry}")
