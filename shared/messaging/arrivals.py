@@ -15,7 +15,7 @@ from shared.messaging.bus import Batch
 from shared.messaging.inbox import Readable, read
 from shared.messaging.streams import LEASE, LONGEST_RUN, Claimed
 from shared.messaging.tables import InboxTables
-from shared.runtime.db import Database, Rows
+from shared.runtime.db import FORGETFUL, Database, Rows
 
 _KEY = "topic, source, subject"
 
@@ -25,6 +25,8 @@ _KEY = "topic, source, subject"
 #    last), as the inbox does: so that two consumers cannot deadlock.
 # 3. A stream is leased when nothing of it waits and our first event is its next one. The cursor
 #    cannot have moved since it was read: only these very events could move it.
+# 4. The commit does not wait for the disk: the bus has the events yet, and is asked for them again
+#    from the cursors that a crash of the server leaves.
 _SQL = """
 WITH given AS (
     SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]),
@@ -36,7 +38,7 @@ WITH given AS (
     FROM (SELECT {key}, min(sequence) AS first, max(sequence) AS last FROM given GROUP BY {key}) g
     LEFT JOIN {streams} s USING ({key})
 ), usual AS (
-    SELECT NOT EXISTS (SELECT FROM stream WHERE first <= cursor) AS yes
+    SELECT NOT EXISTS (SELECT FROM stream WHERE first <= cursor) AND {forgetful} AS yes
 ), added AS (
     INSERT INTO {inbox} ({key}, sequence, event_id, body)
     SELECT {key}, sequence, event_id, body FROM given, usual WHERE usual.yes
@@ -82,6 +84,7 @@ class Arrivals:
                 inbox=tables.inbox.fullname,
                 streams=tables.streams.fullname,
                 cursors=tables.cursors.fullname,
+                forgetful=FORGETFUL,
             )
         )
 

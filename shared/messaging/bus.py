@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.contracts.base import Topic
+from shared.runtime.db import Server
 
 RETENTION = timedelta(days=14)
 """How long the bus keeps what every group has read, for reading again."""
@@ -51,8 +52,15 @@ class Batch:
 
 
 class Publisher(Protocol):
+    async def beside(self, home: Server) -> bool:
+        """Whether the records lie in the very server that keeps the outbox. One write-ahead log
+        then keeps both in order: what a record tells of is on disk before the record, and the
+        record before the mark that it was sent. Otherwise the outbox must be on disk before it is
+        published. Raises BusUnavailable."""
+
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
-        """Send a batch; for each record whether the bus acknowledged it durably.
+        """Send a batch; for each record whether the bus acknowledged it: durably or, beside its
+        outbox, before whatever that server commits from now on.
 
         Takes a bounded time. False means "not known to be there": it may be there all the same.
         Raises BusUnavailable when nothing can be said of any of them.
@@ -62,6 +70,10 @@ class Publisher(Protocol):
 
 
 class Subscription(Protocol):
+    keeps_positions: bool
+    """Whether a group goes on where it committed, whatever its own database says: then that must
+    be on disk before a commit. Otherwise it goes on where the database is."""
+
     async def fetch(self, limit: int, wait: float) -> Batch:
         """Up to `limit` records, waiting up to `wait` seconds for the first.
 

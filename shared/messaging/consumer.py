@@ -39,7 +39,8 @@ class Hands(Protocol):
 
 
 class Consumer:
-    """Copies its topics to the inbox: database first, then the offset."""
+    """Copies its topics to the inbox: database first, on disk where the bus needs it, then the
+    offset."""
 
     def __init__(
         self,
@@ -104,6 +105,8 @@ class Consumer:
         if tracing.on() and self._fetched_at is not None:
             bodies = [(each.topic, each.body) for each in batch.records]
             trace_bodies("receive", bodies, self._fetched_at)
+        if subscription.keeps_positions:
+            await self._db.flush()
         await subscription.commit(batch.next_offsets)
         metrics.RECEIVED.inc(received.new)
         metrics.DUPLICATES.inc(received.duplicates)
@@ -136,7 +139,7 @@ class Consumer:
         return Received(len(batch.records), 0, 0)
 
     async def _receive(self, batch: Batch) -> Received:
-        async with self._db.transaction() as session:
+        async with self._db.transaction(durable=False) as session:
             received = await self._inbox.receive(session, batch)
             wake_after_commit(session, WORK_WAKE)
         return received

@@ -16,7 +16,7 @@ from shared.messaging.retention import prune_outbox
 from shared.messaging.tables import OutboxTables
 from shared.messaging.traced import trace_bodies
 from shared.runtime import metrics, tracing
-from shared.runtime.db import Database
+from shared.runtime.db import FORGETFUL, Database, Server
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import sleep_unless
@@ -27,9 +27,6 @@ _BATCH = 500
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 0.25
 _PRUNE_SECONDS = 600.0
-_FORGETFUL = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
-"""A mark need not wait for the disk: one that a crash of the server takes back is an event
-published twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +85,19 @@ class Relay:
         self._tables = tables
         self._bus = bus
         self._epoch = 0
+        self._home: Server = ()
         self._held: set[str] = set()
         outbox = tables.outbox.fullname
         self._read_pending = text(
             f"SELECT id, topic, subject, body FROM {outbox} WHERE sent_at IS NULL "
             "AND NOT subject = ANY(CAST(:held AS text[])) ORDER BY id LIMIT :limit"
         )
+        # A mark that a crash of the server takes back is an event published twice.
         self._mark_sent = text(
             f"UPDATE {outbox} SET sent_at = clock_timestamp() "
             "WHERE id = ANY(CAST(:ids AS bigint[])) AND sent_at IS NULL "
             f"AND EXISTS (SELECT 1 FROM {tables.leader.fullname} WHERE epoch = :epoch) "
-            f"AND {_FORGETFUL} RETURNING id"
+            f"AND {FORGETFUL} RETURNING id"
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -127,6 +126,7 @@ class Relay:
 
     async def elect(self) -> int:
         """Begin a new epoch; from now on marks of earlier ones are refused."""
+        self._home = await self._db.server()
         leader = self._tables.leader.fullname
         async with self._db.transaction() as session:
             self._epoch = await session.scalar(
@@ -187,6 +187,8 @@ class Relay:
             return 0
         failpoint(f"{self._name}.relay.before_publish")
         began = utc_now()
+        if not await publisher.beside(self._home):
+            await self._db.flush()
         acks = await publisher.publish(
             [Outgoing(Topic(event.topic), event.subject, event.body) for event in pending]
         )

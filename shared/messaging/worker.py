@@ -192,8 +192,10 @@ class Worker:
 
     async def _apply(self, group: Sequence[Ready]) -> int:
         """One transaction for the group. A stream whose lease was lost is left to its new owner;
-        so is one that an ambiguous commit finished after all, for its token is gone."""
-        async with self._db.transaction() as session:
+        so is one that an ambiguous commit finished after all, for its token is gone.
+
+        Not durable: what a crash of the server takes back lies in the inbox again."""
+        async with self._db.transaction(durable=False) as session:
             held, more = await self._streams.finish(session, [each.claimed for each in group])
             keys = {each.key for each in held}
             metrics.LEASES_LOST.inc(len(group) - len(held))

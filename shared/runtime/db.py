@@ -21,6 +21,15 @@ _STATEMENT_SECONDS = 30.0
 _WAIT_SECONDS = 30.0
 _STATEMENTS_KEPT = 512
 
+FORGETFUL = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
+"""A condition that always holds, for a statement that is a transaction of its own: its commit
+then does not wait for the disk (`durable=False`, without a round trip for it)."""
+Server = tuple[object, ...]
+"""A PostgreSQL server as it runs now: another one, or the same started again, differs."""
+SERVER = "SELECT system_identifier, pg_postmaster_start_time() FROM pg_control_system()"
+"""Asks which one it is."""
+_FLUSH = text("SELECT pg_logical_emit_message(true, 'hartline.flush', '')")
+
 
 class UnsafeServer(Misconfigured):
     """The PostgreSQL server may lose what it acknowledged. Mend its settings, then start again."""
@@ -68,7 +77,9 @@ class Database:
 
         Wakes asked for with `wake_after_commit` are sent once the commit has succeeded. Without
         `durable` the commit does not wait for the disk: only for what is worthless after a crash
-        of the server, as a lease is. `planned_once`: a plan is kept for whatever values come; for
+        of the server, as a lease is, or is made again by it from what is on disk, as whatever is
+        made of the inbox. Nothing of it may leave this server before a later commit or `flush`
+        has waited (docs/adr/0043). `planned_once`: a plan is kept for whatever values come; for
         statements that always go by the same indexes and take longer to plan than to run.
         """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
@@ -103,6 +114,14 @@ class Database:
             rows = await Session(connection).execute(statement, parameters)
         metrics.TRANSACTIONS.inc()
         return rows
+
+    async def server(self) -> Server:
+        """The server that keeps this database."""
+        return tuple((await self.execute(text(SERVER))).one())
+
+    async def flush(self) -> None:
+        """Return when everything that was committed before is on disk, in haste or not."""
+        await self.execute(_FLUSH)
 
     async def close(self) -> None:
         if self._pool is not None:

@@ -11,6 +11,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from shared.messaging.bus import BusUnavailable, Outgoing
 from shared.messaging.kafka.calls import Limits, bounded
 from shared.messaging.kafka.clients import Clients
+from shared.runtime.db import Server
 
 log = structlog.get_logger()
 
@@ -29,6 +30,10 @@ class KafkaPublisher:
         self._clients = clients
         self._limits = limits
         self._producer: Any = None
+
+    async def beside(self, home: Server) -> bool:
+        """Kafka keeps a log of its own."""
+        return False
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         """True up to the first record of each key that Kafka did not acknowledge.

@@ -22,6 +22,8 @@ _REMEMBER_SECONDS = 1.0
 class PostgresSubscription:
     """Polls every second at the latest; a wake-up only makes it sooner."""
 
+    keeps_positions = False
+
     def __init__(self, group: str, link: Link, signals: Signals) -> None:
         self._group = group
         self._link = link

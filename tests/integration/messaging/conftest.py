@@ -1,6 +1,7 @@
 """One service that emits and consumes, in a schema of its own."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -131,17 +132,28 @@ def _ddl(element: CreateTable | CreateIndex) -> TextClause:
     return text(str(element.compile(dialect=_POSTGRESQL)))
 
 
-@pytest.fixture
-async def service(database: FreshDatabase) -> AsyncIterator[Service]:
-    dsn = database.superuser_dsn
-    db = Database.open(dsn, Wakes(), name="messaging-test")
-    service = Service(db, dsn, MetaData(schema="svc"))
+async def make_tables(db: Database, metadata: MetaData) -> None:
+    """A schema with its tables, as whoever `db` is."""
     async with db.transaction() as session:
-        await session.execute(text("CREATE SCHEMA svc"))
-        for table in service.metadata.sorted_tables:
+        await session.execute(text(f"CREATE SCHEMA {metadata.schema}"))
+        for table in metadata.sorted_tables:
             await session.execute(_ddl(CreateTable(table)))
             for index in table.indexes:
                 await session.execute(_ddl(CreateIndex(index)))
-        await session.execute(text("CREATE TABLE svc.effects (event_id text NOT NULL)"))
+
+
+@asynccontextmanager
+async def service_on(dsn: str) -> AsyncIterator[Service]:
+    """A service whose tables are made on this empty database, as a superuser."""
+    db = Database.open(dsn, Wakes(), name="messaging-test")
+    service = Service(db, dsn, MetaData(schema="svc"))
+    await make_tables(db, service.metadata)
+    await service.execute("CREATE TABLE svc.effects (event_id text NOT NULL)")
     yield service
     await db.close()
+
+
+@pytest.fixture
+async def service(database: FreshDatabase) -> AsyncIterator[Service]:
+    async with service_on(database.superuser_dsn) as service:
+        yield service

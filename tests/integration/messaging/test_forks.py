@@ -173,6 +173,8 @@ async def test_a_dry_run_asks_for_no_name_and_the_deed_does(
 class Handed:
     """A subscription with one batch."""
 
+    keeps_positions = False
+
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
 

@@ -13,6 +13,7 @@ from shared.contracts.notices import NoticesPlanned
 from shared.messaging.bus import Outgoing
 from shared.messaging.relay import LostLeadership, Relay
 from shared.messaging.retention import prune_outbox
+from shared.runtime.db import Server
 from shared.runtime.ids import new_id
 from tests.integration.messaging.conftest import NOW, Service, received
 
@@ -23,6 +24,9 @@ class FakePublisher:
 
     refuse: set[str] = field(default_factory=set)
     published: list[tuple[str, int]] = field(default_factory=list)
+
+    async def beside(self, home: Server) -> bool:
+        return False
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         acks = []

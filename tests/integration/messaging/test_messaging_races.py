@@ -165,6 +165,8 @@ async def test_a_held_subject_is_tried_again_while_others_never_stop(service: Se
 class OneBatch:
     """A subscription that has been handed one batch."""
 
+    keeps_positions = False
+
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
 

@@ -1,0 +1,250 @@
+"""The server dies with its log unwritten, as by a power cut: what was hasty comes again, and what
+left the server was on its disk."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.machine.postgres import PostgresServer
+from shared.contracts.base import Topic
+from shared.messaging.bus import Batch, Outgoing, Positions
+from shared.messaging.consumer import Consumer
+from shared.messaging.postgres import models
+from shared.messaging.postgres.bus import PostgresBus
+from shared.messaging.relay import Relay
+from shared.runtime.db import Server
+from shared.runtime.ids import new_id
+from tests.integration.messaging.conftest import (
+    NOW,
+    Service,
+    make_tables,
+    received,
+    record,
+    service_on,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def forgetful_server() -> Iterator[PostgresServer]:
+    """What does not wait for the disk stays off it until something else waits, or 10 seconds."""
+    home = Path(tempfile.mkdtemp(prefix="hartline-crash-", dir="/tmp"))
+    home.chmod(0o711)
+    server = PostgresServer(home, {"wal_writer_delay": "10s"})
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with forgetful_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def crashing(server: PostgresServer) -> AsyncIterator[Service]:
+    await ask(server, "DROP DATABASE IF EXISTS crashing WITH (FORCE)", "postgres")
+    await ask(server, "CREATE DATABASE crashing", "postgres")
+    async with service_on(server.superuser_dsn("crashing")) as service:
+        await make_tables(service.db, models.metadata)
+        yield service
+
+
+def crash(server: PostgresServer) -> None:
+    server.kill()
+    server.start()
+
+
+async def ask(server: PostgresServer, sql: str, database: str = "crashing") -> list[object]:
+    """The first column, over a connection of its own."""
+    connection = await asyncpg.connect(server.superuser_dsn(database))
+    try:
+        return [row[0] for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
+
+
+def relay_of(service: Service, bus: PostgresBus) -> Relay:
+    return Relay("svc", service.db, service.dsn, service.outbox_tables, bus)
+
+
+async def emit_in_haste(service: Service, subject: str) -> None:
+    async with service.db.transaction(durable=False) as session:
+        await service.outbox.emit(session, NOW, received(subject))
+
+
+class Elsewhere:
+    """A bus that is not the outbox's server: remembers what it was told, and crashes that one."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self.keys: list[str] = []
+
+    async def beside(self, home: Server) -> bool:
+        return False
+
+    async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
+        self.keys += [each.key for each in batch]
+        crash(self._server)
+        return [False] * len(batch)
+
+    async def close(self) -> None: ...
+
+
+class KeepsPositions:
+    """A subscription with one batch, whose bus knows where the group is: told so, it crashes the
+    group's own server."""
+
+    keeps_positions = True
+
+    def __init__(self, server: PostgresServer, batch: Batch) -> None:
+        self._server = server
+        self._batch = batch
+
+    async def fetch(self, limit: int, wait: float) -> Batch:
+        return self._batch
+
+    async def commit(self, next_offsets: Positions) -> None:
+        crash(self._server)
+
+    async def close(self) -> None: ...
+
+
+async def test_the_test_server_forgets_what_did_not_wait(
+    crashing: Service, server: PostgresServer
+) -> None:
+    """Else the tests below would prove nothing."""
+    subject = new_id("ref")
+    await emit_in_haste(crashing, subject)
+    crash(server)
+    assert await ask(server, "SELECT subject FROM svc.outbox") == []
+
+
+async def test_p1_what_is_told_elsewhere_is_on_disk_before(
+    crashing: Service, server: PostgresServer
+) -> None:
+    subject, bus = new_id("ref"), Elsewhere(server)
+    relay = Relay("svc", crashing.db, crashing.dsn, crashing.outbox_tables, None)  # type: ignore[arg-type]
+    await relay.elect()
+    await emit_in_haste(crashing, subject)
+    await relay.relay_once(bus)
+    assert bus.keys == [subject]
+    assert await ask(server, "SELECT subject FROM svc.outbox") == [subject]
+
+
+async def test_p1_a_bus_that_keeps_our_position_hears_of_it_once_the_inbox_is_on_disk(
+    crashing: Service, server: PostgresServer
+) -> None:
+    subject = new_id("ref")
+    batch = Batch([record(0, subject, 1)], {("referrals", 0): 1})
+    consumer = Consumer("svc", crashing.db, crashing.inbox_tables, None, (Topic.REFERRALS,))  # type: ignore[arg-type]
+    await consumer.consume_once(KeepsPositions(server, batch))
+    assert await ask(server, "SELECT subject FROM svc.inbox") == [subject]
+
+
+async def test_p1_an_event_beside_its_outbox_is_on_the_bus_or_still_to_be_sent(
+    crashing: Service, server: PostgresServer
+) -> None:
+    subjects = [new_id("ref") for _ in range(3)]
+    bus = PostgresBus(crashing.dsn, "test")
+    relay, publisher = relay_of(crashing, bus), await bus.publisher()
+    await relay.elect()
+    await crashing.emit(*map(received, subjects))
+    await relay.relay_once(publisher)
+    assert await publisher.beside(await crashing.db.server())
+    crash(server)
+    on_bus = await ask(server, "SELECT key FROM bus.log")
+    to_send = await ask(server, "SELECT subject FROM svc.outbox WHERE sent_at IS NULL")
+    assert set(on_bus) | set(to_send) == set(subjects)
+    assert to_send, "the append waited for the disk"
+    await publisher.close()
+    await relay_once_again(crashing, bus)
+    assert sorted(await ask(server, "SELECT key FROM bus.log")) == sorted(subjects)
+    await bus.close()
+
+
+async def relay_once_again(service: Service, bus: PostgresBus) -> None:
+    """A new leader, as whoever lost the server becomes one."""
+    relay, publisher = relay_of(service, bus), await bus.publisher()
+    await relay.elect()
+    await relay.relay_once(publisher)
+    await publisher.close()
+
+
+async def test_p1_a_bus_on_another_server_waits_for_its_own_disk(crashing: Service) -> None:
+    subject = new_id("ref")
+    with forgetful_server() as other:
+        async with service_on(other.superuser_dsn()) as stranger:
+            await make_tables(stranger.db, models.metadata)
+            bus = PostgresBus(stranger.dsn, "test")
+            publisher = await bus.publisher()
+            assert not await publisher.beside(await crashing.db.server())
+            relay = relay_of(crashing, bus)
+            await relay.elect()
+            await crashing.emit(received(subject))
+            await relay.relay_once(publisher)
+            crash(other)
+            assert await ask(other, "SELECT key FROM bus.log", "postgres") == [subject]
+            await publisher.close()
+            await bus.close()
+
+
+async def test_a_server_that_started_again_is_another_one(
+    crashing: Service, server: PostgresServer
+) -> None:
+    before = await ask(server, "SELECT pg_postmaster_start_time()")
+    home = await crashing.db.server()
+    crash(server)
+    assert await ask(server, "SELECT pg_postmaster_start_time()") != before
+    bus = PostgresBus(crashing.dsn, "test")
+    publisher = await bus.publisher()
+    assert not await publisher.beside(home)
+    await publisher.close()
+    await bus.close()
+
+
+async def test_p1_what_was_received_and_handled_in_haste_comes_again_and_has_its_effect_once(
+    crashing: Service, server: PostgresServer
+) -> None:
+    subjects = [new_id("ref") for _ in range(5)]
+    bus = PostgresBus(crashing.dsn, "test")
+    publisher = await bus.publisher()
+    relay = relay_of(crashing, bus)
+    await relay.elect()
+    await crashing.emit(*map(received, subjects))
+    await relay.relay_once(publisher)
+    await crashing.db.flush()
+    assert await handled(crashing, bus) == 5
+    crash(server)
+    assert await ask(server, "SELECT count(*) FROM svc.effects") == [0]
+    assert await handled(crashing, bus) == 5
+    assert await ask(server, "SELECT count(DISTINCT event_id) FROM svc.effects") == [5]
+    await publisher.close()
+    await bus.close()
+
+
+async def handled(service: Service, bus: PostgresBus) -> int:
+    """Consume and work until all five have had their effect; how many effects there are."""
+    consumer = Consumer("svc", service.db, service.inbox_tables, bus, (Topic.REFERRALS,))
+    stop = asyncio.Event()
+    roles = [asyncio.create_task(role(stop)) for role in (consumer.run, service.worker().run)]
+    async with asyncio.timeout(30):
+        while True:
+            found = len(await service.fetch("SELECT 1 FROM svc.effects"))
+            if found >= 5:
+                break
+            await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.gather(*roles)
+    return found
