@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect, Executable, TextClause
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
@@ -29,6 +30,8 @@ class Compiled:
         return [parameters[n] if n in parameters else given[n] for n in self.names]
 
 
+_known: WeakKeyDictionary[TextClause, Compiled] = WeakKeyDictionary()
+"""Of the statements that live in modules: nothing changes a text once it is made."""
 _texts: dict[object, Compiled] = {}
 """By their text: a literal statement means the same wherever it is written."""
 
@@ -37,6 +40,13 @@ def compiled(statement: Executable, parameters: Mapping[str, Any] | None) -> Com
     """Texts are compiled once. Constructs (`select(…)`) each time: not for what must be fast."""
     if not isinstance(statement, TextClause):
         return _compile(statement, parameters)
+    found = _known.get(statement)
+    if found is None:
+        found = _known[statement] = _by_text(statement)
+    return found
+
+
+def _by_text(statement: TextClause) -> Compiled:
     if any(not bound.required for bound in statement._bindparams.values()):
         return _compile(statement, None)
     key = _key(statement)
