@@ -7,7 +7,7 @@ is copied into it is listed in `fields`, and what is not listed is left out.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +32,8 @@ from shared.contracts.shredding import ContentShredded
 
 LEAF_VERSION = 1
 SALT_BYTES = 16
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_WITHOUT_FRACTION = frozenset({str, int, bool, type(None)})
 NewSalt = Callable[[], bytes]
 
 
@@ -159,8 +161,7 @@ def continued_submission(
     event_id: str, record: Mapping[str, Any], now: datetime, salt: bytes
 ) -> Submission:
     """The log goes on under a new origin: `record` commits to the last checkpoint of the old."""
-    context = {"event": {"id": event_id, "source": Source.AUDIT.value, "time": _instant(now)}}
-    return _submission(event_id, 0, Kind.CONTINUED, context, record, salt)
+    return _submission(event_id, 0, Kind.CONTINUED, _own(event_id, now), record, salt)
 
 
 def _about(data: EventData) -> dict[str, str]:
@@ -229,16 +230,16 @@ def _submission(
 def canonical(content: Mapping[str, Any]) -> bytes:
     """RFC 8785 for what leaves hold: strings, integers, null, lists and objects with ASCII keys."""
     _refuse_floats(content.values())
-    return json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(content).encode()
 
 
-def _refuse_floats(values: Iterator[Any] | Any) -> None:
+def _refuse_floats(values: Iterable[Any]) -> None:
     for value in values:
+        if type(value) in _WITHOUT_FRACTION:
+            continue
         if isinstance(value, float):
             raise ValueError("a leaf holds no fractions: their spelling is not settled")
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             _refuse_floats(value.values())
         elif isinstance(value, list | tuple):
             _refuse_floats(value)

@@ -7,6 +7,7 @@ its leaf.
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -21,29 +22,34 @@ class Facet(StrEnum):
     AUTHORITY = "authority"
 
 
-_FIELDS: Mapping[Facet, tuple[str, ...]] = {
-    Facet.SUBJECT: ("child_id", "referral_id", "call_id", "record_id", "export_id"),
-    Facet.AGENCY: ("agency_id",),
-    Facet.ACTOR: ("actor", "approved_by"),
-    Facet.AUTHORITY: ("authority",),
+_FACETS: Mapping[str, Facet] = {
+    **dict.fromkeys(
+        ("child_id", "referral_id", "call_id", "record_id", "export_id"), Facet.SUBJECT
+    ),
+    "agency_id": Facet.AGENCY,
+    "actor": Facet.ACTOR,
+    "approved_by": Facet.ACTOR,
+    "authority": Facet.AUTHORITY,
 }
+_LAST_KEPT = 4096
 
 
+@lru_cache(_LAST_KEPT)
 def trace(facet: Facet, value: str) -> int:
-    """As PostgreSQL holds it: a signed 64-bit number."""
-    digest = sha256(f"{facet.value}={value}".encode()).digest()
+    """As PostgreSQL holds it: a signed 64-bit number. Kept for a while: what a referral's first
+    leaf is found by, its others are too."""
+    digest = sha256(f"{facet}={value}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def values_of(content: Mapping[str, Any]) -> Iterator[tuple[Facet, str]]:
     """What a leaf, parsed, can be found by; maybe twice."""
     record = content.get("record", {})
-    for facet, names in _FIELDS.items():
-        for name in names:
-            for holder in (content, record):
-                value = holder.get(name)
-                if isinstance(value, str):
-                    yield facet, value
+    for holder in (content, record):
+        for name in _FACETS.keys() & holder.keys():
+            value = holder[name]
+            if isinstance(value, str):
+                yield _FACETS[name], value
     for child_id in record.get("child_ids", ()):
         yield Facet.SUBJECT, child_id
 
