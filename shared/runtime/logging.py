@@ -1,5 +1,6 @@
 """Logs: one JSON line per event on stderr, by an allow-list (`log_events`)."""
 
+import json
 import logging
 import sys
 import traceback
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 _ROOT = Path(__file__).parents[2]
 _ALWAYS = frozenset({"level", "time", "service"})
 _LONGEST = 200
+_JSON = json.JSONEncoder()
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -30,7 +32,7 @@ def configure(service: str, level: str = "INFO") -> None:
             allow_listed,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             _name_service(service),
-            structlog.processors.JSONRenderer(sort_keys=False),
+            _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=_Stderr,
@@ -78,6 +80,11 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value][:_LONGEST]
     return type(value).__name__
+
+
+def _as_json(_: Any, __: str, event: Mapping[str, Any]) -> str:
+    """What `allow_listed` left is plain."""
+    return _JSON.encode(event)
 
 
 def _name_service(service: str) -> Any:
