@@ -18,9 +18,8 @@ from services.intake.digests import Digests, same_body
 from services.intake.documents import assemble
 from services.intake.receiving import KeyReused
 from services.intake.records import Claim, StoredChild, Version
-from services.intake.referrals import Amended, Stale, Unchanged, backdated, identified
+from services.intake.referrals import Amended, Identified, Stale, Unchanged, backdated, identified
 from services.intake.retrying import until_known
-from services.intake.schemas import AmendedReferral
 from services.intake.strict_json import canonical
 from services.intake.vault import Vault, readable
 from shared.messaging.outbox import Outbox
@@ -179,7 +178,8 @@ class Amending:
         children: Sequence[StoredChild],
         amendment: Amended,
     ) -> Version:
-        referral = identified(amendment.referral, lambda: new_id("chd"))
+        referral = amendment.referral
+        named = identified(referral, lambda: new_id("chd"))
         version = replace(
             before,
             version=amendment.version,
@@ -188,11 +188,11 @@ class Amending:
             received_at=referral.received_at,
             recorded_at=change.now,
             recorded_by=change.caller,
-            child_ids=_with_the_destroyed(before, children, referral),
+            child_ids=_with_the_destroyed(before, children, named),
             backdated=backdated(referral.received_at, change.now, before.received_at),
         )
         keys = {child.child_id: child.key for child in children}
-        sealed = self._vault.seal(referral, version.version, keys)
+        sealed = self._vault.seal(referral, named, version.version, keys)
         await store.append_version(session, version, sealed)
         new = [
             StoredChild(child.child_id, child.new_key, child.sealed)
@@ -201,15 +201,15 @@ class Amending:
         ]
         if new:
             await self._added(session, version, new)
-        await self._outbox.emit(session, change.now, announcement(version, referral))
+        await self._outbox.emit(session, change.now, announcement(version, named))
         return version
 
 
 def _with_the_destroyed(
-    before: Version, children: Sequence[StoredChild], referral: AmendedReferral
+    before: Version, children: Sequence[StoredChild], named: Sequence[Identified]
 ) -> list[str]:
     """The children that a version names, and those whose content was destroyed since: nobody can
     amend them, and they stay of the referral."""
     there = {child.child_id for child in children}
     gone = [child_id for child_id in before.child_ids if child_id not in there]
-    return [*(child.child_id for child in referral.children if child.child_id), *gone]
+    return [*(child_id for child_id, _ in named), *gone]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from services.intake.codes import SourceType
 from services.intake.people import Implicated, Reporter
-from services.intake.schemas import AmendedReferral, Child, KnownChild, Short
+from services.intake.schemas import AmendedReferral, Child, NewReferral, Short
 
 TABLE = "intake.documents"
 
@@ -27,7 +27,7 @@ class Document(Child):
     implicated: list[Implicated] = Field(default=[])
 
 
-_SHARED = frozenset(Document.model_fields) - frozenset(Child.model_fields)
+_SHARED = set(Document.model_fields) - set(Child.model_fields)
 """The referral's own fields, which lie in every child's document."""
 
 
@@ -36,10 +36,10 @@ def row(child_id: str, version: int) -> str:
     return f"{child_id}/{version}"
 
 
-def write(referral: AmendedReferral, child: KnownChild) -> bytes:
+def write(referral: NewReferral | AmendedReferral, child: Child) -> bytes:
     """The document of one child as JSON; what is not known is left out."""
     fields = child.model_dump(mode="json", exclude={"child_id"}, exclude_none=True)
-    shared = referral.model_dump(mode="json", include=set(_SHARED), exclude_none=True)
+    shared = referral.model_dump(mode="json", include=_SHARED, exclude_none=True)
     return json.dumps(fields | shared, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,7 +1,7 @@
 """Receiving a referral: 201 only when it is kept, and kept once however often it is sent (P1)."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,9 +13,9 @@ from services.intake import answers, store
 from services.intake.announcing import announcement
 from services.intake.digests import Digests, same_body
 from services.intake.records import Claim, SealedChild, Version
-from services.intake.referrals import backdated, identified
+from services.intake.referrals import Identified, backdated, identified
 from services.intake.retrying import until_known
-from services.intake.schemas import AmendedReferral, NewReferral
+from services.intake.schemas import NewReferral
 from services.intake.strict_json import Flaw, Rejected, canonical
 from services.intake.vault import Vault
 from shared.messaging.outbox import Outbox
@@ -79,7 +79,7 @@ class _Draft:
 
     claim: Claim
     version: Version
-    referral: AmendedReferral
+    named: Sequence[Identified]
     children: list[SealedChild]
     also: Also | None
 
@@ -142,7 +142,8 @@ class Receiving:
         return Claim(digest(key.encode()), digest(canonical(body)), answer)
 
     def _draft(self, request: Request) -> _Draft:
-        referral = identified(request.referral, lambda: new_id("chd"))
+        referral = request.referral
+        children = identified(referral, lambda: new_id("chd"))
         version = Version(
             referral_id=new_id("ref"),
             number=self._new_number(),
@@ -154,12 +155,12 @@ class Receiving:
             received_at=referral.received_at,
             recorded_at=request.now,
             recorded_by=request.owner,
-            child_ids=[child.child_id for child in referral.children if child.child_id],
+            child_ids=[child_id for child_id, _ in children],
             backdated=backdated(referral.received_at, request.now),
         )
         claim = self._claim(request.key, request.body, answers.describe(version))
-        sealed = self._vault.seal(referral, 1, {})
-        return _Draft(claim, version, referral, sealed, request.also)
+        sealed = self._vault.seal(referral, children, 1, {})
+        return _Draft(claim, version, children, sealed, request.also)
 
     async def _attempt(self, draft: _Draft) -> Received:
         """Once. Made again after a lost connection, it finds what it has committed by the key."""
@@ -175,7 +176,7 @@ class Receiving:
     async def _keep(self, session: Session, draft: _Draft) -> Received:
         version, claim = draft.version, draft.claim
         if await store.create(session, claim, version, draft.children, patience_ms=_PATIENCE_MS):
-            event = announcement(version, draft.referral)
+            event = announcement(version, draft.named)
             await self._outbox.emit(session, version.recorded_at, event)
             if draft.also is not None:
                 await draft.also(session, version)

@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from services.intake import contradictions
-from services.intake.schemas import AmendedReferral, Body, KnownChild, NewReferral
+from services.intake.schemas import AmendedReferral, Body, Child, KnownChild, NewReferral
 from services.intake.strict_json import MAX_FLAWS, Flaw, Rejected
 
 BACKDATED = timedelta(hours=1)
 """A report that reached DCF longer ago than this before we recorded it was entered afterwards."""
 
 B = TypeVar("B", bound=Body)
+Identified = tuple[str, Child]
+"""A child of a referral, with its id."""
 
 
 class Unfit(Exception):
@@ -112,15 +114,12 @@ def merge_patch(target: object, patch: object) -> object:
 
 def identified(
     referral: NewReferral | AmendedReferral, new_id: Callable[[], str]
-) -> AmendedReferral:
-    """The referral with every child known by an id; those who have none get one."""
-    children = [
-        KnownChild.model_construct(
-            **{**dict(child), "child_id": getattr(child, "child_id", None) or new_id()}
-        )
+) -> list[Identified]:
+    """The children in order; those who have no id get one."""
+    return [
+        (child.child_id or new_id() if isinstance(child, KnownChild) else new_id(), child)
         for child in referral.children
     ]
-    return AmendedReferral.model_construct(**{**dict(referral), "children": children})
 
 
 def backdated(received_at: datetime, now: datetime, before: datetime | None = None) -> bool:

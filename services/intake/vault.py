@@ -5,7 +5,8 @@ from typing import Any
 
 from services.intake import documents
 from services.intake.records import SealedChild, StoredChild
-from services.intake.schemas import AmendedReferral
+from services.intake.referrals import Identified
+from services.intake.schemas import AmendedReferral, NewReferral
 from shared.runtime.errors import Gone
 from shared.runtime.sealing import Sealer, WrappedKey
 
@@ -18,21 +19,19 @@ class Vault:
         """For what is sealed beside a child's documents."""
 
     def seal(
-        self, referral: AmendedReferral, version: int, known: Mapping[str, WrappedKey]
+        self,
+        referral: NewReferral | AmendedReferral,
+        children: Sequence[Identified],
+        version: int,
+        known: Mapping[str, WrappedKey],
     ) -> list[SealedChild]:
         """Every child's document in this version. A child without a known key gets a new one."""
         sealed = []
-        for child in referral.children:
-            assert child.child_id is not None
-            key = known.get(child.child_id) or self.sealer.new_key()
-            document = self.sealer.seal(
-                key,
-                documents.TABLE,
-                documents.row(child.child_id, version),
-                documents.write(referral, child),
-            )
-            new_key = None if child.child_id in known else key
-            sealed.append(SealedChild(child.child_id, document, new_key))
+        for child_id, child in children:
+            key = known.get(child_id) or self.sealer.new_key()
+            row, plain = documents.row(child_id, version), documents.write(referral, child)
+            document = self.sealer.seal(key, documents.TABLE, row, plain)
+            sealed.append(SealedChild(child_id, document, None if child_id in known else key))
         return sealed
 
     def open(

@@ -220,9 +220,11 @@ def test_a_test_stays_a_test() -> None:
 
 def test_every_child_gets_one_id_and_keeps_it() -> None:
     new = referrals.read(NewReferral, referral(children=[child(), child(name="Test Child Two")]))
-    identified = referrals.identified(new, numbered())
-    ids = [each.child_id for each in identified.children]
+    named = referrals.identified(new, numbered())
+    ids = [child_id for child_id, _ in named]
     assert ids == [f"chd_{0:032x}", f"chd_{1:032x}"]
-    assert referrals.identified(identified, numbered()) == identified
-    whole = AmendedReferral.model_validate_json(identified.model_dump_json())
-    assert whole == identified
+    assert [each for _, each in named] == new.children
+    children = [{**child(), "child_id": child_id} for child_id in reversed(ids)]
+    known = referrals.read(AmendedReferral, referral(children=[*children, child()]))
+    named = referrals.identified(known, lambda: "chd_new")
+    assert [child_id for child_id, _ in named] == [*reversed(ids), "chd_new"]
