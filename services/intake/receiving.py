@@ -1,7 +1,7 @@
 """Receiving a referral: 201 only when it is kept, and kept once however often it is sent (P1)."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,12 +13,12 @@ from services.intake import answers, store
 from services.intake.announcing import announcement
 from services.intake.digests import Digests, same_body
 from services.intake.records import Claim, SealedChild, Version
-from services.intake.referrals import Identified, backdated, identified
+from services.intake.referrals import backdated, identified
 from services.intake.retrying import until_known
 from services.intake.schemas import NewReferral
 from services.intake.strict_json import Flaw, Rejected, canonical
 from services.intake.vault import Vault
-from shared.messaging.outbox import Outbox
+from shared.messaging.outbox import RELAY_WAKE, Outbox
 from shared.runtime import metrics
 from shared.runtime.db import Database, Session
 from shared.runtime.errors import Retryable
@@ -79,8 +79,8 @@ class _Draft:
 
     claim: Claim
     version: Version
-    named: Sequence[Identified]
     children: list[SealedChild]
+    event: Mapping[str, object]
     also: Also | None
 
 
@@ -160,31 +160,39 @@ class Receiving:
         )
         claim = self._claim(request.key, request.body, answers.describe(version))
         sealed = self._vault.seal(referral, children, 1, {})
-        return _Draft(claim, version, children, sealed, request.also)
+        event = self._outbox.first(announcement(version, children), request.now)
+        return _Draft(claim, version, sealed, event, request.also)
 
     async def _attempt(self, draft: _Draft) -> Received:
         """Once. Made again after a lost connection, it finds what it has committed by the key."""
-        async with self._db.transaction() as session:
-            outcome = await self._keep(session, draft)
-            failpoint("intake.before_commit")
+        claim, version = draft.claim, draft.version
+        if not await self._keep(draft):
+            found = await self._earlier(version.owner, claim)
+            if found is None:
+                raise Retryable("the key was taken and is free again")
+            return found
         failpoint("intake.after_commit")
-        if isinstance(outcome, Accepted) and not outcome.again:
-            metrics.REFERRALS_KEPT.labels(draft.version.trigger).inc()
-            log.info("referral_kept", referral_id=draft.version.referral_id)
-        return outcome
+        self._db.wakes.wake(RELAY_WAKE)
+        metrics.REFERRALS_KEPT.labels(version.trigger).inc()
+        log.info("referral_kept", referral_id=version.referral_id)
+        return Accepted(claim.answer, again=False)
 
-    async def _keep(self, session: Session, draft: _Draft) -> Received:
-        version, claim = draft.version, draft.claim
-        if await store.create(session, claim, version, draft.children, patience_ms=_PATIENCE_MS):
-            event = announcement(version, draft.named)
-            await self._outbox.emit(session, version.recorded_at, event)
-            if draft.also is not None:
-                await draft.also(session, version)
-            return Accepted(claim.answer, again=False)
-        found = await store.find_claim(session, version.owner, claim.key_digests)
-        if found is None:
-            raise Retryable("the key was taken and is free again")
-        return _known(claim, *found)
+    async def _keep(self, draft: _Draft) -> bool:
+        """False if the key was taken. A statement without company is its own transaction."""
+        if draft.also is None:
+            failpoint("intake.before_commit")
+            return await self._create(self._db.execute, draft)
+        async with self._db.transaction() as session:
+            kept = await self._create(session.execute, draft)
+            if kept:
+                await draft.also(session, draft.version)
+            failpoint("intake.before_commit")
+        return kept
+
+    async def _create(self, run: store.Run, draft: _Draft) -> bool:
+        return await store.create(
+            run, draft.claim, draft.version, draft.children, draft.event, patience_ms=_PATIENCE_MS
+        )
 
 
 def _known(claim: Claim, body_digest: bytes, answer: str) -> Accepted | KeyReused:

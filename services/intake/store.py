@@ -3,31 +3,38 @@
 Statements are few because a caller is on the line: creating a referral is one.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Executable, Row, text
 
+from services.intake.models import OUTBOX
 from services.intake.records import Claim, SealedChild, StoredChild, Version
-from shared.runtime.db import Session
+from shared.messaging.outbox import first_event
+from shared.runtime.db import Rows, Session
 from shared.runtime.sealing import WrappedKey
+
+Run = Callable[[Executable, Mapping[str, Any]], Awaitable[Rows]]
+"""A session's `execute`, or that of a database: then the statement is its own transaction."""
 
 
 async def create(
-    session: Session,
+    run: Run,
     claim: Claim,
     version: Version,
     children: Sequence[SealedChild],
+    event: Mapping[str, object],
     *,
     patience_ms: int,
 ) -> bool:
-    """Claim the key and write the referral, in one statement; False if the key was taken.
+    """Claim the key, write the referral and its first event (`Outbox.first`), in one statement;
+    False if the key was taken.
 
     Waits up to `patience_ms` for a request with the same key that is under way, then raises a
     asyncpg.PostgresError with SQLSTATE 55P03.
     """
-    claimed = await session.scalar(
+    rows = await run(
         _CREATE,
         {
             "patience": str(patience_ms),
@@ -37,9 +44,10 @@ async def create(
             "answer": claim.answer,
             **_version_values(version),
             **_children_values(children),
+            **event,
         },
     )
-    return bool(claimed)
+    return bool(rows.one()[0])
 
 
 async def find_claim(
@@ -180,6 +188,8 @@ WITH patience AS MATERIALIZED (
         CAST(:synthetic AS boolean)
     FROM claimed
 ),"""
+    + first_event(OUTBOX, "claimed")
+    + ","
     + _CHILDREN
 )
 

@@ -19,6 +19,21 @@ _UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
 _UNHURRIED_SECONDS = 0.1
 
 
+def first_event(tables: OutboxTables, made: str) -> str:
+    """CTEs for a statement that makes a subject and tells of it: its first event, if the CTE
+    `made` has a row. The values are `Outbox.first`'s; wake RELAY_WAKE after the commit."""
+    return f"""
+event_head AS (
+    INSERT INTO {tables.heads.fullname} (topic, subject, sequence)
+    SELECT CAST(:event_topic AS text), CAST(:event_subject AS text), 1 FROM {made}
+), event AS (
+    INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body)
+    SELECT CAST(:event_topic AS text), CAST(:event_subject AS text), 1, CAST(:event_id AS text),
+        CAST(:event_body AS bytea)
+    FROM {made}
+)"""
+
+
 class Outbox:
     """Emits events with the caller's transaction: a rollback drops both, a commit keeps both."""
 
@@ -61,6 +76,16 @@ class Outbox:
         await session.execute(self._emit, columns | {"ids": ids, "bodies": bodies})
         unhurried = all(data.topic in _UNHURRIED for data in events)
         wake_after_commit(session, RELAY_WAKE, _UNHURRIED_SECONDS if unhurried else 0.0)
+
+    def first(self, data: EventData, now: datetime) -> dict[str, object]:
+        """The values for `first_event`: of a subject of which nothing was ever told."""
+        id_ = new_event_id()
+        return {
+            "event_topic": data.topic.value,
+            "event_subject": data.subject,
+            "event_id": id_,
+            "event_body": self._open_body(data, id_, now) + b',"sequence":1}',
+        }
 
     def _open_body(self, data: EventData, event_id: str, now: datetime) -> bytes:
         """The CloudEvent without its `sequence` and its closing brace."""

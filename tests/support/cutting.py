@@ -1,7 +1,10 @@
-"""A proxy before PostgreSQL that cuts the connection around a COMMIT, so nobody knows its end."""
+"""A proxy before PostgreSQL that cuts the connection around a commit, so nobody knows its end.
+
+What commits is a COMMIT, or a statement that writes and is its own transaction.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,6 +17,48 @@ class Cut(Enum):
 
     BEFORE = "The server never hears of it."
     AFTER = "It is committed; the client never hears of it."
+
+
+@dataclass
+class _Frontend:
+    """What a client says, message by message (PostgreSQL's protocol, version 3)."""
+
+    rest: bytes = b""
+    begun: bool = False
+    """Whether its first message, which alone has no type, has been read."""
+    inside: bool = False
+    """Whether it is in a transaction that a BEGIN began."""
+    prepared: dict[bytes, bytes] = field(default_factory=dict)
+
+    def commits(self, data: bytes) -> bool:
+        """Whether something in this is a commit."""
+        return True in [self._commits(kind, body) for kind, body in self._messages(data)]
+
+    def _messages(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        self.rest += data
+        while True:
+            typed = 1 if self.begun else 0
+            length = int.from_bytes(self.rest[typed : typed + 4], "big")
+            if len(self.rest) < typed + 4 or len(self.rest) < typed + length:
+                return
+            kind, body = self.rest[:typed], self.rest[typed + 4 : typed + length]
+            self.rest = self.rest[typed + length :]
+            self.begun = self.begun or body[:2] == b"\x00\x03"
+            yield kind, body
+
+    def _commits(self, kind: bytes, body: bytes) -> bool:
+        if kind == b"Q":
+            self.inside = body.startswith(b"BEGIN") or (
+                self.inside and not body.startswith((b"COMMIT", b"ROLLBACK"))
+            )
+            return body.startswith(b"COMMIT")
+        if kind == b"P":
+            name, statement, _ = body.split(b"\x00", 2)
+            self.prepared[name] = statement
+        if kind != b"B" or self.inside:
+            return False
+        _, name, _ = body.split(b"\x00", 2)
+        return b"INSERT INTO" in self.prepared[name]
 
 
 @dataclass
@@ -32,9 +77,10 @@ class CuttingProxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream_writer = await self._connect()
         answers = asyncio.create_task(_pump(upstream_reader, writer))
+        frontend = _Frontend()
         try:
             while data := await reader.read(65536):
-                cut = self._armed.pop(0) if self._armed and b"COMMIT" in data else None
+                cut = self._armed.pop(0) if frontend.commits(data) and self._armed else None
                 if cut is Cut.BEFORE:
                     break
                 if cut is Cut.AFTER:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from services.intake.api import Desk
-from services.intake.receiving import Receiving
+from services.intake.receiving import Receiving, _Draft
 from shared.contracts.referrals import ReferralReceived
 from shared.runtime import keys
 from shared.runtime.db import Database
@@ -107,11 +107,12 @@ async def test_a_request_that_waits_too_long_for_the_first_is_told_to_come_back(
     keep = Receiving._keep
     entered, leave = asyncio.Event(), asyncio.Event()
 
-    async def slow(self: Receiving, *args: object) -> object:
-        outcome = await keep(self, *args)  # type: ignore[arg-type]
-        entered.set()
-        await leave.wait()
-        return outcome
+    async def slow(self: Receiving, draft: _Draft) -> bool:
+        async with self._db.transaction() as session:
+            kept = await self._create(session.execute, draft)
+            entered.set()
+            await leave.wait()
+        return kept
 
     monkeypatch.setattr(Receiving, "_keep", slow)
     first = asyncio.create_task(post(client, body))
@@ -163,7 +164,7 @@ async def test_a_missing_key_is_refused(client: httpx.AsyncClient) -> None:
 async def test_creating_takes_few_statements(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A caller is on the line: one statement for the referral, one for its event."""
+    """A caller is on the line: one statement for the referral and its event."""
     statements = recorded(monkeypatch)
     await post(client, referral(children=[child() for _ in range(20)]))
-    assert len(statements) == 2
+    assert len(statements) == 1
