@@ -32,7 +32,8 @@ class Patience:
 
 
 class Sweeper:
-    """Does each chore until it has nothing left, then rests. One that fails holds up no other.
+    """Looks once a second at every chore, and goes on meanwhile with those that have more. One that
+    fails holds up no other.
 
     Callers on the line are answered by the same process: after each batch it rests four times as
     long as that took, so that a backlog takes a fifth of it at most.
@@ -43,21 +44,26 @@ class Sweeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            more = await self._sweep(stop)
-            if not more:
-                await sleep_unless(stop, _POLL_SECONDS)
+            until = time.monotonic() + _POLL_SECONDS
+            left = await self._sweep(self._chores, stop)
+            while left and time.monotonic() < until and not stop.is_set():
+                left = await self._sweep(left, stop)
+            if not left:
+                await sleep_unless(stop, max(0.0, until - time.monotonic()))
 
     async def sweep_once(self) -> bool:
         """A batch of each chore; True if any may have more."""
         return any([await _do(name, chore) for name, chore in self._chores.items()])
 
-    async def _sweep(self, stop: asyncio.Event) -> bool:
-        more = False
-        for name, chore in self._chores.items():
+    async def _sweep(self, chores: Mapping[str, Chore], stop: asyncio.Event) -> Mapping[str, Chore]:
+        """A batch of each; those that may have more."""
+        left: dict[str, Chore] = {}
+        for name, chore in chores.items():
             began = time.monotonic()
-            more |= await _do(name, chore)
+            if await _do(name, chore):
+                left[name] = chore
             await sleep_unless(stop, _REST * (time.monotonic() - began))
-        return more
+        return left
 
 
 async def _do(name: str, chore: Chore) -> bool:

@@ -158,7 +158,7 @@ def make_statistics(db: Database, outbox: Outbox, keyed: Keyed) -> StatisticsDes
     return StatisticsDesk(releasing, reading, exporting, tallying, towns)
 
 
-_TALLIED_AT_ONCE = 20
+_TALLIED_AT_ONCE = 50
 
 
 def chores(desk: Desk) -> Mapping[str, Chore]:
