@@ -6,7 +6,7 @@ from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake import amending, reading_api, receiving, referrals, store
+from services.intake import amending, receiving, referrals, store
 from services.intake.access import NotTheirs
 from services.intake.amending import Again, Amending, Change, Current
 from services.intake.answers import describe, version_of
@@ -58,7 +58,6 @@ class Desk:
 def routes(desk: Desk) -> APIRouter:
     """The routes of referrals; each area beside has its own."""
     router = APIRouter()
-    router.include_router(reading_api.routes(desk.viewing))
     code_lists_json = code_lists().model_dump_json(exclude_none=True)
 
     @router.post("/v1/referrals", status_code=201)

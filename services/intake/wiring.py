@@ -1,13 +1,13 @@
 """What the intake service is made of."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from sqlalchemy import text
 
-from services.intake import window_store
+from services.intake import reading_api, window_store
 from services.intake.amending import Amending
 from services.intake.api import Desk, routes
 from services.intake.areas import make_areas
@@ -132,20 +132,25 @@ def make_desk(
     )
 
 
-def all_routes(desk: Desk) -> Sequence[APIRouter]:
+def add_routes(api: FastAPI, desk: Desk) -> None:
     """The routes of every area, behind one door, and the watermark. Raises Misconfigured for a
-    table that does not fit."""
+    table that does not fit.
+
+    Each router by itself, with the door: FastAPI looks for the route of a request once in every
+    router that holds another.
+    """
     listed = frozenset().union(*load_profiles().values())
-    door = APIRouter(dependencies=[Depends(keeping_out(desk.db, desk.areas.recusals))])
+    door = Depends(keeping_out(desk.db, desk.areas.recusals))
     for each in (
         routes(desk),
+        reading_api.routes(desk.viewing),
         niem.routes(desk.viewing, load_table(listed)),
         *life_routes(desk.life),
         *desk.areas.routers,
         statistics_api.routes(desk.statistics),
     ):
-        door.include_router(each)
-    return door, watermark_routes(desk.db, OUTBOX, Topic.REFERRALS)
+        api.include_router(each, dependencies=[door])
+    api.include_router(watermark_routes(desk.db, OUTBOX, Topic.REFERRALS))
 
 
 def make_statistics(db: Database, outbox: Outbox, keyed: Keyed) -> StatisticsDesk:
@@ -184,8 +189,8 @@ def _put_together(
         limits=LIMITS,
         development=development,
     )
-    for router in (*all_routes(desk), window_routes(db, window_store.KINDS)):
-        api.include_router(router)
+    add_routes(api, desk)
+    api.include_router(window_routes(db, window_store.KINDS))
     api.openapi = document  # type: ignore[method-assign]
     api.add_middleware(Announcing, more=_SANDBOX if settings.sandbox else {})
     roles: dict[str, Role] = {

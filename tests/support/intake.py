@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from services.intake.api import Desk
 from services.intake.keyed import Keyed
 from services.intake.models import OUTBOX
-from services.intake.wiring import all_routes, make_desk
+from services.intake.wiring import add_routes, make_desk
 from shared.contracts.base import Event, Source
 from shared.contracts.registry import parse_data
 from shared.messaging.outbox import Outbox
@@ -75,8 +75,7 @@ def desk_on(db: Database, made: Keys) -> Desk:
 
 def app_on(desk: Desk, made: Keys) -> FastAPI:
     app = create_app("intake under test", TokenVerifier(made.jwks, ISSUER))
-    for router in all_routes(desk):
-        app.include_router(router)
+    add_routes(app, desk)
     return app
 
 
