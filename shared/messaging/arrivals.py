@@ -5,7 +5,7 @@ not ask for them. Whatever is unusual (a duplicate, a fork, what cannot be read)
 here and is left to the inbox, which takes more statements and knows them all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from asyncpg import UniqueViolationError
 from sqlalchemy import text
@@ -16,6 +16,9 @@ from shared.messaging.inbox import Readable, read
 from shared.messaging.streams import LEASE, LONGEST_RUN, Claimed
 from shared.messaging.tables import InboxTables
 from shared.runtime.db import FORGETFUL, Database, Rows
+
+OwnerFor = Callable[[int], int | None]
+"""In whose name so many streams may be leased; None: in nobody's."""
 
 _KEY = "topic, source, subject"
 
@@ -89,10 +92,10 @@ class Arrivals:
         )
 
     async def take(
-        self, db: Database, batch: Batch, owner: int | None, token: str
+        self, db: Database, batch: Batch, owner_for: OwnerFor, token: str
     ) -> tuple[list[Claimed], int] | None:
-        """Receive a batch. Returns what was leased to `owner` under `token`, and how many streams
-        were touched.
+        """Receive a batch. Returns what was leased under `token` to whom `owner_for` so many
+        streams names, and how many streams were touched.
 
         None when the batch is unusual: then nothing has changed.
         """
@@ -101,6 +104,7 @@ class Arrivals:
         if len(usual) < len(events) or not events:
             return None
         try:
+            owner = owner_for(len({each.key[:3] for each in usual}))
             rows = await db.execute(self._take, _values(usual, batch, owner, token))
         except UniqueViolationError:
             return None

@@ -120,10 +120,10 @@ class Consumer:
 
     async def _receive_new(self, batch: Batch) -> Received | None:
         """The usual batch, handed to the worker as far as it has room. None: it is unusual."""
-        owner = self._hands.owner_for(len(batch.records)) if self._hands else None
+        owner_for = self._hands.owner_for if self._hands else _nobody
         token = new_token()
         try:
-            taken = await self._arrivals.take(self._db, batch, owner, token)
+            taken = await self._arrivals.take(self._db, batch, owner_for, token)
         except BaseException:
             # It may be committed all the same, and leased to a worker that will not hear of it.
             if self._hands is not None:
@@ -154,3 +154,7 @@ class Consumer:
             ),
             default=0.0,
         )
+
+
+def _nobody(streams: int) -> int | None:
+    return None

@@ -169,7 +169,7 @@ async def _receive(session: Session, db: OneTransaction, told: list[Outgoing], s
     half = len(records) // 2
     seen.begin("arrivals")
     taken = await Arrivals(models.INBOX).take(
-        db, Batch(records[:half], {("notices", 0): half}), _OWNER, new_token()
+        db, Batch(records[:half], {("notices", 0): half}), lambda _: _OWNER, new_token()
     )
     assert taken is not None
     seen.begin("inbox")

@@ -23,7 +23,7 @@ async def take(
 ) -> tuple[list[Claimed], int] | None:
     offsets = {(each.topic, each.partition): each.offset + 1 for each in records}
     arrivals = Arrivals(service.inbox_tables)
-    return await arrivals.take(service.db, Batch(records, offsets), owner, new_token())
+    return await arrivals.take(service.db, Batch(records, offsets), lambda _: owner, new_token())
 
 
 async def leased(service: Service, *records: Incoming) -> list[Claimed]:

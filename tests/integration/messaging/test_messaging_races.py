@@ -49,7 +49,7 @@ async def test_a_worker_that_claimed_while_it_was_handed_more_goes_on(
     await until(lambda: slow.begun == 4)
     more = [record(n, new_id("ref"), 1) for n in range(4, 7)]
     taken = await Arrivals(service.inbox_tables).take(
-        service.db, Batch(more, {("referrals", 0): 7}), owner, new_token()
+        service.db, Batch(more, {("referrals", 0): 7}), lambda _: owner, new_token()
     )
     assert taken is not None
     worker.take(taken[0])
@@ -84,7 +84,9 @@ async def test_two_ways_in_do_not_wait_for_each_other_in_a_circle(service: Servi
     batch = Batch([event], {("referrals", 0): 1})
 
     async def usual() -> Any:
-        return await Arrivals(service.inbox_tables).take(service.db, batch, None, new_token())
+        return await Arrivals(service.inbox_tables).take(
+            service.db, batch, lambda _: None, new_token()
+        )
 
     async def unusual() -> Any:
         async with service.db.transaction() as session:
