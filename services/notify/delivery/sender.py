@@ -215,6 +215,8 @@ def _note_refusal() -> None:
 
 async def _discard(response: aiohttp.ClientResponse) -> None:
     """Read a short answer to its end, so that the connection can be kept. Its text is nobody's."""
+    if response.content.at_eof():
+        return
     left = _MOST_DISCARDED
     async with asyncio.timeout(_LONGEST_DISCARDING):
         while left > 0 and (chunk := await response.content.readany()):

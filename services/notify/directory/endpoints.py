@@ -2,6 +2,7 @@
 the sender before each post."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
 
@@ -16,12 +17,13 @@ class EgressRefused(Exception):
     """Nothing may be sent there. Not an OSError, so that no client tries the next address."""
 
 
+@lru_cache(maxsize=4096)
 def check_endpoint(url: str, *, allow_http: bool) -> None:
     """Raises EgressRefused unless the URL is one that may be sent to at all.
 
     https only, unless `allow_http` (a development profile); no credentials in it; the scheme's
     own port or one above 1023; a host that reads as what it is. What it leads to is the socket's
-    matter.
+    matter. A URL that passed is remembered: reading it takes 20 µs, and each letter asks.
     """
     if not _PLAIN.fullmatch(url):
         raise EgressRefused("not plain ASCII: an international name is written as xn--…")
