@@ -12,6 +12,7 @@ from functools import lru_cache
 from joserfc import jwe
 from joserfc.jwk import ECKey
 from joserfc.registry import HeaderParameter
+from pydantic_core import to_json
 
 from services.notify.forms.kinds import permitted
 
@@ -32,7 +33,6 @@ REDISCLOSURE = (
     "imprisonment."
 )
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 REGISTRY = jwe.JWERegistry(
     header_registry={
         "aud": HeaderParameter("Audience: the agency's id", "str"),
@@ -101,7 +101,7 @@ def plaintext(notice: Notice) -> bytes:
     if notice.child is not None:
         form["child"] = {**permitted(notice.child), "child_id": notice.child_id}
     form["padding"] = ""
-    encoded = _JSON.encode(form).encode()
+    encoded = to_json(form)
     # The padding is the last member: it goes before the closing quote and brace.
     return encoded[:-2] + b"0" * (-len(encoded) % PADDED_TO) + encoded[-2:]
 

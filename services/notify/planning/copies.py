@@ -1,7 +1,8 @@
 """One child's copy for one profile, sealed under the child's own key."""
 
-import json
 from collections.abc import Mapping
+
+from pydantic_core import from_json, to_json
 
 from shared.runtime.sealing import Sealer, WrappedKey
 
@@ -15,8 +16,7 @@ def seal_copy(
     copy: Mapping[str, object],
 ) -> bytes:
     """For `copies.sealed`: bound to this child, version and profile."""
-    plaintext = json.dumps(copy, ensure_ascii=False, separators=(",", ":")).encode()
-    return sealer.seal(key, "copies", _row(child_id, version, profile), plaintext)
+    return sealer.seal(key, "copies", _row(child_id, version, profile), to_json(copy))
 
 
 def open_copy(
@@ -24,7 +24,8 @@ def open_copy(
 ) -> dict[str, object]:
     """What `seal_copy` sealed. Raises Unsealable."""
     plaintext = sealer.open(key, "copies", _row(child_id, version, profile), sealed)
-    copy: dict[str, object] = json.loads(plaintext)
+    # Names of fields may stay in memory for the next one; what stands in them may not.
+    copy: dict[str, object] = from_json(plaintext, cache_strings="keys")
     return copy
 
 

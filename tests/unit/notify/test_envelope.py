@@ -128,6 +128,17 @@ def test_size_says_little_and_the_text_survives(child: dict[str, str]) -> None:
     assert json.loads(content)["child"] == {**child, "child_id": CHILD}
 
 
+def test_the_form_is_written_as_compact_json_with_every_letter_as_itself() -> None:
+    child = {
+        "name": 'Test Ünit \u2028\x7f\x00\\ "q" 😀',
+        "age_years": 9,
+        "venues": ["a", None, True],
+    }
+    content = plaintext(_notice({**child, "parents": [{"name": "Example Parent"}]}))
+    form = json.loads(content)
+    assert content == json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def test_the_protected_header_says_for_whom_which_and_since_when() -> None:
     header = _header(encrypt(b"x", AGENCY, PUBLIC, NOTICE, AT))
     assert header.pop("epk")["crv"] == "P-256"
