@@ -74,6 +74,14 @@ class PolicyBook:
             seen.add(heir.key)
             heir = self.heir(heir.key)
 
+    def in_force(self, duty: str, statement: Statement) -> Policy | None:
+        """What governs a clock that begins; of two the one that began last."""
+        applying = self._applying.get((duty, statement.trigger, statement.ht_type), ())
+        for each in applying:
+            if each.in_force(statement.received_at):
+                return each
+        return None
+
     def governing(
         self, duty: str, statement: Statement, running: tuple[str, str] | None
     ) -> Policy | None:
@@ -87,19 +95,12 @@ class PolicyBook:
         kept = None if running is None else self._origin(self.get(running), statement)
         if kept is not None and kept.applies_to(statement):
             return kept
-        return self._in_force(duty, statement) or kept
-
-    def _in_force(self, duty: str, statement: Statement) -> Policy | None:
-        applying = self._applying.get((duty, statement.trigger, statement.ht_type), ())
-        for each in applying:
-            if each.in_force(statement.received_at):
-                return each
-        return None
+        return self.in_force(duty, statement) or kept
 
     def _origin(self, policy: Policy, statement: Statement) -> Policy:
         """What a clock began with that a policy took over, or the policy itself."""
         if policy.rewrites and not policy.began_by(statement.received_at):
-            began = self._in_force(policy.duty, statement)
+            began = self.in_force(policy.duty, statement)
             if began is not None and policy in self.heirs(began):
                 return began
         return policy

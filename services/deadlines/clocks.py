@@ -130,7 +130,7 @@ def _wind(
             if clock.child_id == child_id:
                 own.setdefault(clock.duty, {})[clock.matter] = clock
         for duty, clocks in sorted(own.items()):
-            policy = book.governing(duty, statement, None)
+            policy = book.in_force(duty, statement)
             begun = () if policy is None else matters(policy, child_id, story, clocks)
             for matter in sorted({*clocks, *begun}):
                 before = clocks.get(matter)

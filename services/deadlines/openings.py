@@ -18,7 +18,7 @@ def matters(
 ) -> Sequence[str]:
     """What the clocks of one child under a policy are of: the child, its consults, or those that
     were told of it. `running`: the matters of its clocks, which need not begin again."""
-    (first, *_) = policy.basis
+    first = policy.basis[0]
     if first in PER_CONSULT:
         return story.consults(PER_CONSULT[first], child_id)
     if first is Basis.TOLD:
