@@ -68,31 +68,12 @@ def fact(row: Iterable[Any]) -> Fact:
     )
 
 
-def clock(row: Iterable[Any]) -> Clock:
+def clock(row: Sequence[Any]) -> Clock:
     """From a row of `store.CLOCKS`."""
-    (
-        clock_id,
-        referral,
-        child,
-        duty,
-        matter,
-        role,
-        policy,
-        version,
-        synthetic,
-        basis_at,
-        due_at,
-        satisfied_at,
-        lacking,
-        released,
-        state,
-        look_at,
-        waiting_since,
-        warned,
-        breach_kind,
-        *announced,
-    ) = row
-    breach, correction = _announced(breach_kind, *announced) if breach_kind else (None, None)
+    clock_id, referral, child, duty, matter, role, policy, version, synthetic = row[:9]
+    basis_at, due_at, satisfied_at, lacking, released = row[9:14]
+    state, look_at, waiting_since, warned, breach_kind = row[14:19]
+    breach, correction = _announced(breach_kind, *row[19:]) if breach_kind else (None, None)
     return Clock(
         clock_id,
         referral,
