@@ -16,16 +16,19 @@ def answer(
     held = story.holdings(child_id, agency_id)
     since: datetime | None = None
     for moment in sorted({at for at in (met, story.in_error_at, *edges(held)) if at is not None}):
-        in_error = story.in_error_at is not None and story.in_error_at <= moment
-        answered = met is not None and met <= moment
-        left = not any(each.holds(moment) for each in held)
-        since = since or moment if in_error or answered or left else None
+        ended = (
+            (met is not None and met <= moment)
+            or (story.in_error_at is not None and story.in_error_at <= moment)
+            or not any(each.holds(moment) for each in held)
+        )
+        since = since or moment if ended else None
     return met, since
 
 
 def _first_answer(rule: Satisfied, child_id: str, agency_id: str, story: Story) -> datetime | None:
     """To whichever notice; to one with nothing to tell (a withdrawal, say) once it was told."""
-    told = story.tellings(child_id, agency_id)
-    first = min((each.at for each in told), default=None)
-    news = (each for each in story.answers(child_id, agency_id) if first and each.at >= first)
-    return min((each.at for each in (*told, *news) if each.kind in rule.by), default=None)
+    heard = list(story.tellings(child_id, agency_id))
+    if heard and (news := story.answers(child_id, agency_id)):
+        first = min(each.at for each in heard)
+        heard += [each for each in news if each.at >= first]
+    return min((each.at for each in heard if each.kind in rule.by), default=None)

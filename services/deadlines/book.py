@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import product
 
 from services.deadlines.facts import Statement
 from services.deadlines.policy import Policy
+from shared.contracts.codes import HtType, Trigger
 from shared.runtime.errors import Retryable
 
 
@@ -27,10 +29,13 @@ class PolicyBook:
         self._all = dict(self.current) | {each.key: each for each in used}
         self.duties = tuple(sorted({each.duty for each in self._all.values()}))
         self._of_duty: dict[str, list[Policy]] = defaultdict(list)
+        self._applying: dict[tuple[str, Trigger, HtType], list[Policy]] = defaultdict(list)
         for each in sorted(self.current.values(), key=lambda each: each.begins, reverse=True):
             self._of_duty[each.duty].append(each)
+            for trigger, ht_type in product(each.applies.triggers, each.applies.ht_types):
+                self._applying[each.duty, trigger, ht_type].append(each)
         self._heirs = {(e.policy, old): e for e in self.current.values() for old in e.rewrites}
-        self._today = today
+        self._succession = {key: tuple(self._heirs_by(key, today)) for key in self._heirs}
 
     def get(self, key: tuple[str, str]) -> Policy:
         """Raises UnknownPolicy."""
@@ -57,14 +62,25 @@ class PolicyBook:
         """What rewrites a version, also if only on a day to come."""
         return self._heirs.get(key)
 
-    def heirs(self, policy: Policy) -> Iterator[Policy]:
+    def heirs(self, policy: Policy) -> Sequence[Policy]:
         """Those whose day has come that take its running clocks over, one from the other."""
-        seen = {policy.key}
-        heir = self.heir(policy.key)
-        while heir is not None and heir.begins <= self._today and heir.key not in seen:
+        return self._succession.get(policy.key, ())
+
+    def _heirs_by(self, key: tuple[str, str], today: date) -> Iterator[Policy]:
+        seen = {key}
+        heir = self.heir(key)
+        while heir is not None and heir.begins <= today and heir.key not in seen:
             yield heir
             seen.add(heir.key)
             heir = self.heir(heir.key)
+
+    def in_force(self, duty: str, statement: Statement) -> Policy | None:
+        """What governs a clock that begins; of two the one that began last."""
+        applying = self._applying.get((duty, statement.trigger, statement.ht_type), ())
+        for each in applying:
+            if each.in_force(statement.received_at):
+                return each
+        return None
 
     def governing(
         self, duty: str, statement: Statement, running: tuple[str, str] | None
@@ -79,18 +95,12 @@ class PolicyBook:
         kept = None if running is None else self._origin(self.get(running), statement)
         if kept is not None and kept.applies_to(statement):
             return kept
-        return self._in_force(duty, statement) or kept
-
-    def _in_force(self, duty: str, statement: Statement) -> Policy | None:
-        for each in self._of_duty[duty]:
-            if each.applies_to(statement) and each.in_force(statement.received_at):
-                return each
-        return None
+        return self.in_force(duty, statement) or kept
 
     def _origin(self, policy: Policy, statement: Statement) -> Policy:
         """What a clock began with that a policy took over, or the policy itself."""
         if policy.rewrites and not policy.began_by(statement.received_at):
-            began = self._in_force(policy.duty, statement)
+            began = self.in_force(policy.duty, statement)
             if began is not None and policy in self.heirs(began):
                 return began
         return policy

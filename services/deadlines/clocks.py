@@ -1,8 +1,8 @@
 """The clocks of a referral, wound from its facts. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from services.deadlines.book import PolicyBook
 from services.deadlines.facts import Fact
@@ -15,10 +15,10 @@ from services.deadlines.verdicts import look_at
 from shared.contracts.codes import Role
 
 Key = tuple[str, str, str]
+_NOTHING = frozenset[int]()
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(NamedTuple):
     """What was emitted about a clock: for good, with the due time that it spoke of."""
 
     due_at: datetime
@@ -30,8 +30,7 @@ class Announced:
     """Which breach of its clock, or its correction: another one comes only after a correction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """One duty of one referral towards a child, or in its matter, and how it stands."""
 
     clock_id: str
@@ -50,7 +49,7 @@ class Clock:
     waiting_since: datetime | None = None
     breach: Announced | None = None
     correction: Announced | None = None
-    warned: frozenset[int] = frozenset()
+    warned: frozenset[int] = _NOTHING
     """The warnings that were said, or passed over for a shorter one, in minutes before due."""
 
     @property
@@ -84,8 +83,7 @@ class Clock:
         due_at = self.standing.due_at
         turn = 1 if self.breach is None else self.breach.turn + 1
         reason: Lacking | str = self.standing.lacking or "late"
-        return replace(
-            self,
+        return self._replace(
             breach=Announced(due_at, now, reason=str(reason), turn=turn),
             correction=None,
             state=state_of(self.standing, due_at),
@@ -95,14 +93,14 @@ class Clock:
 
     def warned_of(self, warnings: frozenset[int], at: datetime) -> "Clock":
         """This clock once these warnings are said; it is looked at again at `at`."""
-        return replace(self, warned=self.warned | warnings, look_at=at, waiting_since=None)
+        return self._replace(warned=self.warned | warnings, look_at=at, waiting_since=None)
 
     def corrected(self, now: datetime) -> "Clock":
         """This clock once the correction that it owes is announced."""
         assert self.breach is not None
         turn = self.breach.turn
         announced = Announced(self.breach.due_at, now, self.standing.satisfied_at, turn=turn)
-        return replace(self, correction=announced)
+        return self._replace(correction=announced)
 
 
 def wind(
@@ -132,7 +130,7 @@ def _wind(
             if clock.child_id == child_id:
                 own.setdefault(clock.duty, {})[clock.matter] = clock
         for duty, clocks in sorted(own.items()):
-            policy = book.governing(duty, statement, None)
+            policy = book.in_force(duty, statement)
             begun = () if policy is None else matters(policy, child_id, story, clocks)
             for matter in sorted({*clocks, *begun}):
                 before = clocks.get(matter)
@@ -166,11 +164,12 @@ def _stand(
     if standing is None:
         assert clock is not None
         standing = never_started(clock.standing)
-    breached_at = None if clock is None else clock.breached_at
-    warned = frozenset[int]() if clock is None else clock.warned
-    missed_at = None if clock is None else clock.missed_at
+    breach, correction, warned = _said(clock)
+    breached_at = None if breach is None else breach.due_at
+    missed_at = None if correction else breached_at
     synthetic = story.statements[child_id].synthetic
-    look = None if synthetic else look_at(standing, missed_at, set(policy.warnings) - warned)
+    pending = frozenset(policy.warnings) - warned if warned else policy.warnings
+    look = None if synthetic else look_at(standing, missed_at, pending)
     same_due = clock is not None and clock.standing.due_at == standing.due_at
     return Clock(
         clock_id=make_id() if clock is None else clock.clock_id,
@@ -186,7 +185,14 @@ def _stand(
         state=state_of(standing, breached_at, corrected=breached_at is not None and not missed_at),
         look_at=look,
         waiting_since=clock.waiting_since if clock and same_due and look else None,
-        breach=None if clock is None else clock.breach,
-        correction=None if clock is None else clock.correction,
+        breach=breach,
+        correction=correction,
         warned=warned,
     )
+
+
+def _said(clock: Clock | None) -> tuple[Announced | None, Announced | None, frozenset[int]]:
+    """The breach, the correction and the warnings that were said of it."""
+    if clock is None:
+        return None, None, _NOTHING
+    return clock.breach, clock.correction, clock.warned

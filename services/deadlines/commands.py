@@ -7,7 +7,6 @@ python -m services.deadlines what-if FILE        what a policy file would have m
 import argparse
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from services.deadlines import report_store, store
@@ -55,7 +54,7 @@ def different(folded: Folded) -> list[Clock]:
     """Clocks that stand otherwise than they are stored; when to look is the sweeper's affair."""
 
     def bare(clock: Clock) -> Clock:
-        return replace(clock, look_at=None, waiting_since=None)
+        return clock._replace(look_at=None, waiting_since=None)
 
     stored = {clock_id: bare(clock) for clock_id, clock in folded.stored.items()}
     return [clock for clock in folded.clocks if stored.get(clock.clock_id) != bare(clock)]

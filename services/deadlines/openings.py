@@ -18,7 +18,7 @@ def matters(
 ) -> Sequence[str]:
     """What the clocks of one child under a policy are of: the child, its consults, or those that
     were told of it. `running`: the matters of its clocks, which need not begin again."""
-    (first, *_) = policy.basis
+    first = policy.basis[0]
     if first in PER_CONSULT:
         return story.consults(PER_CONSULT[first], child_id)
     if first is Basis.TOLD:
@@ -36,6 +36,8 @@ def matters(
 
 def beginning(policy: Policy, child_id: str, matter: str, story: Story) -> datetime | None:
     """When it began; of several facts that start it, by the earliest."""
+    if len(policy.basis) == 1:
+        return _time(policy.basis[0], policy, child_id, matter, story)
     times = [_time(basis, policy, child_id, matter, story) for basis in policy.basis]
     return min([at for at in times if at is not None], default=None)
 

@@ -33,6 +33,8 @@ class Basis(StrEnum):
     CONSULT_COMPLETED = "consult.completed"
 
 
+_HOUR = timedelta(hours=1)
+
 PER_CONSULT = {
     Basis.CONSULT_REQUESTED: FactKind.CONSULT_REQUESTED,
     Basis.CONSULT_COMPLETED: FactKind.CONSULT_COMPLETED,
@@ -101,7 +103,7 @@ class Length(Part):
     def end(self, basis: datetime) -> datetime:
         """When a clock that began at `basis` runs out."""
         if self.hours is not None:
-            return basis + timedelta(hours=self.hours)
+            return basis + self.hours * _HOUR
         assert self.calendar is not None
         day = local_day(basis)
         if self.days is not None:

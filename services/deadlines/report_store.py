@@ -10,7 +10,7 @@ from services.deadlines import rows
 from services.deadlines.clocks import Clock
 from services.deadlines.policy import Policy
 from services.deadlines.sayings import BREACHED
-from services.deadlines.store import LATEST_ANNOUNCED
+from services.deadlines.store import CLOCKS
 from shared.contracts.codes import Role
 from shared.runtime.db import Session
 
@@ -24,13 +24,6 @@ class Whose:
     office: str | None = None
 
 
-_SELECT = (
-    "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
-    "b.reason AS breach_reason, b.kind AS breach_kind, k.due_at AS correction_due_at, "
-    "k.discovered_at AS correction_discovered_at, k.satisfied_at AS correction_satisfied_at "
-    "FROM deadlines.clocks c "
-    f"{LATEST_ANNOUNCED}"
-)
 _OF_ROLE = "AND (CAST(:role AS text) IS NULL OR c.role = :role) "
 _OF_OFFICE = (
     "AND (CAST(:office AS text) IS NULL OR 'notice.planned' = (SELECT f.kind "
@@ -51,7 +44,7 @@ async def missed(
     """Clocks announced as breached of which something is still owed, the newest first."""
     found = await session.execute(
         text(
-            f"{_SELECT} WHERE c.state = 'breached' AND c.lacking IS NOT NULL AND NOT c.synthetic "
+            f"{CLOCKS} WHERE c.state = 'breached' AND c.lacking IS NOT NULL AND NOT c.synthetic "
             f"{_OF_ROLE}{_OF_OFFICE}{_OF_POLICIES} "
             "ORDER BY c.due_at DESC, c.clock_id DESC LIMIT :limit"
         ),
@@ -66,7 +59,7 @@ async def open_until(
     """Open clocks of which something is owed and that fall due by then, the first first."""
     found = await session.execute(
         text(
-            f"{_SELECT} WHERE c.state = 'open' AND c.lacking IS NOT NULL AND NOT c.synthetic "
+            f"{CLOCKS} WHERE c.state = 'open' AND c.lacking IS NOT NULL AND NOT c.synthetic "
             f"AND c.due_at <= :until {_OF_ROLE}{_OF_OFFICE}{_OF_POLICIES} "
             "ORDER BY c.due_at, c.clock_id LIMIT :limit"
         ),
@@ -88,7 +81,7 @@ async def breached_between(
     too, by clock id from behind `after`. Synthetic ones are left out."""
     found = await session.execute(
         text(
-            f"{_SELECT} WHERE c.clock_id IN (SELECT clock_id FROM deadlines.announcements WHERE "
+            f"{CLOCKS} WHERE c.clock_id IN (SELECT clock_id FROM deadlines.announcements WHERE "
             f"due_at >= :since AND due_at < :until AND kind LIKE '{BREACHED}%') "
             "AND b.due_at >= :since AND b.due_at < :until AND NOT c.synthetic "
             "AND c.clock_id > :after ORDER BY c.clock_id LIMIT :limit"

@@ -68,45 +68,47 @@ def fact(row: Iterable[Any]) -> Fact:
     )
 
 
-def clock(row: Mapping[str, Any]) -> Clock:
+def clock(row: Sequence[Any]) -> Clock:
+    """From a row of `store.CLOCKS`."""
+    clock_id, referral, child, duty, matter, role, policy, version, synthetic = row[:9]
+    basis_at, due_at, satisfied_at, lacking, released = row[9:14]
+    state, look_at, waiting_since, warned, breach_kind = row[14:19]
+    breach, correction = _announced(breach_kind, *row[19:]) if breach_kind else (None, None)
     return Clock(
-        clock_id=row["clock_id"],
-        referral_id=row["referral_id"],
-        child_id=row["child_id"],
-        duty=row["duty"],
-        matter=row["matter"],
-        role=_ROLES[row["role"]],
-        policy=row["policy"],
-        policy_version=row["policy_version"],
-        synthetic=row["synthetic"],
-        standing=Standing(
-            row["basis_at"],
-            row["due_at"],
-            row["satisfied_at"],
-            _LACKING[row["lacking"]],
-            row["released"],
-        ),
-        state=_STATES[row["state"]],
-        look_at=row["look_at"],
-        waiting_since=row["waiting_since"],
-        breach=_breach(row),
-        correction=_correction(row),
-        warned=frozenset(map(int, row["warned"].split())) if row["warned"] else _NONE,
+        clock_id,
+        referral,
+        child,
+        duty,
+        matter,
+        _ROLES[role],
+        policy,
+        version,
+        synthetic,
+        Standing(basis_at, due_at, satisfied_at, _LACKING[lacking], released),
+        _STATES[state],
+        look_at,
+        waiting_since,
+        breach,
+        correction,
+        frozenset(map(int, warned.split())) if warned else _NONE,
     )
 
 
-def _breach(row: Mapping[str, Any]) -> Announced | None:
-    if (due_at := row["breach_due_at"]) is None:
-        return None
-    turn = turn_of(row["breach_kind"])
-    return Announced(due_at, row["breach_discovered_at"], None, row["breach_reason"], turn)
-
-
-def _correction(row: Mapping[str, Any]) -> Announced | None:
-    if (due_at := row["correction_due_at"]) is None:
-        return None
-    discovered_at, satisfied_at = row["correction_discovered_at"], row["correction_satisfied_at"]
-    return Announced(due_at, discovered_at, satisfied_at, None, turn_of(row["breach_kind"]))
+def _announced(
+    kind: str,
+    due_at: datetime,
+    discovered_at: datetime,
+    reason: str | None,
+    corrected_due_at: datetime | None,
+    corrected_at: datetime | None,
+    satisfied_at: datetime | None,
+) -> tuple[Announced, Announced | None]:
+    """The latest breach, and its correction."""
+    turn = turn_of(kind)
+    breach = Announced(due_at, discovered_at, None, reason, turn)
+    if corrected_due_at is None or corrected_at is None:
+        return breach, None
+    return breach, Announced(corrected_due_at, corrected_at, satisfied_at, None, turn)
 
 
 def fact_columns(facts: Sequence[Fact]) -> dict[str, list[object]]:

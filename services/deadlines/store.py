@@ -58,8 +58,8 @@ async def facts_of(session: Session, referral_ids: Sequence[str]) -> Mapping[str
     """Every fact of these referrals, by referral, in no order."""
     found = await session.execute(_FACTS, {"ids": list(referral_ids)})
     by_referral: dict[str, list[Fact]] = defaultdict(list)
-    for row in found:
-        by_referral[row.referral_id].append(rows.fact(row))
+    for fact in map(rows.fact, found):
+        by_referral[fact.referral_id].append(fact)
     return by_referral
 
 
@@ -78,8 +78,8 @@ async def clocks_of(
     query = _CLOCKS_LOCKED if lock else _CLOCKS
     found = await session.execute(query, {"ids": list(referral_ids)})
     by_referral: dict[str, list[Clock]] = defaultdict(list)
-    for row in found:
-        by_referral[row.referral_id].append(rows.clock(row))
+    for clock in map(rows.clock, found):
+        by_referral[clock.referral_id].append(clock)
     return by_referral
 
 
@@ -159,22 +159,21 @@ _FACTS = text(
     "WHERE referral_id = ANY(CAST(:ids AS text[]))"
 )
 
-LATEST_ANNOUNCED = (
+CLOCKS = (
+    "SELECT c.clock_id, c.referral_id, c.child_id, c.duty, c.matter, c.role, c.policy, "
+    "c.policy_version, c.synthetic, c.basis_at, c.due_at, c.satisfied_at, c.lacking, c.released, "
+    "c.state, c.look_at, c.waiting_since, c.warned, b.kind, b.due_at, b.discovered_at, b.reason, "
+    "k.due_at, k.discovered_at, k.satisfied_at FROM deadlines.clocks c "
     "LEFT JOIN LATERAL (SELECT * FROM deadlines.announcements a WHERE a.clock_id = c.clock_id "
     f"AND (a.kind = '{BREACHED}' OR a.kind LIKE '{BREACHED} %') "
     "ORDER BY length(a.kind) DESC, a.kind DESC LIMIT 1) b ON true "
     "LEFT JOIN deadlines.announcements k ON k.clock_id = c.clock_id "
     f"AND k.kind = '{CORRECTED}' || substr(b.kind, {len(BREACHED) + 1}) "
 )
-"""Of clocks `c`: the latest breach `b`, and its correction `k`."""
+"""Clocks `c`, each with its latest breach `b` and the correction `k` of that (`rows.clock`)."""
 
 _CLOCKS_SQL = (
-    "SELECT c.*, b.due_at AS breach_due_at, b.discovered_at AS breach_discovered_at, "
-    "b.reason AS breach_reason, b.kind AS breach_kind, "
-    "k.due_at AS correction_due_at, k.discovered_at AS correction_discovered_at, "
-    "k.satisfied_at AS correction_satisfied_at FROM deadlines.clocks c "
-    f"{LATEST_ANNOUNCED}"
-    "WHERE c.referral_id = ANY(CAST(:ids AS text[])) "
+    f"{CLOCKS} WHERE c.referral_id = ANY(CAST(:ids AS text[])) "
     "ORDER BY c.referral_id, c.child_id, c.duty, c.matter"
 )
 _CLOCKS = text(_CLOCKS_SQL)

@@ -71,6 +71,7 @@ class Story:
         )
         """When the acceptance of the referral held."""
         self._spoken: dict[str, set[int]] = defaultdict(set)
+        self._plans_of: dict[tuple[Stage, str], list[tuple[int, datetime]]] = {}
         self._read_statements(of)
         self._read_steps(of)
         self._read_plans(of)
@@ -125,12 +126,19 @@ class Story:
         """The plans of those versions that speak of the child, the latest first. One that does not
         state it, because its content was destroyed (C29) or it never belonged to the referral,
         says nothing of its duties."""
-        plans = self.plans.get(stage, {})
-        spoken = sorted(plans.keys() & self._spoken[child_id], reverse=True)
         return [
-            Plan(plans[version], self._members.get((stage, version, child_id, role)))
-            for version in spoken
+            Plan(at, self._members.get((stage, version, child_id, role)))
+            for version, at in self._spoken_of(stage, child_id)
         ]
+
+    def _spoken_of(self, stage: Stage, child_id: str) -> Sequence[tuple[int, datetime]]:
+        """The versions that speak of the child, and when their recipients were fixed."""
+        found = self._plans_of.get((stage, child_id))
+        if found is None:
+            plans = self.plans.get(stage, {})
+            spoken = sorted(plans.keys() & self._spoken[child_id], reverse=True)
+            found = self._plans_of[stage, child_id] = [(each, plans[each]) for each in spoken]
+        return found
 
     def consults(self, kind: FactKind, child_id: str) -> list[str]:
         """The consults on a child of which this step is known."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -148,7 +148,7 @@ class Sweeper:
             case Rest():
                 return clock
             case LookAgain(at=at, since=since):
-                return replace(clock, look_at=at, waiting_since=since)
+                return clock._replace(look_at=at, waiting_since=since)
             case Warn(warnings=warnings, at=at):
                 return clock.warned_of(warnings, at)
             case Breach():

@@ -48,6 +48,9 @@ NAME = "deadlines"
 PACE_SECONDS = 0.25
 """Between two batches of facts. Clocks run for hours, and are folded from all that is known: what
 comes of a referral within that time is folded once."""
+LONGEST_PACE_SECONDS = 1.0
+"""While more comes than can be folded one by one. A breach waits for what has not arrived here:
+the sweeper asks how much was emitted."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,17 @@ async def open_app(settings: DeadlinesSettings, *, alone: bool = True) -> AsyncI
 def _consuming(settings: DeadlinesSettings, db: Database, bus: Bus, keeper: Keeper) -> Consuming:
     topics = (Topic.REFERRALS, Topic.NOTICES)
     dsn = settings.dsn.get_secret_value()
-    return Consuming(NAME, db, dsn, bus, INBOX, topics, handlers(keeper), pace=PACE_SECONDS)
+    return Consuming(
+        NAME,
+        db,
+        dsn,
+        bus,
+        INBOX,
+        topics,
+        handlers(keeper),
+        pace=PACE_SECONDS,
+        longest=LONGEST_PACE_SECONDS,
+    )
 
 
 def _put_together(

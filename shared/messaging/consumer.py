@@ -1,6 +1,7 @@
 """The consumer: bus to inbox, and nothing else. No handler runs under an offset."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -25,13 +26,17 @@ from shared.runtime.lifecycle import sleep_unless
 log = structlog.get_logger()
 
 _BATCH = 500
+_LARGE_BATCH = 4000
+_LARGE_ROOM = 1024
+"""Streams that are handed over as they come in a pause that may grow long."""
+_MANY_PER_SECOND = 500
 _WAIT_SECONDS = 1.0
 
 
 class Hands(Protocol):
     """The worker of this process, which may be given what has just been received."""
 
-    def owner_for(self, streams: int) -> int | None: ...
+    def owner_for(self, streams: int, room: int | None = None) -> int | None: ...
 
     def take(self, claimed: Sequence[Claimed]) -> None: ...
 
@@ -52,9 +57,11 @@ class Consumer:
         *,
         hands: Hands | None = None,
         pace: float = 0.0,
+        longest: float = 0.0,
     ) -> None:
         """`pace`: seconds between two batches, where nobody waits for what they say: together
-        they cost little more than one. A full one is followed at once."""
+        they cost little more than one. `longest`: how many they may become while much comes. A
+        full one is followed at once."""
         self._name = name
         self._db = db
         self._inbox = Inbox(tables)
@@ -63,6 +70,10 @@ class Consumer:
         self._topics = topics
         self._hands = hands
         self._pace = pace
+        self._longest = max(pace, longest)
+        self._limit = _LARGE_BATCH if longest > pace else _BATCH
+        self._room = _LARGE_ROOM if longest > pace else None
+        self._pause = 0.0
         self._waited = 0.0
         self._fetched_at: datetime | None = None
 
@@ -88,15 +99,17 @@ class Consumer:
         subscription = await self._bus.subscribe(self._name, self._topics, stored)
         try:
             while not stop.is_set():
-                if 0 < await self.consume_once(subscription) < _BATCH and self._pace:
-                    await sleep_unless(stop, self._pace)
+                await self.consume_once(subscription)
+                if self._pause:
+                    await sleep_unless(stop, self._pause)
         finally:
             await subscription.close()
 
     async def consume_once(self, subscription: Subscription, wait: float = _WAIT_SECONDS) -> int:
         """One batch: fetch, insert, commit the database, commit the offset. How many were new."""
-        batch = await subscription.fetch(_BATCH, wait)
+        batch = await subscription.fetch(self._limit, wait)
         self._note_age(batch)
+        self._pause = self._pause_after(batch)
         if not batch.records and not batch.next_offsets:
             return 0
         failpoint(f"{self._name}.consume.before_commit")
@@ -117,6 +130,13 @@ class Consumer:
         for topic in received.parked:
             log.error("subject_parked", service=self._name, topic=topic, reason=FORK)
         return received.new
+
+    def _pause_after(self, batch: Batch) -> float:
+        """None where more of a topic lies there already: each may have its share of a batch."""
+        of_each = Counter(record.topic for record in batch.records).values()
+        if max(of_each, default=0) >= self._limit // max(1, len(self._topics)):
+            return 0.0
+        return pause(len(batch.records), self._pace, self._longest)
 
     async def _receive_new(self, batch: Batch) -> Received | None:
         """The usual batch, handed to the worker as far as it has room. None: it is unusual."""

@@ -61,12 +61,15 @@ class Consuming:
         handlers: Handlers,
         *,
         pace: float = 0.0,
+        longest: float = 0.0,
     ) -> None:
-        """`pace`: seconds between two batches (Consumer)."""
+        """`pace` and `longest`: seconds between two batches (Consumer)."""
         self._name = name
         self._tables = tables
         self._worker = Worker(name, db, dsn, tables, handlers)
-        self._consumer = Consumer(name, db, tables, bus, topics, hands=self._worker, pace=pace)
+        self._consumer = Consumer(
+            name, db, tables, bus, topics, hands=self._worker, pace=pace, longest=longest
+        )
 
     async def consume(self, stop: asyncio.Event) -> None:
         await self._consumer.run(stop)

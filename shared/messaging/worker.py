@@ -85,10 +85,11 @@ class Worker:
             housekeeping.cancel()
             committing.cancel()
 
-    def owner_for(self, streams: int) -> int | None:
+    def owner_for(self, streams: int, room: int | None = None) -> int | None:
         """In whose name the consumer of this process may lease so many streams for us; None when
-        we do not run, or have our hands full: they are claimed in their turn then."""
-        if self._presence is None or len(self._in_flight) + streams > _IN_FLIGHT:
+        we do not run, or have our hands full: they are claimed in their turn then. `room`: what
+        they hold of its streams, if that is more than of those that we claim."""
+        if self._presence is None or len(self._in_flight) + streams > (room or _IN_FLIGHT):
             return None
         return self._presence.owner if self._presence.alive else None
 

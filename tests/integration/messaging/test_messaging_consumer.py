@@ -88,6 +88,19 @@ async def test_a_full_batch_is_followed_at_once_whatever_the_pace(
     assert await stored(service) == 501
 
 
+async def test_a_topic_that_fills_its_share_of_a_batch_is_read_on_at_once(
+    service: Service, bus: PostgresBus
+) -> None:
+    """Of two topics each has half of a batch: 260 records of one are more than one read brings."""
+    await service.emit(*(received(new_id("ref")) for _ in range(260)))
+    await relay(service, bus)
+    topics = (Topic.REFERRALS, Topic.NOTICES)
+    consumer = Consumer("svc", service.db, service.inbox_tables, bus, topics, pace=3600.0)
+    async with running(consumer):
+        await until(lambda: _all_read(service, 260))
+    assert await stored(service) == 260
+
+
 async def _all_read(service: Service, offset: int) -> bool:
     rows = await service.fetch("SELECT next_offset FROM svc.inbox_cursors")
     return [row.next_offset for row in rows] == [offset]

@@ -1,7 +1,6 @@
 """Which clocks a referral has, and under which policy each runs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from itertools import count
 
@@ -197,7 +196,7 @@ def test_facts_without_a_statement_make_no_clock() -> None:
 
 def test_a_moved_due_time_begins_the_waiting_anew() -> None:
     (first, *_) = wound(received())
-    waiting = replace(first, waiting_since=DUE)
+    waiting = first._replace(waiting_since=DUE)
     moved = wound(received(), amended(2, at=RECEIVED + HOUR), running=[waiting])
     assert moved[0].waiting_since is None
     assert wound(received(), running=[waiting])[0].waiting_since == DUE

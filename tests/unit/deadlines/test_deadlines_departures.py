@@ -2,7 +2,6 @@
 them, and the edge cases of DOMAIN by number (P6)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -158,7 +157,7 @@ def test_a_correction_stands_while_it_is_so() -> None:
     events.append(delivered("A", DUE - HOUR))
     corrected = later(breached, *events).corrected(DUE + 2 * HOUR)
     events.append(delivered("A", DUE + 3 * HOUR, version=2))
-    assert later(corrected, *events) == replace(corrected, look_at=None)
+    assert later(corrected, *events) == corrected._replace(look_at=None)
 
 
 # Who need not, or may not, be asked whether it heard
