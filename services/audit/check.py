@@ -34,7 +34,7 @@ def looks(settings: AuditSettings, db: Database) -> dict[str, Look]:
 
 
 async def reconciled(db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         last = await reconciling_store.last_window(session)
         missing = await reconciling_store.count_open(session)
         first = await reconciling_store.first_entry(session)

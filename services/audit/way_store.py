@@ -16,7 +16,7 @@ _LOGGED = text(
 
 
 async def way(db: Database) -> Way:
-    async with db.reading() as session:
+    async with db.connection() as session:
         row = (await session.execute(_LOGGED, {"day": DAY})).one()
         logged = Stage("in the log", row.done, row.waiting, float(row.oldest))
         return Way([logged], await standing_still(session, models.INBOX))

@@ -8,5 +8,5 @@ from shared.runtime.progress import Way
 
 async def way(db: Database) -> Way:
     """No stage of a referral's own; its clocks' ages are metrics."""
-    async with db.reading() as session:
+    async with db.connection() as session:
         return Way([], await standing_still(session, INBOX))

@@ -16,6 +16,6 @@ _ACCEPTED = text(
 
 async def way(db: Database) -> Way:
     """Versions of referrals accepted, and their events on the bus."""
-    async with db.reading() as session:
+    async with db.connection() as session:
         accepted = Stage("accepted", await session.scalar(_ACCEPTED, {"day": DAY}))
         return Way([accepted, await relayed(session, models.OUTBOX, Topic.REFERRALS, "relayed")])

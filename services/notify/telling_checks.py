@@ -87,7 +87,7 @@ def of_ends(ends: Iterable[tuple[str, str, date]], day: date) -> list[Finding]:
 
 
 async def drilled(settings: NotifySettings, db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         last = await drill_store.last_passed(session)
     return of_drill(last, utc_now(), sent=settings.synthetic, profile=settings.profile)
 
@@ -112,7 +112,7 @@ def of_drill(
 
 async def on_call(settings: NotifySettings, db: Database) -> list[Finding]:
     now = utc_now()
-    async with db.reading() as session:
+    async with db.connection() as session:
         roster = await roster_store.in_force(session, now)
     return of_roster(roster, now, settings)
 
@@ -137,7 +137,7 @@ def of_roster(roster: Roster, now: datetime, settings: NotifySettings) -> list[F
 
 
 async def halted(settings: NotifySettings, db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         found = await halt_store.list_halts(session, only_open=True, limit=_SHOWN)
     return of_halts(found, settings)
 

@@ -21,7 +21,7 @@ _SHOWN = 5
 
 
 async def deliveries(db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         return of_refusing(await waiting_store.refusing(session))
 
 
@@ -76,7 +76,7 @@ def _next(agency: Refusing) -> str:
 
 
 async def tasks(db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         return of_tasks(await waiting_store.tasks(session))
 
 
@@ -99,7 +99,7 @@ def _over(found: Open) -> str:
 
 
 async def calls(db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         found = await decision_store.overdue(session, utc_now() - PATIENCE)
     return of_calls([(each.entry_id, each.referral_id) for each in found])
 
@@ -118,7 +118,7 @@ def of_calls(found: Sequence[tuple[str, str]]) -> list[Finding]:
 
 
 async def proposals(db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         return of_proposals(await waiting_store.proposals(session))
 
 

@@ -212,15 +212,15 @@ def _ages(db: Database, emitting: Emitting, consuming: Consuming) -> Ages:
     """Side by side: what is long to read when much waits holds up nothing else."""
 
     async def messaging() -> dict[str, float]:
-        async with db.reading() as session:
+        async with db.connection() as session:
             return await emitting.ages(session) | await consuming.ages(session)
 
     async def notices() -> dict[str, float]:
-        async with db.reading() as session:
+        async with db.connection() as session:
             return await store.ages(session)
 
     async def beside() -> dict[str, float]:
-        async with db.reading() as session:
+        async with db.connection() as session:
             return await areas.ages(session)
 
     ages = Ages(NAME)

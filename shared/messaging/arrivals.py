@@ -15,7 +15,7 @@ from shared.messaging.bus import Batch
 from shared.messaging.inbox import Readable, read
 from shared.messaging.streams import LEASE, LONGEST_RUN, Claimed
 from shared.messaging.tables import InboxTables
-from shared.runtime.db import FORGETFUL, Database, Rows
+from shared.runtime.db import FORGETFUL, Rows, Session
 
 OwnerFor = Callable[[int], int | None]
 """In whose name so many streams may be leased; None: in nobody's."""
@@ -28,8 +28,7 @@ _KEY = "topic, source, subject"
 #    last), as the inbox does: so that two consumers cannot deadlock.
 # 3. A stream is leased when nothing of it waits and our first event is its next one. The cursor
 #    cannot have moved since it was read: only these very events could move it.
-# 4. The commit does not wait for the disk: the bus has the events yet, and is asked for them again
-#    from the cursors that a crash of the server leaves.
+# 4. The commit does not wait for the disk. The consumer flushes, once the worker has begun.
 _SQL = """
 WITH given AS (
     SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]),
@@ -92,10 +91,12 @@ class Arrivals:
         )
 
     async def take(
-        self, db: Database, batch: Batch, owner_for: OwnerFor, token: str
+        self, session: Session, batch: Batch, owner_for: OwnerFor, token: str
     ) -> tuple[list[Claimed], int] | None:
-        """Receive a batch. Returns what was leased under `token` to whom `owner_for` so many
-        streams names, and how many streams were touched.
+        """Receive a batch, in a transaction of its own that is not on disk yet.
+
+        Returns what was leased under `token` to whom `owner_for` so many streams names, and how
+        many streams were touched.
 
         None when the batch is unusual: then nothing has changed.
         """
@@ -105,7 +106,7 @@ class Arrivals:
             return None
         try:
             owner = owner_for(len({each.key[:3] for each in usual}))
-            rows = await db.execute(self._take, _values(usual, batch, owner, token))
+            rows = await session.execute(self._take, _values(usual, batch, owner, token))
         except UniqueViolationError:
             return None
         return (_leased(rows, usual, token), len(rows)) if rows else None

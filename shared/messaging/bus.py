@@ -70,10 +70,6 @@ class Publisher(Protocol):
 
 
 class Subscription(Protocol):
-    keeps_positions: bool
-    """Whether a group goes on where it committed, whatever its own database says: then that must
-    be on disk before a commit. Otherwise it goes on where the database is."""
-
     async def fetch(self, limit: int, wait: float) -> Batch:
         """Up to `limit` records, waiting up to `wait` seconds for the first.
 
@@ -83,7 +79,7 @@ class Subscription(Protocol):
         """
 
     async def commit(self, next_offsets: Positions) -> None:
-        """Tell the bus how far we are, after our own database has committed.
+        """Tell the bus how far we are, once it is on our own database's disk.
 
         Bounded, and best effort: what is not committed is read again and deduplicated.
         """

@@ -18,7 +18,7 @@ from shared.messaging.tables import InboxTables
 from shared.messaging.traced import trace_bodies
 from shared.messaging.worker import WORK_WAKE
 from shared.runtime import metrics, tracing
-from shared.runtime.db import Database, wake_after_commit
+from shared.runtime.db import Database, Session, flush, wake_after_commit
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import sleep_unless
@@ -44,8 +44,7 @@ class Hands(Protocol):
 
 
 class Consumer:
-    """Copies its topics to the inbox: database first, on disk where the bus needs it, then the
-    offset."""
+    """Copies its topics to the inbox: database first, then the offset."""
 
     def __init__(
         self,
@@ -118,8 +117,6 @@ class Consumer:
         if tracing.on() and self._fetched_at is not None:
             bodies = [(each.topic, each.body) for each in batch.records]
             trace_bodies("receive", bodies, self._fetched_at)
-        if subscription.keeps_positions:
-            await self._db.flush()
         await subscription.commit(batch.next_offsets)
         metrics.RECEIVED.inc(received.new)
         metrics.DUPLICATES.inc(received.duplicates)
@@ -139,27 +136,40 @@ class Consumer:
         return pause(len(batch.records), self._pace, self._longest)
 
     async def _receive_new(self, batch: Batch) -> Received | None:
-        """The usual batch, handed to the worker as far as it has room. None: it is unusual."""
-        owner_for = self._hands.owner_for if self._hands else _nobody
+        """The usual batch, handed to the worker as far as it has room. None: it is unusual.
+
+        The worker begins while the disk is waited for, on the same connection: this subscription
+        has moved on, and whatever became of the batch in a crash it must not take for kept.
+        """
+        async with self._db.connection() as session:
+            if not await self._hand_over(session, batch):
+                return None
+            await flush(session)
+        return Received(len(batch.records), 0, 0)
+
+    async def _hand_over(self, session: Session, batch: Batch) -> bool:
         token = new_token()
         try:
-            taken = await self._arrivals.take(self._db, batch, owner_for, token)
+            taken = await self._arrivals.take(session, batch, self._owner_for, token)
         except BaseException:
             # It may be committed all the same, and leased to a worker that will not hear of it.
             if self._hands is not None:
                 self._hands.disown(token)
             raise
         if taken is None:
-            return None
+            return False
         leased, streams = taken
         if self._hands is not None:
             self._hands.take(leased)
         if len(leased) < streams:
             self._db.wakes.wake(WORK_WAKE)
-        return Received(len(batch.records), 0, 0)
+        return True
+
+    def _owner_for(self, streams: int) -> int | None:
+        return self._hands.owner_for(streams, self._room) if self._hands else None
 
     async def _receive(self, batch: Batch) -> Received:
-        async with self._db.transaction(durable=False) as session:
+        async with self._db.transaction() as session:
             received = await self._inbox.receive(session, batch)
             wake_after_commit(session, WORK_WAKE)
         return received
@@ -176,5 +186,7 @@ class Consumer:
         )
 
 
-def _nobody(streams: int) -> int | None:
-    return None
+def pause(came: int, pace: float, longest: float) -> float:
+    """Seconds to wait after a batch. What came within it at that speed or less makes it no longer;
+    what comes faster makes it longer each time, and what comes slower shorter again."""
+    return min(longest, max(pace, came / _MANY_PER_SECOND)) if came else 0.0

@@ -16,7 +16,7 @@ from shared.messaging.retention import prune_outbox
 from shared.messaging.tables import OutboxTables
 from shared.messaging.traced import trace_bodies
 from shared.runtime import metrics, tracing
-from shared.runtime.db import FORGETFUL, Database, Server
+from shared.runtime.db import FORGETFUL, Database, Server, Session, flush
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import sleep_unless
@@ -182,13 +182,18 @@ class Relay:
         Subjects that the bus did not acknowledge are left out of the next reads, so that they
         hold up nobody, for a quarter of a second at most: other events may never stop coming.
         """
-        pending = await self._pending()
+        async with self._db.connection() as session:
+            return await self._relay(session, publisher)
+
+    async def _relay(self, session: Session, publisher: Publisher) -> int:
+        """What is read, flushed and marked on one connection, no crash of the server parted."""
+        pending = await self._pending(session)
         if not pending:
             return 0
         failpoint(f"{self._name}.relay.before_publish")
         began = utc_now()
         if not await publisher.beside(self._home):
-            await self._db.flush()
+            await flush(session)
         acks = await publisher.publish(
             [Outgoing(Topic(event.topic), event.subject, event.body) for event in pending]
         )
@@ -196,22 +201,21 @@ class Relay:
         sent = acknowledged_prefix(pending, acks)
         acked = {event.id for event in sent}
         self._held |= {event.subject for event in pending if event.id not in acked}
-        await self._mark([event.id for event in sent])
+        await self._mark(session, [event.id for event in sent])
         failpoint(f"{self._name}.relay.after_mark")
         metrics.RELAYED.inc(len(sent))
         if tracing.on():
             trace_bodies("publish", [(event.topic, event.body) for event in sent], began)
         return len(pending)
 
-    async def _pending(self) -> list[Pending]:
-        rows = await self._db.execute(
-            self._read_pending, {"held": sorted(self._held), "limit": _BATCH}
-        )
+    async def _pending(self, session: Session) -> list[Pending]:
+        held = {"held": sorted(self._held), "limit": _BATCH}
+        rows = await session.execute(self._read_pending, held)
         return [Pending(row.id, row.topic, row.subject, row.body) for row in rows]
 
-    async def _mark(self, ids: Sequence[int]) -> None:
+    async def _mark(self, session: Session, ids: Sequence[int]) -> None:
         if not ids:
             return
-        marked = await self._db.execute(self._mark_sent, {"ids": list(ids), "epoch": self._epoch})
+        marked = await session.execute(self._mark_sent, {"ids": list(ids), "epoch": self._epoch})
         if len(marked) < len(ids):
             raise LostLeadership(self._name)

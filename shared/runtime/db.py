@@ -78,9 +78,9 @@ class Database:
         Wakes asked for with `wake_after_commit` are sent once the commit has succeeded. Without
         `durable` the commit does not wait for the disk: only for what is worthless after a crash
         of the server, as a lease is, or is made again by it from what is on disk, as whatever is
-        made of the inbox. Nothing of it may leave this server before a later commit or `flush`
-        has waited (docs/adr/0043). `planned_once`: a plan is kept for whatever values come; for
-        statements that always go by the same indexes and take longer to plan than to run.
+        made of the inbox. Nothing of it may leave this server before a later commit or a
+        `flush` has waited (docs/adr/0043). `planned_once`: a plan is kept for whatever values
+        come; for statements that always go by the same indexes and take longer to plan than to run.
         """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
             session = Session(connection)
@@ -103,8 +103,12 @@ class Database:
                 self.wakes.wake(name)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Session]:
-        """For statements that write nothing and need not see one moment: each stands alone."""
+    async def connection(self) -> AsyncIterator[Session]:
+        """One connection, for statements that are a transaction each.
+
+        A crash of the server ends every connection. So as long as its statements succeed, the
+        server has forgotten nothing of what the first of them read or committed.
+        """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
             yield Session(connection)
 
@@ -118,10 +122,6 @@ class Database:
     async def server(self) -> Server:
         """The server that keeps this database."""
         return tuple((await self.execute(text(SERVER))).one())
-
-    async def flush(self) -> None:
-        """Return when everything that was committed before is on disk, in haste or not."""
-        await self.execute(_FLUSH)
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -184,6 +184,11 @@ def wake_after_commit(session: Session, name: str, within: float = 0.0) -> None:
     """
     asked = session.info.setdefault(_WAKES, {})
     asked[name] = min(within, asked.get(name, within))
+
+
+async def flush(session: Session) -> None:
+    """Outside of a transaction: return when whatever was committed before is on disk."""
+    await session.execute(_FLUSH)
 
 
 async def check_server(db: Database) -> None:

@@ -79,7 +79,7 @@ async def server(service: str, settings: ServiceSettings, db: Database) -> list[
         await check_server(db)
     except UnsafeServer as error:
         return [act(about, str(error), "Stop the services until it is mended.")]
-    async with db.reading() as session:
+    async with db.connection() as session:
         row = (await session.execute(_SERVER, {"schema": service})).one()
     found = _room(about, row.connections, row.most)
     if row.standby:
@@ -106,7 +106,7 @@ def _room(about: str, connections: int, most: int) -> list[Finding]:
 
 
 async def started(service: str, db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         return of_start(service, await session.scalar(_STARTED))
 
 
@@ -128,7 +128,7 @@ async def head(service: str, db: Database) -> list[Finding]:
 
 
 async def database_clock(service: str, db: Database) -> list[Finding]:
-    async with db.reading() as session:
+    async with db.connection() as session:
         await session.scalar(text("SELECT 1"))
         before = utc_now()
         theirs: datetime = await session.scalar(text("SELECT clock_timestamp()"))
@@ -160,7 +160,7 @@ async def wrapped(
     """Whether every wrapped key can be opened, and by the newest KEK."""
     about = f"{service}, data keys"
     known = set(keys.load_versions(folder, "kek"))
-    async with db.reading() as session:
+    async with db.connection() as session:
         used: set[int] = set()
         for each in holdings:
             if isinstance(each, KeyTable):

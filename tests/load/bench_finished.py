@@ -33,7 +33,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.retention import prune_inbox, prune_outbox
 from shared.messaging.streams import Streams, new_token
 from shared.runtime import logging
-from shared.runtime.db import plain_dsn
+from shared.runtime.db import Server, plain_dsn
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.session import Session
 from tests.load.arguments import whole
@@ -169,7 +169,7 @@ async def _receive(session: Session, db: OneTransaction, told: list[Outgoing], s
     half = len(records) // 2
     seen.begin("arrivals")
     taken = await Arrivals(models.INBOX).take(
-        db, Batch(records[:half], {("notices", 0): half}), lambda _: _OWNER, new_token()
+        session, Batch(records[:half], {("notices", 0): half}), lambda _: _OWNER, new_token()
     )
     assert taken is not None
     seen.begin("inbox")
@@ -188,6 +188,9 @@ class _Acknowledging:
 
     def __init__(self) -> None:
         self.published: list[Outgoing] = []
+
+    async def beside(self, home: Server) -> bool:
+        return True
 
     async def publish(self, batch: Any) -> list[bool]:
         self.published += batch

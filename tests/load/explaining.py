@@ -97,6 +97,10 @@ class OneTransaction(Database):
     ) -> AsyncIterator[Session]:
         yield self._session
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Session]:
+        yield self._session
+
     async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
         return await self._session.execute(statement, parameters)
 

@@ -30,7 +30,7 @@ def keeping_out(db: Database, recusals: Recusals) -> Door:
 
 
 async def _barred(db: Database, recusals: Recusals, named: Mapping[str, str], person: str) -> bool:
-    async with db.reading() as session:
+    async with db.connection() as session:
         referral_id = named.get("referral_id")
         if referral_id is None:
             incident_id = named["incident_id"]

@@ -91,7 +91,7 @@ def deciding_router(db: Database, sealer: Sealer, clerk: Clerk, outbox: Outbox) 
         """Every call about a referral that was entered by referral, whatever has become of it."""
         refuse_agencies(person)
         must_be("ref", referral_id)
-        async with db.reading() as session:
+        async with db.connection() as session:
             found = await decision_store.of_referral(session, referral_id)
         return ListOut(entries=[ListedOut.model_validate(each) for each in found])
 

@@ -26,8 +26,6 @@ class KafkaSubscription:
     owner committed, so records may come twice, never less than once.
     """
 
-    keeps_positions = True
-
     def __init__(
         self,
         consumer: Any,

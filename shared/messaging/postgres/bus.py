@@ -33,7 +33,7 @@ class PostgresBus:
     ) -> Subscription:
         """Start at `stored`, or earlier if the bus remembers less of the group."""
         self._signals.start()
-        link = self._link(f"subscription {group}", durable=False)
+        link = self._link(f"subscription {group}", durable=False, one=True)
         subscription = PostgresSubscription(group, link, self._signals)
         await subscription.open(topics, stored)
         return subscription
@@ -48,9 +48,9 @@ class PostgresBus:
     async def close(self) -> None:
         await self._signals.close()
 
-    def _link(self, role: str, *, durable: bool = True) -> Link:
+    def _link(self, role: str, *, durable: bool = True, one: bool = False) -> Link:
         name = f"{self._name} bus {role}"
-        return Link(self._dsn, name, timeout=self._timeout, durable=durable)
+        return Link(self._dsn, name, timeout=self._timeout, durable=durable, one=one)
 
 
 async def _prune(link: Link, topic: str, older_than: timedelta) -> int:

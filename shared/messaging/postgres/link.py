@@ -17,8 +17,8 @@ _CONNECT_SECONDS = 5.0
 class Link:
     """Connects when first asked, runs one statement at a time, each its own transaction.
 
-    Whatever goes wrong costs the connection; the next statement makes a new one. Between being
-    sent and failing, a statement may have committed.
+    Whatever goes wrong costs the connection; the next statement makes a new one, unless it is to
+    be `one`. Between being sent and failing, a statement may have committed.
     """
 
     def __init__(
@@ -28,9 +28,11 @@ class Link:
         *,
         timeout: float = TIMEOUT_SECONDS,
         durable: bool = True,
+        one: bool = False,
     ) -> None:
         """`timeout` seconds bound a statement, with connecting and waiting for its turn. What is
-        written without `durable` may be forgotten when the server crashes."""
+        written without `durable` may be forgotten when the server crashes. `one`: for whoever
+        must notice that it did; a lost connection is BusUnavailable for good."""
         self._dsn = plain_dsn(dsn)
         self._timeout = timeout
         self._settings = {
@@ -40,8 +42,10 @@ class Link:
         }
         if not durable:
             self._settings["synchronous_commit"] = "off"
+        self._one = one
         self._turn = asyncio.Lock()
         self._connection: Any = None
+        self._begun = False
 
     @property
     def connected(self) -> bool:
@@ -68,6 +72,9 @@ class Link:
         return rows
 
     async def _connect(self) -> Any:
+        if self._one and self._begun:
+            raise BusUnavailable("the connection is lost")
+        self._begun = True
         return await asyncpg.connect(
             self._dsn, timeout=_CONNECT_SECONDS, server_settings=self._settings
         )

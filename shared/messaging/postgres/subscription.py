@@ -20,9 +20,11 @@ _REMEMBER_SECONDS = 1.0
 
 
 class PostgresSubscription:
-    """Polls every second at the latest; a wake-up only makes it sooner."""
+    """Polls every second at the latest; a wake-up only makes it sooner.
 
-    keeps_positions = False
+    It lives as long as its connection: a server that crashed may have forgotten what was read, and
+    give its place to another record.
+    """
 
     def __init__(self, group: str, link: Link, signals: Signals) -> None:
         self._group = group

@@ -173,8 +173,6 @@ async def test_a_dry_run_asks_for_no_name_and_the_deed_does(
 class Handed:
     """A subscription with one batch."""
 
-    keeps_positions = False
-
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
 

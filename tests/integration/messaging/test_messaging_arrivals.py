@@ -23,7 +23,8 @@ async def take(
 ) -> tuple[list[Claimed], int] | None:
     offsets = {(each.topic, each.partition): each.offset + 1 for each in records}
     arrivals = Arrivals(service.inbox_tables)
-    return await arrivals.take(service.db, Batch(records, offsets), lambda _: owner, new_token())
+    async with service.db.connection() as session:
+        return await arrivals.take(session, Batch(records, offsets), lambda _: owner, new_token())
 
 
 async def leased(service: Service, *records: Incoming) -> list[Claimed]:

@@ -138,8 +138,6 @@ async def test_a_batch_that_could_not_be_stored_is_read_again_and_none_passes_it
 class Scripted:
     """A subscription that finds what it is told."""
 
-    keeps_positions = True
-
     def __init__(self, *batches: Batch | BusUnavailable) -> None:
         self._batches = list(batches)
 

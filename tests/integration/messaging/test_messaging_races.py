@@ -48,9 +48,10 @@ async def test_a_worker_that_claimed_while_it_was_handed_more_goes_on(
     service.db.wakes.wake("work")
     await until(lambda: slow.begun == 4)
     more = [record(n, new_id("ref"), 1) for n in range(4, 7)]
-    taken = await Arrivals(service.inbox_tables).take(
-        service.db, Batch(more, {("referrals", 0): 7}), lambda _: owner, new_token()
-    )
+    async with service.db.connection() as session:
+        taken = await Arrivals(service.inbox_tables).take(
+            session, Batch(more, {("referrals", 0): 7}), lambda _: owner, new_token()
+        )
     assert taken is not None
     worker.take(taken[0])
     service.db.wakes.wake("work")
@@ -84,9 +85,10 @@ async def test_two_ways_in_do_not_wait_for_each_other_in_a_circle(service: Servi
     batch = Batch([event], {("referrals", 0): 1})
 
     async def usual() -> Any:
-        return await Arrivals(service.inbox_tables).take(
-            service.db, batch, lambda _: None, new_token()
-        )
+        async with service.db.connection() as session:
+            return await Arrivals(service.inbox_tables).take(
+                session, batch, lambda _: None, new_token()
+            )
 
     async def unusual() -> Any:
         async with service.db.transaction() as session:
@@ -166,8 +168,6 @@ async def test_a_held_subject_is_tried_again_while_others_never_stop(service: Se
 
 class OneBatch:
     """A subscription that has been handed one batch."""
-
-    keeps_positions = False
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch

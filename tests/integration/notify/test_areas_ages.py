@@ -9,7 +9,7 @@ _TRIPS = "hartline_database_round_trips_total"
 
 
 async def test_p9_every_areas_age_comes_in_one_round_trip(world: World) -> None:
-    async with world.db.reading() as session:
+    async with world.db.connection() as session:
         before = REGISTRY.get_sample_value(_TRIPS) or 0.0
         found = await areas.ages(session)
         trips = (REGISTRY.get_sample_value(_TRIPS) or 0.0) - before

@@ -46,7 +46,7 @@ async def test_what_the_agency_answered_is_said_and_404_is_not_400(world: World)
             await eventually(lambda: _failed(world, notice))
     (found,) = await waiting_checks.deliveries(world.db)
     assert "its last answer was 404" in found.says
-    async with world.db.reading() as session:
+    async with world.db.connection() as session:
         (leg,) = await legs_of(session, world.referral_id, None)
     assert leg.last_answer == "404"
 
@@ -68,7 +68,7 @@ async def test_p10_to_an_agency_no_answer_is_shown(world: World) -> None:
         notice = await world.notice(agency, attempts=1)
         async with world.delivering():
             await eventually(lambda: _failed(world, notice))
-    async with world.db.reading() as session:
+    async with world.db.connection() as session:
         found = await legs_of(session, world.referral_id, agency)
     assert [leg.last_answer for leg in found] == ["500"]
     assert [leg.last_answer for leg in as_its_agency_sees(found)] == [None]
@@ -179,7 +179,7 @@ async def test_p1_the_way_says_whom_nobody_tells_until_a_person_has_taken_it(wor
 async def test_what_runs_out_is_told_by_the_agencys_name(world: World) -> None:
     ended = {"authority_to": date(2020, 1, 1), "name": "Example Police"}
     agency = await world.agency("https://127.0.0.1:1", **ended)
-    async with world.db.reading() as session:
+    async with world.db.connection() as session:
         (found,) = [each for each in await lasting(session) if each.agency_id == agency]
     assert found.named == f"Example Police ({agency})"
     (finding, *_) = of_ends([(found.named, *end) for end in found.ends()], date(2026, 3, 3))
@@ -195,6 +195,6 @@ async def test_of_an_agency_that_has_no_place_any_more_nothing_runs_out(world: W
     await world.agency(None, kind="municipal_police", **ended)
     await world.agency(None, kind="mdt_member", **ended)
     await world.agency(None, kind="municipal_police", towns=["Derby"], closed=True, **ended)
-    async with world.db.reading() as session:
+    async with world.db.connection() as session:
         found = {each.agency_id for each in await lasting(session) if each.authority_to}
     assert found == {whole, told, part}
