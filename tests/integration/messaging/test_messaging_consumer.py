@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Executable
 
 from shared.contracts.base import Topic
 from shared.messaging.bus import Batch, BusUnavailable, Incoming, Outgoing, Positions
@@ -16,7 +15,7 @@ from shared.messaging.postgres.bus import PostgresBus
 from shared.messaging.relay import Relay
 from shared.runtime.db import Database
 from shared.runtime.ids import new_id, utc_now
-from shared.runtime.session import Rows, Values
+from shared.runtime.session import Session
 from tests.integration.messaging.conftest import Service, received
 from tests.support.databases import FreshDatabase
 
@@ -111,11 +110,13 @@ class FailingOnce(Database):
 
     failed = False
 
-    async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Session]:
         if not self.failed:
             self.failed = True
             raise ConnectionResetError
-        return await super().execute(statement, parameters)
+        async with super().connection() as session:
+            yield session
 
 
 async def test_a_batch_that_could_not_be_stored_is_read_again_and_none_passes_it(

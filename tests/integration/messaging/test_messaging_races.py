@@ -187,14 +187,14 @@ async def test_a_lease_whose_commit_nobody_heard_of_is_not_waited_for(
     worker, stop = service.worker(), asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     await until(lambda: worker.owner_for(1) is not None)
-    execute = service.db.execute
+    take = Arrivals.take
 
-    async def cut(*statement: Any) -> Any:
-        await execute(*statement)
-        monkeypatch.setattr(service.db, "execute", execute)
+    async def cut(*given: Any) -> Any:
+        await take(*given)
+        monkeypatch.setattr(Arrivals, "take", take)
         raise asyncpg.ConnectionDoesNotExistError("connection was closed")
 
-    monkeypatch.setattr(service.db, "execute", cut)
+    monkeypatch.setattr(Arrivals, "take", cut)
     bus: Any = None
     consumer = Consumer("svc", service.db, service.inbox_tables, bus, (), hands=worker)
     subscription: Any = OneBatch(Batch([record(0, new_id("ref"), 1)], {("referrals", 0): 1}))
