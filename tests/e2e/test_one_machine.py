@@ -102,7 +102,7 @@ def shape(line: str) -> str:
 
 
 def settled(home: Path) -> str:
-    """The log has all and has been compared once: until then the doctor rightly asks to wait."""
+    """What waited for PostgreSQL is taken up: until then the doctor rightly asks to wait."""
     deadline = time.monotonic() + _SETTLED
     while (done := run(home, "./hartline doctor")).returncode:
         assert time.monotonic() < deadline, done.stdout + done.stderr
@@ -116,15 +116,45 @@ def test_up_tells_everybody_and_stays_up(up: Up) -> None:
     assert machine("status", home=up.home).stdout.startswith("Up: process")
 
 
+def test_what_it_prints_can_be_followed(up: Up) -> None:
+    url = re.search(r"http://\S+/notices", up.said())
+    assert url is not None
+    status, body = get(url[0], up.token("notices:read", "notices:read-all"))
+    assert (status, len(json.loads(body)["notices"])) == (200, 5)
+    assert get(url[0])[0] == 401
+    assert get(url[0], up.token("clocks:read"))[0] == 403
+
+
+def test_every_age_that_a_service_shows_has_an_alert_rule(up: Up) -> None:
+    """P9."""
+    shown: set[str] = set()
+    for service in ("intake", "notify", "deadlines", "audit"):
+        _, body = get(f"{up.url(f'{service}_ops')}/metrics")
+        shown |= set(re.findall(r'hartline_oldest_age_seconds\{.*what="(\w+)"', body))
+    assert shown == waiting_with_a_rule()
+
+
+def test_a_second_up_says_how_to_stop_the_first(up: Up) -> None:
+    second = machine("up", home=up.home)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert "make down" in second.stderr
+
+
 def test_every_command_of_the_page_answers_as_the_page_says(up: Up) -> None:
-    settled(up.home)
     assert len(_EXAMPLES) >= 8
-    for command, says in _EXAMPLES:
+    for command, says in sorted(_EXAMPLES, key=lambda each: _says_how_it_stands(each[0])):
+        if _says_how_it_stands(command):
+            settled(up.home)
         done = run(up.home, command)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         answered = {shape(line) for line in done.stdout.splitlines()}
         missing = [line for line in says.splitlines() if shape(line) not in answered]
         assert not missing, (command, done.stdout)
+
+
+def _says_how_it_stands(command: str) -> bool:
+    """Comes last: for a minute after PostgreSQL's start the doctor asks to look again."""
+    return command.split()[1] in ("doctor", "status")
 
 
 def test_the_doctor_takes_less_than_five_seconds(up: Up) -> None:
@@ -152,30 +182,6 @@ def test_the_doctor_names_a_service_that_is_frozen(up: Up) -> None:
     assert shown.returncode == 2
     assert "DOWN    audit" in shown.stdout
     settled(up.home)
-
-
-def test_what_it_prints_can_be_followed(up: Up) -> None:
-    url = re.search(r"http://\S+/notices", up.said())
-    assert url is not None
-    status, body = get(url[0], up.token("notices:read", "notices:read-all"))
-    assert (status, len(json.loads(body)["notices"])) == (200, 5)
-    assert get(url[0])[0] == 401
-    assert get(url[0], up.token("clocks:read"))[0] == 403
-
-
-def test_every_age_that_a_service_shows_has_an_alert_rule(up: Up) -> None:
-    """P9."""
-    shown: set[str] = set()
-    for service in ("intake", "notify", "deadlines", "audit"):
-        _, body = get(f"{up.url(f'{service}_ops')}/metrics")
-        shown |= set(re.findall(r'hartline_oldest_age_seconds\{.*what="(\w+)"', body))
-    assert shown == waiting_with_a_rule()
-
-
-def test_a_second_up_says_how_to_stop_the_first(up: Up) -> None:
-    second = machine("up", home=up.home)
-    assert (second.returncode, second.stdout) == (2, "")
-    assert "make down" in second.stderr
 
 
 def test_everything_killed_comes_back(up: Up) -> None:
