@@ -7,6 +7,7 @@ leaves it.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -54,6 +55,7 @@ class Copy:
     fields: frozenset[str]
 
 
+@cache
 def load_profiles(path: Path = PROFILES) -> Profiles:
     """Raises Misconfigured for a profile that lists a field which no form has."""
     listed: Mapping[str, list[str]] = yaml.safe_load(path.read_text())["profiles"]

@@ -1,6 +1,7 @@
 """Every event type has a golden example; examples and AsyncAPI document are the contract."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +11,7 @@ from shared.contracts import asyncapi
 from shared.contracts.base import Event, EventData, Topic
 from shared.contracts.registry import BY_TYPE, CONSUMERS, EMITTERS, EVENTS, parse_data
 
+document = cache(asyncapi.document)
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "shared" / "contracts" / "examples"
 
@@ -36,7 +38,7 @@ def test_an_example_is_read_and_written_without_loss(model: type[EventData]) -> 
 
 @pytest.mark.parametrize("model", EVENTS, ids=lambda m: m.type)
 def test_an_example_fits_the_asyncapi_schema_of_its_message(model: type[EventData]) -> None:
-    components = asyncapi.document()["components"]
+    components = document()["components"]
     payload = components["messages"][model.__name__]["payload"]
     golden = json.loads(example(model))
     jsonschema.validate(golden, payload | {"components": components})
@@ -62,7 +64,7 @@ def test_a_traced_event_fits_its_schema_and_says_the_same(model: type[EventData]
     event = Event.model_validate(traced)
     assert event.model_dump(mode="json") == traced
     assert parse_data(event) == parse_data(Event.model_validate_json(example(model)))
-    components = asyncapi.document()["components"]
+    components = document()["components"]
     payload = components["messages"][model.__name__]["payload"]
     jsonschema.validate(traced, payload | {"components": components})
 
@@ -86,9 +88,7 @@ def test_every_topic_has_emitters_consumers_and_types() -> None:
 
 def test_the_published_asyncapi_document_is_current() -> None:
     published = json.loads((ROOT / "docs" / "asyncapi.json").read_text())
-    assert published == asyncapi.document(), (
-        "run: python -m shared.contracts.asyncapi > docs/asyncapi.json"
-    )
+    assert published == document(), "run: python -m shared.contracts.asyncapi > docs/asyncapi.json"
 
 
 def test_no_event_has_a_field_that_could_hold_personal_data() -> None:

@@ -1,41 +1,32 @@
-"""`make smoke` and `make up` as a stranger runs them: the real processes, the real bus."""
+"""`make up` as a stranger runs it; each command of docs/operations.md answers as the page says."""
 
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.machine.home import ROOT
-from deploy.machine.kafka import KafkaUnavailable, jars
 from tests.architecture.test_alert_rules import waiting_with_a_rule
+from tests.support.ups import assert_told, machine, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 _PATIENCE = 120.0
-
-
-def machine(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.machine", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "HARTLINE_HOME": str(home)},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-    )
+_SETTLED = 240.0
+_PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+_EXAMPLES = re.findall(
+    r"^```sh\n(?P<command>.*?)\n```\n(?:\n```text\n(?P<says>.*?)\n```$)?", _PAGE, re.S | re.M
+)
 
 
 def get(url: str, token: str | None = None) -> tuple[int, str]:
@@ -59,53 +50,15 @@ def until(good: Callable[[], Any], what: str) -> Any:
     return found
 
 
-def assert_told(output: str) -> None:
-    """The five of policy 21-14, each with a verified notice; four clocks; every proof."""
-    told = re.findall(r"v1 original +delivered +\d+ ms", output)
-    assert len(told) == 5, output
-    assert len(re.findall(r"12 +satisfied", output)) == 4, output
-    assert "6 disclosures recorded; 11 entries of the log" in output
-    assert "NOT AS IT MUST BE" not in output
-
-
-def test_smoke_passes_on_the_postgresql_bus(tmp_path: Path) -> None:
-    """P1, P2, P7: five recipients told, every disclosure proven, and it stops by itself."""
-    result = machine("smoke", home=tmp_path)
-    assert_told(result.stdout)
-    assert (result.returncode, result.stderr) == (0, "")
-
-
-@pytest.mark.kafka
-def test_smoke_passes_on_kafka(tmp_path: Path) -> None:
-    try:
-        jars()
-    except KafkaUnavailable as unavailable:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(unavailable))
-    result = machine("smoke", "--bus", "kafka", home=tmp_path)
-    assert_told(result.stdout)
-    assert (result.returncode, result.stderr) == (0, "")
-
-
+@dataclass(frozen=True)
 class Up:
     """A running `make up`."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.output = home / "output"
-        with self.output.open("w") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.machine", "up"],
-                cwd=ROOT,
-                env={**os.environ, "HARTLINE_HOME": str(home)},
-                stdout=file,
-                stderr=file,
-            )
-        until(lambda: "stop       " in self.said() or self.process.poll() is not None, "up")
+    home: Path
+    process: subprocess.Popen[bytes]
 
     def said(self) -> str:
-        return self.output.read_text()
+        return (self.home / "said").read_text()
 
     @property
     def running(self) -> Mapping[str, Any]:
@@ -128,18 +81,33 @@ class Up:
         return commands
 
 
-@pytest.fixture(scope="module")
-def up() -> Iterator[Up]:
-    # Not below pytest's own folder, which root's PostgreSQL, run by somebody else, cannot reach.
-    home = Path(tempfile.mkdtemp(prefix="hartline-up-"))
-    home.chmod(0o711)
-    running = Up(home)
-    try:
-        yield running
-    finally:
-        running.process.send_signal(signal.SIGTERM)
-        running.process.wait(60)
-        shutil.rmtree(home, ignore_errors=True)
+@pytest.fixture(scope="module", name="up")
+def one_that_is_up() -> Iterator[Up]:
+    with up() as (home, process):
+        yield Up(home, process)
+
+
+def run(home: Path, command: str) -> subprocess.CompletedProcess[str]:
+    words = command.split()
+    assert words[0] == "./hartline"
+    return subprocess.run(
+        words, cwd=ROOT, env={**os.environ, "HARTLINE_HOME": str(home)},
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def shape(line: str) -> str:
+    """A line without what is another each time: numbers, and so the widths of columns."""
+    return " ".join(re.sub(r"\d+(?:[-:.T]\d+)*Z?(?:\+[\d:]+)?", "#", line).split())
+
+
+def settled(home: Path) -> str:
+    """What waited for PostgreSQL is taken up: until then the doctor rightly asks to wait."""
+    deadline = time.monotonic() + _SETTLED
+    while (done := run(home, "./hartline doctor")).returncode:
+        assert time.monotonic() < deadline, done.stdout + done.stderr
+        time.sleep(3)  # each look takes seconds of CPU from what it waits for
+    return done.stdout
 
 
 def test_up_tells_everybody_and_stays_up(up: Up) -> None:
@@ -170,6 +138,50 @@ def test_a_second_up_says_how_to_stop_the_first(up: Up) -> None:
     second = machine("up", home=up.home)
     assert (second.returncode, second.stdout) == (2, "")
     assert "make down" in second.stderr
+
+
+def test_every_command_of_the_page_answers_as_the_page_says(up: Up) -> None:
+    assert len(_EXAMPLES) >= 8
+    for command, says in sorted(_EXAMPLES, key=lambda each: _says_how_it_stands(each[0])):
+        if _says_how_it_stands(command):
+            settled(up.home)
+        done = run(up.home, command)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        answered = {shape(line) for line in done.stdout.splitlines()}
+        missing = [line for line in says.splitlines() if shape(line) not in answered]
+        assert not missing, (command, done.stdout)
+
+
+def _says_how_it_stands(command: str) -> bool:
+    """Comes last: for a minute after PostgreSQL's start the doctor asks to look again."""
+    return command.split()[1] in ("doctor", "status")
+
+
+def test_the_doctor_takes_less_than_five_seconds(up: Up) -> None:
+    """CPU seconds, so that a machine that others use too does not decide."""
+    before = os.times()
+    run(up.home, "./hartline doctor --all")
+    after = os.times()
+    spent = after.children_user + after.children_system
+    assert spent - before.children_user - before.children_system < 5.0
+
+
+def test_the_doctor_names_a_service_that_is_frozen(up: Up) -> None:
+    """And looks at it from its settings all the same; once it goes on, all is well again."""
+    settled(up.home)
+    pid = up.children()["services.audit"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = run(up.home, "./hartline doctor --all")
+        shown = run(up.home, "./hartline status --once")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert done.returncode == 2
+    assert re.search(r"NOW   audit, process: http\S+ does not answer", done.stdout)
+    assert "well  audit, migrations: are all in." in done.stdout
+    assert shown.returncode == 2
+    assert "DOWN    audit" in shown.stdout
+    settled(up.home)
 
 
 def test_everything_killed_comes_back(up: Up) -> None:

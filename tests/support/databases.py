@@ -100,7 +100,7 @@ def test_server() -> Iterator[TestServer]:
         return
     memory = in_memory()
     home = Path(tempfile.mkdtemp(prefix="hartline-test-", dir=memory))
-    own = PostgresServer(home, {"max_wal_size": "256MB"})
+    own = PostgresServer(home, {"max_wal_size": "256MB", "scram_iterations": "1"})
     try:
         own.start()
         strategy = "FILE_COPY" if memory else "WAL_LOG"

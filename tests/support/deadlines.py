@@ -36,6 +36,8 @@ RECEIVED = datetime(2026, 3, 7, 20, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DUE = RECEIVED + 12 * HOUR
 LE = Role.LOCAL_LAW_ENFORCEMENT
+POLICIES = load()
+"""Those that ship: frozen, and read once."""
 
 
 def opaque(kind: str, number: int) -> str:
@@ -287,7 +289,7 @@ async def service(db: Database, *, at: datetime = RECEIVED) -> Service:
     clock = SetClock(at)
     intake, notify = FakeNeighbour(clock), FakeNeighbour(clock)
     neighbours = Neighbours({Source.INTAKE: intake, Source.NOTIFY: notify}, clock)
-    keeper = Keeper(await open_book(db, load()), Outbox(OUTBOX, Source.DEADLINES))
+    keeper = Keeper(await open_book(db, POLICIES), Outbox(OUTBOX, Source.DEADLINES))
     sweeper = Sweeper(db, keeper, neighbours, clock)
     return Service(db, clock, intake, notify, KeepFacts(keeper, clock), sweeper)
 

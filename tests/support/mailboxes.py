@@ -26,7 +26,6 @@ from services.notify.oral.deciding_api import deciding_router
 from services.notify.oral.entering import Office
 from services.notify.recalls.api import recall_router
 from services.notify.recalls.recalling import Recalling
-from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.base import EventData, Source
 from shared.messaging.outbox import Outbox
@@ -37,6 +36,7 @@ from shared.runtime.ids import new_id, utc_now
 from tests.support import planning as support
 from tests.support.databases import FreshDatabase
 from tests.support.planning import CLERK, SEALER, Child, Planning
+from tests.support.routing import RULES
 
 ISSUER = "https://issuer.test"
 EVERYTHING = "mailbox:list mailbox:open mailbox:acknowledge mailbox:secret"
@@ -176,7 +176,7 @@ async def posting(
     jwks.write_text(json.dumps(keys.jwks(key)))
     app = create_app("notify under test", TokenVerifier(jwks, ISSUER))
     planning, outbox = Planning(db), Outbox(OUTBOX, Source.NOTIFY)
-    substitutes = Substitutes(planning.directories, Rulebooks(load_rulebook()), CLERK, outbox)
+    substitutes = Substitutes(planning.directories, Rulebooks(RULES), CLERK, outbox)
     desk = Desk(db, outbox, Postroom(SEALER, Signer([Ed25519PrivateKey.generate()])))
     api = mailbox_router(Mailboxes(db, SEALER, desk, Answers(SEALER, outbox, substitutes)))
     app.include_router(api)
@@ -184,7 +184,7 @@ async def posting(
     app.include_router(oral_router(office))
     app.include_router(deciding_router(db, SEALER, CLERK, outbox))
     app.include_router(conflict_router(db, planning.directories, substitutes))
-    recalling = Recalling(planning.directories, Rulebooks(load_rulebook()), CLERK, outbox)
+    recalling = Recalling(planning.directories, Rulebooks(RULES), CLERK, outbox)
     app.include_router(recall_router(db, recalling))
     app.include_router(router(db))
     transport = httpx.ASGITransport(app)

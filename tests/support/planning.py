@@ -16,7 +16,6 @@ from services.notify.directory.seeding import seed_samples
 from services.notify.models import OUTBOX
 from services.notify.planning.drafting import Clerk
 from services.notify.planning.intake_client import Projection
-from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from shared.contracts.base import Event, EventData, Source
 from shared.contracts.codes import HtType, Trigger
@@ -27,6 +26,7 @@ from shared.runtime.db import Database
 from shared.runtime.errors import Permanent
 from shared.runtime.ids import new_event_id, new_id
 from shared.runtime.sealing import Keyring, Sealer
+from tests.support.routing import RULES
 
 RECEIVED = datetime(2026, 3, 3, 14, 0, tzinfo=UTC)
 NOW = datetime(2026, 3, 3, 14, 0, 5, tzinfo=UTC)
@@ -136,7 +136,7 @@ class Planning:
     directories: Directories = field(default_factory=lambda: Directories(samples=True))
     now: datetime = NOW
     clerk: Clerk = field(default_factory=lambda: CLERK)
-    rulebooks: Rulebooks = field(default_factory=lambda: Rulebooks(load_rulebook()))
+    rulebooks: Rulebooks = field(default_factory=lambda: Rulebooks(RULES))
 
     @property
     def handler(self) -> PlanReferral:

@@ -25,6 +25,7 @@ from shared.contracts.codes import HtType, Role, Stage, Trigger
 NOW = datetime(2026, 3, 3, 17, 0, tzinfo=UTC)
 """Noon in Connecticut."""
 RULES = load_rulebook()
+"""Frozen, and read once: reading them takes 50 ms, and most tests of notify need them."""
 
 PROFILES = {
     Kind.FBI: "law_enforcement",

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from services.notify import models
 from services.notify.models import OUTBOX
 from services.notify.planning.intake_client import Projection
-from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.stages.handlers import PlanAmended, PlanDecided, PlanShared, PlanWithdrawn
 from services.notify.stages.intake_client import IncidentOfChild, Incidents, Outcome
@@ -29,6 +28,7 @@ from shared.runtime.db import Database
 from shared.runtime.ids import new_id
 from tests.support import planning as support
 from tests.support.planning import RECEIVED, Child, FakeIntake, Planning, envelope
+from tests.support.routing import RULES
 
 OFFICE, COMPACT, OTHER_OFFICE = (f"agy_{n:032x}" for n in (8, 9, 10))
 NEVER_IN_ALL = "Example: what only the 823 says"
@@ -87,7 +87,7 @@ class Staging(Planning):
         return Stages(
             self.db,
             self.intake,
-            Rulebooks(load_rulebook()),
+            Rulebooks(RULES),
             self.directories,
             self.clerk,
             Outbox(OUTBOX, Source.NOTIFY),

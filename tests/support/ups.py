@@ -1,10 +1,11 @@
-"""`make up` as a stranger types it, in a home of its own.
+"""`make up`, and whatever else a stranger types, in a home of its own.
 
 Two that begin in one moment would find the same ports free: one begins after the other.
 """
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,29 @@ from pathlib import Path
 from deploy.machine.home import ROOT
 
 _PATIENCE = 240.0
+_ANSWERS = 120.0
+
+
+def machine(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """A command of the one-machine run, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.machine", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "HARTLINE_HOME": str(home)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_ANSWERS,
+    )
+
+
+def assert_told(output: str) -> None:
+    """The five of policy 21-14, each with a verified notice; four clocks; every proof."""
+    told = re.findall(r"v1 original +delivered +\d+ ms", output)
+    assert len(told) == 5, output
+    assert len(re.findall(r"12 +satisfied", output)) == 4, output
+    assert "6 disclosures recorded; 11 entries of the log" in output
+    assert "NOT AS IT MUST BE" not in output
 
 
 @contextmanager

@@ -5,8 +5,9 @@ each with its type, what that type extends, and the types that hold it.
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -59,7 +60,8 @@ class Name:
     within: frozenset[str]
 
 
-def load_table(listed: Iterable[str], path: Path = TABLE) -> Table:
+@cache
+def load_table(listed: frozenset[str], path: Path = TABLE) -> Table:
     """The table, with a row for every field that a profile lists. Raises Misconfigured."""
     try:
         table = Table.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from yaml.constructor import SafeConstructor
 
 from services.notify.directory.agencies import Kind
 from services.notify.routing.duties import DUTIES
@@ -142,7 +143,7 @@ def read_rulebook(text: str, name: str) -> Rulebook:
     """The same of a file's text; `name` is what errors call it."""
     try:
         root = compose(text)
-        said = yaml.safe_load(text)
+        said = None if root is None else SafeConstructor().construct_document(root)
         parsed = _File.model_validate(said)
     except NotYaml as error:
         raise Misconfigured(f"{name}, {error}.") from None

@@ -11,13 +11,13 @@ import pytest
 from services.deadlines.api import routes
 from services.deadlines.changes.api import change_routes
 from services.deadlines.changes.proposing import Changes
-from services.deadlines.policy_files import load, load_calendars
+from services.deadlines.policy_files import load_calendars
 from services.deadlines.report_api import report_routes
 from shared.runtime import keys
 from shared.runtime.auth import LocalIssuer, TokenVerifier
 from shared.runtime.http import create_app
 from tests.support.databases import FreshDatabase
-from tests.support.deadlines import REFERRAL, Service, service
+from tests.support.deadlines import POLICIES, REFERRAL, Service, service
 
 ISSUER = "https://issuer.test"
 PATH = f"/v1/referrals/{REFERRAL}/clocks"
@@ -61,7 +61,7 @@ async def desk(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Desk]:
     app = create_app("deadlines under test", TokenVerifier(jwks, ISSUER))
     app.include_router(routes(deadlines.db))
     app.include_router(report_routes(deadlines.db, deadlines.clock))
-    changes = Changes(deadlines.db, load(), load_calendars(), deadlines.clock)
+    changes = Changes(deadlines.db, POLICIES, load_calendars(), deadlines.clock)
     app.include_router(change_routes(deadlines.db, changes))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://deadlines.test") as client:

@@ -23,7 +23,6 @@ from services.notify.conflicts.substitution_loop import fill_once
 from services.notify.delivery.signing import Signer
 from services.notify.directory.in_force import Directories
 from services.notify.routers import Routed, all_routers
-from services.notify.routing.rulebook import load_rulebook
 from services.notify.rulemaking.rulebooks import Rulebooks
 from services.notify.tasks import tables as task_tables
 from shared.contracts.base import Source
@@ -48,6 +47,7 @@ from tests.support.planning import (
     Child,
     Planning,
 )
+from tests.support.routing import RULES
 
 ISSUER = "https://issuer.test"
 STAFF = (
@@ -101,7 +101,7 @@ def make_app(database: Any, verifier: TokenVerifier, substitutes: Substitutes) -
     app = create_app("notify under test", verifier)
     outbox = Outbox(models.OUTBOX, Source.NOTIFY)
     signer = Signer([Ed25519PrivateKey.generate()])
-    rulebooks = Rulebooks(load_rulebook())
+    rulebooks = Rulebooks(RULES)
     parts = Routed(SEALER, CLERK, signer, Directories(samples=True), rulebooks, substitutes)
     for each in all_routers(database, outbox, parts, development=True):
         app.include_router(each)
@@ -117,7 +117,7 @@ async def desk(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Desk]:
     keys.make("issuer", key)
     jwks.write_text(json.dumps(keys.jwks(key)))
     outbox = Outbox(models.OUTBOX, Source.NOTIFY)
-    substitutes = Substitutes(Directories(samples=True), Rulebooks(load_rulebook()), CLERK, outbox)
+    substitutes = Substitutes(Directories(samples=True), Rulebooks(RULES), CLERK, outbox)
     app = make_app(db, TokenVerifier(jwks, ISSUER), substitutes)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://notify.test") as client:

@@ -1,0 +1,31 @@
+"""`make smoke` as a stranger runs it: the real processes, the real bus, and an end by itself."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.machine.kafka import KafkaUnavailable, jars
+from tests.support.ups import assert_told, machine
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def test_smoke_passes_on_the_postgresql_bus(tmp_path: Path) -> None:
+    """P1, P2, P7: five recipients told, every disclosure proven, and it stops by itself."""
+    result = machine("smoke", home=tmp_path)
+    assert_told(result.stdout)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.kafka
+def test_smoke_passes_on_kafka(tmp_path: Path) -> None:
+    try:
+        jars()
+    except KafkaUnavailable as unavailable:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(unavailable))
+    result = machine("smoke", "--bus", "kafka", home=tmp_path)
+    assert_told(result.stdout)
+    assert (result.returncode, result.stderr) == (0, "")
