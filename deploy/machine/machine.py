@@ -28,7 +28,8 @@ from shared.runtime.wakes import Wakes
 
 SERVICES = ("intake", "notify", "deadlines", "audit")
 _WATCH_SECONDS = 0.25
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
+"""On a full machine deadlines and audit come last (`_NICE`), also while they start."""
 
 
 class NotReady(Exception):
