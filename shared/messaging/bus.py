@@ -52,11 +52,10 @@ class Batch:
 
 
 class Publisher(Protocol):
-    async def beside(self, home: Server) -> bool:
-        """Whether the records lie in the very server that keeps the outbox. One write-ahead log
-        then keeps both in order: what a record tells of is on disk before the record, and the
-        record before the mark that it was sent. Otherwise the outbox must be on disk before it is
-        published. Raises BusUnavailable."""
+    async def settle(self, home: Server) -> None:
+        """Before each batch: `home` is the server that keeps the outbox. Where the records lie in
+        the very same one, they need not wait for the disk: its one write-ahead log keeps a record
+        before the mark that it was sent. Raises BusUnavailable."""
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         """Send a batch; for each record whether the bus acknowledged it: durably or, beside its

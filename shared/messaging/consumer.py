@@ -27,8 +27,6 @@ log = structlog.get_logger()
 
 _BATCH = 500
 _LARGE_BATCH = 4000
-_LARGE_ROOM = 1024
-"""Streams that are handed over as they come in a pause that may grow long."""
 _MANY_PER_SECOND = 500
 _WAIT_SECONDS = 1.0
 
@@ -36,7 +34,7 @@ _WAIT_SECONDS = 1.0
 class Hands(Protocol):
     """The worker of this process, which may be given what has just been received."""
 
-    def owner_for(self, streams: int, room: int | None = None) -> int | None: ...
+    def owner_for(self, streams: int) -> int | None: ...
 
     def take(self, claimed: Sequence[Claimed]) -> None: ...
 
@@ -71,7 +69,6 @@ class Consumer:
         self._pace = pace
         self._longest = max(pace, longest)
         self._limit = _LARGE_BATCH if longest > pace else _BATCH
-        self._room = _LARGE_ROOM if longest > pace else None
         self._pause = 0.0
         self._waited = 0.0
         self._fetched_at: datetime | None = None
@@ -129,7 +126,7 @@ class Consumer:
         return received.new
 
     def _pause_after(self, batch: Batch) -> float:
-        """None where more of a topic lies there already: each may have its share of a batch."""
+        """No pause where more of a topic lies there already: each may have its share of a batch."""
         of_each = Counter(record.topic for record in batch.records).values()
         if max(of_each, default=0) >= self._limit // max(1, len(self._topics)):
             return 0.0
@@ -166,7 +163,7 @@ class Consumer:
         return True
 
     def _owner_for(self, streams: int) -> int | None:
-        return self._hands.owner_for(streams, self._room) if self._hands else None
+        return self._hands.owner_for(streams) if self._hands else None
 
     async def _receive(self, batch: Batch) -> Received:
         async with self._db.transaction() as session:

@@ -16,7 +16,7 @@ from shared.messaging.retention import prune_outbox
 from shared.messaging.tables import OutboxTables
 from shared.messaging.traced import trace_bodies
 from shared.runtime import metrics, tracing
-from shared.runtime.db import FORGETFUL, Database, Server, Session, flush
+from shared.runtime.db import FORGETFUL, Database, Server, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import sleep_unless
@@ -186,14 +186,14 @@ class Relay:
             return await self._relay(session, publisher)
 
     async def _relay(self, session: Session, publisher: Publisher) -> int:
-        """What is read, flushed and marked on one connection, no crash of the server parted."""
+        """The mark goes over the connection that was there before the append: if it arrives, no
+        crash of the server has forgotten a record that did not wait for the disk."""
         pending = await self._pending(session)
         if not pending:
             return 0
         failpoint(f"{self._name}.relay.before_publish")
         began = utc_now()
-        if not await publisher.beside(self._home):
-            await flush(session)
+        await publisher.settle(self._home)
         acks = await publisher.publish(
             [Outgoing(Topic(event.topic), event.subject, event.body) for event in pending]
         )

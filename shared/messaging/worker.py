@@ -85,11 +85,10 @@ class Worker:
             housekeeping.cancel()
             committing.cancel()
 
-    def owner_for(self, streams: int, room: int | None = None) -> int | None:
+    def owner_for(self, streams: int) -> int | None:
         """In whose name the consumer of this process may lease so many streams for us; None when
-        we do not run, or have our hands full: they are claimed in their turn then. `room`: what
-        they hold of its streams, if that is more than of those that we claim."""
-        if self._presence is None or len(self._in_flight) + streams > (room or _IN_FLIGHT):
+        we do not run, or have our hands full: they are claimed in their turn then."""
+        if self._presence is None or len(self._in_flight) + streams > _IN_FLIGHT:
             return None
         return self._presence.owner if self._presence.alive else None
 
@@ -193,10 +192,8 @@ class Worker:
 
     async def _apply(self, group: Sequence[Ready]) -> int:
         """One transaction for the group. A stream whose lease was lost is left to its new owner;
-        so is one that an ambiguous commit finished after all, for its token is gone.
-
-        Not durable: what a crash of the server takes back lies in the inbox again."""
-        async with self._db.transaction(durable=False) as session:
+        so is one that an ambiguous commit finished after all, for its token is gone."""
+        async with self._db.transaction() as session:
             held, more = await self._streams.finish(session, [each.claimed for each in group])
             keys = {each.key for each in held}
             metrics.LEASES_LOST.inc(len(group) - len(held))

@@ -25,7 +25,7 @@ FORGETFUL = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
 """A condition that always holds, for a statement that is a transaction of its own: its commit
 then does not wait for the disk (`durable=False`, without a round trip for it)."""
 Server = tuple[object, ...]
-"""A PostgreSQL server as it runs now: another one, or the same started again, differs."""
+"""A running PostgreSQL server, as its postmaster tells it from others."""
 SERVER = "SELECT system_identifier, pg_postmaster_start_time() FROM pg_control_system()"
 """Asks which one it is."""
 _FLUSH = text("SELECT pg_logical_emit_message(true, 'hartline.flush', '')")
@@ -77,10 +77,8 @@ class Database:
 
         Wakes asked for with `wake_after_commit` are sent once the commit has succeeded. Without
         `durable` the commit does not wait for the disk: only for what is worthless after a crash
-        of the server, as a lease is, or is made again by it from what is on disk, as whatever is
-        made of the inbox. Nothing of it may leave this server before a later commit or a
-        `flush` has waited (docs/adr/0043). `planned_once`: a plan is kept for whatever values
-        come; for statements that always go by the same indexes and take longer to plan than to run.
+        of the server, as a lease is. `planned_once`: a plan is kept for whatever values come; for
+        statements that always go by the same indexes and take longer to plan than to run.
         """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
             session = Session(connection)
@@ -110,14 +108,12 @@ class Database:
         server has forgotten nothing of what the first of them read or committed.
         """
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
-            yield Session(connection)
+            yield Session(connection, alone=True)
 
     async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
         """One statement as a transaction of its own: one round trip instead of three."""
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
-            rows = await Session(connection).execute(statement, parameters)
-        metrics.TRANSACTIONS.inc()
-        return rows
+            return await Session(connection, alone=True).execute(statement, parameters)
 
     async def server(self) -> Server:
         """The server that keeps this database."""

@@ -61,10 +61,14 @@ class Rows(list[Any]):
 
 
 class Session:
-    """One transaction. Statements are sent as they come; whoever opened it commits."""
+    """One transaction. Statements are sent as they come; whoever opened it commits.
 
-    def __init__(self, connection: Any) -> None:
+    `alone`: there is none, and each statement is one.
+    """
+
+    def __init__(self, connection: Any, *, alone: bool = False) -> None:
         self._connection = connection
+        self._alone = alone
         self._after_commit: list[Callable[[], None]] = []
         self.info: dict[str, Any] = {}
         """Whatever is worth knowing again within this transaction."""
@@ -82,6 +86,8 @@ class Session:
         given = parameters or {}
         ready = compiled(statement, parameters)
         rows = await self._connection.fetch(ready.sql, *ready.values(given), record_class=ready.row)
+        if self._alone:
+            metrics.TRANSACTIONS.inc()
         if rows and ready.row is None:
             ready.row = row_of(tuple(rows[0].keys()))
         return Rows(rows)

@@ -189,8 +189,7 @@ class _Acknowledging:
     def __init__(self) -> None:
         self.published: list[Outgoing] = []
 
-    async def beside(self, home: Server) -> bool:
-        return True
+    async def settle(self, home: Server) -> None: ...
 
     async def publish(self, batch: Any) -> list[bool]:
         self.published += batch

@@ -20,7 +20,7 @@ from shared.runtime.sealing import Unsealable
 
 log = structlog.get_logger()
 
-BATCH = 50
+BATCH = 20
 
 
 class Indexing:

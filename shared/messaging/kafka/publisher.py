@@ -31,9 +31,8 @@ class KafkaPublisher:
         self._limits = limits
         self._producer: Any = None
 
-    async def beside(self, home: Server) -> bool:
+    async def settle(self, home: Server) -> None:
         """Kafka keeps a log of its own."""
-        return False
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         """True up to the first record of each key that Kafka did not acknowledge.

@@ -20,16 +20,13 @@ class PostgresPublisher:
     def __init__(self, link: Link, signals: Signals) -> None:
         self._link = link
         self._signals = signals
-        self._beside = False
 
-    async def beside(self, home: Server) -> bool:
+    async def settle(self, home: Server) -> None:
         """Asked of each connection once. A new one waits for the disk until it is known."""
         if not self._link.connected:
             (server,) = await self._link.rows(SERVER)
-            self._beside = tuple(server) == home
-            if self._beside:
+            if tuple(server) == home:
                 await self._link.rows("SET synchronous_commit = off")
-        return self._beside
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         """All or nothing. After BusUnavailable the whole batch may be there all the same."""

@@ -25,8 +25,7 @@ class FakePublisher:
     refuse: set[str] = field(default_factory=set)
     published: list[tuple[str, int]] = field(default_factory=list)
 
-    async def beside(self, home: Server) -> bool:
-        return False
+    async def settle(self, home: Server) -> None: ...
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         acks = []

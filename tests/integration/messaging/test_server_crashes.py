@@ -20,7 +20,7 @@ from shared.messaging.postgres import models
 from shared.messaging.postgres.bus import PostgresBus
 from shared.messaging.relay import Relay
 from shared.messaging.streams import Claimed
-from shared.runtime.db import Server, flush
+from shared.runtime.db import Server
 from shared.runtime.ids import new_id
 from tests.integration.messaging.conftest import (
     NOW,
@@ -86,24 +86,6 @@ async def emit_in_haste(service: Service, subject: str) -> None:
         await service.outbox.emit(session, NOW, received(subject))
 
 
-class Elsewhere:
-    """A bus that is not the outbox's server: remembers what it was told, and crashes that one."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-        self.keys: list[str] = []
-
-    async def beside(self, home: Server) -> bool:
-        return False
-
-    async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
-        self.keys += [each.key for each in batch]
-        crash(self._server)
-        return [False] * len(batch)
-
-    async def close(self) -> None: ...
-
-
 class Told:
     """A subscription with one batch: told how far its group is, it crashes the group's server."""
 
@@ -130,18 +112,6 @@ async def test_the_test_server_forgets_what_did_not_wait(
     assert await ask(server, "SELECT subject FROM svc.outbox") == []
 
 
-async def test_p1_what_is_told_elsewhere_is_on_disk_before(
-    crashing: Service, server: PostgresServer
-) -> None:
-    subject, bus = new_id("ref"), Elsewhere(server)
-    relay = Relay("svc", crashing.db, crashing.dsn, crashing.outbox_tables, None)  # type: ignore[arg-type]
-    await relay.elect()
-    await emit_in_haste(crashing, subject)
-    await relay.relay_once(bus)
-    assert bus.keys == [subject]
-    assert await ask(server, "SELECT subject FROM svc.outbox") == [subject]
-
-
 async def test_p1_a_bus_hears_of_our_position_once_the_inbox_is_on_disk(
     crashing: Service, server: PostgresServer
 ) -> None:
@@ -161,7 +131,6 @@ async def test_p1_an_event_beside_its_outbox_is_on_the_bus_or_still_to_be_sent(
     await relay.elect()
     await crashing.emit(*map(received, subjects))
     await relay.relay_once(publisher)
-    assert await publisher.beside(await crashing.db.server())
     crash(server)
     on_bus = await ask(server, "SELECT key FROM bus.log")
     to_send = await ask(server, "SELECT subject FROM svc.outbox WHERE sent_at IS NULL")
@@ -205,8 +174,8 @@ class ThenCrash:
         self._publisher = publisher
         self._server = server
 
-    async def beside(self, home: Server) -> bool:
-        return await self._publisher.beside(home)
+    async def settle(self, home: Server) -> None:
+        await self._publisher.settle(home)
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
         acks = await self._publisher.publish(batch)
@@ -240,7 +209,7 @@ class CrashingHands:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
 
-    def owner_for(self, streams: int, room: int | None = None) -> int | None:
+    def owner_for(self, streams: int) -> int | None:
         return 1
 
     def take(self, claimed: Sequence[Claimed]) -> None:
@@ -275,7 +244,7 @@ async def emit_in_haste_on_the_bus(service: Service, body: str) -> None:
     async with asyncio.timeout(20):
         while True:
             try:
-                await publisher.beside(await service.db.server())
+                await publisher.settle(await service.db.server())
                 break
             except (BusUnavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await asyncio.sleep(0.1)
@@ -291,7 +260,6 @@ async def test_p1_a_bus_on_another_server_waits_for_its_own_disk(crashing: Servi
             await make_tables(stranger.db, models.metadata)
             bus = PostgresBus(stranger.dsn, "test")
             publisher = await bus.publisher()
-            assert not await publisher.beside(await crashing.db.server())
             relay = relay_of(crashing, bus)
             await relay.elect()
             await crashing.emit(received(subject))
@@ -302,52 +270,87 @@ async def test_p1_a_bus_on_another_server_waits_for_its_own_disk(crashing: Servi
             await bus.close()
 
 
-async def test_a_server_that_started_again_is_another_one(
+async def test_p1_who_had_an_event_that_the_bus_forgot_knows_it_again(
     crashing: Service, server: PostgresServer
 ) -> None:
-    before = await ask(server, "SELECT pg_postmaster_start_time()")
-    home = await crashing.db.server()
+    """A consumer on another server than the bus and its emitter: no fork, and nothing twice."""
+    subject = new_id("ref")
+    with forgetful_server() as other:
+        async with service_on(other.superuser_dsn()) as reader:
+            bus = PostgresBus(crashing.dsn, "test")
+            await crashing.emit(received(subject))
+            await relayed(crashing, bus)
+            assert await consumed(reader, bus) == 1
+            crash(server)
+            assert await ask(server, "SELECT key FROM bus.log") == []
+            await relayed(crashing, bus)
+            assert await consumed(reader, bus) == 0
+            await knows_once(reader, subject)
+            await bus.close()
+
+
+async def test_p1_a_record_that_was_forgotten_between_fetching_and_taking_is_no_fork(
+    crashing: Service, server: PostgresServer
+) -> None:
+    subject, bus = new_id("ref"), PostgresBus(crashing.dsn, "test")
+    await crashing.emit(received(subject))
+    await relayed(crashing, bus)
+    subscription = await bus.subscribe("svc", [Topic.REFERRALS], {})
+    batch = await subscription.fetch(10, 1)
     crash(server)
-    assert await ask(server, "SELECT pg_postmaster_start_time()") != before
-    bus = PostgresBus(crashing.dsn, "test")
-    publisher = await bus.publisher()
-    assert not await publisher.beside(home)
-    await publisher.close()
+    consumer = Consumer("svc", crashing.db, crashing.inbox_tables, bus, (Topic.REFERRALS,))
+    await up_again(crashing)
+    assert await consumer.consume_once(Fetched(batch)) == 1
+    await relayed(crashing, bus)
+    assert await consumed(crashing, bus) == 0
+    await knows_once(crashing, subject)
+    await subscription.close()
     await bus.close()
 
 
-async def test_p1_what_was_received_and_handled_in_haste_comes_again_and_has_its_effect_once(
-    crashing: Service, server: PostgresServer
-) -> None:
-    subjects = [new_id("ref") for _ in range(5)]
-    bus = PostgresBus(crashing.dsn, "test")
-    publisher = await bus.publisher()
-    relay = relay_of(crashing, bus)
-    await relay.elect()
-    await crashing.emit(*map(received, subjects))
-    await relay.relay_once(publisher)
-    async with crashing.db.connection() as session:
-        await flush(session)
-    assert await handled(crashing, bus) == 5
-    crash(server)
-    assert await ask(server, "SELECT count(*) FROM svc.effects") == [0]
-    assert await handled(crashing, bus) == 5
-    assert await ask(server, "SELECT count(DISTINCT event_id) FROM svc.effects") == [5]
-    await publisher.close()
-    await bus.close()
+class Fetched:
+    """A subscription that fetched its batch before the crash."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    async def fetch(self, limit: int, wait: float) -> Batch:
+        return self._batch
+
+    async def commit(self, next_offsets: Positions) -> None: ...
+
+    async def close(self) -> None: ...
 
 
-async def handled(service: Service, bus: PostgresBus) -> int:
-    """Consume and work until all five have had their effect; how many effects there are."""
-    consumer = Consumer("svc", service.db, service.inbox_tables, bus, (Topic.REFERRALS,))
-    stop = asyncio.Event()
-    roles = [asyncio.create_task(role(stop)) for role in (consumer.run, service.worker().run)]
-    async with asyncio.timeout(30):
+async def up_again(service: Service) -> None:
+    async with asyncio.timeout(20):
         while True:
-            found = len(await service.fetch("SELECT 1 FROM svc.effects"))
-            if found >= 5:
-                break
-            await asyncio.sleep(0.05)
-    stop.set()
-    await asyncio.gather(*roles)
-    return found
+            try:
+                await service.db.server()
+                return
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await asyncio.sleep(0.1)
+
+
+async def relayed(service: Service, bus: PostgresBus) -> None:
+    await up_again(service)
+    await relay_once_again(service, bus)
+
+
+async def consumed(service: Service, bus: PostgresBus) -> int:
+    """One batch, by a new subscription; how many events were new."""
+    consumer = Consumer("svc", service.db, service.inbox_tables, bus, (Topic.REFERRALS,))
+    async with service.db.transaction() as session:
+        stored = await service.inbox.positions(session)
+    subscription = await bus.subscribe("svc", [Topic.REFERRALS], stored)
+    new = await consumer.consume_once(subscription)
+    await subscription.close()
+    return new
+
+
+async def knows_once(service: Service, subject: str) -> None:
+    assert [row.subject for row in await service.fetch("SELECT subject FROM svc.inbox")] == [
+        subject
+    ]
+    assert await service.fetch("SELECT 1 FROM svc.inbox_streams WHERE parked_at IS NOT NULL") == []
+    assert await service.fetch("SELECT 1 FROM svc.inbox_quarantine") == []
