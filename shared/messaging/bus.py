@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.contracts.base import Topic
-from shared.runtime.db import Server
 
 RETENTION = timedelta(days=14)
 """How long the bus keeps what every group has read, for reading again."""
@@ -52,14 +51,14 @@ class Batch:
 
 
 class Publisher(Protocol):
-    async def settle(self, home: Server) -> None:
-        """Before each batch: `home` is the server that keeps the outbox. Where the records lie in
-        the very same one, they need not wait for the disk: its one write-ahead log keeps a record
-        before the mark that it was sent. Raises BusUnavailable."""
+    async def publish(
+        self, batch: Sequence[Outgoing], home: datetime | None = None
+    ) -> Sequence[bool]:
+        """Send a batch; for each record whether the bus acknowledged it durably.
 
-    async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
-        """Send a batch; for each record whether the bus acknowledged it: durably or, beside its
-        outbox, before whatever that server commits from now on.
+        `home`: when the server that keeps the outbox was started, which tells it from any other.
+        Where the records lie in the very same one they need not wait for the disk: its one
+        write-ahead log keeps a record before the mark that it was sent.
 
         Takes a bounded time. False means "not known to be there": it may be there all the same.
         Raises BusUnavailable when nothing can be said of any of them.

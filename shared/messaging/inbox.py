@@ -182,9 +182,14 @@ class Inbox:
         if rows:
             await session.execute(
                 text(
-                    f'INSERT INTO {self._quarantine} (topic, "partition", "offset", reason, '
+                    f'INSERT INTO {self._quarantine} AS q (topic, "partition", "offset", reason, '
                     "length, sha256, body) VALUES (:topic, :partition, :offset, :reason, "
-                    ":length, :sha256, :body) ON CONFLICT DO NOTHING"
+                    ":length, :sha256, :body) "
+                    # Another record in its place: the bus forgot the first, and is given it again.
+                    'ON CONFLICT (topic, "partition", "offset") DO UPDATE SET '
+                    "reason = excluded.reason, length = excluded.length, body = excluded.body, "
+                    "sha256 = excluded.sha256, quarantined_at = clock_timestamp(), "
+                    "released_at = NULL, released_by = NULL WHERE q.sha256 <> excluded.sha256"
                 ),
                 rows,
             )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from sqlalchemy import text
@@ -16,7 +17,7 @@ from shared.messaging.retention import prune_outbox
 from shared.messaging.tables import OutboxTables
 from shared.messaging.traced import trace_bodies
 from shared.runtime import metrics, tracing
-from shared.runtime.db import FORGETFUL, Database, Server, Session
+from shared.runtime.db import FORGETFUL, Database, Session
 from shared.runtime.failpoints import failpoint
 from shared.runtime.ids import utc_now
 from shared.runtime.lifecycle import sleep_unless
@@ -37,6 +38,8 @@ class Pending:
     topic: str
     subject: str
     body: bytes
+    home: datetime
+    """When the server that keeps it was started."""
 
     @property
     def head(self) -> tuple[str, str]:
@@ -85,11 +88,11 @@ class Relay:
         self._tables = tables
         self._bus = bus
         self._epoch = 0
-        self._home: Server = ()
         self._held: set[str] = set()
         outbox = tables.outbox.fullname
         self._read_pending = text(
-            f"SELECT id, topic, subject, body FROM {outbox} WHERE sent_at IS NULL "
+            f"SELECT id, topic, subject, body, pg_postmaster_start_time() AS home FROM {outbox} "
+            "WHERE sent_at IS NULL "
             "AND NOT subject = ANY(CAST(:held AS text[])) ORDER BY id LIMIT :limit"
         )
         # A mark that a crash of the server takes back is an event published twice.
@@ -126,7 +129,6 @@ class Relay:
 
     async def elect(self) -> int:
         """Begin a new epoch; from now on marks of earlier ones are refused."""
-        self._home = await self._db.server()
         leader = self._tables.leader.fullname
         async with self._db.transaction() as session:
             self._epoch = await session.scalar(
@@ -186,16 +188,16 @@ class Relay:
             return await self._relay(session, publisher)
 
     async def _relay(self, session: Session, publisher: Publisher) -> int:
-        """The mark goes over the connection that was there before the append: if it arrives, no
-        crash of the server has forgotten a record that did not wait for the disk."""
+        """Read and mark over one connection: so the mark goes to the very server that was read,
+        and if it arrives, no crash has forgotten a record that did not wait for the disk."""
         pending = await self._pending(session)
         if not pending:
             return 0
         failpoint(f"{self._name}.relay.before_publish")
         began = utc_now()
-        await publisher.settle(self._home)
         acks = await publisher.publish(
-            [Outgoing(Topic(event.topic), event.subject, event.body) for event in pending]
+            [Outgoing(Topic(event.topic), event.subject, event.body) for event in pending],
+            pending[0].home,
         )
         failpoint(f"{self._name}.relay.after_publish")
         sent = acknowledged_prefix(pending, acks)
@@ -211,7 +213,7 @@ class Relay:
     async def _pending(self, session: Session) -> list[Pending]:
         held = {"held": sorted(self._held), "limit": _BATCH}
         rows = await session.execute(self._read_pending, held)
-        return [Pending(row.id, row.topic, row.subject, row.body) for row in rows]
+        return [Pending(row.id, row.topic, row.subject, row.body, row.home) for row in rows]
 
     async def _mark(self, session: Session, ids: Sequence[int]) -> None:
         if not ids:

@@ -24,10 +24,6 @@ _STATEMENTS_KEPT = 512
 FORGETFUL = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
 """A condition that always holds, for a statement that is a transaction of its own: its commit
 then does not wait for the disk (`durable=False`, without a round trip for it)."""
-Server = tuple[object, ...]
-"""A running PostgreSQL server, as its postmaster tells it from others."""
-SERVER = "SELECT system_identifier, pg_postmaster_start_time() FROM pg_control_system()"
-"""Asks which one it is."""
 _FLUSH = text("SELECT pg_logical_emit_message(true, 'hartline.flush', '')")
 
 
@@ -114,10 +110,6 @@ class Database:
         """One statement as a transaction of its own: one round trip instead of three."""
         async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
             return await Session(connection, alone=True).execute(statement, parameters)
-
-    async def server(self) -> Server:
-        """The server that keeps this database."""
-        return tuple((await self.execute(text(SERVER))).one())
 
     async def close(self) -> None:
         if self._pool is not None:

@@ -33,7 +33,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.retention import prune_inbox, prune_outbox
 from shared.messaging.streams import Streams, new_token
 from shared.runtime import logging
-from shared.runtime.db import Server, plain_dsn
+from shared.runtime.db import plain_dsn
 from shared.runtime.ids import new_id, utc_now
 from shared.runtime.session import Session
 from tests.load.arguments import whole
@@ -189,9 +189,7 @@ class _Acknowledging:
     def __init__(self) -> None:
         self.published: list[Outgoing] = []
 
-    async def settle(self, home: Server) -> None: ...
-
-    async def publish(self, batch: Any) -> list[bool]:
+    async def publish(self, batch: Any, home: Any = None) -> list[bool]:
         self.published += batch
         return [True] * len(batch)
 

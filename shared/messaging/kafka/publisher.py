@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -11,7 +12,6 @@ from aiokafka.errors import MessageSizeTooLargeError
 from shared.messaging.bus import BusUnavailable, Outgoing
 from shared.messaging.kafka.calls import Limits, bounded
 from shared.messaging.kafka.clients import Clients
-from shared.runtime.db import Server
 
 log = structlog.get_logger()
 
@@ -31,10 +31,9 @@ class KafkaPublisher:
         self._limits = limits
         self._producer: Any = None
 
-    async def settle(self, home: Server) -> None:
-        """Kafka keeps a log of its own."""
-
-    async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(
+        self, batch: Sequence[Outgoing], home: datetime | None = None
+    ) -> Sequence[bool]:
         """True up to the first record of each key that Kafka did not acknowledge.
 
         A producer that still owes an answer at the deadline may send what it holds later on, in

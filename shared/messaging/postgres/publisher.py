@@ -1,11 +1,11 @@
 """Appends to the log, and wakes those who read it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from shared.messaging.bus import Outgoing
 from shared.messaging.postgres import store
 from shared.messaging.postgres.link import Link
-from shared.runtime.db import SERVER, Server
 from shared.runtime.pgnotify import Signals
 
 
@@ -21,18 +21,13 @@ class PostgresPublisher:
         self._link = link
         self._signals = signals
 
-    async def settle(self, home: Server) -> None:
-        """Asked of each connection once. A new one waits for the disk until it is known."""
-        if not self._link.connected:
-            (server,) = await self._link.rows(SERVER)
-            if tuple(server) == home:
-                await self._link.rows("SET synchronous_commit = off")
-
-    async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(
+        self, batch: Sequence[Outgoing], home: datetime | None = None
+    ) -> Sequence[bool]:
         """All or nothing. After BusUnavailable the whole batch may be there all the same."""
         if not batch:
             return []
-        await store.append(self._link, batch)
+        await store.append(self._link, batch, home)
         for topic in {record.topic.value for record in batch}:
             self._signals.notify(channel(topic))
         return [True] * len(batch)

@@ -1,7 +1,7 @@
 """All SQL of the PostgreSQL bus. Each function is one statement, so one transaction."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.messaging.bus import Incoming, Outgoing
 from shared.messaging.postgres.link import Link
@@ -18,10 +18,13 @@ WITH record AS (
     SELECT topic, n FROM wanted ORDER BY topic
     ON CONFLICT (topic) DO UPDATE SET next_offset = head.next_offset + excluded.next_offset
     RETURNING topic, next_offset
+), hasty AS (
+    SELECT count(set_config('synchronous_commit', 'off', true))
+    FROM (SELECT WHERE pg_postmaster_start_time() = CAST($4 AS timestamptz)) AS beside_its_outbox
 )
 INSERT INTO bus.log (topic, "offset", key, body)
 SELECT topic, next_offset - n + place - 1, key, body
-FROM record JOIN wanted USING (topic) JOIN taken USING (topic)
+FROM record JOIN wanted USING (topic) JOIN taken USING (topic), hasty
 """
 
 _READ = """
@@ -62,8 +65,9 @@ RETURNING 1
 """
 
 
-async def append(link: Link, batch: Sequence[Outgoing]) -> None:
-    """Append all or nothing, in the order given.
+async def append(link: Link, batch: Sequence[Outgoing], home: datetime | None = None) -> None:
+    """Append all or nothing, in the order given. In the server that was started at `home` without
+    waiting for the disk.
 
     The head rows are locked (in the order of the topics, so two appends cannot deadlock) until
     the commit. So whoever sees an offset sees every lower one: a sequence would not give that.
@@ -73,6 +77,7 @@ async def append(link: Link, batch: Sequence[Outgoing]) -> None:
         [record.topic.value for record in batch],
         [record.key for record in batch],
         [record.body for record in batch],
+        home,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -13,7 +13,6 @@ from shared.contracts.notices import NoticesPlanned
 from shared.messaging.bus import Outgoing
 from shared.messaging.relay import LostLeadership, Relay
 from shared.messaging.retention import prune_outbox
-from shared.runtime.db import Server
 from shared.runtime.ids import new_id
 from tests.integration.messaging.conftest import NOW, Service, received
 
@@ -25,9 +24,9 @@ class FakePublisher:
     refuse: set[str] = field(default_factory=set)
     published: list[tuple[str, int]] = field(default_factory=list)
 
-    async def settle(self, home: Server) -> None: ...
-
-    async def publish(self, batch: Sequence[Outgoing]) -> Sequence[bool]:
+    async def publish(
+        self, batch: Sequence[Outgoing], home: datetime | None = None
+    ) -> Sequence[bool]:
         acks = []
         for out in batch:
             acks.append(out.key not in self.refuse)

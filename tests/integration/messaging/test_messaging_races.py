@@ -127,7 +127,7 @@ class NeverIdle(FakePublisher):
 
     service: Any = None
 
-    async def publish(self, batch: Any) -> Any:
+    async def publish(self, batch: Any, home: Any = None) -> Any:
         await self.service.emit(received(new_id("ref")))
         return await super().publish(batch)
 
