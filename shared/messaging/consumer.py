@@ -135,8 +135,8 @@ class Consumer:
     async def _receive_new(self, batch: Batch) -> Received | None:
         """The usual batch, handed to the worker as far as it has room. None: it is unusual.
 
-        The worker begins while the disk is waited for, on the same connection: this subscription
-        has moved on, and whatever became of the batch in a crash it must not take for kept.
+        The worker begins while we wait for the disk. On one connection, which a crash of the server
+        ends: this subscription has moved on, and must not take for kept what was forgotten.
         """
         async with self._db.connection() as session:
             if not await self._hand_over(session, batch):

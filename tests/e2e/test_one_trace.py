@@ -1,7 +1,6 @@
 """One trace from the Careline's call to the acknowledgement, by the real processes."""
 
 import asyncio
-import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -12,13 +11,14 @@ import pytest
 from aiohttp import web
 
 from deploy.machine.home import ISSUER
-from deploy.machine.kafka import KafkaUnavailable, jars
+from deploy.machine.kafka import jars
 from deploy.machine.machine import Machine
 from deploy.machine.samples import private_keys
 from deploy.machine.webhooks import Opened, open_notice, parse_public_key
 from shared.runtime.auth import LocalIssuer
 from tests.load import referrals
 from tests.support import machines
+from tests.support.brokers import needs_kafka
 from tests.support.collector import Collector, Told, collecting
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -117,12 +117,8 @@ async def acknowledge(client: httpx.AsyncClient, machine: Machine, agency: str, 
 async def test_one_trace_from_the_call_to_the_acknowledgement(bus: str) -> None:
     """P4, P5: and nothing of it reaches a partner, nor anything of a person the collector."""
     if bus == "kafka":
-        try:
+        with needs_kafka():
             jars()
-        except KafkaUnavailable as unavailable:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(str(unavailable))
     collector = Collector()
     async with collecting(collector) as url:
         settings = {"HARTLINE_TRACING": url, "HARTLINE_TRACING_RATIO": "1"}

@@ -1,11 +1,11 @@
 """`make smoke` as a stranger runs it: the real processes, the real bus, and an end by itself."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from deploy.machine.kafka import KafkaUnavailable, jars
+from deploy.machine.kafka import jars
+from tests.support.brokers import needs_kafka
 from tests.support.ups import assert_told, machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -20,12 +20,8 @@ def test_smoke_passes_on_the_postgresql_bus(tmp_path: Path) -> None:
 
 @pytest.mark.kafka
 def test_smoke_passes_on_kafka(tmp_path: Path) -> None:
-    try:
+    with needs_kafka():
         jars()
-    except KafkaUnavailable as unavailable:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(unavailable))
     result = machine("smoke", "--bus", "kafka", home=tmp_path)
     assert_told(result.stdout)
     assert (result.returncode, result.stderr) == (0, "")

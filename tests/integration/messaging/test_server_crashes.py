@@ -30,6 +30,7 @@ from tests.integration.messaging.conftest import (
     record,
     service_on,
 )
+from tests.integration.messaging.test_messaging_races import OneBatch
 
 pytestmark = pytest.mark.slow
 
@@ -294,26 +295,12 @@ async def test_p1_a_record_that_was_forgotten_between_fetching_and_taking_is_no_
     crash(server)
     consumer = Consumer("svc", crashing.db, crashing.inbox_tables, bus, (Topic.REFERRALS,))
     await up_again(crashing)
-    assert await consumer.consume_once(Fetched(batch)) == 1
+    assert await consumer.consume_once(OneBatch(batch)) == 1
     await relayed(crashing, bus)
     assert await consumed(crashing, bus) == 0
     await knows_once(crashing, subject)
     await subscription.close()
     await bus.close()
-
-
-class Fetched:
-    """A subscription that fetched its batch before the crash."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-
-    async def fetch(self, limit: int, wait: float) -> Batch:
-        return self._batch
-
-    async def commit(self, next_offsets: Positions) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 async def up_again(service: Service) -> None:
