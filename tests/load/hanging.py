@@ -11,16 +11,17 @@ import argparse
 import asyncio
 import statistics
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.machine.machine import Machine
 from tests.load import openloop
 from tests.load.arguments import add_bus, between, whole
-from tests.load.openloop import Sent, percentile, spread
-from tests.load.phone import Send, agency_of_kind, calling
-from tests.load.receiver import Arrival, Receiver, listening, until
+from tests.load.openloop import Send, Sent, percentile, spread
+from tests.load.phone import agency_of_kind, calling
+from tests.load.receiver import Arrival, Receiver, listening, path_of, until
 from tests.load.reporting import say, show, verdict
+from tests.load.wire import Request, Respond
 from tests.support import machines
 
 FAN_OUT = 5
@@ -30,6 +31,30 @@ KINDS = ("fbi", "chief_states_attorney", "hart_lead_statewide")
 _COUNTS = ("accepted", "refused", "lost")
 _OTHERS_SECONDS = 120.0
 _SETTLE_SECONDS = 2.0
+_NOT_NOW = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass
+class Hanging(Receiver):
+    """One of its partners can be made to hang."""
+
+    _hung: bytes | None = None
+    _unanswered: list[Respond] = field(default_factory=list)
+
+    def take(self, request: Request, respond: Respond) -> None:
+        if request.path == self._hung:
+            self._unanswered.append(respond)
+        else:
+            super().take(request, respond)
+
+    def hang(self, agency_id: str) -> None:
+        """From now on this agency accepts the connection and never answers."""
+        self._hung = path_of(agency_id)
+
+    def answer_again(self) -> None:
+        self._hung = None
+        while self._unanswered:
+            self._unanswered.pop()(_NOT_NOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +82,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 async def run(args: argparse.Namespace, machine: Machine) -> list[Run]:
-    receiver, partner = Receiver(), agency_of_kind(machine, args.partner)
+    receiver, partner = Hanging(), agency_of_kind(machine, args.partner)
     runs: list[Run] = []
     async with (
         listening(receiver, machine.ports.agencies),
@@ -77,7 +102,7 @@ async def run(args: argparse.Namespace, machine: Machine) -> list[Run]:
 @dataclass(frozen=True)
 class _Runs:
     machine: Machine
-    receiver: Receiver
+    receiver: Hanging
     partner: str
     send: Send
     args: argparse.Namespace

@@ -18,8 +18,19 @@ class Sent:
     """The referral's number, by which the receivers' copies are told apart; empty unless 201."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    at: float
+    """When it came, whenever its turn was to be read."""
+    status: int
+    reference: str
+
+
+Send = Callable[[int], Awaitable[Answer]]
+
+
 async def run(
-    send: Callable[[int], Awaitable[tuple[int, str]]],
+    send: Send,
     *,
     rate: float,
     seconds: float,
@@ -31,22 +42,19 @@ async def run(
     tasks = []
     for index in range(total):
         intended = start + index / rate
-        delay = intended - time.time()
-        if delay > 0:
+        while (delay := intended - time.time()) > 0:
             await asyncio.sleep(delay)
         tasks.append(asyncio.create_task(one(send, first + index, intended)))
     return list(await asyncio.gather(*tasks))
 
 
-async def one(
-    send: Callable[[int], Awaitable[tuple[int, str]]], number: int, intended: float
-) -> Sent:
+async def one(send: Send, number: int, intended: float) -> Sent:
     """Status 0: no answer came."""
     try:
-        status, reference = await send(number)
+        answer = await send(number)
     except Exception:
-        status, reference = 0, ""
-    return Sent(number, intended, time.time(), status, reference)
+        answer = Answer(time.time(), 0, "")
+    return Sent(number, intended, answer.at, answer.status, answer.reference)
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -4,20 +4,22 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import aiohttp
-
 from deploy.machine.machine import Machine
 from tests.load import referrals
-from tests.load.openloop import Sent, one
+from tests.load.openloop import Answer, Send, Sent, one
+from tests.load.wire import Lines
 from tests.support import machines
 
-Send = Callable[[int], Awaitable[tuple[int, str]]]
 _TOKEN_SECONDS = 240.0
+_HEAD = (
+    "POST /v1/referrals HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: load\r\nAccept: */*\r\n"
+    "Content-Type: application/json\r\nAuthorization: Bearer {}\r\n"
+)
 
 
 class _Token:
@@ -26,12 +28,13 @@ class _Token:
     def __init__(self, machine: Machine) -> None:
         self._fresh = partial(machines.token, machine, "referrals:create")
         self._until = 0.0
-        self._text = ""
+        self._head = ""
 
-    def header(self) -> dict[str, str]:
+    def head(self) -> str:
+        """What the heads of all requests have in common."""
         if time.monotonic() > self._until:
-            self._text, self._until = self._fresh(), time.monotonic() + _TOKEN_SECONDS
-        return {"Authorization": f"Bearer {self._text}"}
+            self._head, self._until = _HEAD.format(self._fresh()), time.monotonic() + _TOKEN_SECONDS
+        return self._head
 
 
 @asynccontextmanager
@@ -39,16 +42,18 @@ async def calling(
     machine: Machine, body: Callable[[int], dict[str, Any]] = referrals.body
 ) -> AsyncIterator[Send]:
     """What sends the referral of a number, and says its status and its own number."""
-    token, url = _Token(machine), f"{machines.url(machine, 'intake')}/v1/referrals"
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+    token, lines = _Token(machine), Lines(machine.ports.intake)
 
-        async def send(number: int) -> tuple[int, str]:
-            key = {"Idempotency-Key": secrets.token_hex(16)}
-            headers = key | token.header()
-            async with session.post(url, json=body(number), headers=headers) as answer:
-                return answer.status, (await answer.json()).get("number", "")
+    async def send(number: int) -> Answer:
+        content = json.dumps(body(number))
+        one = f"Idempotency-Key: {secrets.token_hex(16)}\r\nContent-Length: {len(content)}\r\n\r\n"
+        answer = await lines.ask(f"{token.head()}{one}{content}".encode())
+        return Answer(answer.at, answer.status, json.loads(answer.body).get("number", ""))
 
+    try:
         yield send
+    finally:
+        lines.close()
 
 
 async def burst(send: Send, count: int, *, together: int, first: int = 0) -> list[Sent]:

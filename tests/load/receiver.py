@@ -1,4 +1,4 @@
-"""The partners of a load run, on the generator's own machine; one of them can be made to hang."""
+"""The partners of a load run, on the generator's own machine."""
 
 import asyncio
 import time
@@ -8,10 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
-
 from deploy.machine.samples import private_keys
 from deploy.machine.webhooks import Opened, open_notice, parse_public_key
+from tests.load.wire import Request, Respond, serving
+
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nServer: load\r\n\r\n"
+_AGENCY = b"/agency/"
+
+
+def path_of(agency_id: str) -> bytes:
+    """Where its notices are posted to."""
+    return _AGENCY + agency_id.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +31,25 @@ class Arrival:
 
 @dataclass
 class Receiver:
-    """Answers 200 at once and keeps what came, to be verified and opened after the run."""
+    """Answers 200 once it has all of a notice, and keeps it, to be verified and opened after the
+    run."""
 
     first_bytes: dict[str, float] = field(default_factory=dict)
     taken: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Agency → how often it took each notice, by id: answered 200."""
-    kept: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    _hung: str | None = None
-    _released: asyncio.Event = field(default_factory=asyncio.Event)
+    kept: list[tuple[str, Request]] = field(default_factory=list)
     _opened: dict[str, dict[str, Arrival]] = field(default_factory=dict)
 
-    async def receive(self, request: web.Request) -> web.Response:
-        at = time.time()
-        agency_id = request.match_info["agency_id"]
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.first_bytes.setdefault(headers["webhook-id"], at)
-        if agency_id == self._hung:
-            await self._released.wait()
-            return web.Response(status=503)
-        self.kept.append((agency_id, headers, await request.read()))
-        self.taken[agency_id][headers["webhook-id"]] += 1
-        return web.Response()
-
-    async def ready(self, _: web.Request) -> web.Response:
-        return web.Response()
-
-    def hang(self, agency_id: str) -> None:
-        """From now on this agency accepts the connection and never answers."""
-        self._hung = agency_id
-        self._released = asyncio.Event()
-
-    def answer_again(self) -> None:
-        self._hung = None
-        self._released.set()
+    def take(self, request: Request, respond: Respond) -> None:
+        if not request.path.startswith(_AGENCY):
+            respond(_OK)  # It asks whether we are ready.
+            return
+        agency_id = request.path.removeprefix(_AGENCY).decode()
+        notice_id = request.headers[b"webhook-id"].decode()
+        self.first_bytes.setdefault(notice_id, request.at)
+        self.kept.append((agency_id, request))
+        self.taken[agency_id][notice_id] += 1
+        respond(_OK)
 
     def notices(self, *, but: str | None = None) -> int:
         """How many different notices were taken, by every agency or by all but one."""
@@ -70,9 +63,10 @@ class Receiver:
         keys = private_keys(folder)
         senders = [parse_public_key(line) for line in (folder / "senders.txt").read_text().split()]
         while self.kept:
-            agency_id, headers, body = self.kept.pop()
-            now = float(headers["webhook-timestamp"])
-            opened = open_notice(headers, body, agency_id, keys[agency_id], senders, now)
+            agency_id, request = self.kept.pop()
+            headers = {name.decode(): value.decode() for name, value in request.headers.items()}
+            key, now = keys[agency_id], float(headers["webhook-timestamp"])
+            opened = open_notice(headers, request.body, agency_id, key, senders, now)
             assert isinstance(opened, Opened), opened
             notices = self._opened.setdefault(opened.form["referral_number"], {})
             at = self.first_bytes[opened.notice_id]
@@ -90,17 +84,8 @@ class Receiver:
 @asynccontextmanager
 async def listening(receiver: Receiver, port: int) -> AsyncIterator[None]:
     """The agencies answer on `port`; afterwards connections are refused, and those open closed."""
-    app = web.Application(client_max_size=8 * 1024 * 1024)
-    app.router.add_post("/agency/{agency_id}", receiver.receive)
-    app.router.add_get("/readyz", receiver.ready)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+    async with serving(receiver.take, port):
         yield
-    finally:
-        receiver.answer_again()
-        await runner.cleanup()
 
 
 async def until(
