@@ -79,7 +79,7 @@ async def measure(
         wanted = already + len(accepted) * FAN_OUT
         await until(lambda: receiver.notices() >= wanted, _DRAIN_SECONDS)
         await asyncio.sleep(SETTLE_SECONDS)
-        after, ownafter = cpu_seconds(machine), own_seconds()
+        ownafter, after = own_seconds(), cpu_seconds(machine)
         work = per_referral(counted, await counters(machine), len(accepted))
         arrivals = await asyncio.to_thread(receiver.arrivals, machine.home.agencies)
     delivered = [time_ for each in accepted for time_ in arrivals.get(each.reference, [])]
@@ -122,6 +122,7 @@ def _table(report: dict[str, Any]) -> str:
         ),
         ("deliveries", f"{report['deliveries']}, {report['deliveries_per_second']} per second"),
         ("CPU seconds per 1,000 deliveries", report["cpu_seconds_per_1000_deliveries"]),
+        ("CPU seconds of the generator", report["generator_cpu_seconds"]),
         (
             "idle",
             "{memory_mb} MB, {cpu_percent_of_a_core} % of a core".format(**report["idle"]),

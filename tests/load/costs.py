@@ -43,7 +43,8 @@ def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]
 
 
 def own_seconds() -> float:
-    """Of the generator and the receivers."""
+    """Of the generator and the receivers. Looking for the others' takes a while: ask this after it
+    when a run begins, and before it when it ends."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

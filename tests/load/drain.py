@@ -86,9 +86,8 @@ class Drain:
                     lambda: f"{len(took) - len(warm)} of {len(held)}",
                 )
                 await asyncio.sleep(_SETTLE_SECONDS)
-                programs = costs.spent(before, costs.cpu_seconds(self._machine)) | {
-                    "generator": round(costs.own_seconds() - own, 2)
-                }
+                generator = {"generator": round(costs.own_seconds() - own, 2)}
+                programs = costs.spent(before, costs.cpu_seconds(self._machine)) | generator
                 left = await self._held()
             self._receiver.opened(self._machine.home.agencies)
         first_bytes = {id_: self._receiver.first_bytes[id_] for id_ in took if id_ not in warm}

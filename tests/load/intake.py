@@ -45,11 +45,10 @@ async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
         before, spent, own = psutil.cpu_times(), cpu_seconds(machine), own_seconds()
         load = os.getloadavg()[0]
         sent = await openloop.run(send, rate=args.rate, seconds=args.seconds, first=1_000_000)
-        after = psutil.cpu_times()
+        after, generator = psutil.cpu_times(), own_seconds() - own
         ours = cpu_seconds(machine)
     services = {name: round(ours[name] - spent[name], 2) for name in ours}
     busy = _busy(after) - _busy(before)
-    generator = own_seconds() - own
     others = max(0.0, busy - sum(services.values()) - generator)
     answered = [each.answered_at - each.intended_at for each in sent if each.status == 201]
     return {

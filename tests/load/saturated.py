@@ -64,9 +64,8 @@ async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
         )
         ended = time.time()
         await asyncio.sleep(SETTLE_SECONDS)
-        programs = spent(before, cpu_seconds(machine)) | {
-            "generator": round(own_seconds() - own, 2)
-        }
+        generator = {"generator": round(own_seconds() - own, 2)}
+        programs = spent(before, cpu_seconds(machine)) | generator
     say("verifying and opening what came")
     arrivals = receiver.arrivals(machine.home.agencies)
     delivered = [at for each in accepted for at in arrivals.get(each.reference, [])]
