@@ -10,6 +10,7 @@ from tests.load.arguments import between, whole
 from tests.load.drain import drained
 from tests.load.hanging import Run, ratio, summary, waits
 from tests.load.openloop import Sent, throughput
+from tests.load.peers import Goal
 from tests.load.receiver import Arrival
 from tests.load.reporting import table
 from tests.load.soak import judgement
@@ -81,6 +82,13 @@ def test_a_soak_names_all_that_is_wrong() -> None:
     assert judgement(wrong) == "notify, MB grows; 2 lost; 3 left in notify inbox"
 
 
+def test_a_goal_is_absolute_and_beside_a_peer_what_it_is_to_that() -> None:
+    fast, lean = Goal(1000, peer=2000, at_least=True), Goal(2.0, peer=1.0)
+    assert fast.judged(800, None) == "goal ≥ 1000: MISSED"
+    assert fast.judged(800, 1500) == "goal ≥ 1000: MISSED; beside a peer's 1500 ≥ 750: met"
+    assert lean.judged(1.9, 0.9) == "goal ≤ 2: met; beside a peer's 0.9 ≤ 1.8: MISSED"
+
+
 def test_every_child_of_a_referral_is_another() -> None:
     names = [child["name"] for child in referrals.body(7, children=3)["children"]]
     assert names == ["Test Child 7", "Test Child 7.1", "Test Child 7.2"]
@@ -102,7 +110,7 @@ def test_a_count_that_is_nonsense_is_refused(text: str) -> None:
 def test_what_is_not_asked_for_is_within_the_bounds(program: object) -> None:
     parser = program.arguments()  # type: ignore[attr-defined]
     for action in parser._actions:
-        if callable(action.type):
+        if callable(action.type) and action.default is not None:
             assert action.type(f"{action.default:g}") == action.default
 
 
