@@ -87,18 +87,18 @@ async def read_version(
     session: Session, referral_id: str, version: int | None = None
 ) -> tuple[Version, Sequence[StoredChild]] | None:
     """A version, the current one by default, with its sealed documents in order."""
-    found = await read_versions(session, {(referral_id, version)})
+    found = await read_versions(session.execute, {(referral_id, version)})
     return next(iter(found.values()), None)
 
 
 async def read_versions(
-    session: Session, wanted: Set[tuple[str, int | None]]
+    run: Run, wanted: Set[tuple[str, int | None]]
 ) -> dict[tuple[str, int], tuple[Version, Sequence[StoredChild]]]:
     """Those of the versions that there are, by referral and number."""
     pairs = list(wanted)
     values = {"ids": [id_ for id_, _ in pairs], "versions": [number for _, number in pairs]}
     found: dict[tuple[str, int], tuple[Version, list[StoredChild]]] = {}
-    for row in await session.execute(_READ, values):
+    for row in await run(_READ, values):
         key = (row.referral_id, row.version)
         _, children = found.setdefault(key, (_version_of(row), []))
         wrapped = WrappedKey(row.kek_version, row.wrapped, row.key_version)
