@@ -43,7 +43,7 @@ FACTS = frozenset(
     ]
 )
 """What routing needs of a child, whoever the recipients turn out to be."""
-_EMPTY = (None, "", [], {})
+_EMPTY: tuple[object, ...] = (None, "", [], {})
 
 Profiles = Mapping[str, frozenset[str]]
 
