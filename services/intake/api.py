@@ -55,10 +55,9 @@ class Desk:
     statistics: StatisticsDesk
 
 
-def routes(desk: Desk) -> APIRouter:
-    """The routes of referrals; each area beside has its own."""
+def creation(desk: Desk) -> APIRouter:
+    """The one route by which every referral comes in."""
     router = APIRouter()
-    code_lists_json = code_lists().model_dump_json(exclude_none=True)
 
     @router.post("/v1/referrals", status_code=201)
     async def create(request: Request, caller: Creator) -> Response:
@@ -71,6 +70,14 @@ def routes(desk: Desk) -> APIRouter:
             referrals.check(referral, now, desk.towns)
             wanted = receiving.Request(caller.subject, key, body, referral, now)
             return created(await desk.receiving.receive(wanted))
+
+    return router
+
+
+def routes(desk: Desk) -> APIRouter:
+    """The other routes of referrals; each area beside has its own."""
+    router = APIRouter()
+    code_lists_json = code_lists().model_dump_json(exclude_none=True)
 
     @router.patch("/v1/referrals/{referral_id}")
     async def amend(request: Request, caller: Amender) -> Response:

@@ -7,7 +7,7 @@ leaves it.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -43,6 +43,7 @@ FACTS = frozenset(
     ]
 )
 """What routing needs of a child, whoever the recipients turn out to be."""
+_EMPTY: tuple[object, ...] = (None, "", [], {})
 
 Profiles = Mapping[str, frozenset[str]]
 
@@ -102,8 +103,28 @@ def facts(document: Mapping[str, Any], beside: Iterable[Mapping[str, Any]] = ())
 
 def _copy(masked: Mapping[str, Any], listed: Collection[str]) -> Copy:
     seen: set[str] = set()
-    content = _pick(masked, listed, "", seen)
+    content = _pick(masked, _tree(frozenset(listed)), seen)
     return Copy(content, frozenset(seen))
+
+
+@dataclass(slots=True)
+class _Node:
+    """A name on a list: the whole path, where a value is listed, and what is listed below it."""
+
+    path: str | None
+    below: "dict[str, _Node]"
+
+
+@lru_cache
+def _tree(listed: frozenset[str]) -> Mapping[str, _Node]:
+    """The paths by their names, so that a document is gone through once."""
+    top = _Node(None, {})
+    for path in listed:
+        node = top
+        for name in path.split("."):
+            node = node.below.setdefault(name, _Node(None, {}))
+        node.path = path
+    return top.below
 
 
 def paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -123,21 +144,23 @@ def kinds(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _pick(
-    document: Mapping[str, Any], listed: Collection[str], prefix: str, seen: set[str]
+    document: Mapping[str, Any], listed: Mapping[str, _Node], seen: set[str]
 ) -> dict[str, Any]:
     picked: dict[str, Any] = {}
     for name, value in document.items():
-        path = prefix + name
-        if isinstance(value, dict):
-            value = _pick(value, listed, f"{path}.", seen)
-        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            parts = (_pick(item, listed, f"{path}.", seen) for item in value)
-            value = [part for part in parts if part]
-        elif path not in listed:
+        node = listed.get(name)
+        if node is None or value in _EMPTY:
             continue
-        elif value not in (None, "", []):
-            seen.add(path)
-        if value not in (None, "", [], {}):
+        if isinstance(value, dict):
+            value = _pick(value, node.below, seen)
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            parts = (_pick(item, node.below, seen) for item in value)
+            value = [part for part in parts if part]
+        elif node.path is None:
+            continue
+        else:
+            seen.add(node.path)
+        if value not in _EMPTY:
             picked[name] = value
     return picked
 

@@ -203,7 +203,8 @@ def _known(claim: Claim, body_digest: bytes, answer: str) -> Accepted | KeyReuse
 
 def random_number() -> str:
     """A number to say on the phone. Random: a gap in a sequence would betray a referral."""
-    symbols = "".join(secrets.choice(_CROCKFORD) for _ in range(8))
+    bits = secrets.randbits(40)
+    symbols = "".join(_CROCKFORD[bits >> place & 31] for place in range(0, 40, 5))
     return f"HL-{symbols[:4]}-{symbols[4:]}"
 
 

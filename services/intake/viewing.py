@@ -1,7 +1,7 @@
 """Showing content: a read is recorded and committed before its first byte is returned (P2)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,7 @@ from services.intake.retrying import until_known
 from services.intake.strict_json import canonical
 from services.intake.vault import Vault, readable
 from shared.contracts.disclosures import ReferralViewed
-from shared.messaging.outbox import Outbox
+from shared.messaging.outbox import RELAY_WAKE, UNHURRIED_SECONDS, Outbox
 from shared.runtime.auth import Principal
 from shared.runtime.db import Database, Session
 from shared.runtime.errors import Gone
@@ -79,14 +79,18 @@ class Viewing:
     async def view_all(
         self, questions: Sequence[Question], render: Render | None = None
     ) -> list[str | Gone | None]:
-        """As `view` does, each in its place, all on record in one transaction or none of them."""
+        """As `view` does, each in its place, all on record in one statement or none of them."""
         return await until_known(partial(self._attempt, questions, render or _answer))
 
     async def _attempt(
         self, questions: Sequence[Question], render: Render
     ) -> list[str | Gone | None]:
-        async with self._db.transaction() as session:
-            shown = await self._read(session, questions, render)
+        async with self._db.connection() as session:
+            found = await store.read_versions(
+                session.execute, {(each.referral_id, each.version) for each in questions}
+            )
+            shown, views = self._show_all(questions, found, render)
+            await self._record(session, views, questions[0].now)
         failpoint("intake.after_view_commit")
         for question, content in zip(questions, shown, strict=True):
             if isinstance(content, str):
@@ -98,12 +102,21 @@ class Viewing:
                 )
         return shown
 
-    async def _read(
-        self, session: Session, questions: Sequence[Question], render: Render
-    ) -> list[str | Gone | None]:
-        found = await store.read_versions(
-            session, {(each.referral_id, each.version) for each in questions}
-        )
+    async def _record(self, session: Session, views: Sequence[View], now: datetime) -> None:
+        """The one statement that writes: views and their events, committed when it returns."""
+        if not views:
+            return
+        told = {view.disclosure_id: viewed(view) for view in views}
+        await view_store.record(session.execute, views, self._outbox.each(told, now))
+        self._db.wakes.wake_within(RELAY_WAKE, UNHURRIED_SECONDS)
+
+    def _show_all(
+        self,
+        questions: Sequence[Question],
+        found: Mapping[tuple[str, int], Found],
+        render: Render,
+    ) -> tuple[list[str | Gone | None], list[View]]:
+        """What is answered, and what must be on record before."""
         views: list[View] = []
         shown: list[str | Gone | None] = []
         for each in questions:
@@ -116,11 +129,7 @@ class Viewing:
                 # It fails alone, when it is asked for alone.
                 log.warning("view_failed", error=error, where=where(error))
                 shown.append(None)
-        new = await view_store.insert_views(session, views)
-        events = [viewed(view) for view in views if view.disclosure_id in new]
-        if events:
-            await self._outbox.emit(session, questions[0].now, *events)
-        return shown
+        return shown, views
 
     def _show(
         self, question: Question, found: Found | None, render: Render, views: list[View]

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from services.intake import reading_api, window_store
 from services.intake.amending import Amending
-from services.intake.api import Desk, routes
+from services.intake.api import Desk, creation, routes
 from services.intake.areas import make_areas
 from services.intake.check import watch_routes
 from services.intake.hart.door import keeping_out
@@ -52,6 +52,7 @@ from shared.runtime.migrate import check_head
 from shared.runtime.ops import Ages, Readiness, operations
 from shared.runtime.pgnotify import Signals, share_wakes
 from shared.runtime.settings import Profile
+from shared.runtime.straight import add_straight
 from shared.runtime.wakes import Wakes
 
 NAME = "intake"
@@ -141,9 +142,10 @@ def add_routes(api: FastAPI, desk: Desk) -> None:
     """
     listed = frozenset().union(*load_profiles().values())
     door = Depends(keeping_out(desk.db, desk.areas.recusals))
+    for each in (creation(desk), reading_api.routes(desk.viewing)):
+        add_straight(api, each, [door])
     for each in (
         routes(desk),
-        reading_api.routes(desk.viewing),
         niem.routes(desk.viewing, load_table(listed)),
         *life_routes(desk.life),
         *desk.areas.routers,

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import text
@@ -16,7 +17,7 @@ RELAY_WAKE, RELAY_VACANT = RELAY_WAKES = ("relay", "relay.vacant")
 """There is something to relay; nobody leads the relay any more."""
 _UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
 """Tell deadlines and audit, which read at a pace of their own, of what has happened already."""
-_UNHURRIED_SECONDS = 0.1
+UNHURRIED_SECONDS = 0.1
 
 
 def first_event(tables: OutboxTables, made: str) -> str:
@@ -34,29 +35,48 @@ event_head AS (
 )"""
 
 
+def events_of(tables: OutboxTables, made: str) -> str:
+    """The end of a statement that makes several things and tells of each: an event for each key
+    that `made` selects. The values are `Outbox.each`'s; wake RELAY_WAKE after the commit."""
+    return (
+        "event AS (SELECT *, row_number() OVER (PARTITION BY topic, subject ORDER BY ordinality) "
+        "AS place FROM unnest(CAST(:event_keys AS text[]), CAST(:event_topics AS text[]), "
+        "CAST(:event_subjects AS text[]), CAST(:event_ids AS text[]), "
+        "CAST(:event_bodies AS bytea[])) WITH ORDINALITY "
+        f"AS e(key, topic, subject, event_id, body, ordinality) WHERE key IN ({made})), "
+        + _numbering(tables)
+    )
+
+
+def _numbering(tables: OutboxTables) -> str:
+    """1. Lock and move the heads, in sorted order, so that two emitters cannot deadlock.
+    2. Number the CTE `event` from there, and close each envelope with its number.
+    """
+    return (
+        "wanted AS (SELECT topic, subject, max(place) AS n FROM event GROUP BY 1, 2), "
+        f"taken AS (INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence) "
+        "SELECT topic, subject, n FROM wanted ORDER BY topic, subject "
+        "ON CONFLICT (topic, subject) DO UPDATE SET "
+        "sequence = head.sequence + excluded.sequence RETURNING topic, subject, sequence), "
+        "numbered AS (SELECT e.*, t.sequence - w.n + e.place AS sequence FROM event e "
+        "JOIN wanted w USING (topic, subject) JOIN taken t USING (topic, subject)) "
+        f"INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body) "
+        "SELECT topic, subject, sequence, event_id, body || "
+        "convert_to(',\"sequence\":' || sequence || '}', 'UTF8') "
+        "FROM numbered ORDER BY ordinality"
+    )
+
+
 class Outbox:
     """Emits events with the caller's transaction: a rollback drops both, a commit keeps both."""
 
     def __init__(self, tables: OutboxTables, source: Source) -> None:
         self._source = source
-        # 1. Lock and move the heads, in sorted order, so that two emitters cannot deadlock.
-        # 2. Number the events from there, and close each envelope with its number.
         self._emit = text(
             "WITH event AS (SELECT * FROM unnest(CAST(:topics AS text[]), "
             "CAST(:subjects AS text[]), CAST(:places AS bigint[]), CAST(:ids AS text[]), "
             "CAST(:bodies AS bytea[])) WITH ORDINALITY "
-            "AS e(topic, subject, place, event_id, body, ordinality)), "
-            "wanted AS (SELECT topic, subject, max(place) AS n FROM event GROUP BY 1, 2), "
-            f"taken AS (INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence) "
-            "SELECT topic, subject, n FROM wanted ORDER BY topic, subject "
-            "ON CONFLICT (topic, subject) DO UPDATE SET "
-            "sequence = head.sequence + excluded.sequence RETURNING topic, subject, sequence), "
-            "numbered AS (SELECT e.*, t.sequence - w.n + e.place AS sequence FROM event e "
-            "JOIN wanted w USING (topic, subject) JOIN taken t USING (topic, subject)) "
-            f"INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body) "
-            "SELECT topic, subject, sequence, event_id, body || "
-            "convert_to(',\"sequence\":' || sequence || '}', 'UTF8') "
-            "FROM numbered ORDER BY ordinality"
+            "AS e(topic, subject, place, event_id, body, ordinality)), " + _numbering(tables)
         )
 
     async def emit(self, session: Session, now: datetime, *events: EventData) -> None:
@@ -75,7 +95,19 @@ class Outbox:
         bodies = [self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)]
         await session.execute(self._emit, columns | {"ids": ids, "bodies": bodies})
         unhurried = all(data.topic in _UNHURRIED for data in events)
-        wake_after_commit(session, RELAY_WAKE, _UNHURRIED_SECONDS if unhurried else 0.0)
+        wake_after_commit(session, RELAY_WAKE, UNHURRIED_SECONDS if unhurried else 0.0)
+
+    def each(self, told: Mapping[str, EventData], now: datetime) -> dict[str, object]:
+        """The values for `events_of`: each event under the key of what it tells of."""
+        ids = [new_event_id() for _ in told]
+        events = list(zip(told.values(), ids, strict=True))
+        return {
+            "event_keys": list(told),
+            "event_topics": [data.topic.value for data, _ in events],
+            "event_subjects": [data.subject for data, _ in events],
+            "event_ids": ids,
+            "event_bodies": [self._open_body(data, id_, now) for data, id_ in events],
+        }
 
     def first(self, data: EventData, now: datetime) -> dict[str, object]:
         """The values for `first_event`: of a subject of which nothing was ever told."""

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 from sqlalchemy import URL, Executable, make_url, text
 
 from shared.runtime import metrics, pools
+from shared.runtime.connections import Connections
 from shared.runtime.errors import Misconfigured
 from shared.runtime.session import Row, Rows, Session, Values
 from shared.runtime.wakes import Wakes
@@ -41,13 +42,6 @@ def plain_dsn(dsn: str) -> str:
     return async_url(dsn).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """Given back as it was taken: sessions set nothing that outlives their transaction."""
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
 class Database:
     """One service's database, as its runtime role."""
 
@@ -56,7 +50,7 @@ class Database:
         self._dsn = plain_dsn(dsn)
         self._name = name
         self._pool_size = pool_size
-        self._pool: Any = None
+        self._connections: Connections | None = None
         self.wait_seconds = _WAIT_SECONDS
         """How long a transaction waits for a free connection."""
 
@@ -76,7 +70,7 @@ class Database:
         of the server, as a lease is. `planned_once`: a plan is kept for whatever values come; for
         statements that always go by the same indexes and take longer to plan than to run.
         """
-        async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
+        async with self._taken() as connection:
             session = Session(connection)
             metrics.ROUND_TRIPS.inc(2)
             await connection.execute(_begin(durable, planned_once))
@@ -103,48 +97,45 @@ class Database:
         A crash of the server ends every connection. So as long as its statements succeed, the
         server has forgotten nothing of what the first of them read or committed.
         """
-        async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
+        async with self._taken() as connection:
             yield Session(connection, alone=True)
 
     async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
         """One statement as a transaction of its own: one round trip instead of three."""
-        async with (await self._connections()).acquire(timeout=self.wait_seconds) as connection:
+        async with self._taken() as connection:
             return await Session(connection, alone=True).execute(statement, parameters)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            pool.terminate()
+        if self._connections is not None:
+            connections, self._connections = self._connections, None
+            connections.terminate()
 
-    async def _connections(self) -> Any:
-        if self._pool is None:
-            # Nothing is awaited that could let a second task in: the pool starts empty.
-            self._pool = asyncpg.create_pool(
-                self._dsn,
-                min_size=0,
-                max_size=self._pool_size,
-                connection_class=_Connection,
-                record_class=Row,
-                init=_speak_json,
-                timeout=_CONNECT_SECONDS,
-                command_timeout=_STATEMENT_SECONDS,
-                statement_cache_size=_STATEMENTS_KEPT,
-                max_inactive_connection_lifetime=1800,
-                # By default the 50,000th statement closes its connection, after a COMMIT too.
-                max_queries=2**62,
-                server_settings={
-                    "application_name": self._name,
-                    "timezone": "UTC",
-                    # A frozen process or a dead host must not keep its row locks.
-                    "idle_in_transaction_session_timeout": "15s",
-                    "tcp_keepalives_idle": "5",
-                    "tcp_keepalives_interval": "5",
-                    "tcp_keepalives_count": "2",
-                },
-            )
-            await self._pool
-            pools.show_database(self._pool)
-        return self._pool
+    def _taken(self) -> AbstractAsyncContextManager[Any]:
+        """Sessions set nothing that outlives their transaction: each is given back as it was."""
+        if self._connections is None:
+            self._connections = Connections(self._connect, self._pool_size)
+            pools.show_database(self._connections)
+        return self._connections.taken(self.wait_seconds)
+
+    async def _connect(self) -> Any:
+        connection = await asyncpg.connect(
+            self._dsn,
+            record_class=Row,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_STATEMENT_SECONDS,
+            statement_cache_size=_STATEMENTS_KEPT,
+            server_settings={
+                "application_name": self._name,
+                "timezone": "UTC",
+                # A frozen process or a dead host must not keep its row locks.
+                "idle_in_transaction_session_timeout": "15s",
+                "tcp_keepalives_idle": "5",
+                "tcp_keepalives_interval": "5",
+                "tcp_keepalives_count": "2",
+            },
+        )
+        await _speak_json(connection)
+        return connection
 
 
 def _begin(durable: bool, planned_once: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from shared.runtime import metrics
+from shared.runtime.connections import Connections
 
 Count = Callable[[], float]
 
@@ -31,14 +32,13 @@ def show(
         metrics.POOL_WAITING.labels(pool).set_function(waiting)
 
 
-def show_database(pool: Any) -> None:
-    """asyncpg's."""
+def show_database(connections: Connections) -> None:
     show(
         "database",
-        in_use=lambda: pool.get_size() - pool.get_idle_size(),
-        most=pool.get_max_size(),
-        opened=pool.get_size,
-        waiting=lambda: _queued(pool._queue._getters),
+        in_use=lambda: connections.in_use,
+        most=connections.most,
+        opened=lambda: connections.opened,
+        waiting=lambda: connections.waiting,
     )
 
 
@@ -52,7 +52,3 @@ def show_http(name: str, session: aiohttp.ClientSession) -> None:
         opened=lambda: len(connector._acquired) + sum(map(len, connector._conns.values())),
         waiting=lambda: sum(map(len, connector._waiters.values())),
     )
-
-
-def _queued(getters: Any) -> int:
-    return sum(not each.done() for each in getters)

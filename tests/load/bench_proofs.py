@@ -71,8 +71,7 @@ async def generate(database: FreshDatabase, size: int) -> dict[str, Any]:
 
 async def _patiently(db: Database, statement: str) -> None:
     """Without the limit of half a minute that a service puts on its statements."""
-    pool = await db._connections()
-    async with pool.acquire() as connection:
+    async with db._taken() as connection:
         await connection.execute(statement, timeout=1800)
 
 

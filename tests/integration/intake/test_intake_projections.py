@@ -11,8 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.intake.api import Desk
 from services.intake.projections import load_profiles
+from services.intake.viewing import Question
 from shared.contracts.disclosures import ReferralViewed
+from shared.runtime.auth import Principal
 from shared.runtime.db import Database
+from shared.runtime.ids import new_id, utc_now
 from tests.support.databases import FreshDatabase
 from tests.support.intake import (
     Keys,
@@ -220,6 +223,34 @@ async def test_p2_versions_asked_for_together_are_each_on_record_and_answered_as
         )
     assert seen == Counter(dict.fromkeys(asked, 2))
     assert events == 8
+
+
+async def test_p2_a_read_that_is_made_again_is_on_record_once_and_beside_it_what_is_new(
+    desk: Desk, client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    """As after a connection that was lost while the record was committed."""
+    referral_id, other = await create(client), await create(client, "key-2")
+    reader, now = Principal("notify", frozenset()), utc_now()
+    first, second, third, fourth = (
+        Question(new_id("dsc"), id_, 1, reader, ["mdt"], "notice", "CGS 17a-101b(c)", now)
+        for id_ in (referral_id, referral_id, other, referral_id)
+    )
+    await desk.viewing.view(first)
+    shown = await desk.viewing.view_all([second, first, third, fourth])
+    assert await desk.viewing.view_all([second, first, third, fourth]) == shown
+    async with intake_db.transaction() as session:
+        seen = await session.scalars(text("SELECT disclosure_id FROM intake.views"))
+        rows = await session.execute(
+            text("SELECT * FROM intake.outbox WHERE topic = 'disclosures' ORDER BY id")
+        )
+    told = [(each.subject, each.sequence, json.loads(each.body)) for each in rows]
+    asked = [each.disclosure_id for each in (first, second, third, fourth)]
+    assert sorted(seen) == sorted(asked)
+    assert [body["data"]["disclosure_id"] for _, _, body in told] == asked
+    assert [row[:2] for row in told] == [
+        (referral_id, 1), (referral_id, 2), (other, 1), (referral_id, 3),
+    ]  # fmt: skip
+    assert [body["sequence"] for _, _, body in told] == [1, 2, 1, 3]
 
 
 async def test_p2_what_is_not_there_is_null_among_others_and_not_on_record(
