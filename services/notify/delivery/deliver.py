@@ -195,10 +195,8 @@ class Engine:
     async def _send(self, attempt: Attempt, deadline: float) -> Outcome:
         """A process that was frozen between claim and post finds itself too late, and sends
         nothing: by then the attempt may have been declared over."""
-        if asyncio.get_running_loop().time() >= deadline or self._breaking_off:
-            return NotSent(Obstacle.INTERRUPTED)
         try:
-            letter = self._postroom.letter(attempt, utc_now(), deadline)
+            letter = await self._postroom.letter(attempt, utc_now(), deadline)
         except CannotPrepare as error:
             return NotSent(error.obstacle)
         except Exception as error:
@@ -206,6 +204,8 @@ class Engine:
             return NotSent(Obstacle.UNSEALABLE)
         if attempt.transport is not None:
             letter = replace(letter, transport=attempt.transport)
+        if asyncio.get_running_loop().time() >= deadline or self._breaking_off:
+            return NotSent(Obstacle.INTERRUPTED)
         try:
             outcome = await self._sender.post(letter)
         except Exception as error:

@@ -3,7 +3,6 @@
 The form's shape is published: `services.notify.forms.schemas`, and docs/partners.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from functools import lru_cache
 from joserfc import jwe
 from joserfc.jwk import ECKey
 from joserfc.registry import HeaderParameter
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from services.notify.forms.kinds import permitted
 
@@ -114,12 +113,12 @@ def encrypt(
     The protected header says for whom (`aud`), which notice (`jti`) and since when (`iat`).
     Raises joserfc.errors.JoseError or ValueError when `public_key` is no P-256 key.
     """
-    key = _imported(json.dumps(public_key, sort_keys=True))
+    key, kid = _imported(to_json(public_key))
     header = {
         "alg": "ECDH-ES",
         "enc": "A256GCM",
         "typ": "dcf-737+jwe",
-        "kid": key.kid or key.thumbprint(),
+        "kid": kid,
         "aud": agency_id,
         "iat": int(at.timestamp()),
         "jti": notice_id,
@@ -128,8 +127,9 @@ def encrypt(
 
 
 @lru_cache(maxsize=1024)
-def _imported(public_key: str) -> ECKey:
-    key = ECKey.import_key(json.loads(public_key))
+def _imported(public_key: bytes) -> tuple[ECKey, str]:
+    """The key, and its name in headers."""
+    key = ECKey.import_key(from_json(public_key))
     if key.curve_name != "P-256":
         raise ValueError("an agency's key must be on P-256")
-    return key
+    return key, key.kid or key.thumbprint()

