@@ -6,12 +6,13 @@ holds references, field names, authority, purpose, a keyed commitment to the con
 is copied into it is listed in `fields`, and what is not listed is left out.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from pydantic_core import to_json
 
 from services.audit.fields import FIELDS
 from services.audit.traces import traces_of
@@ -32,8 +33,7 @@ from shared.contracts.shredding import ContentShredded
 
 LEAF_VERSION = 1
 SALT_BYTES = 16
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-_WITHOUT_FRACTION = frozenset({str, int, bool, type(None)})
+_PLAIN = frozenset({str, int, bool, type(None)})
 NewSalt = Callable[[], bytes]
 
 
@@ -229,20 +229,28 @@ def _submission(
 
 def canonical(content: Mapping[str, Any]) -> bytes:
     """RFC 8785 for what leaves hold: strings, integers, null, lists and objects with ASCII keys."""
-    _refuse_floats(content.values())
-    return _CANONICAL.encode(content).encode()
+    return to_json(_in_order(content))
 
 
-def _refuse_floats(values: Iterable[Any]) -> None:
-    for value in values:
-        if type(value) in _WITHOUT_FRACTION:
-            continue
-        if isinstance(value, float):
-            raise ValueError("a leaf holds no fractions: their spelling is not settled")
-        if isinstance(value, dict):
-            _refuse_floats(value.values())
-        elif isinstance(value, list | tuple):
-            _refuse_floats(value)
+def _in_order(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if type(value := content[name]) in _PLAIN else _settled(value)
+        for name in sorted(content)
+    }
+
+
+def _settled(value: Any) -> Any:
+    """The value, what is in it in order. Raises for what has no settled spelling."""
+    if isinstance(value, dict):
+        return _in_order(value)
+    if isinstance(value, list | tuple):
+        plain = _PLAIN.issuperset(map(type, value))
+        return value if plain else [_settled(each) for each in value]
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, float):
+        raise ValueError("a leaf holds no fractions: their spelling is not settled")
+    raise TypeError(f"a leaf holds no {type(value).__name__}")
 
 
 def _instant(value: datetime) -> str:

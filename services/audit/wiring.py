@@ -61,6 +61,8 @@ from shared.runtime.wakes import Wakes
 NAME = "audit"
 PACE_SECONDS = 0.2
 """Between two batches of disclosures. Nobody waits for an entry, and lag pages at a minute."""
+LONGEST_PACE_SECONDS = 1.0
+"""While a backlog comes: what was disclosed of a referral within it is taken up once."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,17 @@ def _put_together(
 ) -> App:
     dsn = settings.dsn.get_secret_value()
     topics = (Topic.DISCLOSURES,)
-    messaging = Consuming(NAME, db, dsn, bus, INBOX, topics, HANDLERS, pace=PACE_SECONDS)
+    messaging = Consuming(
+        NAME,
+        db,
+        dsn,
+        bus,
+        INBOX,
+        topics,
+        HANDLERS,
+        pace=PACE_SECONDS,
+        longest=LONGEST_PACE_SECONDS,
+    )
     readiness = Readiness(database=lambda: _answers(db), log=lambda: _sound(parts.sealer))
     ages = _ages(db, messaging, parts)
     development = settings.profile is Profile.DEVELOPMENT

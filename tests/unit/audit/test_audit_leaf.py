@@ -189,6 +189,23 @@ def test_leaf_bytes_are_canonical_json() -> None:
     assert "CGS § 17a-101b(c)".encode() in raw
 
 
+def test_leaf_bytes_are_those_of_json_whatever_the_text_is() -> None:
+    odd = "".join(map(chr, (*range(0x80), 0x2028, 0xFEFF, 0xE000, 0x1F9D1)))
+    content = {
+        odd: [None, True, {"b": 2**64, "a": ({"d": odd, "c": -1}, "")}],
+        "kind": Kind.VIEWED,
+        "": {},
+    }
+    wanted = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert leaf.canonical(content) == wanted.encode()
+
+
+def test_a_leaf_refuses_what_has_no_settled_spelling() -> None:
+    for strange in (NOW, {1}, b"bytes", "\ud800"):
+        with pytest.raises((TypeError, ValueError)):
+            leaf.canonical({"in": [strange]})
+
+
 @pytest.mark.parametrize("part", FIELDS)
 def test_a_new_contract_field_needs_a_decision_before_it_is_in_a_leaf(part: type[Part]) -> None:
     """Default deny: whoever adds a field to the contract lists it here, or leaves it out."""
