@@ -1,12 +1,12 @@
 """The outbox: an event is a row inserted through the caller's own session."""
 
 import json
-from collections import Counter
 from datetime import UTC, datetime
 
 from sqlalchemy import text
 
 from shared.contracts.base import EventData, Source, Topic
+from shared.messaging.numbering import still_to_come
 from shared.messaging.tables import OutboxTables
 from shared.runtime import tracing
 from shared.runtime.db import Session, wake_after_commit
@@ -42,38 +42,42 @@ class Outbox:
         # 1. Lock and move the heads, in sorted order, so that two emitters cannot deadlock.
         # 2. Number the events from there, and close each envelope with its number.
         self._emit = text(
-            "WITH event AS (SELECT * FROM unnest(CAST(:topics AS text[]), "
-            "CAST(:subjects AS text[]), CAST(:places AS bigint[]), CAST(:ids AS text[]), "
-            "CAST(:bodies AS bytea[])) WITH ORDINALITY "
-            "AS e(topic, subject, place, event_id, body, ordinality)), "
-            "wanted AS (SELECT topic, subject, max(place) AS n FROM event GROUP BY 1, 2), "
-            f"taken AS (INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence) "
-            "SELECT topic, subject, n FROM wanted ORDER BY topic, subject "
+            f"WITH taken AS (INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence)"
+            " SELECT * FROM unnest(CAST(:head_topics AS text[]), CAST(:head_subjects AS text[]), "
+            "CAST(:numbers AS bigint[])) AS wanted(topic, subject, n) ORDER BY topic, subject "
             "ON CONFLICT (topic, subject) DO UPDATE SET "
             "sequence = head.sequence + excluded.sequence RETURNING topic, subject, sequence), "
-            "numbered AS (SELECT e.*, t.sequence - w.n + e.place AS sequence FROM event e "
-            "JOIN wanted w USING (topic, subject) JOIN taken t USING (topic, subject)) "
+            "event AS (SELECT topic, subject, sequence - to_come AS sequence, event_id, "
+            "body, ordinality FROM unnest(CAST(:topics AS text[]), CAST(:subjects AS text[]), "
+            "CAST(:to_come AS bigint[]), CAST(:ids AS text[]), CAST(:bodies AS bytea[])) "
+            "WITH ORDINALITY AS e(topic, subject, to_come, event_id, body, ordinality) "
+            "JOIN taken USING (topic, subject)) "
             f"INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body) "
             "SELECT topic, subject, sequence, event_id, body || "
             "convert_to(',\"sequence\":' || sequence || '}', 'UTF8') "
-            "FROM numbered ORDER BY ordinality"
+            "FROM event ORDER BY ordinality"
         )
 
     async def emit(self, session: Session, now: datetime, *events: EventData) -> None:
         """Insert events, numbered without a gap per (topic, subject), in the order given."""
         if not events:
             return
+        heads = [(data.topic.value, data.subject) for data in events]
+        numbers, to_come = still_to_come(heads)
         ids = [new_event_id() for _ in events]
-        places: Counter[tuple[str, str]] = Counter()
-        columns: dict[str, list[object]] = {"topics": [], "subjects": [], "places": []}
-        for data in events:
-            head = data.topic.value, data.subject
-            places[head] += 1
-            columns["topics"].append(head[0])
-            columns["subjects"].append(head[1])
-            columns["places"].append(places[head])
-        bodies = [self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)]
-        await session.execute(self._emit, columns | {"ids": ids, "bodies": bodies})
+        values: dict[str, object] = {
+            "head_topics": [topic for topic, _ in numbers],
+            "head_subjects": [subject for _, subject in numbers],
+            "numbers": list(numbers.values()),
+            "topics": [topic for topic, _ in heads],
+            "subjects": [subject for _, subject in heads],
+            "to_come": to_come,
+            "ids": ids,
+            "bodies": [
+                self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)
+            ],
+        }
+        await session.execute(self._emit, values)
         unhurried = all(data.topic in _UNHURRIED for data in events)
         wake_after_commit(session, RELAY_WAKE, _UNHURRIED_SECONDS if unhurried else 0.0)
 
