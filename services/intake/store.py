@@ -11,7 +11,7 @@ from sqlalchemy import Executable, Row, text
 
 from services.intake.models import OUTBOX
 from services.intake.records import Claim, SealedChild, StoredChild, Version
-from shared.messaging.outbox import first_event
+from shared.messaging.telling import first_event
 from shared.runtime.db import Rows, Session
 from shared.runtime.sealing import WrappedKey
 

@@ -5,7 +5,7 @@ not ask for them. Whatever is unusual (a duplicate, a fork, what cannot be read)
 here and is left to the inbox, which takes more statements and knows them all.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from asyncpg import UniqueViolationError
 from sqlalchemy import text
@@ -19,6 +19,12 @@ from shared.runtime.db import FORGETFUL, Rows, Session
 
 OwnerFor = Callable[[int], int | None]
 """In whose name so many streams may be leased; None: in nobody's."""
+
+Stream = tuple[str, str, str]
+"""Topic, source, subject."""
+
+Runs = Mapping[Stream, Sequence[Readable]]
+"""A batch by stream, each one's events in order."""
 
 _KEY = "topic, source, subject"
 
@@ -35,10 +41,15 @@ WITH given AS (
         CAST(:subjects AS text[]), CAST(:sequences AS bigint[]), CAST(:ids AS text[]),
         CAST(:bodies AS bytea[])) AS g(topic, source, subject, sequence, event_id, body)
 ), stream AS (
-    SELECT {key}, g.first, g.last, s.cursor, s.ready_at IS NULL AND s.parked_at IS NULL
-        AND coalesce(s.cursor, 0) + 1 = g.first AND CAST(:owner AS integer) IS NOT NULL AS free
-    FROM (SELECT {key}, min(sequence) AS first, max(sequence) AS last FROM given GROUP BY {key}) g
-    LEFT JOIN {streams} s USING ({key})
+    SELECT {key}, run.first, run.last, s.cursor, s.ready_at IS NULL AND s.parked_at IS NULL
+        AND coalesce(s.cursor, 0) + 1 = run.first AND CAST(:owner AS integer) IS NOT NULL AS free
+    FROM unnest(CAST(:run_topics AS text[]), CAST(:run_sources AS text[]),
+        CAST(:run_subjects AS text[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
+        AS run(topic, source, subject, first, last)
+    LEFT JOIN LATERAL (
+        SELECT cursor, ready_at, parked_at FROM {streams}
+        WHERE topic = run.topic AND source = run.source AND subject = run.subject OFFSET 0
+    ) s ON true
 ), usual AS (
     SELECT NOT EXISTS (SELECT FROM stream WHERE first <= cursor) AND {forgetful} AS yes
 ), added AS (
@@ -104,19 +115,31 @@ class Arrivals:
         usual = [each for each in events if isinstance(each, Readable)]
         if len(usual) < len(events) or not events:
             return None
+        runs = _by_stream(usual)
+        lease = {"owner": owner_for(len(runs)), "token": token, "lease": LEASE}
         try:
-            owner = owner_for(len({each.key[:3] for each in usual}))
-            rows = await session.execute(self._take, _values(usual, batch, owner, token))
+            rows = await session.execute(self._take, _values(usual, runs, batch) | lease)
         except UniqueViolationError:
             return None
-        return (_leased(rows, usual, token), len(rows)) if rows else None
+        return (_leased(rows, runs, token), len(rows)) if rows else None
 
 
-def _values(
-    events: Sequence[Readable], batch: Batch, owner: int | None, token: str
-) -> dict[str, object]:
+def _by_stream(events: Iterable[Readable]) -> Runs:
+    """What came of each stream, in order."""
+    runs: dict[Stream, list[Readable]] = {}
+    for each in sorted(events, key=lambda each: each.event.sequence):
+        runs.setdefault(each.key[:3], []).append(each)
+    return runs
+
+
+def _values(events: Sequence[Readable], runs: Runs, batch: Batch) -> dict[str, object]:
     positions = list(batch.next_offsets.items())
     return {
+        "run_topics": [topic for topic, _, _ in runs],
+        "run_sources": [source for _, source, _ in runs],
+        "run_subjects": [subject for _, _, subject in runs],
+        "firsts": [run[0].event.sequence for run in runs.values()],
+        "lasts": [run[-1].event.sequence for run in runs.values()],
         "topics": [each.record.topic for each in events],
         "sources": [each.event.source.value for each in events],
         "subjects": [each.event.subject for each in events],
@@ -126,32 +149,24 @@ def _values(
         "read_topics": [topic for (topic, _), _ in positions],
         "partitions": [partition for (_, partition), _ in positions],
         "offsets": [offset for _, offset in positions],
-        "owner": owner,
-        "token": token,
-        "lease": LEASE,
     }
 
 
-def _leased(rows: Rows, events: Iterable[Readable], token: str) -> list[Claimed]:
+def _leased(rows: Rows, runs: Runs, token: str) -> list[Claimed]:
     """The leased streams, each with its events of this batch as far as they follow each other;
     those of one subject together, because who is handed both at once does its work once."""
-    found: dict[tuple[str, str, str], list[Readable]] = {}
-    for each in events:
-        found.setdefault(each.key[:3], []).append(each)
     return [
-        _claimed(key, row.cursor + 1, token, found[key])
+        _claimed(key, row.cursor + 1, token, runs[key])
         for row in sorted(rows, key=lambda row: str(row.subject))
         if row.leased
         for key in [(row.topic, row.source, row.subject)]
     ]
 
 
-def _claimed(
-    key: tuple[str, str, str], first: int, token: str, events: Sequence[Readable]
-) -> Claimed:
+def _claimed(key: Stream, first: int, token: str, events: Sequence[Readable]) -> Claimed:
     bodies: list[bytes] = []
     run: list[Event] = []
-    for each in sorted(events, key=lambda each: each.event.sequence)[:LONGEST_RUN]:
+    for each in events[:LONGEST_RUN]:
         if each.event.sequence == first + len(run):
             assert each.record.body is not None
             bodies.append(each.record.body)

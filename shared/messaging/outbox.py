@@ -1,14 +1,15 @@
 """The outbox: an event is a row inserted through the caller's own session."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import text
 
 from shared.contracts.base import EventData, Source, Topic
+from shared.messaging.numbering import still_to_come
 from shared.messaging.tables import OutboxTables
+from shared.messaging.telling import further_events
 from shared.runtime import tracing
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import new_event_id
@@ -20,93 +21,47 @@ _UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
 UNHURRIED_SECONDS = 0.1
 
 
-def first_event(tables: OutboxTables, made: str) -> str:
-    """CTEs for a statement that makes a subject and tells of it: its first event, if the CTE
-    `made` has a row. The values are `Outbox.first`'s; wake RELAY_WAKE after the commit."""
-    return f"""
-event_head AS (
-    INSERT INTO {tables.heads.fullname} (topic, subject, sequence)
-    SELECT CAST(:event_topic AS text), CAST(:event_subject AS text), 1 FROM {made}
-), event AS (
-    INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body)
-    SELECT CAST(:event_topic AS text), CAST(:event_subject AS text), 1, CAST(:event_id AS text),
-        CAST(:event_body AS bytea)
-    FROM {made}
-)"""
-
-
-def events_of(tables: OutboxTables, made: str) -> str:
-    """The end of a statement that makes several things and tells of each: an event for each key
-    that `made` selects. The values are `Outbox.each`'s; wake RELAY_WAKE after the commit."""
-    return (
-        "event AS (SELECT *, row_number() OVER (PARTITION BY topic, subject ORDER BY ordinality) "
-        "AS place FROM unnest(CAST(:event_keys AS text[]), CAST(:event_topics AS text[]), "
-        "CAST(:event_subjects AS text[]), CAST(:event_ids AS text[]), "
-        "CAST(:event_bodies AS bytea[])) WITH ORDINALITY "
-        f"AS e(key, topic, subject, event_id, body, ordinality) WHERE key IN ({made})), "
-        + _numbering(tables)
-    )
-
-
-def _numbering(tables: OutboxTables) -> str:
-    """1. Lock and move the heads, in sorted order, so that two emitters cannot deadlock.
-    2. Number the CTE `event` from there, and close each envelope with its number.
-    """
-    return (
-        "wanted AS (SELECT topic, subject, max(place) AS n FROM event GROUP BY 1, 2), "
-        f"taken AS (INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence) "
-        "SELECT topic, subject, n FROM wanted ORDER BY topic, subject "
-        "ON CONFLICT (topic, subject) DO UPDATE SET "
-        "sequence = head.sequence + excluded.sequence RETURNING topic, subject, sequence), "
-        "numbered AS (SELECT e.*, t.sequence - w.n + e.place AS sequence FROM event e "
-        "JOIN wanted w USING (topic, subject) JOIN taken t USING (topic, subject)) "
-        f"INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body) "
-        "SELECT topic, subject, sequence, event_id, body || "
-        "convert_to(',\"sequence\":' || sequence || '}', 'UTF8') "
-        "FROM numbered ORDER BY ordinality"
-    )
-
-
 class Outbox:
     """Emits events with the caller's transaction: a rollback drops both, a commit keeps both."""
 
     def __init__(self, tables: OutboxTables, source: Source) -> None:
         self._source = source
-        self._emit = text(
-            "WITH event AS (SELECT * FROM unnest(CAST(:topics AS text[]), "
-            "CAST(:subjects AS text[]), CAST(:places AS bigint[]), CAST(:ids AS text[]), "
-            "CAST(:bodies AS bytea[])) WITH ORDINALITY "
-            "AS e(topic, subject, place, event_id, body, ordinality)), " + _numbering(tables)
-        )
+        self._emit = text(f"WITH {further_events(tables)} SELECT WHERE false")
 
     async def emit(self, session: Session, now: datetime, *events: EventData) -> None:
         """Insert events, numbered without a gap per (topic, subject), in the order given."""
-        if not events:
-            return
+        if events:
+            await session.execute(self._emit, self.further(session, now, *events))
+
+    def further(self, session: Session, now: datetime, *events: EventData) -> dict[str, object]:
+        """The values for `further_events`. Wakes the relay after the commit."""
+        heads = [(data.topic.value, data.subject) for data in events]
+        numbers, to_come = still_to_come(heads)
         ids = [new_event_id() for _ in events]
-        places: Counter[tuple[str, str]] = Counter()
-        columns: dict[str, list[object]] = {"topics": [], "subjects": [], "places": []}
-        for data in events:
-            head = data.topic.value, data.subject
-            places[head] += 1
-            columns["topics"].append(head[0])
-            columns["subjects"].append(head[1])
-            columns["places"].append(places[head])
-        bodies = [self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)]
-        await session.execute(self._emit, columns | {"ids": ids, "bodies": bodies})
-        unhurried = all(data.topic in _UNHURRIED for data in events)
-        wake_after_commit(session, RELAY_WAKE, UNHURRIED_SECONDS if unhurried else 0.0)
+        if events:
+            unhurried = all(data.topic in _UNHURRIED for data in events)
+            wake_after_commit(session, RELAY_WAKE, UNHURRIED_SECONDS if unhurried else 0.0)
+        return {
+            "event_head_topics": [topic for topic, _ in numbers],
+            "event_head_subjects": [subject for _, subject in numbers],
+            "event_head_numbers": list(numbers.values()),
+            "event_topics": [topic for topic, _ in heads],
+            "event_subjects": [subject for _, subject in heads],
+            "events_to_come": to_come,
+            "event_ids": ids,
+            "event_bodies": self._open_bodies(events, ids, now),
+        }
 
     def each(self, told: Mapping[str, EventData], now: datetime) -> dict[str, object]:
-        """The values for `events_of`: each event under the key of what it tells of."""
-        ids = [new_event_id() for _ in told]
-        events = list(zip(told.values(), ids, strict=True))
+        """The values for `chosen_events`: each event under the key of what it tells of."""
+        events = list(told.values())
+        ids = [new_event_id() for _ in events]
         return {
             "event_keys": list(told),
-            "event_topics": [data.topic.value for data, _ in events],
-            "event_subjects": [data.subject for data, _ in events],
+            "event_topics": [data.topic.value for data in events],
+            "event_subjects": [data.subject for data in events],
             "event_ids": ids,
-            "event_bodies": [self._open_body(data, id_, now) for data, id_ in events],
+            "event_bodies": self._open_bodies(events, ids, now),
         }
 
     def first(self, data: EventData, now: datetime) -> dict[str, object]:
@@ -118,6 +73,11 @@ class Outbox:
             "event_id": id_,
             "event_body": self._open_body(data, id_, now) + b',"sequence":1}',
         }
+
+    def _open_bodies(
+        self, events: Sequence[EventData], ids: Sequence[str], now: datetime
+    ) -> list[bytes]:
+        return [self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)]
 
     def _open_body(self, data: EventData, event_id: str, now: datetime) -> bytes:
         """The CloudEvent without its `sequence` and its closing brace."""

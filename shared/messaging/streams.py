@@ -24,6 +24,7 @@ LONGEST_RUN = 16
 """How many events of one stream are taken at once, at most."""
 
 _GAP_POLL = timedelta(seconds=1)
+_KEY = "topic, source, subject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,41 +61,49 @@ def new_token() -> str:
     return secrets.token_hex(8)
 
 
+# Rows that are there, and locked, are moved by an upsert: it finds each by its key whatever the
+# plan. An UPDATE that was planned while the table was small reads it whole for every batch.
 _CLAIM = """
 WITH due AS (
-    SELECT topic, source, subject FROM {streams}
-    WHERE ready_at <= clock_timestamp() AND parked_at IS NULL
+    SELECT {key}, cursor, highest, clock_timestamp() + CAST(:lease AS interval) AS until
+    FROM {streams} WHERE ready_at <= clock_timestamp() AND parked_at IS NULL
     ORDER BY ready_at LIMIT :limit FOR UPDATE SKIP LOCKED
 ), leased AS (
-    UPDATE {streams} s SET lease_owner = :owner, lease_token = :token,
-        lease_until = clock_timestamp() + CAST(:lease AS interval),
-        ready_at = clock_timestamp() + CAST(:lease AS interval)
-    FROM due d WHERE s.topic = d.topic AND s.source = d.source AND s.subject = d.subject
+    INSERT INTO {streams} AS s
+        ({key}, cursor, highest, ready_at, lease_owner, lease_token, lease_until)
+    SELECT {key}, cursor, highest, until, :owner, :token, until FROM due
+    ON CONFLICT ({key}) DO UPDATE SET
+        ready_at = excluded.ready_at, lease_owner = excluded.lease_owner,
+        lease_token = excluded.lease_token, lease_until = excluded.lease_until
     RETURNING s.topic, s.source, s.subject, s.cursor, s.failures
 )
-SELECT l.*, i.sequence, i.body FROM leased l
-LEFT JOIN {inbox} i ON i.topic = l.topic AND i.source = l.source AND i.subject = l.subject
-    AND i.sequence > l.cursor AND i.sequence <= l.cursor + :run
+SELECT l.*, i.sequence, i.body FROM leased l LEFT JOIN LATERAL (
+    SELECT sequence, body FROM {inbox}
+    WHERE topic = l.topic AND source = l.source AND subject = l.subject
+        AND sequence > l.cursor AND sequence <= l.cursor + :run OFFSET 0
+) i ON true
 ORDER BY l.topic, l.source, l.subject, i.sequence
 """
 
 # The rows are locked in sorted order, as the inbox does, so that nobody can deadlock.
 _FINISH = """
-WITH done AS (
+WITH done AS MATERIALIZED (
     SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:sources AS text[]),
         CAST(:subjects AS text[]), CAST(:tokens AS text[]), CAST(:lasts AS bigint[]))
-        AS d(topic, source, subject, token, last)
+        AS d(topic, source, subject, token, last) ORDER BY {key}
 ), held AS (
-    SELECT s.topic, s.source, s.subject, d.last FROM {streams} s
-    JOIN done d ON s.topic = d.topic AND s.source = d.source AND s.subject = d.subject
-        AND s.lease_token = d.token
-    ORDER BY s.topic, s.source, s.subject FOR UPDATE OF s
+    SELECT d.topic, d.source, d.subject, d.last FROM done d CROSS JOIN LATERAL (
+        SELECT FROM {streams} WHERE topic = d.topic AND source = d.source
+            AND subject = d.subject AND lease_token = d.token FOR UPDATE
+    ) s
 )
-UPDATE {streams} s SET cursor = h.last, failures = 0, last_error = NULL, gap_since = NULL,
+INSERT INTO {streams} AS s ({key}, cursor, highest)
+SELECT {key}, last, last FROM held
+ON CONFLICT ({key}) DO UPDATE SET
+    cursor = excluded.cursor, failures = 0, last_error = NULL, gap_since = NULL,
     lease_owner = NULL, lease_token = NULL, lease_until = NULL,
-    ready_at = CASE WHEN s.highest > h.last THEN clock_timestamp() END
-FROM held h WHERE s.topic = h.topic AND s.source = h.source AND s.subject = h.subject
-RETURNING s.topic, s.source, s.subject, s.highest > h.last AS more
+    ready_at = CASE WHEN s.highest > excluded.cursor THEN clock_timestamp() END
+RETURNING s.topic, s.source, s.subject, s.highest > s.cursor AS more
 """
 
 _FREE_DEAD = """
@@ -116,7 +125,7 @@ class Streams:
     def __init__(self, tables: InboxTables) -> None:
         self._streams = tables.streams.fullname
         self._inbox = tables.inbox.fullname
-        names = {"streams": self._streams, "inbox": self._inbox, "alive": ALIVE_OWNERS}
+        names = {"streams": self._streams, "inbox": self._inbox, "alive": ALIVE_OWNERS, "key": _KEY}
         self._claim = text(_CLAIM.format(**names))
         self._finish = text(_FINISH.format(**names))
         self._free_dead = text(_FREE_DEAD.format(**names))

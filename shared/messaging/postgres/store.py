@@ -4,27 +4,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared.messaging.bus import Incoming, Outgoing
+from shared.messaging.numbering import still_to_come
 from shared.messaging.postgres.link import Link
 
 APPEND = """
-WITH record AS (
-    SELECT topic, key, body, row_number() OVER (PARTITION BY topic ORDER BY ordinality) AS place
-    FROM unnest(CAST($1 AS text[]), CAST($2 AS text[]), CAST($3 AS bytea[]))
-    WITH ORDINALITY AS given (topic, key, body, ordinality)
-), wanted AS (
-    SELECT topic, count(*) AS n FROM record GROUP BY topic
-), taken AS (
+WITH taken AS (
     INSERT INTO bus.heads AS head (topic, next_offset)
-    SELECT topic, n FROM wanted ORDER BY topic
+    SELECT topic, n FROM unnest(CAST($1 AS text[]), CAST($2 AS bigint[])) AS wanted (topic, n)
+    ORDER BY topic
     ON CONFLICT (topic) DO UPDATE SET next_offset = head.next_offset + excluded.next_offset
     RETURNING topic, next_offset
 ), hasty AS (
     SELECT count(set_config('synchronous_commit', 'off', true))
-    FROM (SELECT WHERE pg_postmaster_start_time() = CAST($4 AS timestamptz)) AS beside_its_outbox
+    FROM (SELECT WHERE pg_postmaster_start_time() = CAST($7 AS timestamptz)) AS beside_its_outbox
 )
 INSERT INTO bus.log (topic, "offset", key, body)
-SELECT topic, next_offset - n + place - 1, key, body
-FROM record JOIN wanted USING (topic) JOIN taken USING (topic), hasty
+SELECT topic, next_offset - 1 - to_come, key, body
+FROM unnest(CAST($3 AS text[]), CAST($4 AS bigint[]), CAST($5 AS text[]), CAST($6 AS bytea[]))
+    AS record (topic, to_come, key, body)
+JOIN taken USING (topic), hasty
 """
 
 _READ = """
@@ -72,9 +70,14 @@ async def append(link: Link, batch: Sequence[Outgoing], home: datetime | None = 
     The head rows are locked (in the order of the topics, so two appends cannot deadlock) until
     the commit. So whoever sees an offset sees every lower one: a sequence would not give that.
     """
+    topics = [record.topic.value for record in batch]
+    wanted, to_come = still_to_come(topics)
     await link.rows(
         APPEND,
-        [record.topic.value for record in batch],
+        list(wanted),
+        list(wanted.values()),
+        topics,
+        to_come,
         [record.key for record in batch],
         [record.body for record in batch],
         home,
