@@ -32,7 +32,7 @@ from shared.contracts.base import Event
 from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import MajorityNear, ReferralAmended, ReferralReceived
-from shared.messaging.handler import BatchHandler
+from shared.messaging.handler import AtOnce, BatchHandler
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.errors import Gone, Permanent, Retryable
@@ -176,14 +176,11 @@ def _route(
     return replace(route(facts, directory, book, occasion.now), destroyed=destroyed)
 
 
-class FileBreach:
+class FileBreach(AtOnce):
     """A clock ran out: a person looks, now."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
-
-    async def prepare(self, event: Event, data: ClockBreached) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: ClockBreached, material: Any
@@ -192,14 +189,11 @@ class FileBreach:
         await clock_store.file(session, filed, data, self._clock(), apart=data.turn > 1)
 
 
-class FileApproaching:
+class FileApproaching(AtOnce):
     """A clock is about to run out: a person can still prevent it."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
-
-    async def prepare(self, event: Event, data: ClockApproaching) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: ClockApproaching, material: Any
@@ -207,14 +201,11 @@ class FileApproaching:
         await clock_store.file(session, clock_tasks.approaching(data), data, self._clock())
 
 
-class FileMajority:
+class FileMajority(AtOnce):
     """A child turns 18 soon: a person sees to what must be asked before."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
-
-    async def prepare(self, event: Event, data: MajorityNear) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: MajorityNear, material: Any
@@ -222,11 +213,8 @@ class FileMajority:
         await task_store.file_tasks(session, [clock_tasks.majority_near(data)], self._clock())
 
 
-class NoteCorrection:
+class NoteCorrection(AtOnce):
     """The breach was none after all; whoever looks at its task must know."""
-
-    async def prepare(self, event: Event, data: BreachCorrected) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: BreachCorrected, material: Any
