@@ -1,4 +1,4 @@
-"""A handler that waits for nothing: its events need no task, and what fails holds up only itself."""
+"""A handler that waits for nothing: its events need no task; what fails holds up only itself."""
 
 import asyncio
 from dataclasses import dataclass, field
