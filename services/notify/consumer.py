@@ -105,12 +105,13 @@ class PlanReferral(BatchHandler):
         3. Insert, supersede, emit, and file tasks, all in the worker's transaction.
         """
         now = self._clock()
-        directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
-        versions = (book.version, directory.version)
-        occasions = {d.referral_id: _occasion(e, d, *versions, now) for e, d, _ in batch}
-        taken = await store.take_plans(session, list(occasions.values()))
-        fresh = [(data, material) for _, data, material in batch if data.referral_id in taken]
+        announced = [(d.referral_id, d.version, e.time) for e, d, _ in batch]
+        taken = await store.take_plans(session, announced, book.version, now)
+        if taken is None:
+            return
+        directory = await self._directories.seen(session, taken.directory_version)
+        fresh = [(data, found) for _, data, found in batch if data.referral_id in taken.conflicts]
         projections = [material for _, material in fresh if material is not None]
         gone = [tasks.nobody_told(d.referral_id, d.version) for d, found in fresh if found is None]
         await task_store.file_tasks(session, gone, now)
@@ -122,8 +123,10 @@ class PlanReferral(BatchHandler):
         drafts = []
         for each in projections:
             before = [one for one in history if one.referral_id == each.referral_id]
-            occasion = occasions[each.referral_id]
-            conflicts = taken[each.referral_id]
+            occasion = Occasion(
+                each.referral_id, each.version, book.version, directory.version, now
+            )
+            conflicts = taken.conflicts[each.referral_id]
             allowed = directory.samples if each.synthetic else directory
             gone_of = destroyed.get(each.referral_id, frozenset())
             routed = _route(each, allowed, book, occasion, conflicts, gone_of)
@@ -132,7 +135,8 @@ class PlanReferral(BatchHandler):
             plan = plan_version(routed, before, allowed, today(now))
             drafts.append(draft(plan, routed, occasion))
         await self._carry_out(session, drafts, projections, known, now)
-        measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
+        planned = [event for event, d, _ in batch if d.referral_id in taken.conflicts]
+        measure_plans(session, planned, now)
 
     async def _carry_out(
         self,
@@ -150,13 +154,6 @@ class PlanReferral(BatchHandler):
         except KeyError:
             raise Retryable("other rules came into force since it was prepared") from None
         await carry_out(session, self._outbox, drafts, rows, now)
-
-
-def _occasion(
-    event: Event, data: ReferralVersion, rules: str, directory: int, now: datetime
-) -> Occasion:
-    referral_id, version = data.referral_id, data.version
-    return Occasion(referral_id, version, rules, directory, now, accepted_at=event.time)
 
 
 def _route(
