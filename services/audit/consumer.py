@@ -20,17 +20,17 @@ from shared.contracts.disclosures import (
     ToldOrally,
 )
 from shared.contracts.shredding import ContentShredded
-from shared.messaging.handler import BatchHandler
+from shared.messaging.handler import AtOnce, BatchHandler
 from shared.messaging.handover import Handlers
 from shared.runtime.db import Session
 
 
-class Record(BatchHandler):
+class Record(AtOnce, BatchHandler):
     """Takes one event's parts into the log's queue, once each."""
 
     takes_runs = True
 
-    async def prepare(self, event: Event, data: EventData) -> list[Submission]:
+    def material(self, event: Event, data: EventData) -> list[Submission]:
         return submissions(event, data, lambda: secrets.token_bytes(SALT_BYTES))
 
     async def apply(

@@ -10,7 +10,7 @@ from services.deadlines.facts import Fact
 from services.deadlines.keeper import Keeper
 from services.deadlines.reading import FactBearing, facts_of
 from shared.contracts.base import Event, EventData
-from shared.messaging.handler import BatchHandler, Handler
+from shared.messaging.handler import AtOnce, BatchHandler, Handler
 from shared.runtime.db import Session, wake_after_commit
 from shared.runtime.ids import utc_now
 
@@ -20,7 +20,7 @@ _SOON = timedelta(seconds=1)
 """The sweeper polls this often: only what is due earlier need wake it."""
 
 
-class KeepFacts(BatchHandler):
+class KeepFacts(AtOnce, BatchHandler):
     """Keeps the facts of events and folds their referrals again.
 
     Facts are kept whether or not a clock exists yet: the topics race.
@@ -32,7 +32,7 @@ class KeepFacts(BatchHandler):
         self._keeper = keeper
         self._clock = clock
 
-    async def prepare(self, event: Event, data: FactBearing) -> Sequence[Fact]:
+    def material(self, event: Event, data: FactBearing) -> Sequence[Fact]:
         return facts_of(event.id, data)
 
     async def apply(

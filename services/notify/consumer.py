@@ -32,7 +32,7 @@ from shared.contracts.base import Event
 from shared.contracts.codes import Stage
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
 from shared.contracts.referrals import MajorityNear, ReferralAmended, ReferralReceived
-from shared.messaging.handler import BatchHandler
+from shared.messaging.handler import AtOnce, BatchHandler
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Session
 from shared.runtime.errors import Gone, Permanent, Retryable
@@ -105,12 +105,13 @@ class PlanReferral(BatchHandler):
         3. Insert, supersede, emit, and file tasks, all in the worker's transaction.
         """
         now = self._clock()
-        directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
-        versions = (book.version, directory.version)
-        occasions = {d.referral_id: _occasion(e, d, *versions, now) for e, d, _ in batch}
-        taken = await store.take_plans(session, list(occasions.values()))
-        fresh = [(data, material) for _, data, material in batch if data.referral_id in taken]
+        announced = [(d.referral_id, d.version, e.time) for e, d, _ in batch]
+        taken = await store.take_plans(session, announced, book.version, now)
+        if taken is None:
+            return
+        directory = await self._directories.seen(session, taken.directory_version)
+        fresh = [(data, found) for _, data, found in batch if data.referral_id in taken.conflicts]
         projections = [material for _, material in fresh if material is not None]
         gone = [tasks.nobody_told(d.referral_id, d.version) for d, found in fresh if found is None]
         await task_store.file_tasks(session, gone, now)
@@ -122,8 +123,10 @@ class PlanReferral(BatchHandler):
         drafts = []
         for each in projections:
             before = [one for one in history if one.referral_id == each.referral_id]
-            occasion = occasions[each.referral_id]
-            conflicts = taken[each.referral_id]
+            occasion = Occasion(
+                each.referral_id, each.version, book.version, directory.version, now
+            )
+            conflicts = taken.conflicts[each.referral_id]
             allowed = directory.samples if each.synthetic else directory
             gone_of = destroyed.get(each.referral_id, frozenset())
             routed = _route(each, allowed, book, occasion, conflicts, gone_of)
@@ -132,7 +135,8 @@ class PlanReferral(BatchHandler):
             plan = plan_version(routed, before, allowed, today(now))
             drafts.append(draft(plan, routed, occasion))
         await self._carry_out(session, drafts, projections, known, now)
-        measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
+        planned = [event for event, d, _ in batch if d.referral_id in taken.conflicts]
+        measure_plans(session, planned, now)
 
     async def _carry_out(
         self,
@@ -152,13 +156,6 @@ class PlanReferral(BatchHandler):
         await carry_out(session, self._outbox, drafts, rows, now)
 
 
-def _occasion(
-    event: Event, data: ReferralVersion, rules: str, directory: int, now: datetime
-) -> Occasion:
-    referral_id, version = data.referral_id, data.version
-    return Occasion(referral_id, version, rules, directory, now, accepted_at=event.time)
-
-
 def _route(
     projection: Projection,
     directory: Directory,
@@ -176,14 +173,11 @@ def _route(
     return replace(route(facts, directory, book, occasion.now), destroyed=destroyed)
 
 
-class FileBreach:
+class FileBreach(AtOnce):
     """A clock ran out: a person looks, now."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
-
-    async def prepare(self, event: Event, data: ClockBreached) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: ClockBreached, material: Any
@@ -192,14 +186,11 @@ class FileBreach:
         await clock_store.file(session, filed, data, self._clock(), apart=data.turn > 1)
 
 
-class FileApproaching:
+class FileApproaching(AtOnce):
     """A clock is about to run out: a person can still prevent it."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
-
-    async def prepare(self, event: Event, data: ClockApproaching) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: ClockApproaching, material: Any
@@ -207,14 +198,11 @@ class FileApproaching:
         await clock_store.file(session, clock_tasks.approaching(data), data, self._clock())
 
 
-class FileMajority:
+class FileMajority(AtOnce):
     """A child turns 18 soon: a person sees to what must be asked before."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
-
-    async def prepare(self, event: Event, data: MajorityNear) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: MajorityNear, material: Any
@@ -222,11 +210,8 @@ class FileMajority:
         await task_store.file_tasks(session, [clock_tasks.majority_near(data)], self._clock())
 
 
-class NoteCorrection:
+class NoteCorrection(AtOnce):
     """The breach was none after all; whoever looks at its task must know."""
-
-    async def prepare(self, event: Event, data: BreachCorrected) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: BreachCorrected, material: Any

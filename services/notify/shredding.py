@@ -22,6 +22,7 @@ from services.notify.tasks.store import file_tasks
 from shared.contracts.base import Event
 from shared.contracts.notices import ClosedNotice, NoticesClosed
 from shared.contracts.shredding import ContentShredded, ShredOrdered
+from shared.messaging.handler import AtOnce
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import utc_now
@@ -32,15 +33,12 @@ log = structlog.get_logger()
 _EVERY_SECONDS = 1.0
 
 
-class Shred:
+class Shred(AtOnce):
     """Takes the order to destroy one child's content."""
 
     def __init__(self, outbox: Outbox, clock: Callable[[], datetime] = utc_now) -> None:
         self._outbox = outbox
         self._clock = clock
-
-    async def prepare(self, event: Event, data: ShredOrdered) -> None:
-        return None
 
     async def apply(
         self, session: Session, event: Event, data: ShredOrdered, material: Any

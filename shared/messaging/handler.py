@@ -24,6 +24,18 @@ class Handler(Protocol[D_contra]):
         """Write the effects through `session`. No HTTP and no commit: the worker commits."""
 
 
+class AtOnce:
+    """A handler that waits for nothing: its material follows from the event. Inherited from, like
+    BatchHandler; its events need neither a task nor a deadline to be prepared."""
+
+    def material(self, event: Event, data: Any) -> Any:
+        """What `apply` will be given. Quick, for everything else stands still; may run twice."""
+        return None
+
+    async def prepare(self, event: Event, data: Any) -> Any:
+        return self.material(event, data)
+
+
 class BatchHandler:
     """A handler that also applies many events at once, for fewer statements. It is inherited from,
     because every event is asked for it, and a protocol takes long to say.

@@ -8,11 +8,10 @@ from datetime import timedelta
 import structlog
 from pydantic import ValidationError
 
-from shared.contracts.base import Event
-from shared.contracts.registry import parse_data
 from shared.messaging import traced
 from shared.messaging.handover import Handlers, Prepared, Ready, hand_over
 from shared.messaging.leases import Presence
+from shared.messaging.preparing import prepare, ready_at_once
 from shared.messaging.retention import prune_inbox
 from shared.messaging.streams import LEASE, Claimed, Streams
 from shared.messaging.tables import InboxTables
@@ -48,7 +47,8 @@ class Worker:
 
     1. Claim ready streams, as many as fit in flight, each with its next few events; or be handed
        what the consumer of this process has just received and leased.
-    2. Prepare each on its own, bounded in time; a slow one holds up only itself.
+    2. Prepare each on its own, bounded in time; a slow one holds up only itself. What waits for
+       nothing is ready as it is leased.
     3. Apply whatever is ready in one transaction, cursors first; if that fails, one by one.
     """
 
@@ -98,14 +98,21 @@ class Worker:
             # We have left in the meantime; the next owner finds these leases dead.
             return
         for each in claimed:
-            preparing = self._prepare(each)
-            try:
-                self._tasks.create_task(preparing)
-            except RuntimeError:
-                # The group is coming down, and our presence with it.
-                preparing.close()
+            if (ready := ready_at_once(each, self._handlers)) is not None:
+                self._ready.put_nowait(ready)
+            elif not self._begin(each, self._tasks):
                 return
             self._in_flight.add(each.key)
+
+    def _begin(self, claimed: Claimed, tasks: asyncio.TaskGroup) -> bool:
+        preparing = self._prepare(claimed)
+        try:
+            tasks.create_task(preparing)
+        except RuntimeError:
+            # The group is coming down, and our presence with it.
+            preparing.close()
+            return False
+        return True
 
     def disown(self, token: str) -> None:
         """Leases under this token may have been made for us, and nobody will hand them over."""
@@ -138,8 +145,7 @@ class Worker:
         events: list[Prepared] = []
         try:
             async with asyncio.timeout(PREPARE_SECONDS):
-                for event in claimed.events or map(Event.model_validate_json, claimed.bodies):
-                    events.append(await self._material(event))
+                await prepare(claimed, self._handlers, events)
         except Exception as error:
             if not events:
                 await self._fail(claimed, error)
@@ -154,15 +160,6 @@ class Worker:
             await self._fail(claimed, error)
             return
         self._let_go(claimed)
-
-    async def _material(self, event: Event) -> Prepared:
-        data = parse_data(event)
-        handler = self._handlers.get(type(data)) if data is not None else None
-        if data is None or handler is None:
-            return Prepared(event, None, None)
-        if event.traceparent is not None and tracing.on():
-            return await traced.prepare(handler, event, data)
-        return Prepared(event, data, await handler.prepare(event, data))
 
     async def _commit_groups(self) -> None:
         while True:

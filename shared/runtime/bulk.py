@@ -1,6 +1,7 @@
 """Inserting many rows, into one table or several, as one statement: each column is an array."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ARRAY, Dialect, Table, TextClause, text
@@ -11,23 +12,35 @@ Row = Mapping[str, Any]
 _DIALECT: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
+@dataclass(frozen=True, slots=True)
+class Into:
+    """A table, and the columns that its rows give; the others take their defaults."""
+
+    table: Table
+    names: Sequence[str]
+    once: bool = False
+    """What is there already stays as it is."""
+
+
 class Bulk:
     """`INSERT` into these tables, in one round trip and one plan, whatever the number of rows.
 
     Foreign keys between the tables are checked at the end, so their order does not matter.
     """
 
-    def __init__(self, *columns: tuple[Table, Sequence[str]]) -> None:
-        """Each table with the columns that its rows give; the others take their defaults."""
+    def __init__(self, *tables: Into, beside: str = "") -> None:
+        """`beside`: CTEs by which the statement does more than that. Their values are the
+        caller's."""
         self._columns = [
-            [(_parameter(table, name), name, _is_array(table, name)) for name in names]
-            for table, names in columns
+            [(_parameter(each.table, n), n, _is_array(each.table, n)) for n in each.names]
+            for each in tables
         ]
-        *first, last = [_insert(table, names) for table, names in columns]
+        *first, last = map(_insert, tables)
         parts = [f"into_{place} AS ({insert})" for place, insert in enumerate(first)]
+        parts += [beside] if beside else []
         self.statement: TextClause = text(f"WITH {', '.join(parts)} {last}" if parts else last)
 
-    def values(self, *rows: Sequence[Row]) -> dict[str, list[Any]]:
+    def values(self, *rows: Sequence[Row]) -> dict[str, object]:
         """The statement's parameters, from the rows of each table in the order of the tables."""
         return {
             parameter: [_as_text(row[name]) for row in given]
@@ -38,13 +51,15 @@ class Bulk:
         }
 
 
-def _insert(table: Table, names: Sequence[str]) -> str:
+def _insert(into: Into) -> str:
+    table, names = into.table, into.names
     arrays = ", ".join(f"CAST(:{_parameter(table, n)} AS {_scalar(table, n)}[])" for n in names)
     chosen = ", ".join(_chosen(table, n) for n in names)
     columns = ", ".join(f'"{n}"' for n in names)
     return (
         f"INSERT INTO {table.fullname} ({columns}) "
         f"SELECT {chosen} FROM unnest({arrays}) AS r({columns})"
+        f"{' ON CONFLICT DO NOTHING' * into.once}"
     )
 
 

@@ -17,7 +17,7 @@ from services.notify.directory import tables as directory_tables
 from services.notify.routing.facts import Asserted
 from services.notify.routing.facts_read import FACTS
 from services.notify.stages import tables as stage_tables
-from shared.runtime.bulk import Bulk
+from shared.runtime.bulk import Bulk, Into
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 from shared.runtime.sealing import WrappedKey
@@ -31,7 +31,7 @@ _HOLD = text(
     "ORDER BY agency_id FOR NO KEY UPDATE"
 )
 _INSERT = Bulk(
-    (
+    Into(
         conflict_tables.conflicts,
         (
             "conflict_id",

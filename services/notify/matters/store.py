@@ -1,6 +1,6 @@
 """All SQL of matters. Nothing here commits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -9,11 +9,11 @@ from services.notify.matters.tables import matters
 from services.notify.planning.drafting import Draft
 from services.notify.planning.occasion import Row
 from services.notify.routing.rule import Effect
-from shared.runtime.bulk import Bulk
+from shared.runtime.bulk import Into
 from shared.runtime.db import Session
 
-_BULK = Bulk((matters, tuple(column.name for column in matters.columns)))
-_INSERT = text(f"{_BULK.statement.text} ON CONFLICT DO NOTHING")
+INTO = Into(matters, tuple(column.name for column in matters.columns), once=True)
+"""Each once, however often it is planned."""
 _READ = text(
     "SELECT child_id, version, role, rule, effect, because, rules_version, directory_version "
     f"FROM {matters.fullname} WHERE referral_id = :referral_id "
@@ -35,20 +35,14 @@ class PlannedMatter:
     directory_version: int
 
 
-async def record(session: Session, drafts: Sequence[Draft]) -> None:
-    """What these plans ask or put up, each once however often it is planned."""
-    rows = [row for draft in drafts for row in _rows(draft)]
-    if rows:
-        await session.execute(_INSERT, _BULK.values(rows))
-
-
 async def matters_of(session: Session, referral_id: str) -> list[PlannedMatter]:
     """Of a referral, oldest version first."""
     found = await session.execute(_READ, {"referral_id": referral_id})
     return [PlannedMatter(**{**dict(row), "effect": Effect(row.effect)}) for row in found]
 
 
-def _rows(draft: Draft) -> Iterator[Row]:
+def rows(draft: Draft) -> Iterator[Row]:
+    """What a plan asks or puts up, for `INTO`."""
     occasion = draft.occasion
     for each in draft.matters:
         yield {

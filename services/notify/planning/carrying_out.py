@@ -29,15 +29,15 @@ async def carry_out(
     rows: Sequence[PlanRows],
     now: datetime,
 ) -> None:
-    """End what is over, insert what is new, file tasks, emit. What it ends is locked already."""
+    """End what is over, file tasks, insert what is new and tell of it. What ends is locked."""
     if not drafts:
         return
     await store.supersede(session, [d for d in drafts if not _withdraws(d)], now)
     await store.withdraw(session, [d for d in drafts if _withdraws(d)], now)
-    await plan_store.insert_plans(session, rows)
-    await matter_store.record(session, drafts)
     await task_store.file_tasks(session, [t for each in drafts for t in tasks_for(each)], now)
-    await outbox.emit(session, now, *(e for each in drafts for e in events(each)))
+    matters = [row for each in drafts for row in matter_store.rows(each)]
+    said = [event for each in drafts for event in events(each)]
+    await plan_store.insert_and_tell(session, outbox, rows, matters, said, now)
     wake_after_commit(session, DELIVER_WAKE)
     _after_commit(session, drafts)
 

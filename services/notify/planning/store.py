@@ -1,19 +1,22 @@
 """Inserting what plans add: keys, copies, notices, deliveries, refusals. Nothing here commits."""
 
 from collections.abc import Sequence
-
-from sqlalchemy import text
+from datetime import datetime
 
 from services.notify import models
 from services.notify.conflicts import tables as conflict_tables
-from services.notify.planning.occasion import PlanRows
-from shared.runtime.bulk import Bulk
+from services.notify.matters import store as matter_store
+from services.notify.planning.occasion import PlanRows, Row
+from shared.contracts.base import EventData
+from shared.messaging.outbox import Outbox
+from shared.messaging.telling import further_events
+from shared.runtime.bulk import Bulk, Into
 from shared.runtime.db import Session
 
-_PLANNED = Bulk(
-    (models.child_keys, ("child_id", "kek_version", "wrapped")),
-    (models.copies, ("child_id", "version", "profile", "sealed")),
-    (
+_TOLD = (
+    Into(models.child_keys, ("child_id", "kek_version", "wrapped")),
+    Into(models.copies, ("child_id", "version", "profile", "sealed")),
+    Into(
         models.notices,
         (
             "notice_id",
@@ -49,7 +52,7 @@ _PLANNED = Bulk(
             "traceparent",
         ),
     ),
-    (
+    Into(
         models.deliveries,
         (
             "notice_id",
@@ -64,8 +67,10 @@ _PLANNED = Bulk(
         ),
     ),
 )
+_PLANNED = Bulk(*_TOLD)
+_SAID = Bulk(*_TOLD, matter_store.INTO, beside=further_events(models.OUTBOX))
 _REFUSED = Bulk(
-    (
+    Into(
         models.refusals,
         (
             "notice_id",
@@ -84,25 +89,43 @@ _REFUSED = Bulk(
         ),
     )
 )
-
-
-_STAND_INS = Bulk((conflict_tables.stand_ins, ("notice_id", "role", "planned_at")))
-_INSERT_STAND_INS = text(f"{_STAND_INS.statement.text} ON CONFLICT DO NOTHING")
+_STAND_INS = Bulk(Into(conflict_tables.stand_ins, ("notice_id", "role", "planned_at"), once=True))
 
 
 async def insert_plans(session: Session, plans: Sequence[PlanRows]) -> None:
     """One statement for all that is told, one for what is refused, whatever the number of
     referrals."""
-    told = _PLANNED.values(
+    await session.execute(_PLANNED.statement, _PLANNED.values(*_told(plans)))
+    await _insert_others(session, plans)
+
+
+async def insert_and_tell(
+    session: Session,
+    outbox: Outbox,
+    plans: Sequence[PlanRows],
+    matters: Sequence[Row],
+    events: Sequence[EventData],
+    now: datetime,
+) -> None:
+    """The same, with what is put up or asked, and the events of it all, in the first statement."""
+    said = outbox.further(session, now, *events)
+    await session.execute(_SAID.statement, _SAID.values(*_told(plans), matters) | said)
+    await _insert_others(session, plans)
+
+
+def _told(plans: Sequence[PlanRows]) -> tuple[list[Row], ...]:
+    return (
         [row for plan in plans for row in plan.child_keys],
         [row for plan in plans for row in plan.copies],
         [row for plan in plans for row in plan.notices],
         [row for plan in plans for row in plan.deliveries],
     )
-    await session.execute(_PLANNED.statement, told)
+
+
+async def _insert_others(session: Session, plans: Sequence[PlanRows]) -> None:
     refused = [row for plan in plans for row in plan.refusals]
     if refused:
         await session.execute(_REFUSED.statement, _REFUSED.values(refused))
     stand_ins = [row for plan in plans for row in plan.stand_ins]
     if stand_ins:
-        await session.execute(_INSERT_STAND_INS, _STAND_INS.values(stand_ins))
+        await session.execute(_STAND_INS.statement, _STAND_INS.values(stand_ins))

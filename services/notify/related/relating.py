@@ -29,6 +29,7 @@ from services.notify.stages.store import Headed
 from shared.contracts.base import Event
 from shared.contracts.codes import Relation
 from shared.contracts.referrals import ReferralLinked
+from shared.messaging.handler import AtOnce
 from shared.messaging.outbox import Outbox
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import utc_now
@@ -39,11 +40,8 @@ log = structlog.get_logger()
 _EVERY_SECONDS = 5.0
 
 
-class NoteLinked:
+class NoteLinked(AtOnce):
     """Keeps a link. Whom it concerns is only known once both have been told to somebody."""
-
-    async def prepare(self, event: Event, data: ReferralLinked) -> None:
-        """There is nothing to fetch."""
 
     async def apply(
         self, session: Session, event: Event, data: ReferralLinked, material: None

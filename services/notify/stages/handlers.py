@@ -32,6 +32,7 @@ from shared.contracts.referrals import (
     ReferralDecided,
     ReferralWithdrawn,
 )
+from shared.messaging.handler import AtOnce
 from shared.runtime.db import Session
 from shared.runtime.errors import Permanent, Retryable
 
@@ -119,14 +120,12 @@ class PlanShared:
         await self._stages.plan(session, wish, _fetched(material, wish))
 
 
-class PlanWithdrawn:
-    """Everybody who may hold a notice hears of it; nothing is planned afterwards."""
+class PlanWithdrawn(AtOnce):
+    """Everybody who may hold a notice hears of it; nothing is planned afterwards. There is nothing
+    to fetch: a withdrawal says its cause and nothing else (C14)."""
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
-
-    async def prepare(self, event: Event, data: ReferralWithdrawn) -> None:
-        """There is nothing to fetch: a withdrawal says its cause and nothing else (C14)."""
 
     async def apply(
         self, session: Session, event: Event, data: ReferralWithdrawn, material: None

@@ -15,12 +15,12 @@ from services.notify.tasks.breaches import Clock, Known, Leg
 from services.notify.tasks.clock_tasks import for_desk
 from services.notify.tasks.task import NewTask, TaskKind
 from shared.contracts.deadlines import BreachCorrected, ClockApproaching, ClockBreached
-from shared.runtime.bulk import Bulk
+from shared.runtime.bulk import Bulk, Into
 from shared.runtime.db import Session
 
 _TASKS, _CLOCKS = tables.tasks.fullname, tables.task_clocks.fullname
 _COLUMNS = ("kind", "about", "task_id", "referral_id", "child_id", "policy", "role", "due_at")
-_ADDED = Bulk((tables.task_clocks, _COLUMNS))
+_ADDED = Bulk(Into(tables.task_clocks, _COLUMNS))
 _KNOWN = text(
     f"SELECT about FROM {_CLOCKS} WHERE kind = :kind AND about = ANY(CAST(:abouts AS text[])) "
     # A release before had a task for each clock.

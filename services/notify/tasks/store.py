@@ -12,18 +12,18 @@ from services.notify.tasks import tables as task_tables
 from services.notify.tasks.parked_detail import parked_detail
 from services.notify.tasks.task import NewTask, TaskKind
 from shared.messaging.parked import list_parked
-from shared.runtime.bulk import Bulk
+from shared.runtime.bulk import Bulk, Into
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
 
 _T = task_tables.tasks.c
 _FILED = Bulk(
-    (
+    Into(
         task_tables.tasks,
         ("task_id", "kind", "about", "referral_id", "detail", "desk", "created_at"),
+        once=True,
     )
 )
-_FILE = text(f"{_FILED.statement.text} ON CONFLICT DO NOTHING")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ async def file_tasks(session: Session, tasks: Sequence[NewTask], now: datetime) 
         }
         for task in tasks
     ]
-    await session.execute(_FILE, _FILED.values(rows))
+    await session.execute(_FILED.statement, _FILED.values(rows))
 
 
 async def _without_open_legs(session: Session, tasks: Sequence[NewTask]) -> list[NewTask]:
