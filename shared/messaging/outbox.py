@@ -14,7 +14,7 @@ from shared.runtime.ids import new_event_id
 
 RELAY_WAKE, RELAY_VACANT = RELAY_WAKES = ("relay", "relay.vacant")
 """There is something to relay; nobody leads the relay any more."""
-_UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
+UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
 """Tell deadlines and audit, which read at a pace of their own, of what has happened already."""
 _UNHURRIED_SECONDS = 0.1
 
@@ -78,7 +78,7 @@ class Outbox:
             ],
         }
         await session.execute(self._emit, values)
-        unhurried = all(data.topic in _UNHURRIED for data in events)
+        unhurried = all(data.topic in UNHURRIED for data in events)
         wake_after_commit(session, RELAY_WAKE, _UNHURRIED_SECONDS if unhurried else 0.0)
 
     def first(self, data: EventData, now: datetime) -> dict[str, object]:
