@@ -62,8 +62,6 @@ from shared.runtime.settings import Profile
 from shared.runtime.wakes import Wakes
 
 NAME = "notify"
-PACE_SECONDS = 0.025
-"""Between two batches of events: they tell deadlines and audit what has happened already."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ def _put_together(
     settings: NotifySettings, db: Database, bus: Bus, parts: _Parts, rulebooks: Rulebooks
 ) -> App:
     dsn, development = settings.dsn.get_secret_value(), settings.profile is Profile.DEVELOPMENT
-    emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY, pace=PACE_SECONDS)
+    emitting = Emitting(NAME, db, dsn, bus, OUTBOX, Source.NOTIFY)
     directories = Directories(samples=development)
     intake = HttpStageIntake(parts.intake)
     handlers = make_handlers(db, emitting.outbox, intake, directories, rulebooks, parts.clerk)

@@ -16,7 +16,7 @@ from shared.runtime.ids import new_event_id
 
 RELAY_WAKE, RELAY_VACANT = RELAY_WAKES = ("relay", "relay.vacant")
 """There is something to relay; nobody leads the relay any more."""
-_UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
+UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
 """Tell deadlines and audit, which read at a pace of their own, of what has happened already."""
 UNHURRIED_SECONDS = 0.1
 
@@ -39,7 +39,7 @@ class Outbox:
         numbers, to_come = still_to_come(heads)
         ids = [new_event_id() for _ in events]
         if events:
-            unhurried = all(data.topic in _UNHURRIED for data in events)
+            unhurried = all(data.topic in UNHURRIED for data in events)
             wake_after_commit(session, RELAY_WAKE, UNHURRIED_SECONDS if unhurried else 0.0)
         return {
             "event_head_topics": [topic for topic, _ in numbers],

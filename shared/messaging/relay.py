@@ -12,7 +12,7 @@ from sqlalchemy import text
 from shared.contracts.base import Topic
 from shared.messaging.bus import RETENTION, Bus, BusUnavailable, Outgoing, Publisher
 from shared.messaging.leases import Leadership
-from shared.messaging.outbox import RELAY_VACANT, RELAY_WAKE
+from shared.messaging.outbox import RELAY_VACANT, RELAY_WAKE, UNHURRIED
 from shared.messaging.retention import prune_outbox
 from shared.messaging.tables import OutboxTables
 from shared.messaging.traced import trace_bodies
@@ -80,7 +80,7 @@ class Relay:
         pace: float = 0.01,
     ) -> None:
         """`pace`: seconds between two batches. The first event goes out at once, those that
-        follow it go together."""
+        follow it go together. What is in no hurry was together already, and keeps none waiting."""
         self._name = name
         self._pace = pace
         self._db = db
@@ -149,10 +149,10 @@ class Relay:
                 if loop.time() >= hold_until:
                     self._held.clear()
                     hold_until = loop.time() + _RETRY_SECONDS
-                read = await self.relay_once(publisher)
-                if read == _BATCH or (read and self._held):
+                read = await self._relay_batch(publisher)
+                if len(read) == _BATCH or (read and self._held):
                     continue
-                if read:
+                if any(event.topic not in UNHURRIED for event in read):
                     await sleep_unless(stop, self._pace)
                 if loop.time() >= prune_at:
                     await prune_outbox(self._db, self._tables)
@@ -184,15 +184,18 @@ class Relay:
         Subjects that the bus did not acknowledge are left out of the next reads, so that they
         hold up nobody, for a quarter of a second at most: other events may never stop coming.
         """
+        return len(await self._relay_batch(publisher))
+
+    async def _relay_batch(self, publisher: Publisher) -> Sequence[Pending]:
         async with self._db.connection() as session:
             return await self._relay(session, publisher)
 
-    async def _relay(self, session: Session, publisher: Publisher) -> int:
+    async def _relay(self, session: Session, publisher: Publisher) -> Sequence[Pending]:
         """Read and mark over one connection: so the mark goes to the very server that was read,
         and if it arrives, no crash has forgotten a record that did not wait for the disk."""
         pending = await self._pending(session)
         if not pending:
-            return 0
+            return pending
         failpoint(f"{self._name}.relay.before_publish")
         began = utc_now()
         acks = await publisher.publish(
@@ -208,7 +211,7 @@ class Relay:
         metrics.RELAYED.inc(len(sent))
         if tracing.on():
             trace_bodies("publish", [(event.topic, event.body) for event in sent], began)
-        return len(pending)
+        return pending
 
     async def _pending(self, session: Session) -> list[Pending]:
         held = {"held": sorted(self._held), "limit": _BATCH}

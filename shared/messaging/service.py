@@ -28,12 +28,9 @@ class Emitting:
         bus: Bus,
         tables: OutboxTables,
         source: Source,
-        *,
-        pace: float = 0.01,
     ) -> None:
-        """`pace`: seconds between two batches (Relay)."""
         self._tables = tables
-        self._relay = Relay(name, db, dsn, tables, bus, pace=pace)
+        self._relay = Relay(name, db, dsn, tables, bus)
         self.outbox = Outbox(tables, source)
 
     async def relay(self, stop: asyncio.Event) -> None:

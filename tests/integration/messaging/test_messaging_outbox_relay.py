@@ -129,9 +129,12 @@ async def test_the_relay_is_woken_only_after_the_commit(service: Service) -> Non
     assert await service.db.wakes.wait("relay", 0.01)
 
 
+@dataclass
 class FakeBus:
+    itself: FakePublisher = field(default_factory=FakePublisher)
+
     async def publisher(self) -> FakePublisher:
-        return FakePublisher()
+        return self.itself
 
     async def prune(self, older_than: timedelta) -> int:
         return 0
@@ -188,6 +191,36 @@ async def test_what_tells_of_the_past_wakes_the_relay_a_little_later_and_once(
     await service.emit(planned(new_id("ref")))
     await service.emit(received(new_id("ref")))
     assert await service.db.wakes.wait("relay", 0.01)
+
+
+async def test_what_tells_of_the_past_keeps_none_waiting_that_is_waited_for(
+    service: Service,
+) -> None:
+    bus, stop = FakeBus(), asyncio.Event()
+    relaying = Relay(
+        "svc",
+        service.db,
+        service.dsn,
+        service.outbox_tables,
+        bus,  # type: ignore[arg-type]
+        pace=3600.0,
+    )
+    past, first, second = (new_id("ref") for _ in range(3))
+    leading = asyncio.create_task(relaying.run(stop))
+    for event in (planned(past), received(first)):
+        await service.emit(event)
+        await _published(bus.itself, event.subject)
+    await service.emit(received(second))
+    with pytest.raises(TimeoutError):
+        await _published(bus.itself, second, within=0.2)
+    stop.set()
+    await leading
+
+
+async def _published(publisher: FakePublisher, subject: str, within: float = 5.0) -> None:
+    async with asyncio.timeout(within):
+        while (subject, 1) not in publisher.published:
+            await asyncio.sleep(0.005)
 
 
 async def test_only_the_mark_of_what_was_sent_does_without_the_disk(service: Service) -> None:
