@@ -12,8 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic_core import to_json
-
+from services.audit.canonical import canonical
 from services.audit.fields import FIELDS
 from services.audit.traces import traces_of
 from shared.contracts.base import Event, EventData, Part, ReferralData, Source
@@ -33,7 +32,6 @@ from shared.contracts.shredding import ContentShredded
 
 LEAF_VERSION = 1
 SALT_BYTES = 16
-_PLAIN = frozenset({str, int, bool, type(None)})
 NewSalt = Callable[[], bytes]
 
 
@@ -225,32 +223,6 @@ def _submission(
     # An audit read names what was read, but is no entry of that disclosure's own story.
     disclosure_id = record.get("disclosure_id")
     return Submission(event_id, position, kind, disclosure_id, leaf, traces_of(content))
-
-
-def canonical(content: Mapping[str, Any]) -> bytes:
-    """RFC 8785 for what leaves hold: strings, integers, null, lists and objects with ASCII keys."""
-    return to_json(_in_order(content))
-
-
-def _in_order(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value if type(value := content[name]) in _PLAIN else _settled(value)
-        for name in sorted(content)
-    }
-
-
-def _settled(value: Any) -> Any:
-    """The value, what is in it in order. Raises for what has no settled spelling."""
-    if isinstance(value, dict):
-        return _in_order(value)
-    if isinstance(value, list | tuple):
-        plain = _PLAIN.issuperset(map(type, value))
-        return value if plain else [_settled(each) for each in value]
-    if isinstance(value, str | int | None):
-        return value
-    if isinstance(value, float):
-        raise ValueError("a leaf holds no fractions: their spelling is not settled")
-    raise TypeError(f"a leaf holds no {type(value).__name__}")
 
 
 def _instant(value: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.audit import leaf
+from services.audit.canonical import canonical
 from services.audit.consumer import HANDLERS
 from services.audit.fields import FIELDS
 from services.audit.leaf import Asked, Kind, read_submission, submissions
@@ -197,13 +198,13 @@ def test_leaf_bytes_are_those_of_json_whatever_the_text_is() -> None:
         "": {},
     }
     wanted = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert leaf.canonical(content) == wanted.encode()
+    assert canonical(content) == wanted.encode()
 
 
 def test_a_leaf_refuses_what_has_no_settled_spelling() -> None:
     for strange in (NOW, {1}, b"bytes", "\ud800"):
         with pytest.raises((TypeError, ValueError)):
-            leaf.canonical({"in": [strange]})
+            canonical({"in": [strange]})
 
 
 @pytest.mark.parametrize("part", FIELDS)
@@ -275,4 +276,4 @@ def test_a_short_salt_and_a_fraction_are_refused() -> None:
     with pytest.raises(ValueError, match="128 bits"):
         submissions(event_of(VIEWED), VIEWED, lambda: b"short")
     with pytest.raises(ValueError, match="fractions"):
-        leaf.canonical({"deep": [{"in": 0.5}]})
+        canonical({"deep": [{"in": 0.5}]})
