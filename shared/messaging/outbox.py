@@ -34,48 +34,71 @@ event_head AS (
 )"""
 
 
+def further_events(tables: OutboxTables, given: str = "true") -> str:
+    """CTEs for a statement that changes something and tells of it: events in the order given,
+    numbered without a gap per (topic, subject), if the condition `given` holds. The values are
+    `Outbox.further`'s.
+
+    1. Lock and move the heads, in sorted order, so that two emitters cannot deadlock.
+    2. Number the events from there, and close each envelope with its number.
+    """
+    return f"""
+event AS (
+    SELECT * FROM unnest(CAST(:event_topics AS text[]), CAST(:event_subjects AS text[]),
+        CAST(:event_places AS bigint[]), CAST(:event_ids AS text[]), CAST(:event_bodies AS bytea[]))
+        WITH ORDINALITY AS e(topic, subject, place, event_id, body, ordinality)
+    WHERE {given}
+), event_wanted AS (
+    SELECT topic, subject, max(place) AS n FROM event GROUP BY 1, 2
+), event_head AS (
+    INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence)
+    SELECT topic, subject, n FROM event_wanted ORDER BY topic, subject
+    ON CONFLICT (topic, subject) DO UPDATE SET sequence = head.sequence + excluded.sequence
+    RETURNING topic, subject, sequence
+), event_numbered AS (
+    SELECT e.*, h.sequence - w.n + e.place AS sequence
+    FROM event e JOIN event_wanted w USING (topic, subject) JOIN event_head h USING (topic, subject)
+), event_told AS (
+    INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body)
+    SELECT topic, subject, sequence, event_id,
+        body || convert_to(',"sequence":' || sequence || '}}', 'UTF8')
+    FROM event_numbered ORDER BY ordinality
+)"""
+
+
 class Outbox:
     """Emits events with the caller's transaction: a rollback drops both, a commit keeps both."""
 
     def __init__(self, tables: OutboxTables, source: Source) -> None:
         self._source = source
-        # 1. Lock and move the heads, in sorted order, so that two emitters cannot deadlock.
-        # 2. Number the events from there, and close each envelope with its number.
-        self._emit = text(
-            "WITH event AS (SELECT * FROM unnest(CAST(:topics AS text[]), "
-            "CAST(:subjects AS text[]), CAST(:places AS bigint[]), CAST(:ids AS text[]), "
-            "CAST(:bodies AS bytea[])) WITH ORDINALITY "
-            "AS e(topic, subject, place, event_id, body, ordinality)), "
-            "wanted AS (SELECT topic, subject, max(place) AS n FROM event GROUP BY 1, 2), "
-            f"taken AS (INSERT INTO {tables.heads.fullname} AS head (topic, subject, sequence) "
-            "SELECT topic, subject, n FROM wanted ORDER BY topic, subject "
-            "ON CONFLICT (topic, subject) DO UPDATE SET "
-            "sequence = head.sequence + excluded.sequence RETURNING topic, subject, sequence), "
-            "numbered AS (SELECT e.*, t.sequence - w.n + e.place AS sequence FROM event e "
-            "JOIN wanted w USING (topic, subject) JOIN taken t USING (topic, subject)) "
-            f"INSERT INTO {tables.outbox.fullname} (topic, subject, sequence, event_id, body) "
-            "SELECT topic, subject, sequence, event_id, body || "
-            "convert_to(',\"sequence\":' || sequence || '}', 'UTF8') "
-            "FROM numbered ORDER BY ordinality"
-        )
+        self._emit = text(f"WITH {further_events(tables)} SELECT WHERE false")
 
     async def emit(self, session: Session, now: datetime, *events: EventData) -> None:
         """Insert events, numbered without a gap per (topic, subject), in the order given."""
-        if not events:
-            return
+        if events:
+            await session.execute(self._emit, self.further(session, now, *events))
+
+    def further(self, session: Session, now: datetime, *events: EventData) -> dict[str, object]:
+        """The values for `further_events`. Wakes the relay after the commit."""
         ids = [new_event_id() for _ in events]
-        places: Counter[tuple[str, str]] = Counter()
-        columns: dict[str, list[object]] = {"topics": [], "subjects": [], "places": []}
-        for data in events:
-            head = data.topic.value, data.subject
-            places[head] += 1
-            columns["topics"].append(head[0])
-            columns["subjects"].append(head[1])
-            columns["places"].append(places[head])
-        bodies = [self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)]
-        await session.execute(self._emit, columns | {"ids": ids, "bodies": bodies})
+        topics = [data.topic.value for data in events]
+        subjects = [data.subject for data in events]
+        places: list[int] = []
+        counted: Counter[tuple[str, str]] = Counter()
+        for head in zip(topics, subjects, strict=True):
+            counted[head] += 1
+            places.append(counted[head])
         unhurried = all(data.topic in _UNHURRIED for data in events)
         wake_after_commit(session, RELAY_WAKE, _UNHURRIED_SECONDS if unhurried else 0.0)
+        return {
+            "event_topics": topics,
+            "event_subjects": subjects,
+            "event_places": places,
+            "event_ids": ids,
+            "event_bodies": [
+                self._open_body(data, id_, now) for data, id_ in zip(events, ids, strict=True)
+            ],
+        }
 
     def first(self, data: EventData, now: datetime) -> dict[str, object]:
         """The values for `first_event`: of a subject of which nothing was ever told."""
