@@ -25,30 +25,35 @@ async def hold_others(session: Session, agency_ids: Sequence[str], deadline: dat
         )
 
 
-async def judge_agencies(
-    session: Session, facts: Iterable[Ended], standing: Mapping[str, Standing], now: datetime
-) -> list[tasks.NewTask]:
-    """Move the breakers of agencies that failed, or that had and recovered. Most often: none."""
+def shaky(facts: Iterable[Ended]) -> dict[str, list[Ended]]:
+    """By agency, of those that failed, or that had and recovered. Most often: none."""
     by_agency = defaultdict(list)
     for each in facts:
         if each.verdict is not None:
             by_agency[each.agency_id].append(each)
-    shaky = {
+    return {
         agency_id: each
         for agency_id, each in by_agency.items()
         if any(one.strained or (one.verdict and not one.verdict.healthy) for one in each)
     }
-    if not shaky:
+
+
+async def judge_agencies(
+    session: Session, facts: Iterable[Ended], standing: Mapping[str, Standing], now: datetime
+) -> list[tasks.NewTask]:
+    """Move the breakers of agencies that are shaky."""
+    judged = shaky(facts)
+    if not judged:
         return []
-    before = await _lock_breakers(session, sorted(shaky))
+    before = await _lock_breakers(session, sorted(judged))
     after = {
-        agency_id: judge(breaker, [one.verdict for one in shaky[agency_id] if one.verdict], now)
+        agency_id: judge(breaker, [one.verdict for one in judged[agency_id] if one.verdict], now)
         for agency_id, breaker in before.items()
     }
     await _set_breakers(session, {id_: each for id_, each in after.items() if each != before[id_]})
     tripped = [id_ for id_ in after if after[id_].tripped and not before[id_].tripped]
     return [
-        tasks.unreachable(standing[shaky[id_][-1].notice_id].referral_id, id_, now)
+        tasks.unreachable(standing[judged[id_][-1].notice_id].referral_id, id_, now)
         for id_ in tripped
     ]
 

@@ -24,64 +24,45 @@ from services.notify.delivery.claimed import attempt_of
 from services.notify.delivery.due_store import lock_due
 from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import ration
+from services.notify.delivery.read_store import read_alone, read_one
 from services.notify.delivery.refusing_store import ask_people, refuse, suppress
 from services.notify.delivery.tracks import following
-from services.notify.directory import tables as directory_tables
 from services.notify.directory.authority import refusal, today
+from services.notify.directory.endpoint_tls_store import transport_of, transports
+from shared.contracts.base import EventData
 from shared.contracts.codes import Channel, RefusalReason
 from shared.messaging.outbox import Outbox
+from shared.messaging.telling import further_events
 from shared.runtime import tracing
 from shared.runtime.db import Session
 from shared.runtime.ids import new_id
+from shared.runtime.session import Values
 
 _DELIVERIES = models.deliveries.fullname
-_AGENCIES = directory_tables.agencies.fullname
+_CONFLICTS = conflict_tables.conflicts.fullname
 
-
-_READ = (
-    "SELECT n.*, CASE WHEN n.relates_to IS NOT NULL THEN (SELECT r.referral_number "
-    f"FROM {models.notices.fullname} r WHERE r.referral_id = n.relates_to LIMIT 1) "
-    "END AS related_number, c.sealed, p.sealed AS part_sealed, b.sealed AS before_sealed, "
-    "k.kek_version, k.wrapped, a.name AS agency_name, a.kind AS agency_kind, "
-    "a.authority_from, "
-    "CASE WHEN NOT a.closed THEN a.authority END AS on_file, "
-    "least(a.authority_to, a.mou_to) AS authority_to, a.endpoint, a.encryption_key, "
-    "a.channel, a.email, CASE WHEN a.webhook_secret_ends > statement_timestamp() "
-    "THEN a.webhook_secrets ELSE a.webhook_secrets[1:1] END AS secrets, "
-    "a.allowed_networks, a.hold_until, a.halted, a.consecutive_failures, "
-    "a.max_in_flight, a.max_per_minute "
-    # OFFSET 0: by their keys. Planned once on a young table, the order wanted below would walk it.
-    f"FROM (SELECT * FROM {models.notices.fullname} WHERE notice_id = ANY(:ids) OFFSET 0) n "
-    f"JOIN {_AGENCIES} a ON a.agency_id = n.agency_id "
-    f"LEFT JOIN {models.copies.fullname} c ON c.child_id = n.child_id "
-    "AND c.version = n.version AND c.profile = n.profile "
-    f"LEFT JOIN {models.copies.fullname} p ON p.child_id = n.child_id "
-    "AND p.version = n.version AND p.profile = n.part "
-    f"LEFT JOIN {models.copies.fullname} b ON b.child_id = n.child_id "
-    "AND b.version = n.supersedes AND b.profile = n.profile "
-    f"LEFT JOIN {models.child_keys.fullname} k ON k.child_id = n.child_id "
-    "ORDER BY n.agency_id"
-)
-_READ_ONE = text(_READ)
-_READ_SHARED = text(f"{_READ} FOR SHARE OF a")
-_READ_ALONE = text(f"{_READ} FOR NO KEY UPDATE OF a")
+# All of them or, where a conflict bars one, none: what is told must be what is on record.
 _RECORD = text(
     "WITH claimed AS (SELECT * FROM unnest(CAST(:notices AS text[]), "
-    "CAST(:disclosures AS text[]), CAST(:channels AS text[])) "
-    "AS c(notice_id, disclosure_id, channel)), "
+    "CAST(:disclosures AS text[]), CAST(:channels AS text[]), CAST(:referrals AS text[]), "
+    "CAST(:children AS text[]), CAST(:agencies AS text[]), CAST(:series AS text[]), "
+    "CAST(:related AS text[])) AS c(notice_id, disclosure_id, channel, referral_id, child_id, "
+    "agency_id, series, relates_to)), "
+    "barred AS MATERIALIZED (SELECT notice_id FROM claimed c "
+    f"WHERE EXISTS (SELECT FROM {_CONFLICTS} k WHERE {bars('k', 'c')}) "
+    f"OR EXISTS (SELECT FROM {_CONFLICTS} k WHERE k.referral_id = c.relates_to "
+    "AND k.agency_id = c.agency_id AND k.lifted_at IS NULL)), "
     f"taken AS (UPDATE {_DELIVERIES} d SET state = 'attempting', "
     "attempts = d.attempts + 1, open_disclosure_id = c.disclosure_id, "
     "attempt_deadline = :deadline, lease_owner = :owner, next_attempt_at = NULL "
-    "FROM claimed c WHERE d.notice_id = c.notice_id "
-    f"AND NOT EXISTS (SELECT FROM {conflict_tables.conflicts.fullname} k WHERE {bars('k', 'd')}) "
-    f"AND NOT EXISTS (SELECT FROM {models.notices.fullname} n "
-    f"JOIN {conflict_tables.conflicts.fullname} k ON k.referral_id = n.relates_to "
-    "AND k.agency_id = n.agency_id AND k.lifted_at IS NULL WHERE n.notice_id = d.notice_id) "
-    "RETURNING d.notice_id, d.agency_id, d.open_disclosure_id, c.channel) "
-    f"INSERT INTO {models.disclosures.fullname} "
+    "FROM claimed c WHERE d.notice_id = c.notice_id AND NOT EXISTS (SELECT FROM barred) "
+    "RETURNING d.notice_id, d.agency_id, c.disclosure_id, c.channel), "
+    f"disclosed AS (INSERT INTO {models.disclosures.fullname} "
     "(disclosure_id, notice_id, agency_id, attempted_at, channel) "
-    "SELECT open_disclosure_id, notice_id, agency_id, :now, channel FROM taken "
-    "RETURNING notice_id"
+    "SELECT disclosure_id, notice_id, agency_id, :now, channel FROM taken), "
+    + further_events(models.OUTBOX, "NOT EXISTS (SELECT FROM barred)")
+    + " SELECT notice_id AS barred, NULL AS agency_id, NULL AS transport FROM barred "
+    f"UNION ALL SELECT NULL, * FROM ({transports('CAST(:agencies AS text[])')}) AS t"
 )
 
 
@@ -111,9 +92,9 @@ async def claim(
 ) -> Claim:
     """Turn due deliveries into attempts on record, each agency's up to its free slots.
 
-    1. Lock what is due; what somebody else holds is skipped.
-    2. Lock the agencies' rows and ask the law again: a change committed before this one binds it,
-       and so does a pause or a stop, which is on the row too.
+    1. Lock what is due, then the agencies' rows; what somebody else holds is skipped.
+    2. Ask the law again: a change committed before this one binds it, and so does a pause or a
+       stop, which is on the row too.
     3. Record each attempt and the event that says so, or refuse it, with an event and a task. In
        the same statement conflicts are asked for: whoever asserts one holds the agency's row until
        it is committed, so none is committed between the lock and this. They end in silence.
@@ -129,50 +110,38 @@ async def claim(
         lawful = [row for row in lawful if notices[row.notice_id].channel != Channel.ORAL]
         await ask_people(session, [notices[row.notice_id] for row in calls], now)
     lawful, waiting = await ration(session, lawful, notices, now)
-    ids = {row.notice_id: new_id("dsc") for row in lawful}
     again = {row.notice_id for row, _ in refused if row.told}
+    pairs = [(notices[row.notice_id], reason) for row, reason in refused]
     if refused:
-        pairs = [(notices[row.notice_id], reason) for row, reason in refused]
         await refuse(session, pairs, again, now)
-    if lawful:
-        channels = [notices[id_].channel for id_ in ids]
-        taken = await _record(session, ids, channels, owner, now, deadline)
-        if len(taken) < len(lawful):
-            await suppress(session, [notices[id_] for id_ in ids if id_ not in taken], now)
-            lawful = [row for row in lawful if row.notice_id in taken]
-        await hold_others(session, [row.agency_id for row in lawful if row.probe], deadline)
-    told = [notices[row.notice_id] for row in lawful]
-    with tracing.carrying(following(told, now) if tracing.on() else None):
-        await outbox.emit(
-            session,
-            now,
-            *delivery_events.attempted(told, ids, now),
-            *delivery_events.refused(
-                [(notices[row.notice_id], why) for row, why in refused], again, now
-            ),
-        )
-    attempts = tuple(attempt_of(row, notices[row.notice_id], ids[row.notice_id]) for row in lawful)
+    attempts = await _record(
+        session,
+        outbox,
+        lawful,
+        notices,
+        delivery_events.refused(pairs, again, now),
+        {"owner": owner, "now": now, "deadline": deadline, "today": today(now)},
+    )
+    await hold_others(session, [each.agency_id for each in attempts if each.probe], deadline)
     some_done_with = len(due) > len(held) + len(waiting)
     return Claim(attempts, more=len(due) >= batch and some_done_with)
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:
     """A notice with all that writing it takes, though nothing is claimed or sent."""
-    row = (await session.execute(_READ_ONE, {"ids": [notice_id]})).first()
+    row = await read_one(session, notice_id)
     return None if row is None else attempt_of(_NOT_DUE, row, "")
 
 
 async def _read(session: Session, due: Sequence[Any]) -> dict[str, Any]:
     """Each notice with its copy and its agency, by notice, the agencies' rows locked.
 
-    Shared, so that claims of one agency do not queue; alone, where a breaker is to be probed. A
-    row that somebody was changing is read as they have left it.
+    Shared, as they came; alone, where a breaker is to be probed. A row that somebody was changing
+    is read as they have left it.
     """
-    alone = any(row.probe for row in due)
-    rows = await session.execute(
-        _READ_ALONE if alone else _READ_SHARED, {"ids": [row.notice_id for row in due]}
-    )
-    return {row.notice_id: row for row in rows}
+    if any(row.probe for row in due):
+        due = await read_alone(session, [row.notice_id for row in due])
+    return {row.notice_id: row for row in due}
 
 
 def _sort(
@@ -205,25 +174,45 @@ def _sort(
 
 async def _record(
     session: Session,
-    ids: Mapping[str, str],
-    channels: Sequence[str],
-    owner: int,
-    now: datetime,
-    deadline: datetime,
-) -> frozenset[str]:
-    """The record that P2 wants before the first byte, and the lease, in one statement.
+    outbox: Outbox,
+    lawful: Sequence[Any],
+    notices: Mapping[str, Any],
+    refusals: Sequence[EventData],
+    values: Values,
+) -> tuple[Attempt, ...]:
+    """The record that P2 wants before the first byte, the lease, and the events that say so (after
+    them `refusals`), in one statement.
 
-    Those recorded; the others have a conflict of interest.
+    Those recorded; the others have a conflict of interest, and end. `values`: of every attempt.
     """
-    taken = await session.scalars(
-        _RECORD,
-        {
-            "notices": list(ids),
-            "disclosures": list(ids.values()),
-            "channels": channels,
-            "owner": owner,
-            "now": now,
-            "deadline": deadline,
-        },
-    )
-    return frozenset(taken)
+    while lawful:
+        ids = {row.notice_id: new_id("dsc") for row in lawful}
+        told = [notices[id_] for id_ in ids]
+        with tracing.carrying(following(told, values["now"]) if tracing.on() else None):
+            events = delivery_events.attempted(told, ids, values["now"])
+            telling = outbox.further(session, values["now"], *events, *refusals)
+        found = await session.execute(_RECORD, {**values, **_claimed(told, ids), **telling})
+        barred = {row.barred for row in found if row.barred is not None}
+        if not barred:
+            tls = {row.agency_id: transport_of(row.transport) for row in found}
+            return tuple(
+                attempt_of(row, notice, ids[row.notice_id], tls.get(row.agency_id))
+                for row, notice in zip(lawful, told, strict=True)
+            )
+        await suppress(session, [notices[id_] for id_ in barred], values["now"])
+        lawful = [row for row in lawful if row.notice_id not in barred]
+    await outbox.emit(session, values["now"], *refusals)
+    return ()
+
+
+def _claimed(notices: Sequence[Any], ids: Mapping[str, str]) -> dict[str, list[Any]]:
+    return {
+        "notices": list(ids),
+        "disclosures": list(ids.values()),
+        "channels": [each.channel for each in notices],
+        "referrals": [each.referral_id for each in notices],
+        "children": [each.child_id for each in notices],
+        "agencies": [each.agency_id for each in notices],
+        "series": [each.series for each in notices],
+        "related": [each.relates_to for each in notices],
+    }

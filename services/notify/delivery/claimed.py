@@ -3,11 +3,14 @@
 from typing import Any
 
 from services.notify.delivery.attempts import Attempt, SealedCopy
+from services.notify.directory.endpoint_tls import Transport
 from shared.contracts.codes import Channel, Role
 from shared.runtime.sealing import WrappedKey
 
 
-def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
+def attempt_of(
+    row: Any, notice: Any, disclosure_id: str, transport: Transport | None = None
+) -> Attempt:
     return Attempt(
         disclosure_id=disclosure_id,
         notice_id=notice.notice_id,
@@ -26,6 +29,7 @@ def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
         purpose=notice.purpose,
         copy=_copy(notice, notice.version, notice.profile, notice.sealed),
         endpoint=notice.endpoint,
+        transport=transport,
         public_key=notice.encryption_key,
         allowed_networks=tuple(notice.allowed_networks),
         retry=row.retry,

@@ -18,7 +18,6 @@ from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.delivery.recorder import Recorder
 from services.notify.delivery.retry import verdict
 from services.notify.delivery.sender import Sender
-from services.notify.directory.endpoint_tls_store import with_transports
 from services.notify.measuring import measure_first_attempts
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
@@ -164,8 +163,6 @@ class Engine:
                     deadline=now + timedelta(seconds=self._limits.deadline),
                 )
                 if claim.attempts:
-                    attempts = await with_transports(session, claim.attempts, now)
-                    claim = replace(claim, attempts=attempts)
                     failpoint("notify.deliver.before_claim_commit")
         except Exception:
             for attempt in claim.attempts if claim else ():

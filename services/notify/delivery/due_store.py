@@ -1,4 +1,5 @@
-"""The query for what is due: per agency, up to its free slots, locked. Nothing here commits."""
+"""The query for what is due: per agency, up to its free slots, locked, and read with its agency,
+whose row is locked too. Nothing here commits."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,6 +11,7 @@ from services.notify import models
 from services.notify.controls.tables import halts
 from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import places
+from services.notify.delivery.read_store import reading
 from services.notify.delivery.retry import TRIP_AFTER
 from services.notify.directory import tables as directory_tables
 from shared.runtime.db import Session
@@ -39,13 +41,9 @@ _WALK = (
 # Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
 # nothing is in flight to try it; no more than its own limit leaves. Agencies in random order: a
 # full batch starves none for long.
-_DUE = text(
-    "WITH RECURSIVE "
-    + _WALK.format(walk="first_tries", lane="= 0")
-    + ", "
-    + _WALK.format(walk="retries", lane="> 0")
-    + " SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
-    "due.told FROM ("
+_DUE = (
+    "SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
+    "due.told, due.next_attempt_at FROM ("
     "SELECT agency_id, tripped, "
     "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "
     "AS first, "
@@ -60,7 +58,8 @@ _DUE = text(
     "CAST(:busy_retry AS integer[])) AS b(agency_id, first, retry) USING (agency_id) "
     "WHERE (hold_until IS NULL OR hold_until <= :now) AND NOT halted "
     f"AND NOT EXISTS (SELECT FROM {halts.fullname} WHERE agency_id IS NULL AND lifted_at IS NULL)"
-    ") AS free ORDER BY random()) AS a "
+    # OFFSET 0: what of its limit is left is counted once, and not wherever it is asked for.
+    " OFFSET 0) AS free ORDER BY random()) AS a "
     "CROSS JOIN LATERAL (SELECT * FROM ("
     + _LANE.format(lane="= 0", slots="first")
     + " UNION ALL "
@@ -70,14 +69,33 @@ _DUE = text(
     "LIMIT :batch"
 )
 
+# Agencies shared, so that claims of one agency do not queue. Whether one is to be probed is asked
+# first and of all, so every delivery is locked before the first agency is. FULL, where LEFT would
+# do: never as a loop in a loop, however few the planner thinks are due.
+_FIND = text(
+    "WITH RECURSIVE "
+    + _WALK.format(walk="first_tries", lane="= 0")
+    + ", "
+    + _WALK.format(walk="retries", lane="> 0")
+    + f", due AS MATERIALIZED ({_DUE}), read AS MATERIALIZED ("
+    + reading(
+        f"due CROSS JOIN LATERAL (SELECT * FROM {models.notices.fullname} "
+        "WHERE notice_id = due.notice_id OFFSET 0)",
+        "(SELECT bool_or(probe) FROM due) IS NOT TRUE",
+    )
+    + " FOR SHARE OF a) SELECT * FROM due FULL JOIN read USING (notice_id, agency_id) "
+    "ORDER BY retry, next_attempt_at"
+)
+
 
 async def lock_due(
     session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
-    """Rows of (notice_id, agency_id, retry, probe, told: accepted before). What somebody else
-    holds is skipped."""
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before), each lane in the order
+    in which it waits, first tries first; and of all that `reading` reads, unless one is a probe:
+    then no agency is locked, and nothing read. What somebody else holds is skipped."""
     rows = await session.execute(
-        _DUE,
+        _FIND,
         {
             "now": now,
             "trip": TRIP_AFTER,

@@ -1,7 +1,8 @@
 """All SQL of outcomes: facts are inserted once, deliveries move on. Nothing here commits."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 
@@ -16,9 +17,11 @@ from services.notify.directory import tables as directory_tables
 from services.notify.planning.plan import DeliveryState
 from services.notify.tasks import task as tasks
 from services.notify.tasks.store import file_tasks
+from shared.contracts.base import EventData
 from shared.contracts.codes import Role
 from shared.messaging.leases import ALIVE_OWNERS
 from shared.messaging.outbox import Outbox
+from shared.messaging.telling import further_events
 from shared.runtime.db import Session
 
 LONGEST_LEASE = timedelta(seconds=20)
@@ -31,20 +34,20 @@ _ATTEMPTS_BEFORE_A_PERSON = 8
 
 
 _LOCK = text(
-    "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, n.role, d.version, "
-    "d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
+    "SELECT d.notice_id, d.referral_id, d.child_id, d.agency_id, "
+    f"(SELECT role FROM {models.notices.fullname} n WHERE n.notice_id = d.notice_id) AS role, "
+    "d.version, d.state, d.attempts, d.superseded_by, d.open_disclosure_id, d.next_attempt_at, "
     "d.delivered_at, d.ended_at, d.withdrawn, d.opened_at IS NOT NULL AS opened "
     f"FROM {_DELIVERIES} d "
-    f"JOIN {models.notices.fullname} n USING (notice_id) "
     "WHERE d.notice_id = ANY(:ids) ORDER BY d.version, d.notice_id FOR UPDATE OF d"
 )
 
 
-_INSERT_FACTS = text(
+_INSERT_FACTS = (
     f"INSERT INTO {models.disclosure_outcomes.fullname} "
     "(disclosure_id, outcome, http_status, occurred_at, obstacle) "
     "SELECT e.disclosure_id, e.outcome, e.http_status, e.occurred_at, e.obstacle FROM unnest("
-    "CAST(:ids AS text[]), CAST(:outcomes AS text[]), CAST(:statuses AS integer[]), "
+    "CAST(:disclosures AS text[]), CAST(:outcomes AS text[]), CAST(:statuses AS integer[]), "
     "CAST(:times AS timestamptz[]), CAST(:obstacles AS text[])) "
     "AS e(disclosure_id, outcome, http_status, occurred_at, obstacle) "
     f"JOIN {models.disclosures.fullname} USING (disclosure_id) "
@@ -52,7 +55,7 @@ _INSERT_FACTS = text(
 )
 
 
-_MOVE = text(
+_MOVE = (
     f"UPDATE {_DELIVERIES} d SET state = m.state, next_attempt_at = m.next_attempt_at, "
     "delivered_at = m.delivered_at, ended_at = m.ended_at, "
     "open_disclosure_id = m.open_disclosure_id, "
@@ -64,6 +67,14 @@ _MOVE = text(
     "CAST(:ended AS timestamptz[]), CAST(:open AS text[]), CAST(:unread AS timestamptz[])) "
     "AS m(notice_id, state, next_attempt_at, delivered_at, ended_at, open_disclosure_id, unread) "
     "WHERE d.notice_id = m.notice_id"
+)
+
+
+_INSERT_FACTS_ALONE, _MOVE_ALONE = text(_INSERT_FACTS), text(_MOVE)
+_WRITE = text(
+    f"WITH facts AS ({_INSERT_FACTS}), moved AS ({_MOVE}), "
+    + further_events(models.OUTBOX)
+    + " SELECT WHERE false"
 )
 
 
@@ -89,10 +100,10 @@ async def record(
     record already, or speaks of an attempt that never was, changes nothing: so it may be repeated
     after an ambiguous commit, of this or of the claim.
 
-    1. Lock the deliveries.
-    2. Insert what is a new fact.
-    3. Move the deliveries on, then let go the later versions that waited for them.
-    4. Judge the agencies, file tasks, emit.
+    1. Lock the deliveries, and see what is a new fact.
+    2. Most often nothing follows but events: insert, move and emit in one statement.
+    3. Otherwise insert the facts and move the deliveries on, then let go the later versions that
+       waited for them; judge the agencies, file tasks, emit.
     """
     before = await _lock(session, {each.notice_id for each in ended})
     telling = [
@@ -100,29 +111,27 @@ async def record(
         for each in ended
         if each.notice_id in before and adds_something(before[each.notice_id], each)
     ]
-    new = await _insert_facts(session, telling)
-    facts = [each for each in telling if (each.disclosure_id, each.fact) in new]
+    facts = telling if _all_new(before, telling) else await _insert_facts(session, telling)
+    if not facts:
+        return []
     after = dict(before)
     for each in facts:
         after[each.notice_id] = settle(after[each.notice_id], each, now, luck())
     moved = [each for each in after.values() if each != before[each.notice_id]]
-    await _move(session, moved)
-    if any(each.superseded_by or each.withdrawn for each in moved):
+    events = _events(before, facts, after, now)
+    filed = _cannot_send(facts, after) + _not_accepted(moved)
+    stopped = any(each.superseded_by or each.withdrawn for each in moved)
+    if not (filed or stopped or breaker_store.shaky(facts)):
+        telling_of_them = outbox.further(session, now, *events)
+        await session.execute(_WRITE, {**_of_facts(facts), **_of_moves(moved), **telling_of_them})
+        return moved
+    await _insert_facts(session, facts)
+    await session.execute(_MOVE_ALONE, _of_moves(moved))
+    if stopped:
         await unblock(session, [each.notice_id for each in moved], now)
-    filed = (
-        _cannot_send(facts, after)
-        + _not_accepted(moved)
-        + await breaker_store.judge_agencies(session, facts, after, now)
-    )
+    filed += await breaker_store.judge_agencies(session, facts, after, now)
     await file_tasks(session, filed, now)
-    await outbox.emit(
-        session,
-        now,
-        *delivery_events.outcomes((before[each.notice_id], each) for each in facts),
-        *delivery_events.delivered(before.values(), after),
-        *delivery_events.superseded(before.values(), after, now),
-        *delivery_events.withdrawn(before.values(), after, now),
-    )
+    await outbox.emit(session, now, *events)
     return moved
 
 
@@ -165,39 +174,58 @@ async def _lock(session: Session, notice_ids: Iterable[str]) -> dict[str, Standi
     }
 
 
-async def _insert_facts(session: Session, ended: Sequence[Ended]) -> set[tuple[str, str]]:
-    """(disclosure, fact) of those that were new."""
+def _all_new(before: Mapping[str, Standing], telling: Sequence[Ended]) -> bool:
+    """Whether each is the end of an attempt that is open, so that nothing is on record of it: its
+    delivery is locked, and whoever records how an open attempt ended closes it."""
+    return len({each.disclosure_id for each in telling}) == len(telling) and all(
+        before[each.notice_id].is_open(each.disclosure_id) for each in telling
+    )
+
+
+async def _insert_facts(session: Session, ended: Sequence[Ended]) -> list[Ended]:
+    """Those that were new."""
     if not ended:
-        return set()
-    rows = await session.execute(
-        _INSERT_FACTS,
-        {
-            "ids": [each.disclosure_id for each in ended],
-            "outcomes": [each.fact for each in ended],
-            "statuses": [each.http_status for each in ended],
-            "times": [each.at for each in ended],
-            "obstacles": [each.obstacle for each in ended],
-        },
-    )
-    return {(row.disclosure_id, row.outcome) for row in rows}
+        return []
+    rows = await session.execute(_INSERT_FACTS_ALONE, _of_facts(ended))
+    new = {(row.disclosure_id, row.outcome) for row in rows}
+    return [each for each in ended if (each.disclosure_id, each.fact) in new]
 
 
-async def _move(session: Session, moved: Sequence[Standing]) -> None:
+def _of_facts(ended: Sequence[Ended]) -> dict[str, list[Any]]:
+    return {
+        "disclosures": [each.disclosure_id for each in ended],
+        "outcomes": [each.fact for each in ended],
+        "statuses": [each.http_status for each in ended],
+        "times": [each.at for each in ended],
+        "obstacles": [each.obstacle for each in ended],
+    }
+
+
+def _of_moves(moved: Sequence[Standing]) -> dict[str, list[Any]]:
     """The lease goes with the attempt it was for."""
-    if not moved:
-        return
-    await session.execute(
-        _MOVE,
-        {
-            "ids": [each.notice_id for each in moved],
-            "states": [each.state.value for each in moved],
-            "nexts": [each.next_attempt_at for each in moved],
-            "delivered": [each.delivered_at for each in moved],
-            "ended": [each.ended_at for each in moved],
-            "open": [each.open_disclosure_id for each in moved],
-            "unread": [m.delivered_at if m.delivered_by in POINTERS else None for m in moved],
-        },
-    )
+    return {
+        "ids": [each.notice_id for each in moved],
+        "states": [each.state.value for each in moved],
+        "nexts": [each.next_attempt_at for each in moved],
+        "delivered": [each.delivered_at for each in moved],
+        "ended": [each.ended_at for each in moved],
+        "open": [each.open_disclosure_id for each in moved],
+        "unread": [m.delivered_at if m.delivered_by in POINTERS else None for m in moved],
+    }
+
+
+def _events(
+    before: Mapping[str, Standing],
+    facts: Iterable[Ended],
+    after: dict[str, Standing],
+    now: datetime,
+) -> list[EventData]:
+    return [
+        *delivery_events.outcomes((before[each.notice_id], each) for each in facts),
+        *delivery_events.delivered(before.values(), after),
+        *delivery_events.superseded(before.values(), after, now),
+        *delivery_events.withdrawn(before.values(), after, now),
+    ]
 
 
 def _not_accepted(moved: Iterable[Standing]) -> list[tasks.NewTask]:

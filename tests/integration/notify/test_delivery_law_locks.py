@@ -1,13 +1,14 @@
 """P3: whatever of an agency changed while the claim waited binds it, in every column."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from services.notify.delivery import claim_store as delivery_store
+from services.notify.delivery import due_store, read_store
+from services.notify.delivery.lanes import Slots
+from shared.runtime.ids import utc_now
 from tests.support.deliveries import World
 
 
@@ -21,12 +22,15 @@ async def test_every_column_of_a_change_under_way_binds_the_claim(
         await world.agency("https://other.example"),
     )
     ids = [*await world.notices(agency, 3), *await world.notices(other, 2)]
-    due = [SimpleNamespace(notice_id=each, probe=probe) for each in ids]
 
     async def read() -> dict[str, Any]:
         async with world.db.transaction() as session:
             await session.execute(text(f"SET LOCAL enable_nestloop = {planner}"))
-            return await delivery_store._read(session, due)
+            if probe:
+                rows = await read_store.read_alone(session, ids)
+            else:
+                rows = await due_store.lock_due(session, Slots(8, 8), {}, 16, utc_now())
+            return {row.notice_id: row for row in rows}
 
     async with world.db.transaction() as session:
         await session.execute(
