@@ -31,8 +31,7 @@ async def create(
     """Claim the key, write the referral and its first event (`Outbox.first`), in one statement;
     False if the key was taken.
 
-    Waits up to `patience_ms` for a request with the same key that is under way, then raises a
-    asyncpg.PostgresError with SQLSTATE 55P03.
+    Waits up to `patience_ms` for one with the same key, then raises a PostgresError (55P03).
     """
     rows = await run(
         _CREATE,
@@ -228,14 +227,13 @@ _READ = text(
 SELECT r.referral_id, r.number, r.owner, r.synthetic, v.version, v.change_id, v.trigger,
     v.received_at, v.recorded_at, v.recorded_by, v.child_ids, v.backdated,
     child.child_id, k.kek_version, k.wrapped, k.key_version, d.sealed
-FROM unnest((SELECT CAST(:ids AS text[])), (SELECT CAST(:versions AS integer[])))
-    AS wanted(referral_id, version)
+FROM unnest((SELECT CAST(:ids AS text[])), (SELECT CAST(:versions AS integer[]))) AS wanted(id, n)
 CROSS JOIN LATERAL (
-    SELECT * FROM intake.referrals WHERE referral_id = wanted.referral_id OFFSET 0
+    SELECT * FROM intake.referrals WHERE referral_id = wanted.id OFFSET 0
 ) AS r
 CROSS JOIN LATERAL (
     SELECT * FROM intake.referral_versions
-    WHERE referral_id = r.referral_id AND version = coalesce(wanted.version, r.version) OFFSET 0
+    WHERE referral_id = r.referral_id AND version = coalesce(wanted.n, r.version) OFFSET 0
 ) AS v
 CROSS JOIN unnest(v.child_ids) WITH ORDINALITY AS child(child_id, position)
 CROSS JOIN LATERAL (
@@ -248,7 +246,5 @@ CROSS JOIN LATERAL (
 ORDER BY r.referral_id, v.version, child.position
 """
 )
-"""OFFSET 0: each by its key. A join planned while the tables were small reads them whole.
-
-The arrays as selects: how many they hold is then no part of the plan, which PostgreSQL keeps. It
-made one for each read before, and took six times as long over that as over the read."""
+"""OFFSET 0: each by its key. A join planned while the tables were small reads them whole. Arrays
+as selects: then their length is no part of the plan, which is kept, not made for each read."""

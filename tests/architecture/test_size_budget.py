@@ -20,7 +20,6 @@ LARGER_FUNCTIONS: dict[str, str] = {
     "services/audit/retention/api.py:hold_routes": "its body is the routes",
     "services/audit/retention/api.py:shredding_routes": "its body is the routes",
     "services/deadlines/changes/api.py:_add_reading": "its body is the routes",
-    "services/intake/api.py:routes": "its body is the routes, each a function of its own",
     "services/intake/calls/api.py:routes": "its body is the routes, each a function of its own",
     "services/intake/decisions/api.py:routes": "its body is the routes, each a function of its own",
     "services/intake/hart/consults_api.py:_add_steps": "its body is the routes, as above",
