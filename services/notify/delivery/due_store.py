@@ -39,11 +39,16 @@ _WALK = (
 )
 
 # Each agency's own lanes, first tries and retries; one delivery where the breaker is tripped and
-# nothing is in flight to try it; no more than its own limit leaves. Agencies in random order: a
-# full batch starves none for long.
+# nothing is in flight to try it; no more than its own limit leaves. Of a batch each agency has its
+# share (`cut`: it has places for more), and what remains of it goes to them at random. So a backlog
+# of one starves no other, and a referral's notices leave together: what is told of them at one time
+# is taken up as one.
 _DUE = (
     "SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
-    "due.told, due.next_attempt_at FROM ("
+    "due.told, due.next_attempt_at, a.share, a.cut FROM ("
+    "SELECT agency_id, tripped, share, least(first, share) AS first, least(retry, share) AS retry, "
+    "first + retry > share AS cut FROM ("
+    "SELECT *, greatest(1, ceil(CAST(:batch AS numeric) / count(*) OVER ())) AS share FROM ("
     "SELECT agency_id, tripped, "
     "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "
     "AS first, "
@@ -59,13 +64,13 @@ _DUE = (
     "WHERE (hold_until IS NULL OR hold_until <= :now) AND NOT halted "
     f"AND NOT EXISTS (SELECT FROM {halts.fullname} WHERE agency_id IS NULL AND lifted_at IS NULL)"
     # OFFSET 0: what of its limit is left is counted once, and not wherever it is asked for.
-    " OFFSET 0) AS free ORDER BY random()) AS a "
+    " OFFSET 0) AS free) AS place WHERE first + retry > 0) AS shared ORDER BY random()) AS a "
     "CROSS JOIN LATERAL (SELECT * FROM ("
     + _LANE.format(lane="= 0", slots="first")
     + " UNION ALL "
     + _LANE.format(lane="> 0", slots="retry")
     + ") AS lanes ORDER BY next_attempt_at "
-    "LIMIT CASE WHEN a.tripped THEN 1 ELSE a.first + a.retry END) AS due "
+    "LIMIT CASE WHEN a.tripped THEN 1 ELSE a.share END) AS due "
     "LIMIT :batch"
 )
 
@@ -91,9 +96,10 @@ _FIND = text(
 async def lock_due(
     session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
-    """Rows of (notice_id, agency_id, retry, probe, told: accepted before), each lane in the order
-    in which it waits, first tries first; and of all that `reading` reads, unless one is a probe:
-    then no agency is locked, and nothing read. What somebody else holds is skipped."""
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before, share, cut: its agency
+    has places for more than its share), each lane in the order in which it waits, first tries
+    first; and of all that `reading` reads, unless one is a probe: then no agency is locked, and
+    nothing read. What somebody else holds is skipped."""
     rows = await session.execute(
         _FIND,
         {

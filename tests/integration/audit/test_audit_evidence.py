@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.audit import packing, store
-from services.audit.leaf import Kind, Submission, canonical
+from services.audit.canonical import canonical
+from services.audit.leaf import Kind, Submission
 from services.audit.sealer import Sealer
 from services.audit.witnessing import Witnesses
 from shared.runtime.db import Database

@@ -8,8 +8,9 @@ import pytest
 
 from services.audit import recovering, store, verify
 from services.audit.accounting import store as accounting_store
+from services.audit.canonical import canonical
 from services.audit.export import export
-from services.audit.leaf import Kind, Submission, canonical
+from services.audit.leaf import Kind, Submission
 from services.audit.note import Checkpoint
 from services.audit.recovering import Recovered
 from services.audit.sealer import Forked, Sealer, Sealing
