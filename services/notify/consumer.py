@@ -105,14 +105,15 @@ class PlanReferral(BatchHandler):
         3. Insert, supersede, emit, and file tasks, all in the worker's transaction.
         """
         now = self._clock()
-        directory = await self._directories.current(session)
         book = await self._rulebooks.current(session)
-        versions = (book.version, directory.version)
-        occasions = {d.referral_id: _occasion(e, d, *versions, now) for e, d, _ in batch}
-        taken = await store.take_plans(session, list(occasions.values()))
-        fresh = [(data, material) for _, data, material in batch if data.referral_id in taken]
-        projections = [material for _, material in fresh if material is not None]
-        gone = [tasks.nobody_told(d.referral_id, d.version) for d, found in fresh if found is None]
+        announced = [(d.referral_id, d.version, e.time) for e, d, _ in batch]
+        taken = await store.take_plans(session, announced, book.version, now)
+        if taken is None:
+            return
+        directory = await self._directories.seen(session, taken.directory_version)
+        fresh = [each for each in batch if each[1].referral_id in taken.conflicts]
+        projections = [found for _, _, found in fresh if found is not None]
+        gone = [tasks.nobody_told(d.referral_id, d.version) for _, d, m in fresh if m is None]
         await task_store.file_tasks(session, gone, now)
         later = [each.referral_id for each in projections if each.version > 1]
         children = [c.child_id for each in projections if each.version > 1 for c in each.children]
@@ -120,10 +121,11 @@ class PlanReferral(BatchHandler):
         destroyed = await shredding_store.destroyed_in(session, later) if later else {}
         history = await store.lock_history(session, later) if later else []
         drafts = []
+        rules = book.version, directory.version
         for each in projections:
             before = [one for one in history if one.referral_id == each.referral_id]
-            occasion = occasions[each.referral_id]
-            conflicts = taken[each.referral_id]
+            occasion = Occasion(each.referral_id, each.version, *rules, now)
+            conflicts = taken.conflicts[each.referral_id]
             allowed = directory.samples if each.synthetic else directory
             gone_of = destroyed.get(each.referral_id, frozenset())
             routed = _route(each, allowed, book, occasion, conflicts, gone_of)
@@ -132,7 +134,7 @@ class PlanReferral(BatchHandler):
             plan = plan_version(routed, before, allowed, today(now))
             drafts.append(draft(plan, routed, occasion))
         await self._carry_out(session, drafts, projections, known, now)
-        measure_plans(session, [event for event, d, _ in batch if d.referral_id in taken], now)
+        measure_plans(session, [event for event, _, _ in fresh], now)
 
     async def _carry_out(
         self,
@@ -150,13 +152,6 @@ class PlanReferral(BatchHandler):
         except KeyError:
             raise Retryable("other rules came into force since it was prepared") from None
         await carry_out(session, self._outbox, drafts, rows, now)
-
-
-def _occasion(
-    event: Event, data: ReferralVersion, rules: str, directory: int, now: datetime
-) -> Occasion:
-    referral_id, version = data.referral_id, data.version
-    return Occasion(referral_id, version, rules, directory, now, accepted_at=event.time)
 
 
 def _route(

@@ -36,11 +36,14 @@ class Directories:
 
         Raises Retryable while there is none: refusing everybody for good would be no answer.
         """
-        version = session.info.get(_VERSION)
-        if version is None:
-            version = session.info[_VERSION] = await directory_store.version(session)
-        if version is None:
+        version = session.info.get(_VERSION) or await directory_store.version(session)
+        return await self.seen(session, version)
+
+    async def seen(self, session: Session, version: int | None) -> Directory:
+        """The same, where a statement of this transaction has read the version already."""
+        if not version:
             raise Retryable("the directory holds no agency yet")
+        session.info[_VERSION] = version
         if self._latest is None or self._latest.version != version:
             rows = await directory_store.rows_in_force(session)
             former = await directory_store.former(session)

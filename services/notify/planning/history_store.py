@@ -1,6 +1,7 @@
 """All SQL of planning, and of what the API says of the service. Nothing here commits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
@@ -9,8 +10,8 @@ from services.notify import models
 from services.notify.conflicts import tables as conflict_tables
 from services.notify.conflicts.barred import OF_ONE
 from services.notify.delivery.held import with_content
+from services.notify.directory import tables as directory_tables
 from services.notify.planning.drafting import Draft
-from services.notify.planning.occasion import Occasion
 from services.notify.planning.plan import DeliveryState, Earlier
 from services.notify.proposals import tables as proposal_tables
 from services.notify.recalls import tables as recall_tables
@@ -29,44 +30,56 @@ _PLANS = models.plans.fullname
 
 _TAKE_PLANS = text(
     f"INSERT INTO {_PLANS} AS made "
-    "(referral_id, version, rules_version, directory_version, planned_at, accepted_at) "
-    "SELECT n.* FROM unnest(CAST(:referral_ids AS text[]), CAST(:versions AS integer[]), "
-    "CAST(:rules AS text[]), CAST(:directories AS integer[]), CAST(:nows AS timestamptz[]), "
-    "CAST(:accepted AS timestamptz[])) "
-    "AS n(referral_id, version, rules_version, directory_version, planned_at, accepted_at) "
+    "(referral_id, version, accepted_at, rules_version, planned_at, directory_version) "
+    "SELECT n.*, CAST(:rules AS text), CAST(:now AS timestamptz), "
+    f"coalesce((SELECT version FROM {directory_tables.directory.fullname}), 0) "
+    "FROM unnest(CAST(:referral_ids AS text[]), CAST(:versions AS integer[]), "
+    "CAST(:accepted AS timestamptz[])) AS n(referral_id, version, accepted_at) "
     f"WHERE NOT EXISTS (SELECT FROM {_PLANS} p WHERE p.referral_id = n.referral_id "
     "AND p.version > n.version) "
     f"AND NOT EXISTS (SELECT FROM {stage_tables.withdrawals.fullname} w "
     "WHERE w.referral_id = n.referral_id) ORDER BY n.referral_id "
-    "ON CONFLICT DO NOTHING RETURNING referral_id, "
+    "ON CONFLICT DO NOTHING RETURNING referral_id, directory_version, "
     f"(SELECT json_agg(json_build_array(c.agency_id, c.child_id, c.ground IN {OF_ONE})) "
     f"FROM {conflict_tables.conflicts.fullname} c WHERE c.referral_id = made.referral_id "
     "AND c.lifted_at IS NULL) AS conflicts"
 )
 
 
-async def take_plans(
-    session: Session, occasions: Sequence[Occasion]
-) -> dict[str, frozenset[Asserted]]:
-    """Record which versions are planned now; the referrals of those recorded, each with the
-    conflicts that persons have asserted.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is planned now."""
 
-    Left out is a version that, or one after which, has been planned before, and what is withdrawn.
+    conflicts: Mapping[str, frozenset[Asserted]]
+    """By referral: those that persons have asserted."""
+    directory_version: int
+    """By which it is planned; 0: there is no directory, and nothing may be planned."""
+
+
+async def take_plans(
+    session: Session, announced: Sequence[tuple[str, int, datetime]], rules: str, now: datetime
+) -> Taken | None:
+    """Record which versions are planned now, by these rules and the directory as it is.
+
+    `announced`: a referral, its version, when intake accepted that. Left out is a version that, or
+    one after which, has been planned before, and what is withdrawn. None: so was all of it.
     """
-    taken = await session.execute(
+    rows = await session.execute(
         _TAKE_PLANS,
         {
-            "referral_ids": [each.referral_id for each in occasions],
-            "versions": [each.version for each in occasions],
-            "rules": [each.rules_version for each in occasions],
-            "directories": [each.directory_version for each in occasions],
-            "nows": [each.now for each in occasions],
-            "accepted": [each.accepted_at for each in occasions],
+            "referral_ids": [referral_id for referral_id, _, _ in announced],
+            "versions": [version for _, version, _ in announced],
+            "accepted": [accepted_at for _, _, accepted_at in announced],
+            "rules": rules,
+            "now": now,
         },
     )
-    return {
-        row.referral_id: frozenset(Asserted(*pair) for pair in row.conflicts or ()) for row in taken
+    if not rows:
+        return None
+    conflicts = {
+        row.referral_id: frozenset(Asserted(*each) for each in row.conflicts or ()) for row in rows
     }
+    return Taken(conflicts, rows[0].directory_version)
 
 
 async def lock_history(session: Session, referral_ids: Sequence[str]) -> list[Earlier]:

@@ -40,8 +40,6 @@ class Occasion:
     stage: Stage = Stage.RECEIVED
     series: str = RECEIVED
     revision: int = 0
-    accepted_at: datetime | None = None
-    """By intake."""
 
     @property
     def withheld_kind(self) -> NoticeKind:
