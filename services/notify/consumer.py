@@ -111,9 +111,9 @@ class PlanReferral(BatchHandler):
         if taken is None:
             return
         directory = await self._directories.seen(session, taken.directory_version)
-        fresh = [(data, found) for _, data, found in batch if data.referral_id in taken.conflicts]
-        projections = [material for _, material in fresh if material is not None]
-        gone = [tasks.nobody_told(d.referral_id, d.version) for d, found in fresh if found is None]
+        fresh = [each for each in batch if each[1].referral_id in taken.conflicts]
+        projections = [found for _, _, found in fresh if found is not None]
+        gone = [tasks.nobody_told(d.referral_id, d.version) for _, d, m in fresh if m is None]
         await task_store.file_tasks(session, gone, now)
         later = [each.referral_id for each in projections if each.version > 1]
         children = [c.child_id for each in projections if each.version > 1 for c in each.children]
@@ -121,11 +121,10 @@ class PlanReferral(BatchHandler):
         destroyed = await shredding_store.destroyed_in(session, later) if later else {}
         history = await store.lock_history(session, later) if later else []
         drafts = []
+        rules = book.version, directory.version
         for each in projections:
             before = [one for one in history if one.referral_id == each.referral_id]
-            occasion = Occasion(
-                each.referral_id, each.version, book.version, directory.version, now
-            )
+            occasion = Occasion(each.referral_id, each.version, *rules, now)
             conflicts = taken.conflicts[each.referral_id]
             allowed = directory.samples if each.synthetic else directory
             gone_of = destroyed.get(each.referral_id, frozenset())
@@ -135,8 +134,7 @@ class PlanReferral(BatchHandler):
             plan = plan_version(routed, before, allowed, today(now))
             drafts.append(draft(plan, routed, occasion))
         await self._carry_out(session, drafts, projections, known, now)
-        planned = [event for event, d, _ in batch if d.referral_id in taken.conflicts]
-        measure_plans(session, planned, now)
+        measure_plans(session, [event for event, _, _ in fresh], now)
 
     async def _carry_out(
         self,

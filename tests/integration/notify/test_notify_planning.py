@@ -126,6 +126,15 @@ async def test_handled_twice_a_referral_has_no_second_effect(planning: Planning)
     assert after == before
 
 
+async def test_a_first_version_is_planned_and_told_of_in_two_statements(
+    planning: Planning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await planning.plan(planning.announce())
+    statements = recorded(monkeypatch)
+    await planning.plan(planning.announce())
+    assert [each.split(" ")[0] for each in statements] == ["INSERT", "WITH"]
+
+
 async def test_an_older_version_after_a_newer_one_has_no_effect(planning: Planning) -> None:
     """A skipped event that a person replays later."""
     child = Child()
