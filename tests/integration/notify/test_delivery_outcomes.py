@@ -3,9 +3,12 @@
 import asyncio
 import base64
 import json
+import time
 from collections import Counter
+from typing import Any
 
 import asyncpg
+import pytest
 from asyncpg import PostgresError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -184,6 +187,25 @@ async def test_an_open_attempt_of_a_living_owner_is_never_reclaimed_early(
         assert await world.facts(notice) == [""]
         receiver.released.set()
         await eventually(lambda: _is(world, notice, "delivered"))
+
+
+async def test_p2_what_is_late_by_the_time_its_letter_is_written_is_not_sent(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the process is frozen meanwhile: by then the attempt may have been declared over."""
+    sign = world.signer.headers
+
+    def frozen(*given: Any, **options: Any) -> dict[str, str]:
+        time.sleep(0.4)
+        return sign(*given, **options)
+
+    monkeypatch.setattr(world.signer, "headers", frozen)
+    notice = await world.notice(await world.agency(receiver.url))
+    async with world.delivering(SHORT):
+        await eventually(lambda: _retrying(world, notice, 1))
+    assert receiver.connections == 0
+    rows = await world.rows("SELECT outcome, obstacle FROM notify.disclosure_outcomes")
+    assert [tuple(row) for row in rows] == [("failed", "interrupted")]
 
 
 async def test_stopping_lets_what_is_in_flight_end(world: World, receiver: Receiver) -> None:
