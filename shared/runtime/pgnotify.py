@@ -1,8 +1,9 @@
 """Wake-ups between processes, by LISTEN and NOTIFY on a connection of their own.
 
-A NOTIFY is sent after the commit that it tells of, never in its transaction: there, it would make
-every commit on the server wait for the one before. The first goes out at once, later ones at most
-every 10 ms. A lost wake-up costs a poll interval, so nothing here is retried or awaited.
+A NOTIFY is sent after the commit that it tells of, not in its transaction: there, it would make
+every commit on the server that tells wait for the one before, and for its disk. The first goes out
+at once, later ones at most every 10 ms. A lost wake-up costs a poll interval, so nothing here is
+retried or awaited.
 """
 
 import asyncio

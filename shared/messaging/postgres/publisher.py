@@ -27,9 +27,9 @@ class PostgresPublisher:
         """All or nothing. After BusUnavailable the whole batch may be there all the same."""
         if not batch:
             return []
-        await store.append(self._link, batch, home)
-        for topic in {record.topic.value for record in batch}:
-            self._signals.notify(channel(topic))
+        if not await store.append(self._link, batch, home):
+            for topic in {record.topic.value for record in batch}:
+                self._signals.notify(channel(topic))
         return [True] * len(batch)
 
     async def close(self) -> None:

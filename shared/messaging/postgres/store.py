@@ -7,6 +7,8 @@ from shared.messaging.bus import Incoming, Outgoing
 from shared.messaging.numbering import still_to_come
 from shared.messaging.postgres.link import Link
 
+# Who appends in haste tells the readers with the commit: that keeps every other commit waiting that
+# tells, and this one waits for no disk. Any other is told of behind its commit (pgnotify).
 APPEND = """
 WITH taken AS (
     INSERT INTO bus.heads AS head (topic, next_offset)
@@ -14,15 +16,20 @@ WITH taken AS (
     ORDER BY topic
     ON CONFLICT (topic) DO UPDATE SET next_offset = head.next_offset + excluded.next_offset
     RETURNING topic, next_offset
-), hasty AS (
-    SELECT count(set_config('synchronous_commit', 'off', true))
-    FROM (SELECT WHERE pg_postmaster_start_time() = CAST($7 AS timestamptz)) AS beside_its_outbox
+), told AS (
+    SELECT count(*) AS topics FROM (
+        SELECT set_config('synchronous_commit', 'off', true), pg_notify('bus.' || topic, '')
+        FROM unnest(CAST($1 AS text[])) AS wanted (topic)
+        WHERE pg_postmaster_start_time() = CAST($7 AS timestamptz)
+    ) AS beside_its_outbox
+), added AS (
+    INSERT INTO bus.log (topic, "offset", key, body)
+    SELECT topic, next_offset - 1 - to_come, key, body
+    FROM unnest(CAST($3 AS text[]), CAST($4 AS bigint[]), CAST($5 AS text[]), CAST($6 AS bytea[]))
+        AS record (topic, to_come, key, body)
+    JOIN taken USING (topic)
 )
-INSERT INTO bus.log (topic, "offset", key, body)
-SELECT topic, next_offset - 1 - to_come, key, body
-FROM unnest(CAST($3 AS text[]), CAST($4 AS bigint[]), CAST($5 AS text[]), CAST($6 AS bytea[]))
-    AS record (topic, to_come, key, body)
-JOIN taken USING (topic), hasty
+SELECT topics > 0 AS told FROM told
 """
 
 _READ = """
@@ -63,16 +70,16 @@ RETURNING 1
 """
 
 
-async def append(link: Link, batch: Sequence[Outgoing], home: datetime | None = None) -> None:
+async def append(link: Link, batch: Sequence[Outgoing], home: datetime | None = None) -> bool:
     """Append all or nothing, in the order given. In the server that was started at `home` without
-    waiting for the disk.
+    waiting for the disk; then whoever listens is told with the commit, and True returned.
 
     The head rows are locked (in the order of the topics, so two appends cannot deadlock) until
     the commit. So whoever sees an offset sees every lower one: a sequence would not give that.
     """
     topics = [record.topic.value for record in batch]
     wanted, to_come = still_to_come(topics)
-    await link.rows(
+    (row,) = await link.rows(
         APPEND,
         list(wanted),
         list(wanted.values()),
@@ -82,6 +89,8 @@ async def append(link: Link, batch: Sequence[Outgoing], home: datetime | None = 
         [record.body for record in batch],
         home,
     )
+    told: bool = row["told"]
+    return told
 
 
 async def read(link: Link, positions: Mapping[str, int], limit: int) -> list[Incoming]:
