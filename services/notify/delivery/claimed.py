@@ -8,9 +8,7 @@ from shared.contracts.codes import Channel, Role
 from shared.runtime.sealing import WrappedKey
 
 
-def attempt_of(
-    row: Any, notice: Any, disclosure_id: str, transport: Transport | None = None
-) -> Attempt:
+def attempt_of(row: Any, notice: Any, disclosure_id: str, tls: Transport | None = None) -> Attempt:
     return Attempt(
         disclosure_id=disclosure_id,
         notice_id=notice.notice_id,
@@ -29,7 +27,7 @@ def attempt_of(
         purpose=notice.purpose,
         copy=_copy(notice, notice.version, notice.profile, notice.sealed),
         endpoint=notice.endpoint,
-        transport=transport,
+        transport=tls,
         public_key=notice.encryption_key,
         allowed_networks=tuple(notice.allowed_networks),
         retry=row.retry,
