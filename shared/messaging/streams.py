@@ -154,25 +154,13 @@ class Streams:
         Returns those whose lease we still hold, their rows locked, and how many of their streams
         have more waiting; the others are somebody else's, and nothing may be done for them.
         """
-        rows = await session.execute(
-            self._finish,
-            _columns(claimed)
-            | {
-                "tokens": [each.token for each in claimed],
-                "lasts": [each.last for each in claimed],
-            },
-        )
+        rows = await session.execute(self._finish, _columns(claimed))
         held = {(row.topic, row.source, row.subject) for row in rows}
         return [each for each in claimed if each.key in held], sum(row.more for row in rows)
 
     async def skip(self, session: Session, claimed: Claimed, by: str) -> None:
         """Move past a parked event without handling it, whoever holds it; `by` is kept with it."""
-        place = {
-            "topic": claimed.topic,
-            "source": claimed.source,
-            "subject": claimed.subject,
-            "sequence": claimed.first,
-        }
+        place = _place(claimed) | {"sequence": claimed.first}
         await session.execute(
             text(
                 f"UPDATE {self._inbox} SET skipped_by = :by WHERE topic = :topic "
@@ -240,14 +228,12 @@ class Streams:
                 "lease_until = NULL WHERE topic = :topic AND source = :source "
                 "AND subject = :subject AND lease_token = :token"
             ),
-            {
-                "topic": claimed.topic,
-                "source": claimed.source,
-                "subject": claimed.subject,
-                "token": claimed.token,
-                **values,
-            },
+            _place(claimed) | {"token": claimed.token} | values,
         )
+
+
+def _place(claimed: Claimed) -> dict[str, object]:
+    return {"topic": claimed.topic, "source": claimed.source, "subject": claimed.subject}
 
 
 def _columns(claimed: Sequence[Claimed]) -> dict[str, list[object]]:
@@ -255,4 +241,6 @@ def _columns(claimed: Sequence[Claimed]) -> dict[str, list[object]]:
         "topics": [each.topic for each in claimed],
         "sources": [each.source for each in claimed],
         "subjects": [each.subject for each in claimed],
+        "tokens": [each.token for each in claimed],
+        "lasts": [each.last for each in claimed],
     }

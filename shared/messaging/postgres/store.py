@@ -77,20 +77,17 @@ async def append(link: Link, batch: Sequence[Outgoing], home: datetime | None = 
     The head rows are locked (in the order of the topics, so two appends cannot deadlock) until
     the commit. So whoever sees an offset sees every lower one: a sequence would not give that.
     """
-    topics = [record.topic.value for record in batch]
-    wanted, to_come = still_to_come(topics)
-    (row,) = await link.rows(
-        APPEND,
-        list(wanted),
-        list(wanted.values()),
-        topics,
-        to_come,
-        [record.key for record in batch],
-        [record.body for record in batch],
-        home,
-    )
+    (row,) = await link.rows(APPEND, *to_append(batch, home))
     told: bool = row["told"]
     return told
+
+
+def to_append(batch: Sequence[Outgoing], home: datetime | None = None) -> tuple[object, ...]:
+    """The values for APPEND."""
+    topics = [record.topic.value for record in batch]
+    wanted, to_come = still_to_come(topics)
+    keys, bodies = [record.key for record in batch], [record.body for record in batch]
+    return list(wanted), list(wanted.values()), topics, to_come, keys, bodies, home
 
 
 async def read(link: Link, positions: Mapping[str, int], limit: int) -> list[Incoming]:
