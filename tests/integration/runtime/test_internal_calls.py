@@ -4,6 +4,7 @@ import asyncio
 
 from shared.runtime.errors import Retryable
 from shared.runtime.internal_http import InternalClient
+from tests.support.sleeper import sleeping
 
 CALLS = 128
 """More than the client's connections, so that some wait for one when the time is up."""
@@ -12,19 +13,11 @@ CALLS = 128
 async def test_p1_a_peer_that_froze_under_many_calls_is_reached_again_when_it_wakes() -> None:
     """httpx's pool kept dead places for ever after this: notify never reached intake again."""
     awake = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(b"\r\n\r\n"):
-            await awake.wait()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    client = InternalClient("intake", f"http://127.0.0.1:{port}", lambda: "x", seconds=0.5)
-    calls = [client.get("/x") for _ in range(CALLS)]
-    frozen = await asyncio.gather(*calls, return_exceptions=True)
-    assert {type(each) for each in frozen} == {Retryable}
-    awake.set()
-    assert await asyncio.gather(*(client.get("/x") for _ in range(CALLS))) == [True] * CALLS
-    await client.close()
-    server.close()
+    async with sleeping(awake) as port:
+        client = InternalClient("intake", f"http://127.0.0.1:{port}", lambda: "x", seconds=0.5)
+        calls = [client.get("/x") for _ in range(CALLS)]
+        frozen = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(each) for each in frozen} == {Retryable}
+        awake.set()
+        assert await asyncio.gather(*(client.get("/x") for _ in range(CALLS))) == [True] * CALLS
+        await client.close()

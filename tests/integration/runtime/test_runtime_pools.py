@@ -9,6 +9,7 @@ from sqlalchemy import text
 from shared.runtime.db import Database
 from shared.runtime.internal_http import InternalClient
 from tests.support.databases import FreshDatabase
+from tests.support.sleeper import sleeping
 
 PLACES = 4
 """Of an internal client."""
@@ -49,19 +50,11 @@ async def test_who_waits_for_a_connection_of_the_database_is_counted(
 
 async def test_who_waits_for_a_connection_to_another_service_is_counted() -> None:
     awake = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(b"\r\n\r\n"):
-            await awake.wait()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    client = InternalClient("pools-test", f"http://127.0.0.1:{port}", lambda: "x")
-    calls = [asyncio.create_task(client.get("/x")) for _ in range(PLACES + 3)]
-    await until("pools-test", open=PLACES, in_use=PLACES, most=PLACES, waiting=3)
-    awake.set()
-    await asyncio.gather(*calls)
-    assert pool("pools-test") == {"open": PLACES, "in_use": 0, "most": PLACES, "waiting": 0}
-    await client.close()
-    server.close()
+    async with sleeping(awake) as port:
+        client = InternalClient("pools-test", f"http://127.0.0.1:{port}", lambda: "x")
+        calls = [asyncio.create_task(client.get("/x")) for _ in range(PLACES + 3)]
+        await until("pools-test", open=PLACES, in_use=PLACES, most=PLACES, waiting=3)
+        awake.set()
+        await asyncio.gather(*calls)
+        assert pool("pools-test") == {"open": PLACES, "in_use": 0, "most": PLACES, "waiting": 0}
+        await client.close()
