@@ -5,7 +5,6 @@ and notice (an attempt's end lets go a later version), agencies by id, paces by 
 outbox's heads.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,9 +67,8 @@ _RECORD = text(
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim found. `more`: as much as was asked for was due, of all or of an agency that
-    has places left, and some of it is done with (attempted or refused), so that another claim may
-    find the rest."""
+    """What a claim found. `more`: as much as was asked for was due, of all or of a lane, and some
+    of it is done with (attempted or refused), so that another claim may find the rest."""
 
     attempts: tuple[Attempt, ...]
     more: bool
@@ -125,13 +123,9 @@ async def claim(
     )
     await hold_others(session, [each.agency_id for each in attempts if each.probe], deadline)
     some_done_with = len(due) > len(held) + len(waiting)
-    return Claim(attempts, more=some_done_with and (len(due) >= batch or _cut_short(due)))
-
-
-def _cut_short(due: Sequence[Any]) -> bool:
-    """Whether an agency that has places for more has had its share."""
-    counts = Counter(row.agency_id for row in due if row.cut)
-    return any(counts[row.agency_id] >= row.share for row in due if row.cut)
+    return Claim(
+        attempts, more=some_done_with and (len(due) >= batch or any(row.full_share for row in due))
+    )
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:
@@ -148,6 +142,7 @@ async def _read(session: Session, due: Sequence[Any]) -> dict[str, Any]:
     """
     if any(row.probe for row in due):
         due = await read_alone(session, [row.notice_id for row in due])
+    assert all(row.kind is not None for row in due), "a delivery without its notice"
     return {row.notice_id: row for row in due}
 
 
