@@ -28,6 +28,10 @@ class AtOnce:
     """A handler that waits for nothing: its material follows from the event. Inherited from, like
     BatchHandler; its events need neither a task nor a deadline to be prepared."""
 
+    def __init_subclass__(cls) -> None:
+        if "prepare" in vars(cls):
+            raise TypeError(f"{cls.__name__} waits for nothing: it gives `material`, no `prepare`.")
+
     def material(self, event: Event, data: Any) -> Any:
         """What `apply` will be given. Quick, for everything else stands still; may run twice."""
         return None

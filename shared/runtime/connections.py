@@ -6,6 +6,7 @@ asyncpg's own pool gives each back in a task of its own, which costs as much as 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +15,9 @@ import asyncpg
 Connection = Any
 """asyncpg's."""
 
+_CLOSED = "the connections are closed"
 _IDLE_SECONDS = 1800.0
+_END_SECONDS = 5.0
 
 
 class Connections:
@@ -80,11 +83,15 @@ class Connections:
         """In a place that is counted already."""
         try:
             if self._ended:
-                raise asyncpg.InterfaceError("the connections are closed")
+                raise asyncpg.InterfaceError(_CLOSED)
             connection = await self._connect()
         except BaseException:
             self._pass_on(None)
             raise
+        if self._ended:
+            connection.terminate()
+            self._pass_on(None)
+            raise asyncpg.InterfaceError(_CLOSED)
         self._open.add(connection)
         return connection
 
@@ -140,10 +147,25 @@ class _Taken:
     async def __aexit__(
         self, kind: object, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connections.give_back(self._connection, error)
+        try:
+            if _broken_off(error):
+                await _end(self._connection)
+        finally:
+            self._connections.give_back(self._connection, error)
+
+
+async def _end(connection: Connection) -> None:
+    """Once the server has dropped what was under way: nothing takes effect after its failure was
+    told, and nobody opens another meanwhile."""
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        await connection.close(timeout=_END_SECONDS)
+
+
+def _broken_off(error: BaseException | None) -> bool:
+    """Whether a statement may still be under way."""
+    return isinstance(error, TimeoutError) or not isinstance(error, Exception | None)
 
 
 def _fit(connection: Connection, error: BaseException | None) -> bool:
-    """Whether the next one may have it: not while a statement may still be under way."""
-    broken_off = isinstance(error, TimeoutError) or not isinstance(error, Exception | None)
-    return not (broken_off or connection.is_closed() or connection.is_in_transaction())
+    """Whether the next one may have it."""
+    return not (_broken_off(error) or connection.is_closed() or connection.is_in_transaction())

@@ -79,6 +79,8 @@ class Database:
             except BaseException:
                 await _roll_back(connection)
                 raise
+            finally:
+                session.end()
             if await connection.execute("COMMIT") != "COMMIT":
                 # A statement had failed and nobody had noticed: the server rolled back.
                 raise asyncpg.TransactionRollbackError("nothing was committed")
@@ -98,7 +100,11 @@ class Database:
         server has forgotten nothing of what the first of them read or committed.
         """
         async with self._taken() as connection:
-            yield Session(connection, alone=True)
+            session = Session(connection, alone=True)
+            try:
+                yield session
+            finally:
+                session.end()
 
     async def execute(self, statement: Executable, parameters: Values | None = None) -> Rows:
         """One statement as a transaction of its own: one round trip instead of three."""
@@ -134,7 +140,11 @@ class Database:
                 "tcp_keepalives_count": "2",
             },
         )
-        await _speak_json(connection)
+        try:
+            await _speak_json(connection)
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
 

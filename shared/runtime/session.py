@@ -60,6 +60,13 @@ class Rows(list[Any]):
         return Rows(dict(row) for row in self)
 
 
+class _Ended:
+    """In place of a connection that somebody else may have by now."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise asyncpg.InterfaceError("this session has ended")
+
+
 class Session:
     """One transaction. Statements are sent as they come; whoever opened it commits.
 
@@ -72,6 +79,10 @@ class Session:
         self._after_commit: list[Callable[[], None]] = []
         self.info: dict[str, Any] = {}
         """Whatever is worth knowing again within this transaction."""
+
+    def end(self) -> None:
+        """Its connection is given back: from now on every statement raises InterfaceError."""
+        self._connection = _Ended()
 
     async def execute(
         self, statement: Executable, parameters: Values | Sequence[Values] | None = None

@@ -25,7 +25,7 @@ def add_straight(api: FastAPI, router: APIRouter, dependencies: Sequence[Depends
             route.endpoint,
             methods=list(route.methods or ()),
             status_code=route.status_code,
-            dependencies=dependencies,
+            dependencies=[*dependencies, *route.dependencies],
             include_in_schema=route.include_in_schema,
             route_class_override=_Straight,
         )

@@ -174,3 +174,74 @@ async def test_one_stale_plan_is_the_last_of_them(database: FreshDatabase) -> No
 async def read_wide(db: Database) -> None:
     async with db.transaction() as session:
         await session.execute(text("SELECT * FROM bus.wide"))
+
+
+async def test_p1_what_was_broken_off_never_takes_effect_and_leaves_nobody_at_the_server(
+    database: FreshDatabase,
+) -> None:
+    """Twelve are broken off while a row that they want is locked: by two connections at a time."""
+    owner, db = database.open("bus", owner=True), database.open("bus", pool_size=2)
+    async with owner.transaction() as session:
+        await session.execute(text("CREATE TABLE bus.counted (n int)"))
+        await session.execute(text("INSERT INTO bus.counted VALUES (0)"))
+        await session.execute(text("GRANT ALL ON bus.counted TO PUBLIC"))
+    async with owner.transaction() as session:
+        await session.execute(text("UPDATE bus.counted SET n = 0"))
+        for _ in range(12):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await db.execute(text("UPDATE bus.counted SET n = n + 1"))
+        waiting = text(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+            "AND wait_event_type = 'Lock'"
+        )
+        assert await owner.execute(waiting) == []
+    (row,) = await owner.execute(text("SELECT n FROM bus.counted"))
+    assert row.n == 0
+
+
+async def test_one_that_came_after_the_end_is_ended_too(database: FreshDatabase) -> None:
+    coming, come = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> Any:
+        coming.set()
+        await come.wait()
+        return await connect(database)
+
+    single = Connections(slowly, 1)
+    late = asyncio.create_task(pid(single))
+    await coming.wait()
+    single.terminate()
+    come.set()
+    with pytest.raises(asyncpg.InterfaceError):
+        await late
+    assert counts(single) == (0, 0, 0)
+
+
+async def test_a_place_in_which_connecting_was_cancelled_is_free(database: FreshDatabase) -> None:
+    slow = asyncio.Event()
+
+    async def slow_first() -> Any:
+        if not slow.is_set():
+            slow.set()
+            await asyncio.sleep(30)
+        return await connect(database)
+
+    single = Connections(slow_first, 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(pid(single), 0.05)
+    assert await pid(single)
+    assert counts(single) == (1, 0, 0)
+    single.terminate()
+
+
+async def test_a_session_that_has_ended_writes_into_nobody_elses(database: FreshDatabase) -> None:
+    db = database.open("bus", pool_size=1)
+    async with db.transaction() as first:
+        pass
+    async with db.connection() as second:
+        pass
+    async with db.transaction():
+        for ended in (first, second):
+            with pytest.raises(asyncpg.InterfaceError, match="ended"):
+                await ended.execute(text(PID))

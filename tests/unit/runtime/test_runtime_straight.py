@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from shared.runtime.auth import LocalIssuer, Principal, hide, require
 from shared.runtime.errors import Misconfigured
+from shared.runtime.problem import Problem
 from shared.runtime.straight import add_straight
 
 Maker = Annotated[Principal, Depends(require("things:make"))]
@@ -79,3 +80,22 @@ async def test_what_takes_more_than_the_request_is_refused_at_the_start(app: Fas
     more.add_api_route("/more", asks_more)
     with pytest.raises(Misconfigured, match="asks_more"):
         add_straight(app, more)
+
+
+async def test_p10_what_a_route_or_its_router_asks_for_is_asked_for(
+    app: FastAPI, client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    async def nobody(request: Request) -> None:
+        raise Problem(403, "Forbidden", "Nobody may.")
+
+    guarded, inner = APIRouter(dependencies=[Depends(nobody)]), APIRouter()
+
+    async def make(request: Request) -> Response:
+        return Response()
+
+    guarded.add_api_route("/guarded", make)
+    inner.add_api_route("/inner", make, dependencies=[Depends(nobody)])
+    add_straight(app, guarded)
+    add_straight(app, inner)
+    asked = [await client.get(path, headers=headers) for path in ("/guarded", "/inner")]
+    assert [answer.status_code for answer in asked] == [403, 403]
