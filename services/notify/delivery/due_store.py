@@ -42,13 +42,16 @@ _WALK = (
 )
 
 # The agencies that may be sent to, each with the places of its two lanes, as far as something is
-# due: one place in all where the breaker is tripped and nothing is in flight to try it; no more
-# than its own limit leaves.
+# due (OFFSET 0: looked for by one step in the lane's index, never by reading all that is due): one
+# place in all where the breaker is tripped and nothing is in flight to try it; no more than its
+# own limit leaves.
 _PLACES = (
     "SELECT agency_id, tripped, limited, "
-    f"CASE WHEN EXISTS ({_DUE_IN.format(agency='free', lane='= 0')}) THEN first ELSE 0 END "
+    f"CASE WHEN first > 0 AND EXISTS ({_DUE_IN.format(agency='free', lane='= 0')} OFFSET 0) "
+    "THEN first ELSE 0 END "
     "AS first, "
-    f"CASE WHEN EXISTS ({_DUE_IN.format(agency='free', lane='> 0')}) THEN retry ELSE 0 END "
+    f"CASE WHEN retry > 0 AND EXISTS ({_DUE_IN.format(agency='free', lane='> 0')} OFFSET 0) "
+    "THEN retry ELSE 0 END "
     "AS retry FROM ("
     "SELECT agency_id, tripped, places IS NOT NULL AS limited, "
     "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "

@@ -194,9 +194,9 @@ def test_with_another_key_nothing_is_moved_and_with_the_older_one_beside_it_is_s
 def test_a_key_that_waits_is_not_given_to_another_referral(
     reporting: Reporting, network: Faulty, spool: Spool
 ) -> None:
-    network.then, key = RESET, new_key()
-    reporting.report(new_referral(), key=key)
-    assert isinstance(reporting.report(new_referral(), key=key), Waiting)
+    network.then, key, referral = RESET, new_key(), new_referral()
+    reporting.report(referral, key=key)
+    assert isinstance(reporting.report(referral, key=key), Waiting)
     assert len(spool.waiting()) == 1
     with pytest.raises(SpoolError, match="another referral"):
         reporting.report(new_referral("Test Child Two"), key=key)
