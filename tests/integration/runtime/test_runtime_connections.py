@@ -245,3 +245,18 @@ async def test_a_session_that_has_ended_writes_into_nobody_elses(database: Fresh
         for ended in (first, second):
             with pytest.raises(asyncpg.InterfaceError, match="ended"):
                 await ended.execute(text(PID))
+
+
+async def test_one_whose_set_up_fails_is_not_left_at_the_server(
+    database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+
+    async def fail(connection: Any) -> None:
+        opened.append(connection)
+        raise ConnectionResetError
+
+    monkeypatch.setattr("shared.runtime.db._speak_json", fail)
+    with pytest.raises(ConnectionResetError):
+        await read_wide(database.open("bus"))
+    assert [each.is_closed() for each in opened] == [True]
