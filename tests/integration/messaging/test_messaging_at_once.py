@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.base import Event, EventData
+from shared.messaging import worker as worker_module
 from shared.messaging.handler import AtOnce, BatchHandler
 from shared.messaging.worker import Worker
 from shared.runtime.db import Session
@@ -14,6 +15,8 @@ from shared.runtime.errors import Permanent, Retryable
 from shared.runtime.ids import new_id
 from tests.integration.messaging.conftest import Recorder, Service, record
 from tests.integration.messaging.test_messaging_inbox_worker import until, working
+from tests.integration.messaging.test_traced_events import traced
+from tests.support.collector import in_memory
 
 
 @dataclass
@@ -123,3 +126,60 @@ async def test_what_fails_for_now_is_tried_again(service: Service) -> None:
                 await asyncio.sleep(0.01)
         del quick.fail[subject]
         await until(lambda: len(quick.applied) == 1)
+
+
+async def test_what_is_traced_is_a_span_though_it_waits_for_nothing(
+    service: Service, tasks: list[str]
+) -> None:
+    quick = service.recorder = Quick()
+    followed, other = new_id("ref"), new_id("ref")
+    with in_memory() as exported:
+        await service.receive(traced(record(0, followed, 1)), record(1, other, 1))
+        async with working(service):
+            await until(lambda: len(quick.applied) == 2)
+        assert [span.name for span in exported()] == ["handle hartline.referral.received.v1"]
+    assert tasks == [followed], "what is not traced needs no task beside it"
+
+
+async def test_where_nothing_is_traced_an_event_that_carries_a_trace_needs_no_task_either(
+    service: Service, tasks: list[str]
+) -> None:
+    quick = service.recorder = Quick()
+    await service.receive(traced(record(0, new_id("ref"), 1)))
+    async with working(service):
+        await until(lambda: len(quick.applied) == 1)
+    assert tasks == []
+
+
+@dataclass
+class Held(Quick):
+    """Commits nothing before it may."""
+
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def apply(self, session: Session, event: Event, data: EventData, material: Any) -> None:
+        await self.go_on.wait()
+        await super().apply(session, event, data, material)
+
+
+async def test_what_is_ready_at_once_and_not_committed_is_in_flight(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more of it is leased than fits, and a worker that is stopped finishes it."""
+    monkeypatch.setattr(worker_module, "_IN_FLIGHT", 4)
+    held = service.recorder = Held()
+    await service.receive(*(record(n, new_id("ref"), 1) for n in range(6)))
+    worker, stop = service.worker(), asyncio.Event()
+    working = asyncio.create_task(worker.run(stop))
+    await until(lambda: bool(held.asked_in))
+    assert worker.owner_for(1) is None
+    service.db.wakes.wake("work")
+    await asyncio.sleep(0.1)
+    rows = await service.fetch("SELECT FROM svc.inbox_streams WHERE lease_token IS NOT NULL")
+    assert len(rows) == 4
+    stop.set()
+    service.db.wakes.wake("work")
+    await asyncio.sleep(0.1)
+    held.go_on.set()
+    await asyncio.wait_for(working, 10)
+    assert len(held.applied) == 4

@@ -46,8 +46,8 @@ async def test_a_handled_event_is_a_span_and_a_failed_one_says_so(service: Servi
     service.recorder.fail_apply[bad] = Permanent("Test Child One")
     with in_memory() as exported:
         await service.receive(
-            _traced(record(0, good, 1, emitted_at=utc_now())),
-            _traced(record(1, bad, 1, emitted_at=utc_now())),
+            traced(record(0, good, 1, emitted_at=utc_now())),
+            traced(record(1, bad, 1, emitted_at=utc_now())),
             record(2, other, 1, emitted_at=utc_now()),
         )
         async with working(service):
@@ -64,7 +64,7 @@ async def test_a_handled_event_is_a_span_and_a_failed_one_says_so(service: Servi
 async def test_events_sent_again_much_later_link_to_their_trace(service: Service) -> None:
     subject = new_id("ref")
     with in_memory() as exported:
-        await service.receive(_traced(record(0, subject, 1)))
+        await service.receive(traced(record(0, subject, 1)))
         async with working(service):
             await until(lambda: len(service.recorder.applied) == 1)
         (span,) = exported()
@@ -87,7 +87,7 @@ async def until_parked(service: Service) -> None:
             await asyncio.sleep(0.02)
 
 
-def _traced(incoming: Incoming) -> Incoming:
+def traced(incoming: Incoming) -> Incoming:
     assert incoming.body is not None
     event = Event.model_validate_json(incoming.body)
     body = event.model_copy(update={"traceparent": TRACEPARENT}).model_dump_json().encode()
