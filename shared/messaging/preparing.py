@@ -1,11 +1,12 @@
 """From a leased stream to what its handlers will be given: at once, or after what they wait for."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from shared.contracts.base import Event
 from shared.contracts.registry import BY_TYPE, parse_data
 from shared.messaging import traced
-from shared.messaging.handler import AtOnce
+from shared.messaging.handler import AtOnce, Handler
 from shared.messaging.handover import Handlers, Prepared, Ready
 from shared.messaging.streams import Claimed
 from shared.runtime import tracing
@@ -32,27 +33,29 @@ def _events(claimed: Claimed) -> Iterable[Event]:
 
 
 def _at_once(event: Event, handlers: Handlers) -> Prepared | None:
-    model = BY_TYPE.get(event.type)
-    if model is None:
-        return Prepared(event, None, None)
-    handler = handlers.get(model)
+    handler = _handler(event, handlers)
     if handler is None:
-        model.model_validate(event.data)
         return Prepared(event, None, None)
     if not isinstance(handler, AtOnce) or _is_traced(event):
         return None
-    data = model.model_validate(event.data)
+    data = parse_data(event)
     return Prepared(event, data, handler.material(event, data))
 
 
 async def _prepared(event: Event, handlers: Handlers) -> Prepared:
-    data = parse_data(event)
-    handler = handlers.get(type(data)) if data is not None else None
-    if data is None or handler is None:
+    handler = _handler(event, handlers)
+    data = parse_data(event) if handler is not None else None
+    if handler is None or data is None:
         return Prepared(event, None, None)
     if _is_traced(event):
         return await traced.prepare(handler, event, data)
     return Prepared(event, data, await handler.prepare(event, data))
+
+
+def _handler(event: Event, handlers: Handlers) -> Handler[Any] | None:
+    """None for a type that nobody here handles: whatever it says, it holds up nothing."""
+    model = BY_TYPE.get(event.type)
+    return None if model is None else handlers.get(model)
 
 
 def _is_traced(event: Event) -> bool:

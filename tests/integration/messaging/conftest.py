@@ -49,12 +49,13 @@ def record(
     data: dict[str, object] | None = None,
     topic: Topic = Topic.REFERRALS,
     emitted_at: datetime = NOW,
+    type_: str = ReferralReceived.type,
 ) -> Incoming:
     """An event as it lies on the bus."""
     event = Event(
         id=event_id or new_event_id(),
         source=source,
-        type=ReferralReceived.type,
+        type=type_,
         subject=subject,
         time=emitted_at,
         sequence=sequence,

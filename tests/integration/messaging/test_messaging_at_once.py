@@ -14,7 +14,7 @@ from shared.runtime.db import Session
 from shared.runtime.errors import Permanent, Retryable
 from shared.runtime.ids import new_id
 from tests.integration.messaging.conftest import Recorder, Service, record
-from tests.integration.messaging.test_messaging_inbox_worker import until, working
+from tests.integration.messaging.test_messaging_inbox_worker import until, until_row, working
 from tests.integration.messaging.test_traced_events import traced
 from tests.support.collector import in_memory
 
@@ -100,6 +100,25 @@ async def test_what_fails_at_once_parks_its_own_subject_only(
     assert await parked(service) == {malformed: "ValidationError", poisoned: "Permanent"}
     assert [subject for subject, _, _ in quick.applied] == [good]
     assert sorted(tasks) == sorted([malformed, poisoned])
+
+
+@pytest.mark.parametrize("kind", [Recorder, Quick])
+async def test_what_nobody_here_handles_holds_up_nothing_whatever_it_says(
+    service: Service, kind: type[Recorder]
+) -> None:
+    """Neither by itself nor within a run. Whoever does handle it is the one that it may stop."""
+    recorder = service.recorder = kind()
+    subject = new_id("ref")
+    await service.receive(
+        record(0, subject, 1, type_="hartline.referral.withdrawn.v1", data={"no": "withdrawal"}),
+        record(1, subject, 2),
+        record(2, new_id("ref"), 1, type_="hartline.referral.withdrawn.v1", data={}),
+    )
+    async with working(service):
+        await until(lambda: len(recorder.applied) == 1)
+        await until_row(service, "subject <> :subject AND cursor = 1", subject=subject)
+    assert [(each, n) for each, _, n in recorder.applied] == [(subject, 2)]
+    assert await parked(service) == {}
 
 
 async def test_of_a_run_whose_second_event_fails_the_first_is_handled(service: Service) -> None:

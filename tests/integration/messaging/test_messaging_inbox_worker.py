@@ -33,10 +33,11 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def until_row(service: Service, condition: str) -> None:
+async def until_row(service: Service, condition: str, **values: object) -> None:
     """Until some stream meets the condition."""
+    query = f"SELECT 1 FROM svc.inbox_streams WHERE {condition}"
     async with asyncio.timeout(10):
-        while not await service.fetch(f"SELECT 1 FROM svc.inbox_streams WHERE {condition}"):
+        while not await service.fetch(query, **values):
             await asyncio.sleep(0.01)
 
 
