@@ -177,9 +177,7 @@ async def _lock(session: Session, notice_ids: Iterable[str]) -> dict[str, Standi
 def _all_new(before: Mapping[str, Standing], telling: Sequence[Ended]) -> bool:
     """Whether each is the end of an attempt that is open, so that nothing is on record of it: its
     delivery is locked, and whoever records how an open attempt ended closes it."""
-    return len({each.disclosure_id for each in telling}) == len(telling) and all(
-        before[each.notice_id].is_open(each.disclosure_id) for each in telling
-    )
+    return all(before[each.notice_id].is_open(each.disclosure_id) for each in telling)
 
 
 async def _insert_facts(session: Session, ended: Sequence[Ended]) -> list[Ended]:
