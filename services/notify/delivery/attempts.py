@@ -8,7 +8,6 @@ from typing import assert_never
 from services.notify.delivery.channels import POINTERS
 from services.notify.delivery.outcomes import Answered, NotSent, Outcome, Unknown
 from services.notify.delivery.retry import Delivered, RetryAt, Superseded, Verdict, after_attempt
-from services.notify.directory.endpoint_tls import Transport
 from services.notify.planning.plan import DeliveryState
 from shared.contracts.codes import Channel, Role
 from shared.runtime.sealing import WrappedKey
@@ -51,7 +50,8 @@ class Attempt:
     purpose: str
     copy: SealedCopy | None
     endpoint: str
-    transport: Transport | None = field(default=None, kw_only=True)
+    transport: str | None = field(default=None, kw_only=True)
+    """As its record has it (`transport_of`): one that cannot be read is its agency's trouble."""
     public_key: Mapping[str, object]
     allowed_networks: tuple[str, ...]
     retry: bool

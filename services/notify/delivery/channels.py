@@ -8,6 +8,14 @@ POINTERS = frozenset({Channel.PICKUP, Channel.EMAIL})
 """Say that something waits in the mailbox, and nothing else: no content leaves by these."""
 
 
+def channel_of(stored: str) -> Channel | None:
+    """None: no channel of this release; of a later one, perhaps."""
+    try:
+        return Channel(stored)
+    except ValueError:
+        return None
+
+
 def is_complete(
     channel: Channel, endpoint: str | None, key: Mapping[str, object] | None, email: str | None
 ) -> bool:

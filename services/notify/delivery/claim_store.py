@@ -19,16 +19,16 @@ from services.notify.conflicts.barred import bars
 from services.notify.delivery import events as delivery_events
 from services.notify.delivery.attempts import Attempt
 from services.notify.delivery.breaker_store import hold_others
-from services.notify.delivery.channels import is_complete
+from services.notify.delivery.channels import channel_of, is_complete
 from services.notify.delivery.claimed import attempt_of
 from services.notify.delivery.due_store import lock_due
 from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import ration
 from services.notify.delivery.read_store import read_alone, read_one
-from services.notify.delivery.refusing_store import ask_people, refuse, suppress
+from services.notify.delivery.refusing_store import ask_people, refuse, set_aside, suppress
 from services.notify.delivery.tracks import following
 from services.notify.directory.authority import refusal, today
-from services.notify.directory.endpoint_tls_store import transport_of, transports
+from services.notify.directory.endpoint_tls_store import transports
 from shared.contracts.base import EventData
 from shared.contracts.codes import Channel, RefusalReason
 from shared.messaging.outbox import Outbox
@@ -97,14 +97,16 @@ async def claim(
     3. Record each attempt and the event that says so, or refuse it, with an event and a task. In
        the same statement conflicts are asked for: whoever asserts one holds the agency's row until
        it is committed, so none is committed between the lock and this. They end in silence.
-       Whom only a person can call is no attempt but a task. What its agency's limit leaves no
-       place for waits as it is (`pace_store`).
+       Whom only a person can call is no attempt but a task, and so is whose channel cannot be
+       read. What its agency's limit leaves no place for waits as it is (`pace_store`).
     """
     due = await lock_due(session, slots, busy, batch, now)
     if not due:
         return _NOTHING
     notices = await _read(session, due)
-    held, refused, lawful = _sort(due, notices, now)
+    held, refused, unreadable, lawful = _sort(due, notices, now)
+    if unreadable:
+        await set_aside(session, [notices[row.notice_id] for row in unreadable], now)
     if calls := [row for row in lawful if notices[row.notice_id].channel == Channel.ORAL]:
         lawful = [row for row in lawful if notices[row.notice_id].channel != Channel.ORAL]
         await ask_people(session, [notices[row.notice_id] for row in calls], now)
@@ -146,30 +148,30 @@ async def _read(session: Session, due: Sequence[Any]) -> dict[str, Any]:
 
 def _sort(
     due: Iterable[Any], notices: Mapping[str, Any], now: datetime
-) -> tuple[list[Any], list[tuple[Any, RefusalReason]], list[Any]]:
-    """Held in the meantime; no longer permitted; lawful."""
-    held, refused, lawful = [], [], []
+) -> tuple[list[Any], list[tuple[Any, RefusalReason]], list[Any], list[Any]]:
+    """Held in the meantime; no longer permitted; by a channel that we do not know; lawful."""
+    held, refused, unreadable, lawful = [], [], [], []
     for row in due:
         agency = notices[row.notice_id]
         if agency.wrapped is not None and not agency.wrapped:
             held.append(row)  # Its content is destroyed: `shredding` closes it in a moment.
             continue
+        channel = channel_of(agency.channel)
+        complete = channel is None or is_complete(
+            channel, agency.endpoint, agency.encryption_key, agency.email
+        )
         reason = refusal(
-            agency.on_file,
-            agency.authority_from,
-            agency.authority_to,
-            is_complete(
-                Channel(agency.channel), agency.endpoint, agency.encryption_key, agency.email
-            ),
-            today(now),
+            agency.on_file, agency.authority_from, agency.authority_to, complete, today(now)
         )
         if reason is not None:
             refused.append((row, reason))
         elif agency.halted or (agency.hold_until is not None and agency.hold_until > now):
             held.append(row)
+        elif channel is None:
+            unreadable.append(row)
         else:
             lawful.append(row)
-    return held, refused, lawful
+    return held, refused, unreadable, lawful
 
 
 async def _record(
@@ -194,7 +196,7 @@ async def _record(
         found = await session.execute(_RECORD, {**values, **_claimed(told, ids), **telling})
         barred = {row.barred for row in found if row.barred is not None}
         if not barred:
-            tls = {row.agency_id: transport_of(row.transport) for row in found}
+            tls = {row.agency_id: row.transport for row in found}
             return tuple(
                 attempt_of(row, notice, ids[row.notice_id], tls.get(row.agency_id))
                 for row, notice in zip(lawful, told, strict=True)

@@ -3,12 +3,11 @@
 from typing import Any
 
 from services.notify.delivery.attempts import Attempt, SealedCopy
-from services.notify.directory.endpoint_tls import Transport
 from shared.contracts.codes import Channel, Role
 from shared.runtime.sealing import WrappedKey
 
 
-def attempt_of(row: Any, notice: Any, disclosure_id: str, tls: Transport | None = None) -> Attempt:
+def attempt_of(row: Any, notice: Any, disclosure_id: str, tls: str | None = None) -> Attempt:
     return Attempt(
         disclosure_id=disclosure_id,
         notice_id=notice.notice_id,

@@ -18,6 +18,8 @@ from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.delivery.recorder import Recorder
 from services.notify.delivery.retry import verdict
 from services.notify.delivery.sender import Sender
+from services.notify.directory.endpoint_tls import UnusableTransport
+from services.notify.directory.endpoint_tls_store import transport_of
 from services.notify.measuring import measure_first_attempts
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
@@ -194,13 +196,15 @@ class Engine:
         nothing: by then the attempt may have been declared over."""
         try:
             letter = await self._postroom.letter(attempt, utc_now(), deadline)
+            if attempt.transport is not None:
+                letter = replace(letter, transport=transport_of(attempt.transport))
         except CannotPrepare as error:
             return NotSent(error.obstacle)
+        except UnusableTransport:
+            return NotSent(Obstacle.BAD_TRANSPORT)
         except Exception as error:
             log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
             return NotSent(Obstacle.UNSEALABLE)
-        if attempt.transport is not None:
-            letter = replace(letter, transport=attempt.transport)
         if asyncio.get_running_loop().time() >= deadline or self._breaking_off:
             return NotSent(Obstacle.INTERRUPTED)
         try:

@@ -15,6 +15,8 @@ class Obstacle(StrEnum):
     """The endpoint is none that may be sent to, or leads where this agency's record forbids."""
     BAD_TRANSPORT = "bad_transport"
     """The authorities, pins or certificate of ours that its record names cannot be used."""
+    BAD_CHANNEL = "bad_channel"
+    """Its record names a channel that this release does not know. Nothing is attempted."""
     UNSEALABLE = "unsealable"
     """Our own sealed copy does not open."""
     BAD_KEY = "bad_key"

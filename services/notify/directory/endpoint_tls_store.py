@@ -1,14 +1,16 @@
 """SQL of transports: what is in force of them, by the directory's history. Nothing commits."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from services.notify.directory import tables as directory_tables
 from services.notify.directory.authority import today
-from services.notify.directory.endpoint_tls import Transport
+from services.notify.directory.endpoint_tls import Transport, UnusableTransport
 from shared.runtime.db import Session
 
 
@@ -33,11 +35,20 @@ async def in_force(
 ) -> dict[str, Transport]:
     """By agency, of those that have one."""
     rows = await session.execute(_IN_FORCE, {"ids": sorted(agency_ids), "today": today(now)})
-    found = {row.agency_id: transport_of(row.transport) for row in rows}
-    return {agency_id: each for agency_id, each in found.items() if each is not None}
+    found = {}
+    for row in rows:
+        # One that cannot be used is told by its agency's next notice, with a task of its own.
+        with suppress(UnusableTransport):
+            if (transport := transport_of(row.transport)) is not None:
+                found[row.agency_id] = transport
+    return found
 
 
 @lru_cache(maxsize=1024)
 def transport_of(stored: str) -> Transport | None:
-    """Remembered: every claim asks, and to parse two certificates takes 45 µs."""
-    return None if stored == "null" else Transport.model_validate_json(stored)
+    """Raises UnusableTransport. Remembered: every attempt asks, and to parse two certificates takes
+    45 µs."""
+    try:
+        return None if stored == "null" else Transport.model_validate_json(stored)
+    except ValidationError:
+        raise UnusableTransport("its record does not say what can be read") from None

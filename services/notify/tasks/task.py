@@ -90,8 +90,11 @@ _OBSTACLES = {
     Obstacle.UNTRUSTED: "the certificate at its endpoint is not one to trust: not by an authority "
     "of its record or the system, for another name, ended, or with a key that is not pinned. "
     "Somebody may have put themselves between. Call the agency over a number known of old",
-    Obstacle.BAD_TRANSPORT: "the client certificate that its record names cannot be used. Put the "
-    "PEM file among the keys of notify (docs/keys.md), or mend `transport` in the directory",
+    Obstacle.BAD_TRANSPORT: "what its record says of its endpoint's TLS, or the client certificate "
+    "that it names, cannot be used. Put the PEM file among the keys of notify (docs/keys.md), or "
+    "mend `transport` in the directory",
+    Obstacle.BAD_CHANNEL: "its record names a channel that this release does not know. Mend "
+    "`channel` in the directory, or put back the release that knew it",
     Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "
     "does not list. Mend the endpoint or the networks in the directory",
     Obstacle.BAD_KEY: "the key on its record is no public P-256 key. Mend it in the directory",

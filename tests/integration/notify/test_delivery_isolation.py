@@ -129,6 +129,44 @@ async def test_an_agency_that_is_held_costs_the_others_nothing(
     assert receiver.connections == 0
 
 
+@pytest.mark.parametrize("broken", ["transport", "channel"])
+async def test_p1_a_record_that_cannot_be_read_holds_its_own_agency_and_a_person_mends_it(
+    world: World, receiver: Receiver, other: Receiver, broken: str
+) -> None:
+    """As after going back to a release that does not know what a later one has stored."""
+    agency = await world.agency(receiver.url)
+    notice = await world.notice(agency)
+    await world.notices(await world.agency(other.url), 100)
+    await _store(world, agency, broken, "unheard_of")
+    started = time.monotonic()
+    async with world.delivering():
+        await eventually(lambda: _received(other, 100))
+        assert time.monotonic() - started < 2
+        await eventually(lambda: _filed(world, ("cannot_send", notice)))
+        assert receiver.connections == 0
+        await _store(world, agency, broken, "encrypted")
+        await world.make_due(notice)
+        await eventually(lambda: _is(world, notice, "delivered"))
+
+
+async def _store(world: World, agency: str, what: str, value: str) -> None:
+    if what == "channel":
+        await world.change_agency(agency, channel=value)
+        return
+    transport = {value: 1} if value == "unheard_of" else None
+    await world.rows(
+        "INSERT INTO notify.agency_terms (agency_id, version, valid_from, fields) "
+        "SELECT :agency, 1 + count(*), current_date - 1, CAST(:fields AS jsonb) "
+        "FROM notify.agency_terms RETURNING 1",
+        agency=agency,
+        fields={"transport": transport},
+    )
+
+
+async def _filed(world: World, task: tuple[str, str]) -> bool:
+    return task in await world.tasks()
+
+
 async def _is(world: World, notice: str, state: str) -> bool:
     return await world.state(notice) == state
 
