@@ -12,6 +12,7 @@ import pytest
 from asyncpg import PostgresError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from services.notify.delivery import postroom
 from services.notify.delivery.deliver import Limits
 from shared.contracts.disclosures import (
     DisclosuresAttempted,
@@ -232,6 +233,28 @@ async def test_stopping_breaks_off_what_hangs_and_records_it(
     assert (await world.state(notice), await world.facts(notice)) == ("pending", ["unknown"])
     rows = await world.rows("SELECT consecutive_failures AS n FROM notify.agencies")
     assert rows[0].n == 0, "that we stopped says nothing about the agency"
+
+
+async def test_a_letter_that_is_finished_after_we_have_broken_off_is_not_sent(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P2: nobody would wait for its answer."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(postroom, "_the_others", wait)
+    notice = await world.notice(await world.agency(receiver.url))
+    running = world.start(Limits(drain=0.05))
+    await begun.wait()
+    stopping = asyncio.create_task(running.stop())
+    await asyncio.sleep(0.2)
+    go_on.set()
+    await stopping
+    assert (await world.state(notice), await world.facts(notice)) == ("pending", ["failed"])
+    assert receiver.connections == 0
 
 
 async def test_p5_a_sealed_copy_that_does_not_open_is_not_sent_and_a_person_is_told(
