@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -19,6 +19,7 @@ from shared.runtime.ids import new_id, utc_now
 from tests.support.deliveries import World
 
 NOWHERE = "https://127.0.0.1:9"
+_SEVEN, _EIGHT, _NINE = (utc_now() - timedelta(minutes=n) for n in (7, 8, 9))
 
 
 async def claimed(world: World, batch: int = 128) -> Claim:
@@ -136,3 +137,34 @@ async def test_claims_of_an_agency_that_is_to_be_probed_wait_for_one_another(wor
         await world.notices(await world.agency(NOWHERE, consecutive_failures=7), 3)
         found = await asyncio.gather(*(claimed(world) for _ in range(4)))
         assert sum(len(each.attempts) for each in found) <= 1
+
+
+async def test_first_tries_leave_before_retries_and_each_lane_in_the_order_in_which_it_waits(
+    world: World,
+) -> None:
+    """Whomever it is to, and in whatever order they were planned."""
+    since = await backlog(world, agencies=4)
+    leaving = [(each.retry, since[each.notice_id]) for each in (await claimed(world)).attempts]
+    assert len(leaving) == 24
+    assert leaving == sorted(leaving)
+
+
+async def test_of_a_limited_agency_those_leave_that_have_waited_longest(world: World) -> None:
+    """P8: a withdrawal is overtaken by nothing that came after it."""
+    since = await backlog(world, agencies=6, max_in_flight=3)
+    left = {each.notice_id: each.retry for each in (await claimed(world)).attempts}
+    assert Counter(left.values()) == {False: 12, True: 6}
+    assert {since[id_] for id_, retry in left.items() if not retry} == {_NINE, _EIGHT}
+    assert {since[id_] for id_, retry in left.items() if retry} == {_NINE}
+
+
+async def backlog(world: World, agencies: int, **limits: int) -> dict[str, datetime]:
+    """Of each agency three first tries and three retries; since when each is due."""
+    since: dict[str, datetime] = {}
+    for _ in range(agencies):
+        agency = await world.agency(NOWHERE, **limits)
+        for attempts in (0, 1):
+            for due in (_EIGHT, _NINE, _SEVEN):
+                changes = {"attempts": attempts, "next_attempt_at": due}
+                since[await world.notice(agency, **changes)] = due
+    return since
