@@ -16,6 +16,8 @@ from shared.messaging.worker import Worker
 from shared.runtime import metrics
 from shared.runtime.db import Database, Session
 
+_NOTIFICATIONS = text("SELECT pg_notification_queue_usage()")
+
 
 class Emitting:
     """What a service that emits has: an outbox to write to, and the relay role."""
@@ -98,7 +100,10 @@ class Consuming:
 
 
 async def _ages(session: Session, query: str) -> dict[str, float]:
-    """Zero for what does not wait, so that an alert resolves and a missing series stands out."""
+    """Zero for what does not wait, so that an alert resolves and a missing series stands out.
+
+    Measures the server's queue of notifications as well: a bus on that server tells by it."""
+    metrics.NOTIFICATIONS.set(await session.scalar(_NOTIFICATIONS))
     rows = await session.execute(
         text(
             "SELECT what, coalesce(extract(epoch FROM clock_timestamp() - since), 0) AS age "

@@ -77,6 +77,10 @@ ROUND_TRIPS = Counter(
     "hartline_database_round_trips_total", "Statements sent to PostgreSQL, BEGIN and COMMIT too."
 )
 TRANSACTIONS = Counter("hartline_database_transactions_total", "Transactions committed.")
+NOTIFICATIONS = Gauge(
+    "hartline_database_notifications_ratio",
+    "How full the database server's queue of notifications is; full, what notifies fails.",
+)
 RELAYED = Counter("hartline_events_relayed_total", "Events that the bus acknowledged.")
 RECEIVED = Counter("hartline_events_received_total", "Events that were new to the inbox.")
 DUPLICATES = Counter("hartline_events_duplicate_total", "Events that the inbox already knew.")
