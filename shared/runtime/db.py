@@ -22,6 +22,11 @@ _STATEMENT_SECONDS = 30.0
 _WAIT_SECONDS = 30.0
 _STATEMENTS_KEPT = 512
 
+BY_INDEX = {"enable_seqscan": "off"}
+"""Of a connection. Its plans are kept: one that was made while a table was small and analysed reads
+it whole, for every row of a batch, until the next ANALYZE. What
+has no index to go by is read as it was."""
+
 FORGETFUL = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
 """A condition that always holds, for a statement that is a transaction of its own: its commit
 then does not wait for the disk (`durable=False`, without a round trip for it)."""
@@ -138,6 +143,7 @@ class Database:
                 "tcp_keepalives_idle": "5",
                 "tcp_keepalives_interval": "5",
                 "tcp_keepalives_count": "2",
+                **BY_INDEX,
             },
         )
         try:

@@ -50,7 +50,9 @@ _INSERT_FACTS = (
     "CAST(:disclosures AS text[]), CAST(:outcomes AS text[]), CAST(:statuses AS integer[]), "
     "CAST(:times AS timestamptz[]), CAST(:obstacles AS text[])) "
     "AS e(disclosure_id, outcome, http_status, occurred_at, obstacle) "
-    f"JOIN {models.disclosures.fullname} USING (disclosure_id) "
+    # OFFSET 0: each looked up by its key, however few there were when it was planned.
+    f"WHERE EXISTS (SELECT FROM {models.disclosures.fullname} "
+    "WHERE disclosure_id = e.disclosure_id OFFSET 0) "
     "ON CONFLICT DO NOTHING RETURNING disclosure_id, outcome"
 )
 
@@ -66,7 +68,8 @@ _MOVE = (
     "CAST(:nexts AS timestamptz[]), CAST(:delivered AS timestamptz[]), "
     "CAST(:ended AS timestamptz[]), CAST(:open AS text[]), CAST(:unread AS timestamptz[])) "
     "AS m(notice_id, state, next_attempt_at, delivered_at, ended_at, open_disclosure_id, unread) "
-    "WHERE d.notice_id = m.notice_id"
+    # By their keys; joined alone, the table would be read whole where it was small when planned.
+    "WHERE d.notice_id = ANY(CAST(:ids AS text[])) AND d.notice_id = m.notice_id"
 )
 
 

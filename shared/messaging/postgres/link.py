@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from shared.messaging.bus import BusUnavailable
-from shared.runtime.db import plain_dsn
+from shared.runtime.db import BY_INDEX, plain_dsn
 from shared.runtime.pgnotify import KEEPALIVES, LOST
 
 TIMEOUT_SECONDS = 10.0
@@ -39,6 +39,7 @@ class Link:
             "application_name": name,
             "statement_timeout": f"{timeout * 1000:.0f}",
             **KEEPALIVES,
+            **BY_INDEX,
         }
         if not durable:
             self._settings["synchronous_commit"] = "off"

@@ -15,6 +15,10 @@ _READ_THROUGH = text(
     "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_xact_user_tables "
     "WHERE schemaname = 'svc' AND relname IN ('inbox', 'inbox_streams')"
 )
+_READ = text(
+    "SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) "
+    "FROM pg_stat_xact_user_tables WHERE schemaname = 'svc'"
+)
 
 
 async def test_streams_are_taken_claimed_and_finished_by_their_keys_from_the_first_on(
@@ -29,14 +33,37 @@ async def test_streams_are_taken_claimed_and_finished_by_their_keys_from_the_fir
         assert await session.scalar(_READ_THROUGH) == 0
 
 
-async def take(service: Service, session: Session, owner: int | None) -> list[Claimed]:
-    batch = Batch([record(n, new_id("ref"), 1) for n in range(_AT_ONCE)])
+async def test_it_costs_the_same_where_they_were_analysed_while_they_were_small(
+    service: Service,
+) -> None:
+    """Autovacuum may come by at any time, and what it finds is planned by until it comes again."""
+    costs = []
+    async with service.db.transaction() as session:
+        for number in range(2 * _UNTIL_A_PLAN_IS_KEPT):
+            before = await session.scalar(_READ)
+            count = 1 if number < _UNTIL_A_PLAN_IS_KEPT else _AT_ONCE
+            await finish(service, session, await take(service, session, 1, count), count)
+            await take(service, session, None, count)
+            claimed = await service.streams.claim(session, owner=1, limit=count)
+            await finish(service, session, claimed, count)
+            costs.append(await session.scalar(_READ) - before)
+            if number == 0:
+                await session.execute(text("ANALYZE svc.inbox, svc.inbox_streams"))
+    assert costs[-1] == costs[_UNTIL_A_PLAN_IS_KEPT]
+
+
+async def take(
+    service: Service, session: Session, owner: int | None, count: int = _AT_ONCE
+) -> list[Claimed]:
+    batch = Batch([record(n, new_id("ref"), 1) for n in range(count)])
     arrivals = Arrivals(service.inbox_tables)
     taken = await arrivals.take(session, batch, lambda _: owner, new_token())
     assert taken is not None
     return taken[0]
 
 
-async def finish(service: Service, session: Session, claimed: list[Claimed]) -> None:
+async def finish(
+    service: Service, session: Session, claimed: list[Claimed], count: int = _AT_ONCE
+) -> None:
     finished, _ = await service.streams.finish(session, claimed)
-    assert len(finished) == _AT_ONCE
+    assert len(finished) == count
