@@ -45,13 +45,14 @@ SUBMITTED = (
     bindparam("leaves", type_=ARRAY(BYTEA)),
     bindparam("traces", type_=ARRAY(TEXT)),
 )
+# OFFSET 0: each looked up by its key, however few there were when it was planned.
 _SUBMIT = text(
     "INSERT INTO audit.submissions (event_id, position, kind, disclosure_id, leaf, traces) "
     "SELECT event_id, position, kind, disclosure_id, leaf, CAST(traces AS bigint[]) "
     "FROM unnest(:event_ids, :positions, :kinds, :disclosure_ids, :leaves, :traces) "
     "WITH ORDINALITY AS new(event_id, position, kind, disclosure_id, leaf, traces, place) "
     "WHERE NOT EXISTS (SELECT 1 FROM audit.entries AS e "
-    "WHERE e.event_id = new.event_id AND e.position = new.position) ORDER BY place "
+    "WHERE e.event_id = new.event_id AND e.position = new.position OFFSET 0) ORDER BY place "
     "ON CONFLICT DO NOTHING"
 ).bindparams(*SUBMITTED)
 
