@@ -126,7 +126,7 @@ async def test_every_role_starts_says_what_waits_and_drains_on_sigterm(
         assert f'hartline_oldest_age_seconds{{service="notify",what="{what}"}} 0.0' in metrics
     assert process.returncode == 0
     events = [json.loads(line) for line in logged.splitlines()]
-    assert [event["event"] for event in events] == ["started", "stopped"]
+    assert [event["event"] for event in events] == ["started", "stopped"], logged.decode()
     assert events[0]["roles"] == list(ROLES)
 
 
