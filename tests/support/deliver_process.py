@@ -7,7 +7,7 @@ from pathlib import Path
 from services.notify import models
 from services.notify.delivery.deliver import Limits, deliver_role
 from services.notify.delivery.postroom import Postroom
-from services.notify.delivery.sender import AiohttpSender
+from services.notify.delivery.sender import HttpSender
 from services.notify.delivery.signing import Signer
 from shared.contracts.base import Source
 from shared.messaging.outbox import Outbox
@@ -30,7 +30,7 @@ async def _main(dsn: str, keys: Path, deadline: float) -> None:
         dsn,
         Outbox(models.OUTBOX, Source.NOTIFY),
         Postroom(Sealer(Keyring.load(keys)), Signer.load(keys)),
-        partial(AiohttpSender, allow_http=True),
+        partial(HttpSender, allow_http=True),
         Limits(deadline=deadline),
     )
     await run_roles({"deliver": role})

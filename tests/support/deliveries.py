@@ -18,7 +18,7 @@ from services.notify.delivery.attempts import DELIVER_WAKE
 from services.notify.delivery.deliver import DEFAULT_LIMITS, Limits, deliver_role
 from services.notify.delivery.mailer import Senders, SmtpSender
 from services.notify.delivery.postroom import Postroom
-from services.notify.delivery.sender import AiohttpSender, Sender
+from services.notify.delivery.sender import HttpSender, Sender
 from services.notify.delivery.signing import Signer
 from services.notify.directory import tables as directory_tables
 from services.notify.planning.copies import seal_copy
@@ -194,7 +194,7 @@ class World:
         return Running(asyncio.ensure_future(role(stop)), stop, self.db)
 
     def senders(self) -> Sender:
-        return Senders(AiohttpSender(allow_http=True), SmtpSender(self.relay))
+        return Senders(HttpSender(allow_http=True), SmtpSender(self.relay))
 
     # What is on record
 

@@ -111,12 +111,13 @@ class Resolver(AbstractResolver):
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="resolve")
 
+    async def addresses(self, host: str, port: int) -> list[AddrInfo]:
+        """In the order in which they are to be tried."""
+        return await self._look_up(host, port, socket.AF_UNSPEC)
+
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, _look_up, host, port, family
-        )
         return [
             ResolveResult(
                 hostname=host,
@@ -126,8 +127,13 @@ class Resolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for kind, _, protocol, _, address in found
+            for kind, _, protocol, _, address in await self._look_up(host, port, family)
         ]
+
+    async def _look_up(self, host: str, port: int, family: int) -> list[AddrInfo]:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, _look_up, host, port, family
+        )
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from services.notify.conflicts.substitution import Substitutes
 from services.notify.delivery.mailer import Senders, SmtpSender
 from services.notify.delivery.postroom import Postroom
-from services.notify.delivery.sender import AiohttpSender, Sender
+from services.notify.delivery.sender import HttpSender, Sender
 from services.notify.mailbox.answering import Answers
 from services.notify.mailbox.api import Mailboxes, mailbox_router
 from services.notify.mailbox.opening import Desk
@@ -53,5 +53,5 @@ def patience_of(settings: NotifySettings) -> Patience:
 
 
 def senders(development: bool, relay: Relay | None, own: str | None, keys: Path) -> Sender:
-    webhooks = AiohttpSender(allow_http=development, own=own, keys=keys)
+    webhooks = HttpSender(allow_http=development, own=own, keys=keys)
     return Senders(webhooks, SmtpSender(relay))

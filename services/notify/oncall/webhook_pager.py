@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from services.notify.delivery.outcomes import Answered, NotSent, Unknown
-from services.notify.delivery.sender import AiohttpSender, Letter
+from services.notify.delivery.sender import HttpSender, Letter
 from services.notify.oncall.pager import SECONDS, Alarm, PagerFailed, sentence
 from services.notify.oncall.pager_secrets import opened
 from shared.runtime.sealing import Sealer, Unsealable
@@ -45,7 +45,7 @@ class WebhookPager:
             body=json.dumps(body(alarms, now)).encode(),
             deadline=asyncio.get_running_loop().time() + SECONDS,
         )
-        async with AiohttpSender(allow_http=self.allow_http) as sender:
+        async with HttpSender(allow_http=self.allow_http) as sender:
             outcome = await sender.post(letter)
         match outcome:
             case Answered(status=status):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.notify.delivery.deliver import Limits
-from services.notify.delivery.sender import AiohttpSender
+from services.notify.delivery.sender import HttpSender
 from services.notify.directory import store as directory_store
 from services.notify.directory.authority import today
 from services.notify.directory.endpoint_tls import Transport
@@ -59,7 +59,7 @@ async def _put(
 async def _sent(world: World, keys: Path | None = None) -> str:
     """A notice of its own, tried once; what became of that."""
     notice = await world.notice(AGENCY)
-    async with world.delivering(LIMITS, partial(AiohttpSender, keys=keys)):
+    async with world.delivering(LIMITS, partial(HttpSender, keys=keys)):
         await eventually(lambda: _has_a_fact(world, notice))
     return (await world.facts(notice))[0]
 

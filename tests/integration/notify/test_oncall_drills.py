@@ -16,7 +16,7 @@ from deploy.machine.ports import free_ports
 from services.intake.schemas import NewReferral
 from services.notify.conflicts.substitution import Substitutes
 from services.notify.delivery.commitment import Committer
-from services.notify.delivery.sender import AiohttpSender
+from services.notify.delivery.sender import HttpSender
 from services.notify.directory import seeding
 from services.notify.directory import store as directory_store
 from services.notify.directory.in_force import Directories
@@ -123,7 +123,7 @@ async def test_p9_in_production_a_synthetic_referral_goes_the_whole_way_and_nowh
         }
         assert await world.tasks() == [], "and nobody is bothered"
         assert metrics.DRILL_PASSED._value.get() == 0
-        async with world.delivering(open_sender=partial(AiohttpSender, own=own)):
+        async with world.delivering(open_sender=partial(HttpSender, own=own)):
             await eventually(lambda: all_delivered(world))
         assert await world.events(NoticesAcknowledged) == []
         await drilling.once()
@@ -148,7 +148,7 @@ async def test_p9_what_is_opened_and_not_acknowledged_has_not_passed(
         async with world.db.transaction() as session:
             assert await drill_store.begin(session, 1, utc_now())
             await drill_store.taken(session, 1, data.referral_id)
-        async with world.delivering(open_sender=partial(AiohttpSender, own=own)):
+        async with world.delivering(open_sender=partial(HttpSender, own=own)):
             await eventually(lambda: all_delivered(world))
     async with world.db.transaction() as session:
         assert list(await drill_store.arrived(session, utc_now(), own=True)) == []
@@ -178,7 +178,7 @@ async def test_only_our_own_recipient_may_be_reached_in_clear(
     world: World, folder: Path, receiver: Receiver
 ) -> None:
     notice = await world.notice(await world.agency(receiver.url))
-    sender = partial(AiohttpSender, own="http://127.0.0.1:9/synthetic/")
+    sender = partial(HttpSender, own="http://127.0.0.1:9/synthetic/")
     async with world.delivering(open_sender=sender):
         await eventually(lambda: failed(world, notice))
     assert receiver.requests == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.notify.delivery import egress
 from services.notify.delivery.egress import AddrInfo, guarded_sockets
 from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome
-from services.notify.delivery.sender import AiohttpSender, Letter
+from services.notify.delivery.sender import HttpSender, Letter
 from services.notify.directory.endpoints import EgressRefused, check_endpoint
 from tests.support.receiver import Receiver, answer, receiving
 
@@ -169,7 +169,7 @@ def test_endpoints_that_may_not(url: str) -> None:
 
 
 async def _post(url: str, networks: tuple[str, ...] = (), deadline: float = 2.0) -> Outcome:
-    async with AiohttpSender(allow_http=True) as sender:
+    async with HttpSender(allow_http=True) as sender:
         loop = asyncio.get_running_loop()
         letter = Letter("agy", url, networks, {}, b"x", loop.time() + deadline)
         return await sender.post(letter)
@@ -244,7 +244,7 @@ async def test_no_proxy_of_the_environment_is_used(
 async def test_a_pool_is_never_shared_with_an_agency_that_may_not_go_there(
     receiver: Receiver,
 ) -> None:
-    async with AiohttpSender(allow_http=True) as sender:
+    async with HttpSender(allow_http=True) as sender:
         deadline = asyncio.get_running_loop().time() + 2
         allowed = Letter("agy_one", receiver.url, LOOPBACK, {}, b"x", deadline)
         forbidden = Letter("agy_two", receiver.url, (), {}, b"x", deadline)

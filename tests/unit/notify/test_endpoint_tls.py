@@ -25,7 +25,7 @@ from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
 from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.delivery.sender import AiohttpSender, Letter
+from services.notify.delivery.sender import HttpSender, Letter
 from services.notify.directory import file as directory_file
 from services.notify.directory.agencies import Kind
 from services.notify.directory.changes import body, draft, read_body
@@ -46,13 +46,13 @@ UNTRUSTED = NotSent(Obstacle.UNTRUSTED)
 OTHER_PIN = "sha256/" + "A" * 43 + "="
 
 
-async def _post(sender: AiohttpSender, at: TlsTown, transport: Transport | None) -> Outcome:
+async def _post(sender: HttpSender, at: TlsTown, transport: Transport | None) -> Outcome:
     by = asyncio.get_running_loop().time() + 3
     return await sender.post(Letter("agy", at.url, ("127.0.0.0/8",), {}, b"x", by, transport))
 
 
 async def _once(at: TlsTown, transport: Transport | None, keys: Path | None = None) -> Outcome:
-    async with AiohttpSender(keys=keys) as sender:
+    async with HttpSender(keys=keys) as sender:
         return await _post(sender, at, transport)
 
 
@@ -92,7 +92,7 @@ async def test_an_address_is_vouched_for_as_an_address(tmp_path: Path, listed: b
     named = [x509.IPAddress(ip_address("127.0.0.1" if listed else "127.0.0.2"))]
     names: list[x509.GeneralName] = [*named, x509.DNSName("127.0.0.1")]
     authority.issue(tmp_path / "town.pem", extensions=[x509.SubjectAlternativeName(names)])
-    async with town(server_context(tmp_path / "town.pem")) as at, AiohttpSender() as sender:
+    async with town(server_context(tmp_path / "town.pem")) as at, HttpSender() as sender:
         by = asyncio.get_running_loop().time() + 3
         url = f"https://127.0.0.1:{at.port}/hook"
         transport = Transport(authorities=authority.pem)
@@ -135,7 +135,7 @@ async def test_one_agencys_authority_vouches_for_no_other_agency(tmp_path: Path)
     """Not for the next letter of the same sender, to the same endpoint, either."""
     authority = Authority()
     authority.issue(tmp_path / "town.pem", ["localhost"])
-    async with town(server_context(tmp_path / "town.pem")) as at, AiohttpSender() as sender:
+    async with town(server_context(tmp_path / "town.pem")) as at, HttpSender() as sender:
         assert await _post(sender, at, Transport(authorities=authority.pem)) == Answered(200)
         assert await _post(sender, at, None) == UNTRUSTED
         others = Transport(authorities=Authority().pem)
@@ -208,7 +208,7 @@ async def test_a_renewed_certificate_of_ours_is_taken_up_without_a_restart(
     os.utime(file, (1, 1))
     shown = Transport(authorities=authority.pem, client_certificate="example_town")
     context = server_context(tmp_path / "town.pem", ours.pem)
-    async with town(context) as at, AiohttpSender(keys=tmp_path) as sender:
+    async with town(context) as at, HttpSender(keys=tmp_path) as sender:
         assert await _post(sender, at, shown) in (UNREACHABLE, Unknown())
         ours.issue(file)
         assert await _post(sender, at, shown) == Answered(200)

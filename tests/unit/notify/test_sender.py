@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -14,10 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.notify.delivery import egress
+from services.notify.delivery import egress, lines
 from services.notify.delivery.egress import AddrInfo
 from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
-from services.notify.delivery.sender import AiohttpSender, Letter
+from services.notify.delivery.sender import HttpSender, Letter
 from tests.support.receiver import (
     Behaviour,
     Receiver,
@@ -41,8 +42,8 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def sender() -> AsyncIterator[AiohttpSender]:
-    async with AiohttpSender(allow_http=True) as opened:
+async def sender() -> AsyncIterator[HttpSender]:
+    async with HttpSender(allow_http=True) as opened:
         yield opened
 
 
@@ -52,16 +53,12 @@ def _letter(url: str, deadline: float = 2.0, body: bytes = b"x") -> Letter:
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 301, 400, 404, 410, 429, 500, 503, 599])
-async def test_any_status_is_an_answer(
-    receiver: Receiver, sender: AiohttpSender, status: int
-) -> None:
+async def test_any_status_is_an_answer(receiver: Receiver, sender: HttpSender, status: int) -> None:
     receiver.behaviour = answer(status)
     assert await sender.post(_letter(receiver.url)) == Answered(status)
 
 
-async def test_what_is_received_is_what_was_given(
-    receiver: Receiver, sender: AiohttpSender
-) -> None:
+async def test_what_is_received_is_what_was_given(receiver: Receiver, sender: HttpSender) -> None:
     await sender.post(_letter(receiver.url, body=b"\x00body"))
     (request,) = receiver.requests
     assert request.body == b"\x00body"
@@ -82,14 +79,14 @@ async def test_what_is_received_is_what_was_given(
     ids=["reset", "garbage", "lying", "dripping head", "dripping body", "dripping nonsense"],
 )
 async def test_after_the_request_only_a_status_makes_it_certain(
-    receiver: Receiver, sender: AiohttpSender, behaviour: Behaviour, outcome: Outcome
+    receiver: Receiver, sender: HttpSender, behaviour: Behaviour, outcome: Outcome
 ) -> None:
     receiver.behaviour = behaviour
     assert await sender.post(_letter(receiver.url, deadline=0.3)) == outcome
 
 
 async def test_a_hanging_receiver_is_unknown_at_the_deadline(
-    receiver: Receiver, sender: AiohttpSender
+    receiver: Receiver, sender: HttpSender
 ) -> None:
     receiver.behaviour = receiver.hang
     started = time.monotonic()
@@ -97,24 +94,21 @@ async def test_a_hanging_receiver_is_unknown_at_the_deadline(
     assert time.monotonic() - started < 1
 
 
-async def test_a_closed_port_is_not_sent(sender: AiohttpSender) -> None:
+async def test_a_closed_port_is_not_sent(sender: HttpSender) -> None:
     async with receiving() as gone:
         url = gone.url
     assert await sender.post(_letter(url)) == UNREACHABLE
 
 
 async def test_a_reset_on_arrival_is_unknown_since_bytes_may_have_been_written(
-    receiver: Receiver, sender: AiohttpSender
+    receiver: Receiver, sender: HttpSender
 ) -> None:
-    async def slam(writer: asyncio.StreamWriter) -> None:
-        writer.transport.abort()
-
-    receiver.before_reading = slam
+    receiver.before_reading = _hang_up
     assert await sender.post(_letter(receiver.url)) == Unknown()
 
 
 async def test_a_name_that_does_not_resolve_in_time_is_not_sent(
-    sender: AiohttpSender, monkeypatch: pytest.MonkeyPatch
+    sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(*_: object) -> list[AddrInfo]:
         time.sleep(0.2)
@@ -124,15 +118,13 @@ async def test_a_name_that_does_not_resolve_in_time_is_not_sent(
     assert await sender.post(_letter("http://police.example/", deadline=0.05)) == UNREACHABLE
 
 
-async def test_a_deadline_in_the_past_sends_nothing(
-    receiver: Receiver, sender: AiohttpSender
-) -> None:
+async def test_a_deadline_in_the_past_sends_nothing(receiver: Receiver, sender: HttpSender) -> None:
     assert await sender.post(_letter(receiver.url, deadline=-1)) == UNREACHABLE
     assert receiver.requests == []
 
 
 async def test_a_server_that_hung_up_on_a_kept_connection_is_unknown_and_not_resent(
-    receiver: Receiver, sender: AiohttpSender
+    receiver: Receiver, sender: HttpSender
 ) -> None:
     """No silent second post by the client: a second attempt needs a record of its own."""
     receiver.script = [answer(200), reset]
@@ -142,14 +134,132 @@ async def test_a_server_that_hung_up_on_a_kept_connection_is_unknown_and_not_res
     assert receiver.connections == 1
 
 
-async def test_connections_are_kept(receiver: Receiver, sender: AiohttpSender) -> None:
+async def test_connections_are_kept(receiver: Receiver, sender: HttpSender) -> None:
     receiver.behaviour = answer(200, body=b"thank you")
     for _ in range(5):
         assert await sender.post(_letter(receiver.url)) == Answered(200)
     assert receiver.connections == 1
 
 
-async def test_an_endless_answer_is_cut_off(receiver: Receiver, sender: AiohttpSender) -> None:
+async def test_a_connection_that_nobody_uses_is_closed(
+    receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_KEPT_SECONDS", 0.01)
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+    await asyncio.sleep(0.05)
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+    assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("header", ["Connection: close", "Connection: Close, Upgrade"])
+async def test_a_connection_that_its_server_gives_up_is_not_kept(
+    receiver: Receiver, sender: HttpSender, header: str
+) -> None:
+    receiver.behaviour = answer(200, header)
+    for _ in range(2):
+        assert await sender.post(_letter(receiver.url)) == Answered(200)
+    assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02], ids=["in the same packet", "later"])
+async def test_what_nobody_asked_for_answers_no_later_letter(
+    receiver: Receiver, sender: HttpSender, after: float
+) -> None:
+    """A second answer to one letter, which would be read as the next one's."""
+
+    async def twice(request: Request, writer: asyncio.StreamWriter) -> None:
+        await answer(200)(request, writer)
+        await asyncio.sleep(after)
+        await answer(201)(request, writer)
+
+    async def once(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 2)
+
+    receiver.script = [twice if after else once]
+    receiver.behaviour = answer(503)
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+    await asyncio.sleep(2 * after)
+    assert await sender.post(_letter(receiver.url)) == Answered(503)
+    assert receiver.connections == 2
+
+
+async def test_an_answer_that_is_still_to_come_is_waited_for(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    async def first_hints(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n")
+        await asyncio.sleep(0.02)
+        await answer(202)(request, writer)
+
+    receiver.behaviour = first_hints
+    for _ in range(2):
+        assert await sender.post(_letter(receiver.url)) == Answered(202)
+    assert receiver.connections == 1
+
+
+async def test_past_its_deadline_nothing_is_written_on_a_kept_connection(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+    assert await sender.post(_letter(receiver.url, deadline=0)) == UNREACHABLE
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("value", ["a\r\nHost: other", "a\nb", "a\x00"])
+async def test_a_header_that_would_end_its_line_is_not_sent(
+    receiver: Receiver, sender: HttpSender, value: str
+) -> None:
+    letter = replace(_letter(receiver.url), headers={"webhook-id": value})
+    assert await sender.post(letter) == UNREACHABLE
+    assert receiver.requests == []
+
+
+async def test_the_place_that_is_asked_for_is_the_urls(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    url = receiver.url.replace("/hook", "/a/%7Eb/<c>?d=e&f#g")
+    assert await sender.post(_letter(url)) == Answered(200)
+    (request,) = receiver.requests
+    assert request.path == "/a/%7Eb/%3Cc%3E?d=e&f"
+    assert request.headers["host"] == f"127.0.0.1:{receiver.port}"
+
+
+async def test_a_name_is_looked_up_once_for_all_who_wait(
+    receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many letters wait for a name that hangs, it holds up one thread."""
+    asked = []
+
+    def slow(host: str, port: int, family: int) -> list[AddrInfo]:
+        asked.append(host)
+        time.sleep(0.05)
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(egress, "_look_up", slow)
+    url = f"http://police.example:{receiver.port}/"
+    posts = [sender.post(_letter(url)) for _ in range(5)]
+    assert await asyncio.gather(*posts) == [Answered(200)] * 5
+    assert asked == ["police.example"]
+
+
+async def test_a_name_that_was_not_found_is_looked_up_again(
+    receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[list[AddrInfo]] = [[], [(2, 1, 6, "", ("127.0.0.1", receiver.port))]]
+
+    def look_up(*_: object) -> list[AddrInfo]:
+        if not (addresses := found.pop(0)):
+            raise OSError
+        return addresses
+
+    monkeypatch.setattr(egress, "_look_up", look_up)
+    url = f"http://police.example:{receiver.port}/"
+    assert await sender.post(_letter(url)) == UNREACHABLE
+    await asyncio.sleep(0.01)
+    assert await sender.post(_letter(url)) == Answered(200)
+
+
+async def test_an_endless_answer_is_cut_off(receiver: Receiver, sender: HttpSender) -> None:
     sent = 0
 
     async def flood(_: Request, writer: asyncio.StreamWriter) -> None:
@@ -182,13 +292,13 @@ async def test_an_endless_answer_is_cut_off(receiver: Receiver, sender: AiohttpS
     ],
 )
 async def test_retry_after_in_seconds(
-    receiver: Receiver, sender: AiohttpSender, value: str, seconds: float | None
+    receiver: Receiver, sender: HttpSender, value: str, seconds: float | None
 ) -> None:
     receiver.behaviour = answer(503, f"Retry-After: {value}")
     assert await sender.post(_letter(receiver.url)) == Answered(503, seconds)
 
 
-async def test_retry_after_as_a_date(receiver: Receiver, sender: AiohttpSender) -> None:
+async def test_retry_after_as_a_date(receiver: Receiver, sender: HttpSender) -> None:
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     receiver.behaviour = answer(429, f"Retry-After: {at}")
     outcome = await sender.post(_letter(receiver.url))
@@ -198,7 +308,7 @@ async def test_retry_after_as_a_date(receiver: Receiver, sender: AiohttpSender) 
 
 
 async def test_breaking_off_ends_every_post_with_its_true_outcome(
-    receiver: Receiver, sender: AiohttpSender
+    receiver: Receiver, sender: HttpSender
 ) -> None:
     receiver.behaviour = receiver.hang
     posts = [asyncio.create_task(sender.post(_letter(receiver.url, 10))) for _ in range(3)]
@@ -254,14 +364,38 @@ async def test_tls_that_fails_is_not_sent(
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    async with AiohttpSender(tls=tls) as sender:
+    async with HttpSender(tls=tls) as sender:
         assert await sender.post(_letter(f"https://localhost:{port}/")) == outcome
     assert len(receiver.requests) == (1 if outcome == Answered(200) else 0)
     server.close()
     await asyncio.sleep(0)
 
 
+async def test_where_tls_fails_at_one_address_the_next_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = _certificate(tmp_path, ["police.example"])
+    receiver, clear = Receiver(), Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.2", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    other = await asyncio.start_server(clear.serve, "127.0.0.1", port)
+    addresses: list[AddrInfo] = [(2, 1, 6, "", (f"127.0.0.{n}", port)) for n in (1, 2)]
+    monkeypatch.setattr(egress, "_look_up", lambda *_: addresses)
+    clear.before_reading = _hang_up
+    tls = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    async with HttpSender(tls=tls) as sender:
+        assert await sender.post(_letter(f"https://police.example:{port}/")) == Answered(200)
+    assert (len(clear.requests), len(receiver.requests)) == (0, 1)
+    server.close()
+    other.close()
+    await asyncio.sleep(0)
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
 async def test_clear_http_is_refused_outside_development(receiver: Receiver) -> None:
-    async with AiohttpSender() as sender:
+    async with HttpSender() as sender:
         assert await sender.post(_letter(receiver.url)) == NotSent(Obstacle.EGRESS_REFUSED)
     assert receiver.connections == 0
