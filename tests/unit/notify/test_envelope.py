@@ -197,8 +197,11 @@ def test_tampering_with_any_part_is_refused(part: int) -> None:
         {"kty": "oct", "k": "AAAA"},
         dict(ECKey.generate_key("P-384").as_dict(private=False)),
         {**PUBLIC, "x": "AAAA"},
+        {**PUBLIC, "use": "sig"},
+        {**PUBLIC, "key_ops": ["encrypt"]},
+        {**PUBLIC, "kid": 7},
     ],
 )
-def test_only_a_p256_key_is_encrypted_to(key: dict[str, Any]) -> None:
+def test_only_a_p256_key_for_encryption_is_encrypted_to(key: dict[str, Any]) -> None:
     with pytest.raises((JoseError, ValueError, KeyError)):
         encrypt(b"x", AGENCY, key, NOTICE, AT)
