@@ -1,10 +1,11 @@
 """The deliver role: claims due deliveries, sends them, and records what became of each."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -12,12 +13,13 @@ from services.notify.delivery import claim_store as delivery_store
 from services.notify.delivery import tracks
 from services.notify.delivery.attempts import DELIVER_WAKE, Attempt, Ended
 from services.notify.delivery.claim_store import Claim
+from services.notify.delivery.departing import Departing
 from services.notify.delivery.lanes import Lanes, Slots
 from services.notify.delivery.outcomes import NotSent, Obstacle, Outcome, Unknown
 from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.delivery.recorder import Recorder
 from services.notify.delivery.retry import verdict
-from services.notify.delivery.sender import Sender
+from services.notify.delivery.sender import Letter, Sender
 from services.notify.directory.endpoint_tls import UnusableTransport
 from services.notify.directory.endpoint_tls_store import transport_of
 from services.notify.measuring import measure_first_attempts
@@ -34,7 +36,6 @@ log = structlog.get_logger()
 
 _POLL_SECONDS = 1.0
 _RECOVERY_SECONDS = 0.2
-_STARTED_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ def deliver_role(
 class Engine:
     """One run of the role.
 
-    1. Claim: due deliveries become attempts on record, in one transaction per batch.
+    1. Claim: due deliveries become attempts on record, in one transaction per batch. While its
+       commit waits for the disk the first letters are written, and thrown away if it fails.
     2. Send each on its own; nothing is sent that is not on record (P2).
     3. Record outcomes in groups; a slot is free once its outcome is committed.
     4. Beside it, declare `unknown` what dead owners have left open.
@@ -138,20 +140,22 @@ class Engine:
             if first is not None:
                 await first()
             while not stop.is_set():
-                deadline = asyncio.get_running_loop().time() + self._limits.deadline
                 seen = self._lanes.busy
-                claim = await self._claim(presence.owner, seen)
-                await self._start(group, claim.attempts, deadline)
+                claim = await self._claim(group, presence.owner, seen)
                 again = self._lanes.claimed(claim.attempts, seen)
                 if not again and (not claim.more or self._lanes.room <= 0):
                     await self._db.wakes.wait(DELIVER_WAKE, _POLL_SECONDS)
                 self._batch = self._limits.batch
 
-    async def _claim(self, owner: int, busy: Mapping[str, Slots]) -> Claim:
+    async def _claim(
+        self, group: asyncio.TaskGroup, owner: int, busy: Mapping[str, Slots]
+    ) -> Claim:
         """A claim whose commit is in doubt is not sent, and is on record as not sent if it is on
         record at all."""
+        deadline = asyncio.get_running_loop().time() + self._limits.deadline
         now = utc_now()
         claim: Claim | None = None
+        departing = Departing(group, partial(self._deliver, deadline))
         try:
             async with self._db.transaction(planned_once=True) as session:
                 claim = await delivery_store.claim(
@@ -166,38 +170,34 @@ class Engine:
                 )
                 if claim.attempts:
                     failpoint("notify.deliver.before_claim_commit")
+                departing.begin(claim.attempts)
         except Exception:
+            departing.drop()
             for attempt in claim.attempts if claim else ():
                 self._recorder.put(_ended(attempt, NotSent(Obstacle.INTERRUPTED)))
             raise
         measure_first_attempts(claim.attempts, now)
+        for attempt in claim.attempts:
+            self._lanes.take(attempt)
+        await departing.leave()
         return claim
 
-    async def _start(
-        self, group: asyncio.TaskGroup, attempts: Iterable[Attempt], deadline: float
-    ) -> None:
-        """A few at a time, so that the first bytes leave before the last letter is written."""
-        for number, attempt in enumerate(attempts):
-            self._lanes.take(attempt)
-            group.create_task(self._deliver(attempt, deadline))
-            if number % _STARTED_TOGETHER == _STARTED_TOGETHER - 1:
-                await asyncio.sleep(0)
-
-    async def _deliver(self, attempt: Attempt, deadline: float) -> None:
+    async def _deliver(self, deadline: float, attempt: Attempt, on_record: asyncio.Event) -> None:
+        letter = await self._written(attempt, deadline)
+        await on_record.wait()
         failpoint("notify.deliver.after_claim")
         span = tracks.begin(attempt) if tracing.on() else None
-        outcome = await self._send(attempt, deadline)
+        outcome = letter if isinstance(letter, NotSent) else await self._send(letter, attempt)
         failpoint("notify.deliver.after_post")
         ended = _ended(attempt, outcome)
         self._recorder.put(ended if span is None else tracks.end(span, attempt, ended))
 
-    async def _send(self, attempt: Attempt, deadline: float) -> Outcome:
-        """A process that was frozen between claim and post finds itself too late, and sends
-        nothing: by then the attempt may have been declared over."""
+    async def _written(self, attempt: Attempt, deadline: float) -> Letter | NotSent:
         try:
             letter = await self._postroom.letter(attempt, utc_now(), deadline)
-            if attempt.transport is not None:
-                letter = replace(letter, transport=transport_of(attempt.transport))
+            if attempt.transport is None:
+                return letter
+            return replace(letter, transport=transport_of(attempt.transport))
         except CannotPrepare as error:
             return NotSent(error.obstacle)
         except UnusableTransport:
@@ -205,7 +205,11 @@ class Engine:
         except Exception as error:
             log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
             return NotSent(Obstacle.UNSEALABLE)
-        if asyncio.get_running_loop().time() >= deadline or self._breaking_off:
+
+    async def _send(self, letter: Letter, attempt: Attempt) -> Outcome:
+        """A process that was frozen between claim and post finds itself too late, and sends
+        nothing: by then the attempt may have been declared over."""
+        if asyncio.get_running_loop().time() >= letter.deadline or self._breaking_off:
             return NotSent(Obstacle.INTERRUPTED)
         try:
             outcome = await self._sender.post(letter)

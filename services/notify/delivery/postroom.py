@@ -178,4 +178,5 @@ def _letter(
         headers=headers,
         body=body,
         deadline=deadline,
+        transport=attempt.transport,
     )
