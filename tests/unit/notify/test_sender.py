@@ -275,6 +275,16 @@ async def test_an_endless_answer_is_cut_off(receiver: Receiver, sender: HttpSend
     assert sent < 32 * 1024 * 1024
 
 
+async def test_an_answer_that_never_ends_is_not_waited_for(
+    receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_LONGEST_READING", 0.05)
+    receiver.behaviour = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    started = time.monotonic()
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+    assert time.monotonic() - started < 1
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
