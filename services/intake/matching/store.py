@@ -122,13 +122,21 @@ WITH due AS MATERIALIZED (
 SELECT due.referral_id, due.version, child.child_id, k.kek_version, k.wrapped, k.key_version,
     d.sealed
 FROM due
-JOIN intake.referral_versions AS v
-    ON v.referral_id = due.referral_id AND v.version = due.version
+CROSS JOIN LATERAL (
+    SELECT child_ids FROM intake.referral_versions
+    WHERE referral_id = due.referral_id AND version = due.version OFFSET 0
+) AS v
 CROSS JOIN unnest(v.child_ids) AS child(child_id)
-JOIN intake.child_keys AS k ON k.child_id = child.child_id
-JOIN intake.documents AS d ON d.child_id = child.child_id AND d.version = due.version
+CROSS JOIN LATERAL (
+    SELECT * FROM intake.child_keys WHERE child_id = child.child_id OFFSET 0
+) AS k
+CROSS JOIN LATERAL (
+    SELECT sealed FROM intake.documents
+    WHERE child_id = child.child_id AND version = due.version OFFSET 0
+) AS d
 """
 )
+"""OFFSET 0: each by its key. A join planned while the tables were small read all documents."""
 
 _PEOPLE = text(
     """

@@ -14,6 +14,7 @@ from services.intake.matching.count_store import Counts, count
 from services.intake.sweeper import Sweeper
 from shared.runtime import keys
 from shared.runtime.db import Database
+from tests.load.explaining import Explaining, Seen
 from tests.support.calls import opened, rows, saved, send, typed
 from tests.support.intake import Keys, app_on, child, client_of, desk_on, patch, post, referral
 
@@ -201,6 +202,19 @@ async def test_p9_what_is_not_indexed_and_what_is_not_answered_has_an_age(
     await waiting(worker)
     after = await ages()
     assert after["unindexed"] == 0 < after["candidate"]
+
+
+async def test_what_is_indexed_is_looked_up_by_its_keys_however_young_the_tables(
+    client: httpx.AsyncClient, intake_db: Database
+) -> None:
+    made = await kept(client, "one", "Test Child One", "Test Child Two")
+    seen = Seen()
+    async with intake_db.transaction() as session:
+        found = await store.unindexed(Explaining(session._connection, seen), 20)
+    assert {each.child.child_id for each in found} == {c["child_id"] for c in made["children"]}
+    ((plan,),) = seen.plans.values()
+    assert "Index Scan documents_pkey" in plan.nodes
+    assert "Hash Join" not in plan.nodes  # It would hash every document of that version.
 
 
 async def test_p10_only_a_person_is_shown_candidates_and_unknown_children_are_the_one_404(
