@@ -30,6 +30,12 @@ has no index to go by is read as it was."""
 FORGETFUL = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
 """A condition that always holds, for a statement that is a transaction of its own: its commit
 then does not wait for the disk (`durable=False`, without a round trip for it)."""
+_ARRAYS = "SELECT " + ", ".join(
+    f"CAST(NULL AS {each}[])"
+    for each in ("text", "bytea", "bigint", "integer", "smallint", "boolean", "timestamptz")
+)
+"""Those that our statements are given. asyncpg asks the server about each that it meets, which
+takes longer than most statements: so it meets all of them at once."""
 _FLUSH = text("SELECT pg_logical_emit_message(true, 'hartline.flush', '')")
 
 
@@ -148,6 +154,7 @@ class Database:
         )
         try:
             await _speak_json(connection)
+            await connection.fetchval(_ARRAYS)
         except BaseException:
             connection.terminate()
             raise

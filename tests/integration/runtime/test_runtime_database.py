@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-from asyncpg import PostgresError, TransactionRollbackError, UniqueViolationError
+from asyncpg import Connection, PostgresError, TransactionRollbackError, UniqueViolationError
 from sqlalchemy import text
 
 from shared.runtime.db import (
@@ -68,6 +68,24 @@ async def test_a_row_knows_its_columns_by_name_the_first_time_and_ever_after(
             assert list(row.keys()) == ["number", "nothing", "keys"]
             assert dict(row) == {"number": 1, "nothing": None, "keys": "x"}
             assert getattr(row, "another", "none") == "none"
+
+
+async def test_a_connection_asks_once_what_arrays_are(
+    database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time is 5 ms of the server's, on every connection that a burst opens."""
+    asked, ask = 0, Connection._introspect_types
+
+    async def counted(self: Connection, *given: object) -> object:
+        nonlocal asked
+        asked += 1
+        return await ask(self, *given)
+
+    monkeypatch.setattr(Connection, "_introspect_types", counted)
+    db = database.open("bus")
+    for each in ("text", "bytea", "bigint", "integer", "smallint", "boolean", "timestamptz"):
+        assert await db.execute(text(f"SELECT unnest(CAST(:none AS {each}[]))"), {"none": []}) == []
+    assert asked == 1
 
 
 async def test_only_a_transaction_that_asks_may_be_forgotten(database: FreshDatabase) -> None:
