@@ -1,9 +1,9 @@
 """The outbox: an event is a row inserted through the caller's own session."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from pydantic_core import to_json
 from sqlalchemy import text
 
 from shared.contracts.base import EventData, Source, Topic
@@ -81,16 +81,15 @@ class Outbox:
 
     def _open_body(self, data: EventData, event_id: str, now: datetime) -> bytes:
         """The CloudEvent without its `sequence` and its closing brace."""
-        envelope = {
+        envelope: dict[str, object] = {
             "specversion": "1.0",
             "id": event_id,
-            "source": self._source.value,
+            "source": self._source,
             "type": data.type,
             "subject": data.subject,
-            "time": now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "time": now.astimezone(UTC),
             "datacontenttype": "application/json",
         }
         if tracing.on() and (traceparent := tracing.parent_of(data.subject)):
             envelope["traceparent"] = traceparent
-        head = json.dumps(envelope, separators=(",", ":"))
-        return f'{head[:-1]},"data":{data.model_dump_json()}'.encode()
+        return to_json(envelope | {"data": data})[:-1]

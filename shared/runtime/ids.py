@@ -3,7 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 
 def new_id(kind: str) -> str:
