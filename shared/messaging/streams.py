@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import text
 
@@ -137,14 +138,15 @@ class Streams:
             self._claim,
             {"limit": limit, "owner": owner, "token": token, "lease": LEASE, "run": LONGEST_RUN},
         )
-        found: dict[tuple[str, str, str], Claimed] = {}
+        found: dict[tuple[str, str, str], tuple[Any, list[bytes]]] = {}
         for row in rows:
-            key = row.topic, row.source, row.subject
-            claimed = found.get(key) or Claimed(*key, row.cursor + 1, row.failures, token, ())
-            if row.body is not None and row.sequence == claimed.last + 1:
-                claimed = replace(claimed, bodies=(*claimed.bodies, row.body))
-            found[key] = claimed
-        return list(found.values())
+            _, bodies = found.setdefault((row.topic, row.source, row.subject), (row, []))
+            if row.body is not None and row.sequence == row.cursor + 1 + len(bodies):
+                bodies.append(row.body)
+        return [
+            Claimed(*key, row.cursor + 1, row.failures, token, tuple(bodies))
+            for key, (row, bodies) in found.items()
+        ]
 
     async def finish(
         self, session: Session, claimed: Sequence[Claimed]
