@@ -1,14 +1,17 @@
 """Every event type has a golden example; examples and AsyncAPI document are the contract."""
 
 import json
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts import asyncapi
-from shared.contracts.base import Event, EventData, Topic
+from shared.contracts.base import Event, EventData, Instant, Topic
 from shared.contracts.registry import BY_TYPE, CONSUMERS, EMITTERS, EVENTS, parse_data
 
 document = cache(asyncapi.document)
@@ -117,3 +120,30 @@ def test_no_event_has_a_field_that_could_hold_personal_data() -> None:
         for part in schema.get("$defs", {}).values():
             names |= set(part.get("properties", ()))
         assert names <= allowed, names - allowed
+
+
+_AT = datetime(2026, 11, 26, 20, 0, tzinfo=UTC)
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["2026-11-26T20:00:00Z", "2026-11-26T20:00:00+00:00", _AT, _AT.astimezone(ZoneInfo("UTC"))],
+)
+def test_an_instant_is_in_utc(given: object) -> None:
+    assert _INSTANT.validate_python(given) == _AT
+    assert _INSTANT.dump_json(_INSTANT.validate_python(given)) == b'"2026-11-26T20:00:00Z"'
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2026-11-26T15:00:00-05:00",
+        "2026-11-26T20:00:00",
+        _AT.astimezone(ZoneInfo("America/New_York")),
+        _AT.replace(tzinfo=None),
+    ],
+)
+def test_what_is_in_another_time_zone_or_in_none_is_no_instant(given: object) -> None:
+    with pytest.raises(ValidationError):
+        _INSTANT.validate_python(given)
