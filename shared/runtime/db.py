@@ -9,6 +9,7 @@ import asyncpg
 from sqlalchemy import URL, Executable, make_url, text
 
 from shared.runtime import metrics, pools
+from shared.runtime.arrays import lists_alone
 from shared.runtime.connections import Connections
 from shared.runtime.errors import Misconfigured
 from shared.runtime.session import Row, Rows, Session, Values
@@ -68,6 +69,7 @@ class Database:
     @classmethod
     def open(cls, dsn: str, wakes: Wakes, *, name: str, pool_size: int = 10) -> "Database":
         """Connects lazily. `name` is shown in pg_stat_activity."""
+        lists_alone()
         return cls(dsn, wakes, name=name, pool_size=pool_size)
 
     @asynccontextmanager

@@ -11,6 +11,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import NullType
 
+from shared.runtime.arrays import as_array
+
 _DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
 _MOST_KEPT = 2048
 
@@ -28,7 +30,7 @@ class Compiled:
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         """In the order of the text. Raises KeyError for a value that is not there."""
         given = self.given
-        return [parameters[n] if n in parameters else given[n] for n in self.names]
+        return [as_array(parameters[n] if n in parameters else given[n]) for n in self.names]
 
 
 _known: WeakKeyDictionary[TextClause, Compiled] = WeakKeyDictionary()

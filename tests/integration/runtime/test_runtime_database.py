@@ -1,8 +1,10 @@
 """Transactions, wakes and what counts as "away", against a real server."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 
+import asyncpg
 import pytest
 from asyncpg import Connection, PostgresError, TransactionRollbackError, UniqueViolationError
 from sqlalchemy import text
@@ -212,3 +214,26 @@ async def test_what_is_to_happen_after_the_commit_happens_then_or_never(
             session.after_commit(lambda: done.append("lost"))
             raise RuntimeError
     assert done == ["kept"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["a", "b"], ("a", "b"), {"a", "b"}, frozenset("ab"), {"a": 1, "b": 2}.keys(), deque("ab")],
+)
+async def test_any_collection_is_an_array(database: FreshDatabase, given: object) -> None:
+    async with database.open("bus").transaction() as session:
+        statement = text("SELECT each FROM unnest(CAST(:given AS text[])) AS each ORDER BY 1")
+        assert await session.scalars(statement, {"given": given}) == ["a", "b"]
+
+
+async def test_asyncpg_asks_of_no_value_by_abstract_classes_whether_it_is_an_array(
+    database: FreshDatabase,
+) -> None:
+    """It knows an array by being a list: so it no longer takes what would pass for one."""
+    database.open("bus")
+    connection = await asyncpg.connect(database.superuser_dsn)
+    try:
+        with pytest.raises(asyncpg.DataError, match="container expected"):
+            await connection.fetchval("SELECT cardinality(CAST($1 AS text[]))", ("a", "b"))
+    finally:
+        await connection.close()
