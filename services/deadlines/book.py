@@ -29,11 +29,11 @@ class PolicyBook:
         self._all = dict(self.current) | {each.key: each for each in used}
         self.duties = tuple(sorted({each.duty for each in self._all.values()}))
         self._of_duty: dict[str, list[Policy]] = defaultdict(list)
-        self._applying: dict[tuple[str, Trigger, HtType], list[Policy]] = defaultdict(list)
+        self._applying: dict[tuple[Trigger, HtType], list[Policy]] = defaultdict(list)
         for each in sorted(self.current.values(), key=lambda each: each.begins, reverse=True):
             self._of_duty[each.duty].append(each)
             for trigger, ht_type in product(each.applies.triggers, each.applies.ht_types):
-                self._applying[each.duty, trigger, ht_type].append(each)
+                self._applying[trigger, ht_type].append(each)
         self._heirs = {(e.policy, old): e for e in self.current.values() for old in e.rewrites}
         self._succession = {key: tuple(self._heirs_by(key, today)) for key in self._heirs}
 
@@ -74,13 +74,13 @@ class PolicyBook:
             seen.add(heir.key)
             heir = self.heir(heir.key)
 
-    def in_force(self, duty: str, statement: Statement) -> Policy | None:
-        """What governs a clock that begins; of two the one that began last."""
-        applying = self._applying.get((duty, statement.trigger, statement.ht_type), ())
-        for each in applying:
-            if each.in_force(statement.received_at):
-                return each
-        return None
+    def in_force(self, statement: Statement) -> Mapping[str, Policy]:
+        """What governs the clocks that begin, by duty; of two the one that began last."""
+        found: dict[str, Policy] = {}
+        for each in self._applying.get((statement.trigger, statement.ht_type), ()):
+            if each.duty not in found and each.in_force(statement.received_at):
+                found[each.duty] = each
+        return found
 
     def governing(
         self, duty: str, statement: Statement, running: tuple[str, str] | None
@@ -95,12 +95,12 @@ class PolicyBook:
         kept = None if running is None else self._origin(self.get(running), statement)
         if kept is not None and kept.applies_to(statement):
             return kept
-        return self.in_force(duty, statement) or kept
+        return self.in_force(statement).get(duty) or kept
 
     def _origin(self, policy: Policy, statement: Statement) -> Policy:
         """What a clock began with that a policy took over, or the policy itself."""
         if policy.rewrites and not policy.began_by(statement.received_at):
-            began = self.in_force(policy.duty, statement)
+            began = self.in_force(statement).get(policy.duty)
             if began is not None and policy in self.heirs(began):
                 return began
         return policy

@@ -125,12 +125,13 @@ def _wind(
     make_id: Callable[[], str],
 ) -> Iterator[Clock]:
     for child_id, statement in sorted(story.statements.items()):
-        own: dict[str, dict[str, Clock]] = {duty: {} for duty in book.duties}
+        in_force = book.in_force(statement)
+        own: dict[str, dict[str, Clock]] = {}
         for clock in running:
             if clock.child_id == child_id:
                 own.setdefault(clock.duty, {})[clock.matter] = clock
-        for duty, clocks in sorted(own.items()):
-            policy = book.in_force(duty, statement)
+        for duty in sorted({*in_force, *own}):
+            policy, clocks = in_force.get(duty), own.get(duty, {})
             begun = () if policy is None else matters(policy, child_id, story, clocks)
             for matter in sorted({*clocks, *begun}):
                 before = clocks.get(matter)

@@ -11,7 +11,7 @@ from services.deadlines.openings import beginning
 from services.deadlines.policy import Policy
 from services.deadlines.policy_parts import Basis, Satisfied, When
 from services.deadlines.spells import Spell, edges
-from services.deadlines.story import Member, Plan, Story
+from services.deadlines.story import Plan, Story
 from shared.contracts.codes import Stage
 
 
@@ -201,13 +201,17 @@ def _lacked(plan: Plan | None, told: Mapping[str, datetime], moment: datetime) -
     """What was lacking at a moment, `plan` being the latest then."""
     if plan is None:
         return Lacking.PLAN
-    there = [each for each in plan.leg or () if each.is_there(moment)]
-    untold = [each for each in there if not _was_told(each, told, moment)]
-    if not there or any(each.refused or each.agency_id is None for each in untold):
+    there, untold = False, False
+    for each in plan.leg or ():
+        if not each.is_there(moment):
+            continue
+        there = True
+        at = None if each.agency_id is None else told.get(each.agency_id)
+        if at is not None and at <= moment:
+            continue
+        if each.refused or each.agency_id is None:
+            return Lacking.LAWFUL_RECIPIENT
+        untold = True
+    if not there:
         return Lacking.LAWFUL_RECIPIENT
     return Lacking.DELIVERY if untold else None
-
-
-def _was_told(member: Member, told: Mapping[str, datetime], moment: datetime) -> bool:
-    at = None if member.agency_id is None else told.get(member.agency_id)
-    return at is not None and at <= moment
