@@ -19,9 +19,9 @@ from tests.change import revisions, rolling, verdict
 from tests.change.caller import Caller
 from tests.change.rolling import Diary
 from tests.change.verdict import Part, Seen
-from tests.load.__main__ import FAN_OUT
 from tests.load.openloop import percentile
 from tests.load.receiver import Receiver, listening
+from tests.load.sides import FAN_OUT
 from tests.support import machines
 from tests.support.fleet import Fleet
 

@@ -9,27 +9,17 @@ import argparse
 import asyncio
 import json
 import sys
-import time
 from typing import Any
 
 import psutil
 
 from deploy.machine.machine import SERVICES, Machine
-from tests.load import openloop
 from tests.load.arguments import add_bus, between
-from tests.load.costs import counters, cpu_seconds, own_seconds, per_referral
-from tests.load.openloop import Sent, spread
-from tests.load.peers import Goal, add_peer
+from tests.load.costs import counters, cpu_seconds, per_referral
 from tests.load.phone import calling
-from tests.load.receiver import Receiver, listening, until
+from tests.load.receiver import Receiver, listening
+from tests.load.sides import ours, paced, told
 from tests.support import machines
-
-FAN_OUT = 5
-FIRST_BYTE_P95_MS = Goal(25.0, peer=4.8)
-"""From the answer, at 50 referrals a second."""
-_DRAIN_SECONDS = 120.0
-SETTLE_SECONDS = 1.5
-"""Until what follows a delivery (outcomes, clocks, the log) is done, so that its CPU counts."""
 
 
 def main(args: argparse.Namespace) -> int:
@@ -37,9 +27,6 @@ def main(args: argparse.Namespace) -> int:
         report = asyncio.run(run(args, machine))
     print(json.dumps(report, indent=2))
     print(_table(report))
-    if args.peer_p95 is not None:
-        p95 = report["accepted_to_first_byte_ms"]["p95"]
-        print(f"  {'p95 from the answer, ms':<36}{FIRST_BYTE_P95_MS.judged(p95, args.peer_p95)}")
     return 0 if report["lost"] == 0 and report["refused"] == 0 else 1
 
 
@@ -76,48 +63,17 @@ async def measure(
     first: int,
 ) -> dict[str, Any]:
     async with calling(machine) as send:
-        already = receiver.notices()
+        side = ours(machine, receiver, send)
         counted = await counters(machine)
-        before, own = cpu_seconds(machine), own_seconds()
-        began = time.time()
-        sent = await openloop.run(send, rate=rate, seconds=seconds, first=first)
-        accepted = [each for each in sent if each.status == 201]
-        wanted = already + len(accepted) * FAN_OUT
-        await until(lambda: receiver.notices() >= wanted, _DRAIN_SECONDS)
-        await asyncio.sleep(SETTLE_SECONDS)
-        ownafter, after = own_seconds(), cpu_seconds(machine)
-        work = per_referral(counted, await counters(machine), len(accepted))
-        arrivals = await asyncio.to_thread(receiver.arrivals, machine.home.agencies)
-    delivered = [time_ for each in accepted for time_ in arrivals.get(each.reference, [])]
-    deliveries = len(delivered)
-    spent = {name: after[name] - before[name] for name in after}
+        run = await paced(side, rate=rate, seconds=seconds, first=first)
+        work = per_referral(counted, await counters(machine), len(run.accepted))
+        arrivals = await asyncio.to_thread(side.arrivals)
     return {
         "referrals_per_second": rate,
         "seconds": seconds,
-        "accepted": len(accepted),
-        "refused": len(sent) - len(accepted),
-        "lost": sum(len(arrivals.get(each.reference, [])) < FAN_OUT for each in accepted),
-        "deliveries": deliveries,
-        "deliveries_per_second": round(deliveries / (max(delivered, default=began + 1) - began), 1),
-        "answer_ms": spread([each.answered_at - each.intended_at for each in accepted]),
-        "accepted_to_first_byte_ms": spread(_latencies(accepted, arrivals, "answered_at")),
-        "intended_to_first_byte_ms": spread(_latencies(accepted, arrivals, "intended_at")),
-        "cpu_seconds_per_1000_deliveries": round(
-            1000 * sum(spent.values()) / max(deliveries, 1), 2
-        ),
-        "cpu_ms_per_referral": {
-            name: round(1000 * value / max(len(accepted), 1), 1) for name, value in spent.items()
-        },
+        **told(run, arrivals),
         **{f"{short}_per_referral": each for short, each in work.items()},
-        "generator_cpu_seconds": round(ownafter - own, 2),
     }
-
-
-def _latencies(accepted: list[Sent], arrivals: dict[str, list[float]], since: str) -> list[float]:
-    """One per delivery, negative ones (a notice that beat its own answer) as they are."""
-    return [
-        at - getattr(each, since) for each in accepted for at in arrivals.get(each.reference, [])
-    ]
 
 
 def _table(report: dict[str, Any]) -> str:
@@ -148,5 +104,4 @@ if __name__ == "__main__":
     add_bus(parser)
     parser.add_argument("--rate", type=between(0.1, 1000), default=20, help="referrals per second")
     parser.add_argument("--seconds", type=between(1, 3600), default=20)
-    add_peer(parser, "--peer-p95", "p95 from answer to first byte in ms")
     sys.exit(main(parser.parse_args()))

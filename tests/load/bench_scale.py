@@ -25,9 +25,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.machine.machine import Machine
 from tests.change.caller import Call, Caller
 from tests.change.rolling import start_all
-from tests.load.__main__ import FAN_OUT
 from tests.load.openloop import percentile
 from tests.load.receiver import Receiver, listening
+from tests.load.sides import FAN_OUT
 from tests.support import machines
 from tests.support.fleet import Fleet
 

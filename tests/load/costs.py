@@ -1,6 +1,7 @@
 """What a run costs: CPU by program, and each service's work with the database."""
 
 import resource
+from collections.abc import Mapping
 
 import aiohttp
 import psutil
@@ -22,9 +23,14 @@ def programs(machine: Machine) -> dict[str, list[psutil.Process]]:
     }
     if machine.kafka is not None:
         pids["kafka"] = machine.kafka.pid
+    return families(pids)
+
+
+def families(pids: Mapping[str, int | None]) -> dict[str, list[psutil.Process]]:
+    """By name: each with the children that live. None: it does not run, which is an error."""
     found = {}
     for name, pid in pids.items():
-        assert pid is not None
+        assert pid is not None, name
         process = psutil.Process(pid)
         found[name] = [process, *process.children(recursive=True)]
     return found
@@ -32,9 +38,12 @@ def programs(machine: Machine) -> dict[str, list[psutil.Process]]:
 
 def cpu_seconds(machine: Machine) -> dict[str, float]:
     """CPU seconds so far, by program; PostgreSQL with the backends that live."""
+    return cpu_of(programs(machine))
+
+
+def cpu_of(families: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
     return {
-        name: sum(sum(each.cpu_times()[:2]) for each in family)
-        for name, family in programs(machine).items()
+        name: sum(sum(each.cpu_times()[:2]) for each in family) for name, family in families.items()
     }
 
 

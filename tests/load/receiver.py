@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from deploy.machine.samples import private_keys
 from deploy.machine.webhooks import Opened, open_notice, parse_public_key
@@ -34,6 +35,7 @@ class Receiver:
     """Answers 200 once it has all of a notice, and keeps it, to be verified and opened after the
     run."""
 
+    id_header: ClassVar[bytes] = b"webhook-id"
     first_bytes: dict[str, float] = field(default_factory=dict)
     taken: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Agency → how often it took each notice, by id: answered 200."""
@@ -45,7 +47,7 @@ class Receiver:
             respond(_OK)  # It asks whether we are ready.
             return
         agency_id = request.path.removeprefix(_AGENCY).decode()
-        notice_id = request.headers[b"webhook-id"].decode()
+        notice_id = request.headers[self.id_header].decode()
         self.first_bytes.setdefault(notice_id, request.at)
         self.kept.append((agency_id, request))
         self.taken[agency_id][notice_id] += 1

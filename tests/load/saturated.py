@@ -14,25 +14,22 @@ from typing import Any
 
 from deploy.machine.machine import Machine
 from tests.load.arguments import add_bus, between, whole
-from tests.load.costs import cpu_seconds, own_seconds, spent
-from tests.load.openloop import throughput
-from tests.load.peers import Goal, add_peer
+from tests.load.costs import own_seconds, spent
+from tests.load.goals import CPU_SECONDS, PER_SECOND
+from tests.load.openloop import Sent, throughput
 from tests.load.phone import burst, calling
 from tests.load.receiver import Receiver, listening, until
 from tests.load.reporting import say, show
+from tests.load.sides import FAN_OUT, SETTLE_SECONDS, Side, lost, ours
 from tests.support import machines
 
-FAN_OUT = 5
-PER_SECOND = Goal(1000.0, peer=2089.0, at_least=True)
-CPU_SECONDS = Goal(2.0, peer=1.09)
-SETTLE_SECONDS = 2.0
 _WARM_REFERRALS = 50
 
 
 def main(args: argparse.Namespace) -> int:
     with machines.prepared(args.bus) as machine:
         report = {"bus": args.bus, **asyncio.run(run(args, machine))}
-    show(report, _rows(report, args))
+    show(report, _rows(report))
     return 1 if report["lost"] or report["refused"] else 0
 
 
@@ -44,38 +41,54 @@ async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
         calling(machine) as send,
     ):
         say("the services are ready; warming up")
-        await burst(send, _WARM_REFERRALS, together=8)
-        await until(lambda: receiver.notices() >= _WARM_REFERRALS * FAN_OUT, args.within)
-        await asyncio.sleep(SETTLE_SECONDS)
-        say(f"sending {args.referrals} referrals, {args.together} at a time")
-        already, before, own, began = (
-            receiver.notices(),
-            cpu_seconds(machine),
-            own_seconds(),
-            time.time(),
-        )
-        sent = await burst(send, args.referrals, together=args.together, first=1_000_000)
-        accepted = [each for each in sent if each.status == 201]
-        wanted = already + len(accepted) * FAN_OUT
-        say(f"{len(accepted)} accepted; {receiver.notices() - already} notices have come")
-        await until(
-            lambda: receiver.notices() >= wanted,
-            args.within,
-            lambda: f"{receiver.notices() - already} notices of {wanted - already}",
-        )
-        ended = time.time()
-        await asyncio.sleep(SETTLE_SECONDS)
-        generator = {"generator": round(own_seconds() - own, 2)}
-        programs = spent(before, cpu_seconds(machine)) | generator
+        return await saturate(ours(machine, receiver, send), args)
+
+
+async def saturate(side: Side, args: argparse.Namespace) -> dict[str, Any]:
+    """Warm up, then send `args.referrals`, `args.together` at a time."""
+    receiver = side.receiver
+    already = receiver.notices()
+    await burst(side.send, _WARM_REFERRALS, together=8)
+    await until(lambda: receiver.notices() >= already + _WARM_REFERRALS * FAN_OUT, args.within)
+    await asyncio.sleep(SETTLE_SECONDS)
+    say(f"sending {args.referrals} referrals, {args.together} at a time")
+    already, before, own = receiver.notices(), side.cpu_seconds(), own_seconds()
+    began = time.time()
+    sent = await burst(side.send, args.referrals, together=args.together, first=1_000_000)
+    accepted = [each for each in sent if each.status == 201]
+    wanted = already + len(accepted) * FAN_OUT
+    say(f"{len(accepted)} accepted; {receiver.notices() - already} notices have come")
+    await until(
+        lambda: receiver.notices() >= wanted,
+        args.within,
+        lambda: f"{receiver.notices() - already} notices of {wanted - already}",
+    )
+    ended = time.time()
+    await asyncio.sleep(SETTLE_SECONDS)
+    generator = {"generator": round(own_seconds() - own, 2)}
+    programs = spent(before, side.cpu_seconds()) | generator
     say("verifying and opening what came")
-    arrivals = receiver.arrivals(machine.home.agencies)
-    delivered = [at for each in accepted for at in arrivals.get(each.reference, [])]
-    answered = max((each.answered_at for each in accepted), default=began)
-    ours = sum(seconds for name, seconds in programs.items() if name != "generator")
+    arrivals = await asyncio.to_thread(side.arrivals)
     return {
         "accepted": len(accepted),
         "refused": len(sent) - len(accepted),
-        "lost": sum(len(arrivals.get(each.reference, [])) < FAN_OUT for each in accepted),
+        "lost": lost(accepted, arrivals),
+        **_speed(accepted, arrivals, programs, began),
+        "seconds": round(ended - began, 1),
+        "cpu_seconds": programs,
+    }
+
+
+def _speed(
+    accepted: list[Sent],
+    arrivals: dict[str, list[float]],
+    programs: dict[str, float],
+    began: float,
+) -> dict[str, Any]:
+    delivered = [at for each in accepted for at in arrivals.get(each.reference, [])]
+    answered = max((each.answered_at for each in accepted), default=began)
+    cpu = sum(seconds for name, seconds in programs.items() if name != "generator")
+    return {
         "deliveries": len(delivered),
         "deliveries_per_second": round(
             len(delivered) / (max(delivered, default=began + 1) - began), 1
@@ -83,14 +96,12 @@ async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
         "deliveries_per_second_middle": throughput(delivered),
         "goal_deliveries_per_second": PER_SECOND.figure,
         "accepted_per_second": round(len(accepted) / max(answered - began, 0.001), 1),
-        "cpu_seconds_per_1000_deliveries": round(1000 * ours / max(len(delivered), 1), 2),
+        "cpu_seconds_per_1000_deliveries": round(1000 * cpu / max(len(delivered), 1), 2),
         "goal_cpu_seconds_per_1000_deliveries": CPU_SECONDS.figure,
-        "seconds": round(ended - began, 1),
-        "cpu_seconds": programs,
     }
 
 
-def _rows(report: dict[str, Any], args: argparse.Namespace) -> list[tuple[str, object]]:
+def _rows(report: dict[str, Any]) -> list[tuple[str, object]]:
     counts = "{accepted} / {refused} / {lost}".format(**report)
     fast = report["deliveries_per_second"]
     cpu = report["cpu_seconds_per_1000_deliveries"]
@@ -104,12 +115,9 @@ def _rows(report: dict[str, Any], args: argparse.Namespace) -> list[tuple[str, o
         ("accepted per second", report["accepted_per_second"]),
         (
             "deliveries per second",
-            f"{fast} ({middle} in the middle); {PER_SECOND.judged(fast, args.peer_rate)}",
+            f"{fast} ({middle} in the middle); goal {PER_SECOND.judged(fast)}",
         ),
-        (
-            "CPU seconds per 1,000 deliveries",
-            f"{cpu}; {CPU_SECONDS.judged(cpu, args.peer_cpu)}",
-        ),
+        ("CPU seconds per 1,000 deliveries", f"{cpu}; goal {CPU_SECONDS.judged(cpu)}"),
         ("busy, of a core", shares),
     ]
 
@@ -117,14 +125,17 @@ def _rows(report: dict[str, Any], args: argparse.Namespace) -> list[tuple[str, o
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.load.saturated", description=__doc__)
     add_bus(parser)
+    add_burst(parser)
+    return parser
+
+
+def add_burst(parser: argparse.ArgumentParser) -> None:
+    """What `saturate` is told."""
     parser.add_argument("--referrals", type=whole(10, 100_000), default=2000)
     parser.add_argument("--together", type=whole(1, 1000), default=64, help="requests at a time")
     parser.add_argument(
         "--within", type=between(1, 3600), default=300, help="seconds to wait for deliveries"
     )
-    add_peer(parser, "--peer-rate", "deliveries per second")
-    add_peer(parser, "--peer-cpu", "CPU seconds per 1,000 deliveries")
-    return parser
 
 
 if __name__ == "__main__":
