@@ -6,8 +6,8 @@ side anew, in an order that changes from round to round, and does to it what `py
 and `tests.load.saturated` do to ours: the same generator, the same kind of receivers, notices of
 the same length, fan-out 5. Deliveries count by id, and only authentic ones; CPU is that of all
 programs of a side, its servers too. Figures are the medians of the rounds. A goal is judged as it
-stands, and as the ratio to the peer that it was where it was set. Exit code 1 when ours lost or
-refused anything.
+stands, and as the ratio to the peer that it was where it was set. Where others took much of the
+machine, read nothing from it. Exit code 1 when ours lost or refused anything.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 
 from tests.load import peer_calls, saturated, webhookx
 from tests.load.arguments import between, whole
+from tests.load.costs import busy_seconds, own_seconds
 from tests.load.goals import CPU_SECONDS, FIRST_BYTE_P95_MS, PER_SECOND, Goal
 from tests.load.phone import calling
 from tests.load.receiver import Receiver, listening
@@ -51,6 +53,7 @@ def _saturated(name: str) -> Callable[[Report], float]:
     return lambda report: float(report["saturated"][name])
 
 
+_RUNS = (*(f"at_{rate}" for rate in FIRST_BYTE_P95_MS), "saturated")
 _COUNTS = ("accepted", "refused", "lost")
 _NONE = ("",) * 4
 METRICS = (
@@ -67,6 +70,7 @@ METRICS = (
         Metric(f"the same from the answer, {rate}/s", _at(rate, "accepted"))
         for rate in FIRST_BYTE_P95_MS
     ),
+    Metric("cores that others took", lambda report: float(report["cores_of_others"])),
 )
 
 
@@ -118,13 +122,21 @@ def _measure_peer(args: argparse.Namespace, programs: Programs) -> Report:
 
 async def _measured(side: Side, args: argparse.Namespace) -> Report:
     """The rates first: what saturation leaves behind (vacuum, write-back) is nobody's latency."""
+    began, others = time.monotonic(), _others(side)
     await paced(side, rate=5, seconds=3, first=0)
     report: Report = {}
     for place, rate in enumerate(FIRST_BYTE_P95_MS, start=2):
         say(f"{rate}/s for {args.seconds:g} s")
         run = await paced(side, rate=rate, seconds=args.seconds, first=place * 1_000_000)
         report[f"at_{rate}"] = told(run, await asyncio.to_thread(side.arrivals))
-    return report | {"saturated": await saturated.saturate(side, args)}
+    report["saturated"] = await saturated.saturate(side, args)
+    others = (_others(side) - others) / (time.monotonic() - began)
+    return report | {"cores_of_others": round(others, 2)}
+
+
+def _others(side: Side) -> float:
+    """CPU seconds so far of what is neither the side's nor the generator's; of the host's, too."""
+    return busy_seconds() - own_seconds() - sum(side.cpu_seconds().values())
 
 
 def _version(programs: Programs) -> str:
@@ -162,7 +174,7 @@ def _ratio(peer: float, own: float) -> str:
 
 
 def _total(what: str, rounds: list[dict[str, Report]], name: str) -> int:
-    return sum(run[what] for found in rounds for run in found[name].values())
+    return sum(found[name][run][what] for found in rounds for run in _RUNS)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -183,7 +195,7 @@ def _program(text: str) -> Path:
     return Path(found)
 
 
-def _redis(parser: argparse.ArgumentParser) -> Path:
+def redis(parser: argparse.ArgumentParser) -> Path:
     found = shutil.which("redis-server")
     if found is None:
         parser.error("redis-server is missing: apt-get install redis-server, and stop its service")
@@ -193,4 +205,4 @@ def _redis(parser: argparse.ArgumentParser) -> Path:
 if __name__ == "__main__":
     asked = arguments()
     given = asked.parse_args()
-    sys.exit(main(given, Programs(given.peer, _redis(asked))))
+    sys.exit(main(given, Programs(given.peer, redis(asked))))

@@ -51,6 +51,12 @@ def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]
     return {name: round(after[name] - before[name], 2) for name in after}
 
 
+def busy_seconds() -> float:
+    """CPU seconds of the whole machine so far, whoever took them."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
 def own_seconds() -> float:
     """Of the generator and the receivers. Looking for the others' takes a while: ask this after it
     when a run begins, and before it when it ends."""

@@ -13,12 +13,10 @@ import os
 import sys
 from typing import Any
 
-import psutil
-
 from deploy.machine.machine import Machine
 from tests.load import openloop
 from tests.load.arguments import add_bus, between
-from tests.load.costs import cpu_seconds, own_seconds
+from tests.load.costs import busy_seconds, cpu_seconds, own_seconds
 from tests.load.openloop import spread
 from tests.load.phone import calling
 from tests.load.receiver import Receiver, listening
@@ -42,14 +40,13 @@ async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
         calling(machine) as send,
     ):
         await openloop.run(send, rate=_WARM_RATE, seconds=_WARM_SECONDS, first=0)
-        before, spent, own = psutil.cpu_times(), cpu_seconds(machine), own_seconds()
+        before, spent, own = busy_seconds(), cpu_seconds(machine), own_seconds()
         load = os.getloadavg()[0]
         sent = await openloop.run(send, rate=args.rate, seconds=args.seconds, first=1_000_000)
-        after, generator = psutil.cpu_times(), own_seconds() - own
+        after, generator = busy_seconds(), own_seconds() - own
         ours = cpu_seconds(machine)
     services = {name: round(ours[name] - spent[name], 2) for name in ours}
-    busy = _busy(after) - _busy(before)
-    others = max(0.0, busy - sum(services.values()) - generator)
+    others = max(0.0, after - before - sum(services.values()) - generator)
     answered = [each.answered_at - each.intended_at for each in sent if each.status == 201]
     return {
         "bus": args.bus,
@@ -64,10 +61,6 @@ async def run(args: argparse.Namespace, machine: Machine) -> dict[str, Any]:
         "load_average_after": round(os.getloadavg()[0], 1),
         "cpu_seconds": services | {"generator": round(generator, 2), "others": round(others, 2)},
     }
-
-
-def _busy(times: Any) -> float:
-    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
 if __name__ == "__main__":

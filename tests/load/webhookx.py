@@ -148,8 +148,8 @@ class Peer:
                     raise PeerFailed(f"webhookx does not start: {self._log(NAME).read_text()}")
                 time.sleep(0.05)
             # As JSON it is refused: the program reads the body twice. As YAML it is taken.
-            entities = json.dumps(_entities(self.ports.receivers, self.secret))
-            answer = client.post(f"{admin}/workspaces/default/config/sync", content=entities)
+            content = json.dumps(entities(self.ports.receivers, self.secret))
+            answer = client.post(f"{admin}/workspaces/default/config/sync", content=content)
         if answer.status_code != 200:
             raise PeerFailed(f"webhookx refuses its endpoints: {answer.text}")
 
@@ -177,7 +177,7 @@ class Peer:
                 process.wait()
 
 
-def _entities(port: int, secret: str) -> Mapping[str, Any]:
+def entities(port: int, secret: str) -> Mapping[str, Any]:
     signing = {"name": "webhookx-signature", "config": {"signing_secret": secret}}
     endpoints = [
         {

@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from tests.load import drain, hanging, referrals, saturated, soak
+from tests.load import beside, drain, hanging, referrals, saturated, soak
 from tests.load.arguments import between, whole
 from tests.load.drain import drained
+from tests.load.goals import Goal
 from tests.load.hanging import Run, ratio, summary, waits
 from tests.load.openloop import Sent, throughput
-from tests.load.peers import Goal
 from tests.load.receiver import Arrival
 from tests.load.reporting import table
 from tests.load.soak import judgement
@@ -84,9 +84,14 @@ def test_a_soak_names_all_that_is_wrong() -> None:
 
 def test_a_goal_is_absolute_and_beside_a_peer_what_it_is_to_that() -> None:
     fast, lean = Goal(1000, peer=2000, at_least=True), Goal(2.0, peer=1.0)
-    assert fast.judged(800, None) == "goal ≥ 1000: MISSED"
-    assert fast.judged(800, 1500) == "goal ≥ 1000: MISSED; beside a peer's 1500 ≥ 750: met"
-    assert lean.judged(1.9, 0.9) == "goal ≤ 2: met; beside a peer's 0.9 ≤ 1.8: MISSED"
+    assert fast.judged(800) == "≥ 1000: MISSED"
+    assert fast.beside(800, 1500) == "≥ 0.5: met"
+    assert lean.judged(1.9) == "≤ 2: met"
+    assert lean.beside(1.9, 0.9) == "≤ 2: MISSED"
+
+
+def test_beside_a_peer_of_which_nothing_is_known_there_is_no_goal() -> None:
+    assert Goal(15.0).beside(10.0, 3.0) == Goal(2.0, peer=1.0).beside(1.9, 0.0) == ""
 
 
 def test_every_child_of_a_referral_is_another() -> None:
@@ -106,7 +111,7 @@ def test_a_count_that_is_nonsense_is_refused(text: str) -> None:
         whole(1, 100)(text)
 
 
-@pytest.mark.parametrize("program", [drain, hanging, saturated, soak])
+@pytest.mark.parametrize("program", [beside, drain, hanging, saturated, soak])
 def test_what_is_not_asked_for_is_within_the_bounds(program: object) -> None:
     parser = program.arguments()  # type: ignore[attr-defined]
     for action in parser._actions:
