@@ -86,6 +86,7 @@ def main(args: argparse.Namespace, programs: Programs) -> int:
         for name in order:
             say(f"round {number + 1} of {args.rounds}: {name}")
             found[name] = sides[name]()
+            say("; ".join(f"{each.name}: {each.read(found[name]):.4g}" for each in METRICS))
         rounds.append(found)
     show({"peer": _version(programs), "rounds": rounds}, rows(rounds))
     return 1 if _total("lost", rounds, OURS) or _total("refused", rounds, OURS) else 0
