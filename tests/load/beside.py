@@ -3,11 +3,12 @@
 The peer is WebhookX, a program that its own README tells how to build, with Debian's `redis-server`
 and PostgreSQL from our wheel with our settings (see `tests.load.webhookx`). Each round starts each
 side anew, in an order that changes from round to round, and does to it what `python -m tests.load`
-and `tests.load.saturated` do to ours: the same generator, the same kind of receivers, notices of
-the same length, fan-out 5. Deliveries count by id, and only authentic ones; CPU is that of all
-programs of a side, its servers too. Figures are the medians of the rounds. A goal is judged as it
-stands, and as the ratio to the peer that it was where it was set. Where others took much of the
-machine, read nothing from it. Exit code 1 when ours lost or refused anything.
+and `tests.load.saturated` do to ours: the same generator, the same kind of receivers, fan-out 5.
+The peer's body has 3 kB; ours is a form that is padded to 4 kB, and sealed. Deliveries count by id,
+and only authentic ones; CPU is that of all programs of a side, its servers too. Figures are the
+medians of the rounds. A goal is judged as it stands, and as the ratio to the peer that it was where
+it was set. Where others took much of the machine, read nothing from it. Exit code 1 when ours lost
+or refused anything.
 """
 
 import argparse

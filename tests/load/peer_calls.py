@@ -34,7 +34,7 @@ def _text() -> str:
 
 
 def body(number: int) -> dict[str, Any]:
-    """As long as one of our notices; synthetic, and obviously so."""
+    """Some 3 kB; synthetic, and obviously so."""
     return {"event_type": EVENT, "data": {"number": number, "text": _text()}}
 
 
