@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -20,8 +20,6 @@ from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.delivery.recorder import Recorder
 from services.notify.delivery.retry import verdict
 from services.notify.delivery.sender import Letter, Sender
-from services.notify.directory.endpoint_tls import UnusableTransport
-from services.notify.directory.endpoint_tls_store import transport_of
 from services.notify.measuring import measure_first_attempts
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
@@ -194,14 +192,9 @@ class Engine:
 
     async def _written(self, attempt: Attempt, deadline: float) -> Letter | NotSent:
         try:
-            letter = await self._postroom.letter(attempt, utc_now(), deadline)
-            if attempt.transport is None:
-                return letter
-            return replace(letter, transport=transport_of(attempt.transport))
+            return await self._postroom.letter(attempt, utc_now(), deadline)
         except CannotPrepare as error:
             return NotSent(error.obstacle)
-        except UnusableTransport:
-            return NotSent(Obstacle.BAD_TRANSPORT)
         except Exception as error:
             log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
             return NotSent(Obstacle.UNSEALABLE)
