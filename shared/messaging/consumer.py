@@ -25,8 +25,8 @@ from shared.runtime.lifecycle import sleep_unless
 
 log = structlog.get_logger()
 
-LARGE_BATCH = 4000
 _BATCH = 500
+_LARGE_BATCH = 4000
 _MANY_PER_SECOND = 500
 _WAIT_SECONDS = 1.0
 
@@ -68,7 +68,7 @@ class Consumer:
         self._hands = hands
         self._pace = pace
         self._longest = max(pace, longest)
-        self._limit = LARGE_BATCH if longest > pace else _BATCH
+        self._limit = _LARGE_BATCH if longest > pace else _BATCH
         self._pause = 0.0
         self._waited = 0.0
         self._fetched_at: datetime | None = None

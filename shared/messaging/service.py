@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from shared.contracts.base import Source, Topic
 from shared.messaging.bus import Bus
-from shared.messaging.consumer import LARGE_BATCH, Consumer
+from shared.messaging.consumer import Consumer
 from shared.messaging.handover import Handlers
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
@@ -65,9 +65,7 @@ class Consuming:
         """`pace` and `longest`: seconds between two batches (Consumer)."""
         self._name = name
         self._tables = tables
-        # A paced batch is handed over whole: to claim its streams is to lease and parse them again.
-        room = LARGE_BATCH if pace else 0
-        self._worker = Worker(name, db, dsn, tables, handlers, room=room)
+        self._worker = Worker(name, db, dsn, tables, handlers)
         self._consumer = Consumer(
             name, db, tables, bus, topics, hands=self._worker, pace=pace, longest=longest
         )

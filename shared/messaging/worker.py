@@ -53,24 +53,14 @@ class Worker:
     """
 
     def __init__(
-        self,
-        name: str,
-        db: Database,
-        dsn: str,
-        tables: InboxTables,
-        handlers: Handlers,
-        *,
-        room: int = 0,
+        self, name: str, db: Database, dsn: str, tables: InboxTables, handlers: Handlers
     ) -> None:
-        """`room`: how many streams the consumer of this process may hand over at a time, where that
-        is more than would be claimed."""
         self._name = name
         self._db = db
         self._dsn = dsn
         self._tables = tables
         self._streams = Streams(tables)
         self._handlers = handlers
-        self._room = room
         self._ready: asyncio.Queue[Ready] = asyncio.Queue()
         self._in_flight: set[tuple[str, str, str]] = set()
         self._idle = asyncio.Event()
@@ -98,8 +88,7 @@ class Worker:
     def owner_for(self, streams: int) -> int | None:
         """In whose name the consumer of this process may lease so many streams for us; None when
         we do not run, or have our hands full: they are claimed in their turn then."""
-        room = max(self._room, _IN_FLIGHT)
-        if self._presence is None or len(self._in_flight) + streams > room:
+        if self._presence is None or len(self._in_flight) + streams > _IN_FLIGHT:
             return None
         return self._presence.owner if self._presence.alive else None
 
