@@ -27,7 +27,6 @@ class PolicyBook:
         """Policies that begin after `today` take no running clock over yet."""
         self.current: Mapping[tuple[str, str], Policy] = {each.key: each for each in current}
         self._all = dict(self.current) | {each.key: each for each in used}
-        self.duties = tuple(sorted({each.duty for each in self._all.values()}))
         self._of_duty: dict[str, list[Policy]] = defaultdict(list)
         self._applying: dict[tuple[Trigger, HtType], list[Policy]] = defaultdict(list)
         for each in sorted(self.current.values(), key=lambda each: each.begins, reverse=True):

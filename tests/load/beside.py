@@ -80,6 +80,7 @@ def main(args: argparse.Namespace, programs: Programs) -> int:
         PEER: lambda: _measure_peer(args, programs),
         OURS: lambda: _measure_ours(args),
     }
+    peer = _version(programs)
     rounds: list[dict[str, Report]] = []
     for number in range(args.rounds):
         order = list(sides) if number % 2 == 0 else list(reversed(sides))
@@ -89,7 +90,7 @@ def main(args: argparse.Namespace, programs: Programs) -> int:
             found[name] = sides[name]()
             say("; ".join(f"{each.name}: {each.read(found[name]):.4g}" for each in METRICS))
         rounds.append(found)
-    show({"peer": _version(programs), "rounds": rounds}, rows(rounds))
+    show({"peer": peer, "rounds": rounds}, rows(rounds))
     return 1 if _total("lost", rounds, OURS) or _total("refused", rounds, OURS) else 0
 
 

@@ -37,14 +37,17 @@ def families(pids: Mapping[str, int | None]) -> dict[str, list[psutil.Process]]:
 
 
 def cpu_seconds(machine: Machine) -> dict[str, float]:
-    """CPU seconds so far, by program; PostgreSQL with the backends that live."""
+    """CPU seconds so far, by program; PostgreSQL with its backends."""
     return cpu_of(programs(machine))
 
 
 def cpu_of(families: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
-    return {
-        name: sum(sum(each.cpu_times()[:2]) for each in family) for name, family in families.items()
-    }
+    """With what has ended of a family, as far as its eldest has waited for it."""
+    found = {}
+    for name, family in families.items():
+        alive = sum(sum(each.cpu_times()[:2]) for each in family)
+        found[name] = alive + sum(family[0].cpu_times()[2:4])
+    return found
 
 
 def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:

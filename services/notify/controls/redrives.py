@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from services.notify.delivery.channels import is_complete
+from services.notify.delivery.channels import channel_of, is_complete
 from services.notify.directory.authority import refusal
 from services.notify.planning.plan import DeliveryState
 from shared.contracts.codes import Channel
@@ -86,7 +86,7 @@ def lawful(agency: Any, on: date) -> bool:
     Whom only a person can call is sent nothing, so nothing is sent again.
     """
     ends = [day for day in (agency.authority_to, agency.mou_to) if day is not None]
-    by = Channel(agency.channel)
+    by = channel_of(agency.channel)
     complete = is_complete(by, agency.endpoint, agency.encryption_key, agency.email)
     channel = complete and by is not Channel.ORAL
     authority = None if agency.closed else agency.authority

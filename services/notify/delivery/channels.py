@@ -17,10 +17,13 @@ def channel_of(stored: str) -> Channel | None:
 
 
 def is_complete(
-    channel: Channel, endpoint: str | None, key: Mapping[str, object] | None, email: str | None
+    channel: Channel | None,
+    endpoint: str | None,
+    key: Mapping[str, object] | None,
+    email: str | None,
 ) -> bool:
     """Whether the record holds what the channel needs. Nobody's record is told by the mailbox
-    alone: nothing would tell them to look."""
+    alone: nothing would tell them to look. None: what it needs is not known (`channel_of`)."""
     match channel:
         case Channel.ENCRYPTED:
             return endpoint is not None and key is not None
@@ -30,10 +33,12 @@ def is_complete(
             return email is not None
         case Channel.ORAL:
             return True
-        case Channel.MAILBOX:
+        case Channel.MAILBOX | None:
             return False
 
 
-def beside_encrypted(channel: Channel, endpoint: str | None, email: str | None) -> Channel | None:
+def beside_encrypted(
+    channel: Channel | None, endpoint: str | None, email: str | None
+) -> Channel | None:
     """The channel, if it is another than the encrypted one and can be used."""
     return channel if is_complete(channel, endpoint, None, email) else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services.notify.delivery.channels import beside_encrypted, is_complete
+from services.notify.delivery.channels import beside_encrypted, channel_of, is_complete
 from services.notify.directory import store as directory_store
 from services.notify.directory.agencies import Agency, Kind
 from services.notify.directory.entries import AgencyEntry
@@ -144,7 +144,7 @@ def _directory(version: int, agencies: Iterable[Agency], former: Iterable[Former
 
 def _agency(row: Any) -> Agency:
     ends = [day for day in (row.authority_to, row.mou_to) if day is not None]
-    channel = Channel(row.channel)
+    channel = channel_of(row.channel)
     complete = is_complete(channel, row.endpoint, row.encryption_key, row.email)
     return Agency(
         agency_id=row.agency_id,

@@ -7,13 +7,12 @@ from typing import Any
 from sqlalchemy import text
 
 from services.notify import models
-from services.notify.delivery.channels import is_complete
+from services.notify.delivery.channels import channel_of, is_complete
 from services.notify.directory import tables as directory_tables
 from services.notify.directory.authority import refusal, today
 from services.notify.leg_store import IN_CONFLICT, MAY_HOLD
 from services.notify.mailbox.shelf import Item, is_there
 from services.notify.mailbox.tables import mailbox_items, mailboxes
-from shared.contracts.codes import Channel
 from shared.runtime.db import Session
 
 _NOTICES = models.notices.fullname
@@ -77,7 +76,7 @@ async def is_lawful(session: Session, agency_id: str, now: datetime, *, hold: bo
     row = (await session.execute(query, {"agency_id": agency_id})).first()
     if row is None:
         return False
-    reachable = is_complete(Channel(row.channel), row.endpoint, row.encryption_key, row.email)
+    reachable = is_complete(channel_of(row.channel), row.endpoint, row.encryption_key, row.email)
     on = today(now)
     return refusal(row.authority, row.authority_from, row.authority_to, reachable, on) is None
 

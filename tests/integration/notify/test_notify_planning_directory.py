@@ -75,6 +75,24 @@ async def test_an_unchanged_directory_costs_one_read_of_its_version_per_transact
     assert (len(of_version), len(statements)) == (3, 5), "open agencies and closed ones, once"
 
 
+async def test_p1_a_channel_of_a_later_release_is_none_and_the_others_are_read(
+    planning: Planning, tmp_path: Path
+) -> None:
+    await support.seed(planning.db, support.agencies(), tmp_path)
+    async with planning.db.transaction() as session:
+        await session.execute(
+            text("UPDATE notify.agencies SET channel = 'unheard_of' WHERE agency_id = :id"),
+            {"id": FBI},
+        )
+        directory = await Directories(samples=True).current(session)
+    one = directory.get(FBI)
+    assert one is not None
+    assert (one.encrypted_channel, one.other_channel) == (False, None)
+    others = [each for each in directory.agencies if each.agency_id != FBI]
+    assert others
+    assert all(each.encrypted_channel for each in others)
+
+
 async def test_a_missing_key_is_null_to_sql_too(planning: Planning, tmp_path: Path) -> None:
     await support.seed(planning.db, support.agencies(fbi={"encryption_key": None}), tmp_path)
     async with planning.db.transaction() as session:
