@@ -68,8 +68,8 @@ _RECORD = text(
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim found. `more`: as much as was asked for was due, and some of it is done with
-    (attempted or refused), so that another claim may find the rest."""
+    """What a claim found. `more`: as much as was asked for was due, of all or of a lane, and some
+    of it is done with (attempted or refused), so that another claim may find the rest."""
 
     attempts: tuple[Attempt, ...]
     more: bool
@@ -126,7 +126,9 @@ async def claim(
     )
     await hold_others(session, [each.agency_id for each in attempts if each.probe], deadline)
     some_done_with = len(due) > len(held) + len(waiting)
-    return Claim(attempts, more=some_done_with and len(due) >= batch)
+    return Claim(
+        attempts, more=some_done_with and (len(due) >= batch or any(row.full_share for row in due))
+    )
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:

@@ -20,10 +20,15 @@ _DELIVERIES = models.deliveries.fullname
 _AGENCIES = directory_tables.agencies.fullname
 
 
+_DUE_IN = (
+    f"SELECT d.notice_id, d.attempts, d.next_attempt_at, "
+    f"d.delivered_at IS NOT NULL AND d.unread_since IS NULL AS told FROM {_DELIVERIES} d "
+    "WHERE d.agency_id = {agency}.agency_id AND d.state = 'pending' AND d.attempts {lane} "
+    "AND d.next_attempt_at <= :now"
+)
 _LANE = (
-    f"SELECT * FROM (SELECT notice_id, attempts > 0 AS retry, next_attempt_at FROM {_DELIVERIES} "
-    "WHERE agency_id = a.agency_id AND state = 'pending' AND attempts {lane} "
-    "AND next_attempt_at <= :now ORDER BY next_attempt_at LIMIT a.{slots}) AS {slots}"
+    f"SELECT * FROM ({_DUE_IN.replace('{agency}', 'a')} ORDER BY d.next_attempt_at "
+    "LIMIT a.{slots} FOR UPDATE SKIP LOCKED) AS {slots}"
 )
 
 # Who has something waiting, each found by one step in the lane's index: the cost follows what
@@ -36,9 +41,18 @@ _WALK = (
     "WHERE w.agency_id IS NOT NULL)"
 )
 
-# The agencies that may be sent to, each with the places of its two lanes: one place in all where
-# the breaker is tripped and nothing is in flight to try it; no more than its own limit leaves.
+# The agencies that may be sent to, each with the places of its two lanes, as far as something is
+# due (OFFSET 0: looked for by one step in the lane's index, never by reading all that is due): one
+# place in all where the breaker is tripped and nothing is in flight to try it; no more than its
+# own limit leaves.
 _PLACES = (
+    "SELECT agency_id, tripped, limited, "
+    f"CASE WHEN first > 0 AND EXISTS ({_DUE_IN.format(agency='free', lane='= 0')} OFFSET 0) "
+    "THEN first ELSE 0 END "
+    "AS first, "
+    f"CASE WHEN retry > 0 AND EXISTS ({_DUE_IN.format(agency='free', lane='> 0')} OFFSET 0) "
+    "THEN retry ELSE 0 END "
+    "AS retry FROM ("
     "SELECT agency_id, tripped, places IS NOT NULL AS limited, "
     "least(places, CASE WHEN tripped THEN idle ELSE greatest(0, :first - busy_first) END) "
     "AS first, "
@@ -54,30 +68,29 @@ _PLACES = (
     "WHERE (hold_until IS NULL OR hold_until <= :now) AND NOT halted "
     f"AND NOT EXISTS (SELECT FROM {halts.fullname} WHERE agency_id IS NULL AND lifted_at IS NULL)"
     # OFFSET 0: what of its limit is left is counted once, and not wherever it is asked for.
-    " OFFSET 0) AS agency"
+    " OFFSET 0) AS agency OFFSET 0) AS free"
 )
 
-# The lanes take turns: of each the first, of each the second, until the batch is full. So a backlog
-# in one keeps no other waiting, and a referral's notices leave together: what is told of them at
-# one time is taken up as one. Where an agency has a limit its retries come after its first tries.
-# Whose turn it is within a turn is left to chance, so that nothing is always the first.
-_TURNS = (
-    "SELECT notice_id, agency_id, waiting.retry, tripped, row_number() OVER (PARTITION BY "
-    "agency_id, waiting.retry AND NOT limited ORDER BY waiting.retry, next_attempt_at) AS turn "
-    f"FROM ({_PLACES}) AS a CROSS JOIN LATERAL (SELECT * FROM ("
+# Of a batch each lane has its share; where shares are more than the batch, chance says whose turn
+# it is. So a backlog in one lane keeps no other waiting, and a referral's notices leave together:
+# what is told of them at one time is taken up as one. A limit of the agency's own is its share.
+_SHARES = (
+    "SELECT agency_id, tripped, share, "
+    "CASE WHEN limited THEN first ELSE least(first, share) END AS first, "
+    "CASE WHEN limited THEN retry ELSE least(retry, share) END AS retry FROM ("
+    "SELECT *, ceil(CAST(:batch AS numeric) / sum(sign(first) + sign(retry)) OVER ()) AS share "
+    "FROM places WHERE first + retry > 0) AS place"
+)
+
+_DUE = (
+    "SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
+    f"due.told, due.next_attempt_at, a.share FROM ({_SHARES} ORDER BY random()) AS a "
+    "CROSS JOIN LATERAL (SELECT * FROM ("
     + _LANE.format(lane="= 0", slots="first")
     + " UNION ALL "
     + _LANE.format(lane="> 0", slots="retry")
-    + ") AS lanes ORDER BY next_attempt_at LIMIT CASE WHEN a.tripped THEN 1 END) AS waiting"
-)
-
-# Found first and locked then, so that nothing is locked but what is taken.
-_DUE = (
-    "SELECT turns.notice_id, agency_id, retry, tripped AS probe, told, taken.next_attempt_at "
-    f"FROM (SELECT * FROM ({_TURNS}) AS t ORDER BY turn, random()) AS turns "
-    "CROSS JOIN LATERAL (SELECT next_attempt_at, delivered_at IS NOT NULL AND unread_since IS NULL "
-    f"AS told FROM {_DELIVERIES} WHERE notice_id = turns.notice_id AND state = 'pending' "
-    "AND next_attempt_at <= :now FOR UPDATE SKIP LOCKED) AS taken LIMIT :batch"
+    + ") AS lanes ORDER BY next_attempt_at LIMIT CASE WHEN a.tripped THEN 1 END) AS due "
+    "LIMIT :batch"
 )
 
 # Agencies shared, so that claims of one agency do not queue. Whether one is to be probed is asked
@@ -88,24 +101,25 @@ _FIND = text(
     + _WALK.format(walk="first_tries", lane="= 0")
     + ", "
     + _WALK.format(walk="retries", lane="> 0")
-    + f", due AS MATERIALIZED ({_DUE}), read AS MATERIALIZED ("
+    + f", places AS ({_PLACES}), due AS MATERIALIZED ({_DUE}), read AS MATERIALIZED ("
     + reading(
         f"due CROSS JOIN LATERAL (SELECT * FROM {models.notices.fullname} "
         "WHERE notice_id = due.notice_id OFFSET 0)",
         "(SELECT bool_or(probe) FROM due) IS NOT TRUE",
     )
     + " FOR SHARE OF a) "
-    "SELECT * FROM due FULL JOIN read USING (notice_id, agency_id) "
-    "ORDER BY retry, next_attempt_at"
+    "SELECT *, count(*) OVER (PARTITION BY agency_id, retry) >= share AS full_share "
+    "FROM due FULL JOIN read USING (notice_id, agency_id) ORDER BY retry, next_attempt_at"
 )
 
 
 async def lock_due(
     session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
-    """Rows of (notice_id, agency_id, retry, probe, told: accepted before), each lane in the order
-    in which it waits, first tries first; and of all that `reading` reads, unless one is a probe:
-    then no agency is locked, and nothing read. What somebody else holds is skipped."""
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before, full_share: its lane may
+    have more than its share), each lane in the order in which it waits, first tries first; and of
+    all that `reading` reads, unless one is a probe: then no agency is locked, and nothing read.
+    What somebody else holds is skipped."""
     rows = await session.execute(
         _FIND,
         {

@@ -53,7 +53,7 @@ async def bar(world: World, agency: str) -> None:
         await conflict_store.insert(session, asserted)
 
 
-async def test_agencies_take_turns_in_a_batch_and_what_is_left_follows_at_once(
+async def test_of_a_batch_each_agency_has_its_share_and_what_is_left_follows_at_once(
     world: World,
 ) -> None:
     backlogs = [await world.agency(NOWHERE), await world.agency(NOWHERE)]
@@ -68,19 +68,7 @@ async def test_agencies_take_turns_in_a_batch_and_what_is_left_follows_at_once(
     assert sum(sizes, Counter()) == dict.fromkeys(backlogs, 10)
 
 
-async def test_who_has_little_waiting_leaves_the_rest_of_the_batch_to_who_has_more(
-    world: World,
-) -> None:
-    backlogs = [await world.agency(NOWHERE), await world.agency(NOWHERE)]
-    for agency in backlogs:
-        await world.notices(agency, 30)
-    await others(world, 10)
-    taken = Counter(each.agency_id for each in (await claimed(world, batch=30)).attempts)
-    assert len(taken) == 12
-    assert [taken[agency] for agency in backlogs] == [10, 10]
-
-
-async def test_whoever_has_nothing_due_has_no_turn(world: World) -> None:
+async def test_whoever_has_nothing_due_has_no_share(world: World) -> None:
     await world.notices(await world.agency(NOWHERE), 64)
     await others(world, 30, timedelta(minutes=14))
     assert len((await claimed(world)).attempts) == 64
