@@ -37,9 +37,11 @@ class Endpoint:
         self._resolver = resolver
         self._free: dict[Line, None] = {}
         self._lookup: asyncio.Task[list[AddrInfo]] | None = None
+        named = f"[{self._host}]" if ":" in self._host else self._host
+        port = "" if self._port == (80 if self._tls is None else 443) else f":{self._port}"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._head = (
-            f"POST {quote(target, safe=_OF_A_URL)} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"POST {quote(target, safe=_OF_A_URL)} HTTP/1.1\r\nHost: {named}{port}\r\n"
             "User-Agent: Hartline\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
         )
 
@@ -47,6 +49,8 @@ class Endpoint:
         """Post once. Raises what connecting raises, before anything is written."""
         request = self._request(headers, body)
         line = self._kept() or await self._connect(trip)
+        if line.closing:
+            raise ConnectionResetError("closed before anything was written")
         await line.post(request, trip)
 
     def close(self) -> None:
@@ -57,8 +61,9 @@ class Endpoint:
         """The one that was used last, so that the others grow old."""
         while self._free:
             line, _ = self._free.popitem()
-            if not line.closing:
+            if not line.stale:
                 return line
+            line.end()
         return None
 
     def _request(self, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -76,10 +81,11 @@ class Endpoint:
             sock = await aiohappyeyeballs.start_connection(
                 addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, socket_factory=guarded
             )
+            peer = sock.getpeername()
             try:
                 return await self._opened(sock)
             except OSError:
-                aiohappyeyeballs.pop_addr_infos_interleave(addresses, 1)
+                aiohappyeyeballs.remove_addr_infos(addresses, peer)
                 if not addresses:
                     raise
 

@@ -5,6 +5,7 @@ as it is short, so that the connection can be kept.
 """
 
 import asyncio
+import select
 from dataclasses import dataclass
 from typing import cast
 
@@ -73,6 +74,16 @@ class Line(asyncio.Protocol):
     def closing(self) -> bool:
         return self._transport.is_closing()
 
+    @property
+    def stale(self) -> bool:
+        """Whether the peer has hung up, or said what nobody asked for, even if the event loop has
+        not come to read it yet."""
+        if self.closing:
+            return True
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN | select.POLLRDHUP)
+        return bool(waiting.poll(0))
+
     def end(self) -> None:
         self._free.pop(self, None)
         self._transport.abort()
@@ -80,6 +91,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._socket = transport.get_extra_info("socket").fileno()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._free.pop(self, None)
@@ -108,6 +120,7 @@ class Line(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._over.done():
             raise ValueError("an answer to nothing")
+        self._retry_after = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"retry-after" and self._retry_after is None:
@@ -121,7 +134,8 @@ class Line(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Of an answer, or of one that only says that it is to come."""
         if self._trip is not None and self._trip.answer is not None:
-            self._fit = self._parser.should_keep_alive()
+            written = not self._transport.get_write_buffer_size()
+            self._fit = written and self._parser.should_keep_alive()
             self._stop()
 
     def _stop(self) -> None:

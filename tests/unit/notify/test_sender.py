@@ -1,9 +1,12 @@
 """The sender says truly what became of a post: not sent, unknown, or answered (P2)."""
 
 import asyncio
+import socket
 import ssl
+import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -181,6 +184,76 @@ async def test_what_nobody_asked_for_answers_no_later_letter(
     await asyncio.sleep(2 * after)
     assert await sender.post(_letter(receiver.url)) == Answered(503)
     assert receiver.connections == 2
+
+
+@contextmanager
+def _beside(serve: Callable[[int, socket.socket], None]) -> Iterator[str]:
+    """The URL of a server in a thread of its own, which goes on while our event loop is busy."""
+    connections: list[socket.socket] = []
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connections.append(connection)
+                serve(len(connections), connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in connections:
+                connection.close()
+
+
+@pytest.mark.parametrize("more", [b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", b""])
+async def test_what_came_while_we_were_busy_ends_a_kept_connection(
+    sender: HttpSender, more: bytes
+) -> None:
+    """An answer to nothing, or that the peer has hung up."""
+
+    def serve(number: int, connection: socket.socket) -> None:
+        connection.recv(65536)
+        status = b"200 OK" if number == 1 else b"503 Busy"
+        connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+        time.sleep(0.05)
+        if more:
+            connection.sendall(more)
+        else:
+            connection.shutdown(socket.SHUT_WR)
+
+    with _beside(serve) as url:
+        assert await sender.post(_letter(url)) == Answered(200)
+        time.sleep(0.2)  # noqa: ASYNC251 - our event loop is busy
+        assert await sender.post(_letter(url)) == Answered(503)
+
+
+async def test_a_connection_is_not_kept_before_a_letter_is_written_whole(
+    sender: HttpSender,
+) -> None:
+    def serve(number: int, connection: socket.socket) -> None:
+        connection.recv(1024)
+        status = b"413 Too Large" if number == 1 else b"200 OK"
+        connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+    with _beside(serve) as url:
+        assert await sender.post(_letter(url, body=bytes(30_000_000))) == Answered(413)
+        assert await sender.post(_letter(url)) == Answered(200)
+
+
+async def test_a_hint_is_no_answer_to_how_long_to_wait(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    async def hints(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\n\r\n")
+        await answer(503)(request, writer)
+
+    receiver.behaviour = hints
+    assert await sender.post(_letter(receiver.url)) == Answered(503)
 
 
 async def test_an_answer_that_is_still_to_come_is_waited_for(
