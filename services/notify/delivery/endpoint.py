@@ -81,7 +81,11 @@ class Endpoint:
             sock = await aiohappyeyeballs.start_connection(
                 addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, socket_factory=guarded
             )
-            peer = sock.getpeername()
+            try:
+                peer = sock.getpeername()
+            except OSError:
+                sock.close()
+                raise
             try:
                 return await self._opened(sock)
             except OSError:

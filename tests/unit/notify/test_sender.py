@@ -454,20 +454,35 @@ async def test_tls_that_fails_is_not_sent(
     await asyncio.sleep(0)
 
 
+def _loopbacks() -> list[AddrInfo]:
+    """Another of our own addresses, in each family that this machine has."""
+    found: list[AddrInfo] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
+    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        found.append((socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)))
+    return found
+
+
+@pytest.mark.parametrize("first", _loopbacks(), ids=lambda each: each[4][0])
 async def test_where_tls_fails_at_one_address_the_next_is_tried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: AddrInfo
 ) -> None:
     context = _certificate(tmp_path, ["police.example"])
     receiver, clear = Receiver(), Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.2", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    other = await asyncio.start_server(clear.serve, "127.0.0.1", port)
-    addresses: list[AddrInfo] = [(2, 1, 6, "", (f"127.0.0.{n}", port)) for n in (1, 2)]
+    host, _, *scope = first[4]
+    other = await asyncio.start_server(clear.serve, host, port)
+    addresses = [
+        (*first[:4], (host, port, *scope)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", port)),
+    ]
     monkeypatch.setattr(egress, "_look_up", lambda *_: addresses)
     clear.before_reading = _hang_up
     tls = ssl.create_default_context(cafile=tmp_path / "ca.pem")
     async with HttpSender(tls=tls) as sender:
-        assert await sender.post(_letter(f"https://police.example:{port}/")) == Answered(200)
+        letter = _letter(f"https://police.example:{port}/")
+        letter = replace(letter, allowed_networks=("127.0.0.0/8", "::1/128"))
+        assert await sender.post(letter) == Answered(200)
     assert (len(clear.requests), len(receiver.requests)) == (0, 1)
     server.close()
     other.close()
