@@ -31,7 +31,7 @@ _FACETS: Mapping[str, Facet] = {
     "approved_by": Facet.ACTOR,
     "authority": Facet.AUTHORITY,
 }
-_LAST_KEPT = 4096
+_LAST_KEPT = 1024
 
 
 @lru_cache(_LAST_KEPT)

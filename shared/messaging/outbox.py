@@ -18,7 +18,7 @@ RELAY_WAKE, RELAY_VACANT = RELAY_WAKES = ("relay", "relay.vacant")
 """There is something to relay; nobody leads the relay any more."""
 UNHURRIED = frozenset({Topic.NOTICES, Topic.DISCLOSURES})
 """Tell deadlines and audit, which read at a pace of their own, of what has happened already."""
-UNHURRIED_SECONDS = 0.1
+UNHURRIED_SECONDS = 0.25
 
 
 class Outbox:

@@ -1,6 +1,7 @@
 """Waking a loop before its next poll. Losing a wake costs a poll interval, never an event."""
 
 import asyncio
+import random
 from collections.abc import Callable
 
 
@@ -29,10 +30,15 @@ class Wakes:
             notify(name)
 
     def wake_within(self, name: str, seconds: float) -> None:
-        """Wake it once for whatever asks for that in the meantime; at once does for all of them."""
+        """Wake it once for whatever asks for that in the meantime; at once does for all of them.
+
+        When in the second half is left to chance: by a steady clock it would fall between the same
+        two steps of everything that comes at a steady beat.
+        """
         if name not in self._later:
             loop = asyncio.get_running_loop()
-            self._later[name] = loop.call_later(seconds, self.wake, name)
+            later = seconds * random.uniform(0.5, 1.0)  # noqa: S311
+            self._later[name] = loop.call_later(later, self.wake, name)
 
     def wake_here(self, name: str) -> None:
         self._event(name).set()

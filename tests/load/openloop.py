@@ -43,7 +43,8 @@ async def run(
     for index in range(total):
         intended = start + index / rate
         while (delay := intended - time.time()) > 0:
-            await asyncio.sleep(delay)
+            # In a thread: the event loop's own timers go by whole milliseconds.
+            await asyncio.to_thread(time.sleep, delay)
         tasks.append(asyncio.create_task(one(send, first + index, intended)))
     return list(await asyncio.gather(*tasks))
 

@@ -1,7 +1,7 @@
 """An attempt from its claim to its end, and what its end makes of the delivery. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -50,8 +50,6 @@ class Attempt:
     purpose: str
     copy: SealedCopy | None
     endpoint: str
-    transport: str | None = field(default=None, kw_only=True)
-    """As its record has it (`transport_of`): one that cannot be read is its agency's trouble."""
     public_key: Mapping[str, object]
     allowed_networks: tuple[str, ...]
     retry: bool

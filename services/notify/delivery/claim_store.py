@@ -5,8 +5,8 @@ and notice (an attempt's end lets go a later version), agencies by id, paces by 
 outbox's heads.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from services.notify.delivery.attempts import Attempt
 from services.notify.delivery.breaker_store import hold_others
 from services.notify.delivery.channels import channel_of, is_complete
 from services.notify.delivery.claimed import attempt_of
+from services.notify.delivery.departing import Transports
 from services.notify.delivery.due_store import lock_due
 from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import ration
@@ -73,10 +74,14 @@ class Claim:
 
     attempts: tuple[Attempt, ...]
     more: bool
+    transports: Transports = field(default_factory=dict)
 
 
 _NOTHING = Claim((), more=False)
 _NOT_DUE = SimpleNamespace(retry=False, probe=False)
+
+Begin = Callable[[Sequence[Attempt]], None]
+"""Told which attempts are being recorded, in place of those that it was told before."""
 
 
 async def claim(
@@ -89,6 +94,7 @@ async def claim(
     batch: int,
     now: datetime,
     deadline: datetime,
+    begin: Begin = lambda _: None,
 ) -> Claim:
     """Turn due deliveries into attempts on record, each agency's up to its free slots.
 
@@ -116,19 +122,19 @@ async def claim(
     pairs = [(notices[row.notice_id], reason) for row, reason in refused]
     if refused:
         await refuse(session, pairs, again, now)
-    attempts = await _record(
+    attempts, transports = await _record(
         session,
         outbox,
         lawful,
         notices,
         delivery_events.refused(pairs, again, now),
         {"owner": owner, "now": now, "deadline": deadline, "today": today(now)},
+        begin,
     )
     await hold_others(session, [each.agency_id for each in attempts if each.probe], deadline)
     some_done_with = len(due) > len(held) + len(waiting)
-    return Claim(
-        attempts, more=some_done_with and (len(due) >= batch or any(row.full_share for row in due))
-    )
+    more = some_done_with and (len(due) >= batch or any(row.full_share for row in due))
+    return Claim(attempts, more, transports)
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:
@@ -184,7 +190,8 @@ async def _record(
     notices: Mapping[str, Any],
     refusals: Sequence[EventData],
     values: Values,
-) -> tuple[Attempt, ...]:
+    begin: Begin,
+) -> tuple[tuple[Attempt, ...], Transports]:
     """The record that P2 wants before the first byte, the lease, and the events that say so (after
     them `refusals`), in one statement.
 
@@ -196,18 +203,20 @@ async def _record(
         with tracing.carrying(following(told, values["now"]) if tracing.on() else None):
             events = delivery_events.attempted(told, ids, values["now"])
             telling = outbox.further(session, values["now"], *events, *refusals)
+        attempts = tuple(
+            attempt_of(row, notice, ids[row.notice_id])
+            for row, notice in zip(lawful, told, strict=True)
+        )
+        begin(attempts)
         found = await session.execute(_RECORD, {**values, **_claimed(told, ids), **telling})
         barred = {row.barred for row in found if row.barred is not None}
         if not barred:
-            tls = {row.agency_id: row.transport for row in found}
-            return tuple(
-                attempt_of(row, notice, ids[row.notice_id], tls.get(row.agency_id))
-                for row, notice in zip(lawful, told, strict=True)
-            )
+            return attempts, {row.agency_id: row.transport for row in found}
         await suppress(session, [notices[id_] for id_ in barred], values["now"])
         lawful = [row for row in lawful if row.notice_id not in barred]
+    begin(())
     await outbox.emit(session, values["now"], *refusals)
-    return ()
+    return (), {}
 
 
 def _claimed(notices: Sequence[Any], ids: Mapping[str, str]) -> dict[str, list[Any]]:

@@ -7,7 +7,7 @@ from shared.contracts.codes import Channel, Role
 from shared.runtime.sealing import WrappedKey
 
 
-def attempt_of(row: Any, notice: Any, disclosure_id: str, tls: str | None = None) -> Attempt:
+def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:
     return Attempt(
         disclosure_id=disclosure_id,
         notice_id=notice.notice_id,
@@ -26,7 +26,6 @@ def attempt_of(row: Any, notice: Any, disclosure_id: str, tls: str | None = None
         purpose=notice.purpose,
         copy=_copy(notice, notice.version, notice.profile, notice.sealed),
         endpoint=notice.endpoint,
-        transport=tls,
         public_key=notice.encryption_key,
         allowed_networks=tuple(notice.allowed_networks),
         retry=row.retry,

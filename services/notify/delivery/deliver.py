@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -20,6 +20,8 @@ from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.delivery.recorder import Recorder
 from services.notify.delivery.retry import verdict
 from services.notify.delivery.sender import Letter, Sender
+from services.notify.directory.endpoint_tls import UnusableTransport
+from services.notify.directory.endpoint_tls_store import transport_of
 from services.notify.measuring import measure_first_attempts
 from shared.messaging.leases import Presence
 from shared.messaging.outbox import Outbox
@@ -43,7 +45,8 @@ class Limits:
     slots: Slots = field(default_factory=lambda: Slots(first=64, retry=64))
     """Per agency: what an agency makes wait is its own."""
     in_flight: int = 512
-    batch: int = 128
+    batch: int = 512
+    """Of a claim: what was planned together leaves together, whose events then are fewer."""
     deadline: float = 10.0
     """Of an attempt, from its record to the end of the answer."""
     drain: float = 7.0
@@ -78,8 +81,8 @@ def deliver_role(
 class Engine:
     """One run of the role.
 
-    1. Claim: due deliveries become attempts on record, in one transaction per batch. While its
-       commit waits for the disk the first letters are written, and thrown away if it fails.
+    1. Claim: due deliveries become attempts on record, in one transaction per batch. While that is
+       made and committed the first letters are written, and thrown away if it fails.
     2. Send each on its own; nothing is sent that is not on record (P2).
     3. Record outcomes in groups; a slot is free once its outcome is committed.
     4. Beside it, declare `unknown` what dead owners have left open.
@@ -165,10 +168,10 @@ class Engine:
                     batch=min(self._batch, self._lanes.room),
                     now=now,
                     deadline=now + timedelta(seconds=self._limits.deadline),
+                    begin=departing.begin,
                 )
                 if claim.attempts:
                     failpoint("notify.deliver.before_claim_commit")
-                departing.begin(claim.attempts)
         except Exception:
             departing.drop()
             for attempt in claim.attempts if claim else ():
@@ -177,12 +180,14 @@ class Engine:
         measure_first_attempts(claim.attempts, now)
         for attempt in claim.attempts:
             self._lanes.take(attempt)
-        await departing.leave()
+        await departing.leave(claim.transports)
         return claim
 
-    async def _deliver(self, deadline: float, attempt: Attempt, on_record: asyncio.Event) -> None:
+    async def _deliver(self, deadline: float, attempt: Attempt, departing: Departing) -> None:
         letter = await self._written(attempt, deadline)
-        await on_record.wait()
+        transport = (await departing.confirmed()).get(attempt.agency_id)
+        if transport is not None and not isinstance(letter, NotSent):
+            letter = _over(transport, letter)
         failpoint("notify.deliver.after_claim")
         span = tracks.begin(attempt) if tracing.on() else None
         outcome = letter if isinstance(letter, NotSent) else await self._send(letter, attempt)
@@ -244,6 +249,13 @@ class Engine:
             self._quiet.set()
         if more:
             self._db.wakes.wake_here(DELIVER_WAKE)
+
+
+def _over(transport: str, letter: Letter) -> Letter | NotSent:
+    try:
+        return replace(letter, transport=transport_of(transport))
+    except UnusableTransport:
+        return NotSent(Obstacle.BAD_TRANSPORT)
 
 
 def _ended(attempt: Attempt, outcome: Outcome) -> Ended:

@@ -109,7 +109,9 @@ _FIND = text(
     )
     + " FOR SHARE OF a) "
     "SELECT *, count(*) OVER (PARTITION BY agency_id, retry) >= share AS full_share "
-    "FROM due FULL JOIN read USING (notice_id, agency_id) ORDER BY retry, next_attempt_at"
+    "FROM due FULL JOIN read USING (notice_id, agency_id) "
+    # A referral's side by side: their outcomes are recorded together then, and told as one.
+    "ORDER BY retry, next_attempt_at, referral_id"
 )
 
 

@@ -18,8 +18,6 @@ from services.notify.delivery.outcomes import Obstacle
 from services.notify.delivery.sender import Letter
 from services.notify.delivery.signing import Signer
 from services.notify.delivery.webhook_secrets import open_secret
-from services.notify.directory.endpoint_tls import UnusableTransport
-from services.notify.directory.endpoint_tls_store import transport_of
 from services.notify.forms.changes import changes
 from services.notify.planning.copies import open_copy
 from services.notify.planning.relates import related_part
@@ -173,10 +171,6 @@ async def _the_others() -> None:
 def _letter(
     attempt: Attempt, url: str, headers: dict[str, str], body: bytes, deadline: float
 ) -> Letter:
-    try:
-        transport = None if attempt.transport is None else transport_of(attempt.transport)
-    except UnusableTransport:
-        raise CannotPrepare(Obstacle.BAD_TRANSPORT) from None
     return Letter(
         agency_id=attempt.agency_id,
         url=url,
@@ -184,5 +178,4 @@ def _letter(
         headers=headers,
         body=body,
         deadline=deadline,
-        transport=transport,
     )

@@ -67,6 +67,24 @@ async def test_p3_a_claim_finds_the_conflict_and_ends_the_leg_in_silence(world: 
     assert [each.notice_id for each in attempted.attempts] == [told]
 
 
+async def test_p3_what_was_written_before_its_conflict_was_found_leaves_for_nobody(
+    world: World, receiver: Receiver
+) -> None:
+    theirs, agency = await world.agency(receiver.url), await world.agency(receiver.url)
+    barred, told = await world.notice(theirs), await world.notice(agency)
+    async with world.db.transaction() as session:
+        await insert(session, world, theirs)
+    async with world.delivering():
+        await eventually(lambda: _all_are(world, {"delivered": 1, "refused": 1}))
+        await asyncio.sleep(0.1)
+    assert receiver.notice_ids == [told]
+    assert await world.facts(barred) == []
+
+
+async def _all_are(world: World, states: dict[str, int]) -> bool:
+    return await world.states() == states
+
+
 async def test_p3_a_conflict_in_one_childs_matter_leaves_the_others_alone(world: World) -> None:
     agency = await world.agency("http://127.0.0.1:9")
     barred, told = await world.notices(agency, 2)

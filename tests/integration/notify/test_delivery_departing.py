@@ -1,4 +1,4 @@
-"""Letters are written while the claim's commit waits; none leaves before it is confirmed (P2)."""
+"""Letters are written while they are recorded; none leaves before that is confirmed (P2)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,11 +15,17 @@ from tests.support.deliveries import World, eventually
 from tests.support.receiver import Receiver
 
 _LOCK = 4711
-_WAITS_AT_ITS_COMMIT = f"""
+_WAIT = f"""
 CREATE FUNCTION notify.wait() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_advisory_xact_lock_shared({_LOCK}); RETURN NULL; END $$;
+"""
+_AT_THE_COMMIT = """
 CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON notify.disclosures
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notify.wait();
+"""
+_AT_THE_RECORD = """
+CREATE TRIGGER wait AFTER INSERT ON notify.disclosures
+FOR EACH STATEMENT EXECUTE FUNCTION notify.wait();
 """
 
 
@@ -39,11 +45,13 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @asynccontextmanager
-async def _commits_held(world: World) -> AsyncIterator[asyncpg.Connection]:
-    """Every claim waits within its commit, until the lock is let go."""
+async def _claims_held(
+    world: World, trigger: str = _AT_THE_COMMIT
+) -> AsyncIterator[asyncpg.Connection]:
+    """Every claim waits there, until the lock is let go."""
     connection = await asyncpg.connect(world.database.superuser_dsn)
     try:
-        await connection.execute(_WAITS_AT_ITS_COMMIT)
+        await connection.execute(_WAIT + trigger)
         await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
         yield connection
     finally:
@@ -54,12 +62,13 @@ async def _let_go(connection: asyncpg.Connection) -> None:
     await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
 
 
-async def test_letters_are_written_while_the_commit_waits_and_leave_after_it(
-    world: World, receiver: Receiver, written: list[str]
+@pytest.mark.parametrize("trigger", [_AT_THE_RECORD, _AT_THE_COMMIT])
+async def test_letters_are_written_while_they_are_recorded_and_leave_after_it(
+    world: World, receiver: Receiver, written: list[str], trigger: str
 ) -> None:
     agency = await world.agency(receiver.url)
     notices = await world.notices(agency, 20)
-    async with _commits_held(world) as holder, world.delivering():
+    async with _claims_held(world, trigger) as holder, world.delivering():
         await eventually(lambda: _true(len(written) == 8))
         await asyncio.sleep(0.05)
         assert (len(written), receiver.connections) == (8, 0)
@@ -74,7 +83,7 @@ async def test_p2_a_commit_that_fails_throws_its_letters_away(
 ) -> None:
     """The next claim writes others, which leave; of the first there is neither byte nor record."""
     notice = await world.notice(await world.agency(receiver.url))
-    async with _commits_held(world) as holder, world.delivering():
+    async with _claims_held(world) as holder, world.delivering():
         await eventually(lambda: _true(written == [notice]))
         await holder.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'COMMIT' "

@@ -68,6 +68,18 @@ async def test_of_a_batch_each_agency_has_its_share_and_what_is_left_follows_at_
     assert sum(sizes, Counter()) == dict.fromkeys(backlogs, 10)
 
 
+async def test_what_was_planned_together_leaves_referral_by_referral(world: World) -> None:
+    """So that their outcomes are recorded together, and told as one."""
+    agencies = [await world.agency(NOWHERE) for _ in range(3)]
+    referrals = [new_id("ref") for _ in range(6)]
+    planned = utc_now()
+    for agency in agencies:
+        for referral in referrals:
+            await world.notice(agency, referral_id=referral, next_attempt_at=planned)
+    in_turn = [attempt.referral_id for attempt in (await claimed(world)).attempts]
+    assert in_turn == [referral for referral in sorted(referrals) for _ in agencies]
+
+
 async def test_whoever_has_nothing_due_has_no_share(world: World) -> None:
     await world.notices(await world.agency(NOWHERE), 64)
     await others(world, 30, timedelta(minutes=14))
