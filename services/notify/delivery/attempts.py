@@ -136,7 +136,8 @@ class Standing:
     referral_id: str
     child_id: str
     agency_id: str
-    role: Role
+    role: str
+    """As stored: of a word of a later release only what names it cannot be told."""
     version: int
     state: DeliveryState
     attempts: int

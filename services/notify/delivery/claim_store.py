@@ -20,7 +20,7 @@ from services.notify.delivery import events as delivery_events
 from services.notify.delivery.attempts import Attempt
 from services.notify.delivery.breaker_store import hold_others
 from services.notify.delivery.channels import channel_of, is_complete
-from services.notify.delivery.claimed import attempt_of
+from services.notify.delivery.claimed import attempt_of, can_be_attempted, can_be_refused, made
 from services.notify.delivery.departing import Transports
 from services.notify.delivery.due_store import lock_due
 from services.notify.delivery.lanes import Slots
@@ -104,8 +104,8 @@ async def claim(
     3. Record each attempt and the event that says so, or refuse it, with an event and a task. In
        the same statement conflicts are asked for: whoever asserts one holds the agency's row until
        it is committed, so none is committed between the lock and this. They end in silence.
-       Whom only a person can call is no attempt but a task, and so is whose channel cannot be
-       read. What its agency's limit leaves no place for waits as it is (`pace_store`).
+       Whom only a person can call is no attempt but a task, and so is what cannot be read. What
+       its agency's limit leaves no place for waits as it is (`pace_store`).
     """
     due = await lock_due(session, slots, busy, batch, now)
     if not due:
@@ -158,7 +158,7 @@ async def _read(session: Session, due: Sequence[Any]) -> dict[str, Any]:
 def _sort(
     due: Iterable[Any], notices: Mapping[str, Any], now: datetime
 ) -> tuple[list[Any], list[tuple[Any, RefusalReason]], list[Any], list[Any]]:
-    """Held in the meantime; no longer permitted; by a channel that we do not know; lawful."""
+    """Held in the meantime; no longer permitted; not to be read by this release; lawful."""
     held, refused, unreadable, lawful = [], [], [], []
     for row in due:
         agency = notices[row.notice_id]
@@ -172,11 +172,11 @@ def _sort(
         reason = refusal(
             agency.on_file, agency.authority_from, agency.authority_to, complete, today(now)
         )
-        if reason is not None:
+        if reason is not None and can_be_refused(agency, reason, now):
             refused.append((row, reason))
         elif agency.halted or (agency.hold_until is not None and agency.hold_until > now):
             held.append(row)
-        elif channel is None:
+        elif reason is not None or channel is None:
             unreadable.append(row)
         else:
             lawful.append(row)
@@ -195,18 +195,19 @@ async def _record(
     """The record that P2 wants before the first byte, the lease, and the events that say so (after
     them `refusals`), in one statement.
 
-    Those recorded; the others have a conflict of interest, and end. `values`: of every attempt.
+    Those recorded; the others have a conflict of interest, and end, or cannot be read, and are set
+    aside. `values`: of every attempt.
     """
     while lawful:
         ids = {row.notice_id: new_id("dsc") for row in lawful}
         told = [notices[id_] for id_ in ids]
+        try:
+            attempts, events = made(lawful, told, ids, values["now"])
+        except Exception:
+            lawful = await _readable(session, lawful, notices, ids, values["now"])
+            continue
         with tracing.carrying(following(told, values["now"]) if tracing.on() else None):
-            events = delivery_events.attempted(told, ids, values["now"])
             telling = outbox.further(session, values["now"], *events, *refusals)
-        attempts = tuple(
-            attempt_of(row, notice, ids[row.notice_id])
-            for row, notice in zip(lawful, told, strict=True)
-        )
         begin(attempts)
         found = await session.execute(_RECORD, {**values, **_claimed(told, ids), **telling})
         barred = {row.barred for row in found if row.barred is not None}
@@ -217,6 +218,21 @@ async def _record(
     begin(())
     await outbox.emit(session, values["now"], *refusals)
     return (), {}
+
+
+async def _readable(
+    session: Session,
+    lawful: Sequence[Any],
+    notices: Mapping[str, Any],
+    ids: dict[str, str],
+    now: datetime,
+) -> list[Any]:
+    """Of rows that cannot all be read: those that can. The others are set aside."""
+    readable = [row for row in lawful if can_be_attempted(row, notices[row.notice_id], ids, now)]
+    others = [notices[row.notice_id] for row in lawful if row not in readable]
+    assert others, "each can be read, and all cannot"
+    await set_aside(session, others, now)
+    return readable
 
 
 def _claimed(notices: Sequence[Any], ids: Mapping[str, str]) -> dict[str, list[Any]]:

@@ -1,10 +1,40 @@
 """From the rows of a claim to the attempt that may now be made. Pure."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from services.notify.delivery import events as delivery_events
 from services.notify.delivery.attempts import Attempt, SealedCopy
-from shared.contracts.codes import Channel, Role
+from shared.contracts.base import EventData
+from shared.contracts.codes import Channel, RefusalReason, Role
 from shared.runtime.sealing import WrappedKey
+
+
+def made(
+    rows: Sequence[Any], notices: Sequence[Any], ids: dict[str, str], now: datetime
+) -> tuple[tuple[Attempt, ...], list[EventData]]:
+    """The attempts and the events that say so. Raises, of them all, where one holds what this
+    release cannot read: a word of a later one, perhaps."""
+    pairs = zip(rows, notices, strict=True)
+    attempts = tuple(attempt_of(row, notice, ids[row.notice_id]) for row, notice in pairs)
+    return attempts, delivery_events.attempted(notices, ids, now)
+
+
+def can_be_attempted(row: Any, notice: Any, ids: dict[str, str], now: datetime) -> bool:
+    try:
+        made([row], [notice], ids, now)
+    except Exception:
+        return False
+    return True
+
+
+def can_be_refused(notice: Any, reason: RefusalReason, now: datetime) -> bool:
+    try:
+        delivery_events.refused([(notice, reason)], (), now)
+    except Exception:
+        return False
+    return True
 
 
 def attempt_of(row: Any, notice: Any, disclosure_id: str) -> Attempt:

@@ -10,7 +10,7 @@ from services.notify.delivery.channels import POINTERS
 from services.notify.planning.plan import OF_NO_CLOCK, DeliveryState
 from services.notify.planning.series import stage_of
 from shared.contracts.base import EventData
-from shared.contracts.codes import Channel, RefusalReason
+from shared.contracts.codes import Channel, RefusalReason, Role
 from shared.contracts.disclosures import (
     Attempt,
     DisclosuresAttempted,
@@ -141,7 +141,7 @@ def delivered(before: Iterable[Standing], after: dict[str, Standing]) -> list[Ev
                     notice_id=now.notice_id,
                     child_id=now.child_id,
                     agency_id=now.agency_id,
-                    role=now.role,
+                    role=Role(now.role),
                     version=now.version,
                     channel=now.delivered_by,
                     delivered_at=now.delivered_at,
@@ -166,7 +166,7 @@ def superseded(
                     notice_id=now.notice_id,
                     child_id=now.child_id,
                     agency_id=now.agency_id,
-                    role=now.role,
+                    role=Role(now.role),
                     version=now.version,
                 )
             )
@@ -196,7 +196,7 @@ def withdrawn(
                     notice_id=now.notice_id,
                     child_id=now.child_id,
                     agency_id=now.agency_id,
-                    role=now.role,
+                    role=Role(now.role),
                     version=now.version,
                 )
             )

@@ -18,7 +18,6 @@ from services.notify.planning.plan import DeliveryState
 from services.notify.tasks import task as tasks
 from services.notify.tasks.store import file_tasks
 from shared.contracts.base import EventData
-from shared.contracts.codes import Role
 from shared.messaging.leases import ALIVE_OWNERS
 from shared.messaging.outbox import Outbox
 from shared.messaging.telling import further_events
@@ -166,14 +165,7 @@ async def _lock(session: Session, notice_ids: Iterable[str]) -> dict[str, Standi
         {"ids": sorted(notice_ids)},
     )
     return {
-        row.notice_id: Standing(
-            **{
-                **dict(row),
-                "role": Role(row.role),
-                "state": DeliveryState(row.state),
-            }
-        )
-        for row in rows
+        row.notice_id: Standing(**{**dict(row), "state": DeliveryState(row.state)}) for row in rows
     }
 
 

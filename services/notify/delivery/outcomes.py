@@ -17,6 +17,8 @@ class Obstacle(StrEnum):
     """The authorities, pins or certificate of ours that its record names cannot be used."""
     BAD_CHANNEL = "bad_channel"
     """Its record names a channel that this release does not know. Nothing is attempted."""
+    UNREADABLE = "unreadable"
+    """The notice holds a word that this release does not know. Nothing is attempted."""
     UNSEALABLE = "unsealable"
     """Our own sealed copy does not open."""
     BAD_KEY = "bad_key"

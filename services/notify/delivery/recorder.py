@@ -50,33 +50,29 @@ class Recorder:
                 await asyncio.sleep(GROUP_WAIT_SECONDS)
             while len(group) < GROUP and not self._queue.empty():
                 group.append(self._queue.get_nowait())
-            await self._record(group)
+            self._again(await self._record(group))
 
     async def reclaim(self) -> None:
         """Declare `unknown` what nobody will report any more."""
         async with self._db.transaction() as session:
-            now = utc_now()
-            left = await outcome_store.abandoned(session, now)
-            if left:
-                moved = await outcome_store.record(session, self._outbox, left, now, _luck)
+            left = await outcome_store.abandoned(session, utc_now())
         if left:
-            self._note(left, moved)
+            await self._record(left)
 
-    async def _record(self, group: Sequence[Ended]) -> None:
-        """One that the database refuses must not hold up the others: then each on its own."""
+    async def _record(self, group: Sequence[Ended]) -> list[Ended]:
+        """Those that could not be. One that cannot must not hold up the others: then each on its
+        own."""
         try:
             moved = await self._commit(group)
         except Exception as error:
             log.warning("outcomes_not_recorded", count=len(group), error=error, where=where(error))
             if len(group) == 1 or unavailable(error):
-                self._again(group)
-                return
-            for each in group:
-                await self._record([each])
-            return
+                return list(group)
+            return [left for each in group for left in await self._record([each])]
         failpoint("notify.deliver.after_outcome")
         self._recorded(group)
         self._note(group, moved)
+        return []
 
     async def _commit(self, group: Sequence[Ended]) -> list[Standing]:
         following = dict(each.trace for each in group if each.trace) if tracing.on() else None

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.conflicts.barred import AS_REFUSED
+from services.notify.delivery.channels import channel_of
 from services.notify.delivery.outcomes import Obstacle
 from services.notify.oral.call_store import ask_for_calls
 from services.notify.routing.routes import Refused
@@ -44,12 +45,16 @@ async def suppress(session: Session, notices: Sequence[Any], now: datetime) -> N
 
 
 async def set_aside(session: Session, notices: Sequence[Any], now: datetime) -> None:
-    """Whose channel we do not know waits until a person has mended the record, and nobody waits
-    for it meanwhile."""
+    """What cannot be read, or by whose channel, waits until a person has mended the record, and
+    nobody waits for it meanwhile."""
     later = {"ids": [notice.notice_id for notice in notices], "later": now + _LOOKED_AT_AGAIN}
     await session.execute(_SET_ASIDE, later)
     filed = [
-        tasks.cannot_send(notice.referral_id, notice.notice_id, Obstacle.BAD_CHANNEL)
+        tasks.cannot_send(
+            notice.referral_id,
+            notice.notice_id,
+            Obstacle.UNREADABLE if channel_of(notice.channel) else Obstacle.BAD_CHANNEL,
+        )
         for notice in notices
     ]
     await file_tasks(session, filed, now)

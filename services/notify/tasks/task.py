@@ -95,6 +95,8 @@ _OBSTACLES = {
     "mend `transport` in the directory",
     Obstacle.BAD_CHANNEL: "its record names a channel that this release does not know. Mend "
     "`channel` in the directory, or put back the release that knew it",
+    Obstacle.UNREADABLE: "it holds a word that this release does not know. Put back the release "
+    "that planned it, or call engineering",
     Obstacle.EGRESS_REFUSED: "its endpoint is not https, or leads to a network that its record "
     "does not list. Mend the endpoint or the networks in the directory",
     Obstacle.BAD_KEY: "the key on its record is no public P-256 key. Mend it in the directory",

@@ -4,11 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
+from services.notify import models
 from services.notify.delivery.deliver import Limits
 from services.notify.delivery.lanes import Slots
-from tests.support.deliveries import World, eventually
+from services.notify.delivery.recorder import Recorder
+from shared.contracts.base import Source
+from shared.messaging.outbox import Outbox
+from tests.support.deliveries import AUTHORITY, World, eventually
 from tests.support.receiver import Receiver, answer, receiving
 
 SMALL = Limits(slots=Slots(first=4, retry=2), drain=0.05)
@@ -147,6 +152,63 @@ async def test_p1_a_record_that_cannot_be_read_holds_its_own_agency_and_a_person
         await _store(world, agency, broken, "encrypted")
         await world.make_due(notice)
         await eventually(lambda: _is(world, notice, "delivered"))
+
+
+@pytest.mark.parametrize("changed", [{}, {"authority": None}])
+async def test_p1_a_notice_that_cannot_be_read_holds_up_itself_alone_and_a_person_mends_it(
+    world: World, receiver: Receiver, other: Receiver, changed: dict[str, None]
+) -> None:
+    """As after going back to a release that does not know the role that a later one has planned,
+    whether or not its agency may still be told."""
+    agency = await world.agency(receiver.url, **changed)
+    notice = await world.notice(agency)
+    well = [await world.agency(other.url) for _ in range(3)]
+    await _planned_as(world, "unheard_of", notice)
+    for each in well:
+        await world.notices(each, 40)
+    started = time.monotonic()
+    async with world.delivering():
+        await eventually(lambda: _received(other, 120))
+        assert time.monotonic() - started < 2
+        await eventually(lambda: _filed(world, ("cannot_send", notice)))
+        assert (receiver.connections, await world.facts(notice)) == (0, [])
+        assert await world.state(notice) == "pending"
+        await _planned_as(world, "fbi", notice)
+        await world.change_agency(agency, authority=AUTHORITY)
+        await world.make_due(notice)
+        await eventually(lambda: _is(world, notice, "delivered"))
+
+
+async def test_p1_an_open_attempt_that_cannot_be_told_of_holds_up_no_other_of_a_dead_owner(
+    world: World, receiver: Receiver
+) -> None:
+    """`superseded` names the role: of a later release, it waits for that. The others end."""
+    receiver.behaviour = receiver.hang
+    agency = await world.agency(receiver.url)
+    notices = await world.notices(agency, 3)
+    first = world.start()
+    await eventually(lambda: _open(receiver, 3))
+    await first.kill()
+    await _planned_as(world, "unheard_of", *notices[:2])
+    await world.rows(
+        "UPDATE notify.deliveries SET attempt_deadline = attempt_deadline - interval '1 minute', "
+        "superseded_by = CASE WHEN notice_id = :id THEN 2 END RETURNING 1",
+        id=notices[0],
+    )
+    outbox = Outbox(models.OUTBOX, Source.NOTIFY)
+    await Recorder(world.db, outbox, lambda _: None).reclaim()
+    assert [await world.facts(each) for each in notices] == [[""], ["unknown"], ["unknown"]]
+
+
+async def _planned_as(world: World, role: str, *notices: str) -> None:
+    connection = await asyncpg.connect(world.database.superuser_dsn)
+    try:
+        await connection.execute("ALTER TABLE notify.notices DISABLE TRIGGER USER")
+        await connection.execute(
+            "UPDATE notify.notices SET role = $1 WHERE notice_id = ANY($2)", role, list(notices)
+        )
+    finally:
+        await connection.close()
 
 
 async def _store(world: World, agency: str, what: str, value: str) -> None:
