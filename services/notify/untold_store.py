@@ -52,7 +52,7 @@ _LATELY = text(
     "WHERE p.referral_id = f.referral_id AND p.version > f.version) "
     f"AND NOT EXISTS ({_TOLD.format(refused='f.notice_id')})"
 )
-_NAMED = {
+_NAMED: dict[str, str] = {
     Kind.STATE_POLICE: "State Police",
     Kind.FBI: "FBI",
     Kind.CHIEF_STATES_ATTORNEY: "Chief State's Attorney",
@@ -82,4 +82,4 @@ def _stopped(row: Any) -> Stopped:
 
 
 def _named(kind: str) -> str:
-    return _NAMED.get(Kind(kind)) or kind.replace("_", " ")
+    return _NAMED.get(kind) or kind.replace("_", " ")

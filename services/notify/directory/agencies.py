@@ -39,6 +39,14 @@ class Kind(StrEnum):
     EDUCATION = "education"
 
 
+def kind_of(stored: str) -> Kind | None:
+    """None: no kind of this release; of a later one, perhaps."""
+    try:
+        return Kind(stored)
+    except ValueError:
+        return None
+
+
 POLICE = frozenset(
     {
         Kind.MUNICIPAL_POLICE,
@@ -58,7 +66,8 @@ class Agency:
     """An agency as routing sees it. Towns, districts and offices as in ct_towns.csv."""
 
     agency_id: str
-    kind: Kind
+    kind: Kind | None
+    """None: one that this release does not know (`kind_of`). It fills no role."""
     name: str
     profile: str
     towns: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.notify.delivery.channels import beside_encrypted, channel_of, is_complete
 from services.notify.directory import store as directory_store
-from services.notify.directory.agencies import Agency, Kind
+from services.notify.directory.agencies import Agency, kind_of
 from services.notify.directory.entries import AgencyEntry
 from services.notify.directory.history import Term, in_force
 from services.notify.directory.jurisdiction import beats
@@ -148,7 +148,7 @@ def _agency(row: Any) -> Agency:
     complete = is_complete(channel, row.endpoint, row.encryption_key, row.email)
     return Agency(
         agency_id=row.agency_id,
-        kind=Kind(row.kind),
+        kind=kind_of(row.kind),
         name=row.name,
         profile=row.profile,
         towns=frozenset(row.towns),

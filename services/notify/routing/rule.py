@@ -143,5 +143,5 @@ class Rulebook:
             rule for rule in self.rules if rule.trigger in (None, trigger) and rule.stage is stage
         )
 
-    def substitute_for(self, kind: Kind) -> Substitute | None:
+    def substitute_for(self, kind: Kind | None) -> Substitute | None:
         return next((each for each in self.substitutes if kind in each.instead_of), None)

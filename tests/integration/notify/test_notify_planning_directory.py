@@ -93,6 +93,22 @@ async def test_p1_a_channel_of_a_later_release_is_none_and_the_others_are_read(
     assert all(each.encrypted_channel for each in others)
 
 
+async def test_p1_a_kind_of_a_later_release_fills_no_role_and_the_others_are_read(
+    planning: Planning, tmp_path: Path
+) -> None:
+    await support.seed(planning.db, support.agencies(), tmp_path)
+    async with planning.db.transaction() as session:
+        await session.execute(
+            text("UPDATE notify.agencies SET kind = 'unheard_of' WHERE agency_id = :id"),
+            {"id": FBI},
+        )
+        directory = await Directories(samples=True).current(session)
+    one = directory.get(FBI)
+    assert one is not None
+    assert (one.kind, directory.called(one.name), directory.of_kind(Kind.FBI)) == (None, [one], [])
+    assert all(each.kind for each in directory.agencies if each.agency_id != FBI)
+
+
 async def test_a_missing_key_is_null_to_sql_too(planning: Planning, tmp_path: Path) -> None:
     await support.seed(planning.db, support.agencies(fbi={"encryption_key": None}), tmp_path)
     async with planning.db.transaction() as session:
