@@ -14,6 +14,7 @@ import httptools
 from services.notify.delivery.outcomes import Answered, NotSent, Obstacle, Outcome, Unknown
 from services.notify.delivery.retry_after import seconds_of
 
+_HTTP_1 = b"HTTP/1."
 _MOST_READ = 64 * 1024
 _LONGEST_READING = 1.0
 _KEPT_SECONDS = 4.0
@@ -56,6 +57,7 @@ class Line(asyncio.Protocol):
         if self._resting is not None:
             self._resting.cancel()
         self._trip, self._left, self._fit, self._retry_after = trip, _MOST_READ, False, None
+        self._begun = b""
         self._parser = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(
             lenient_headers=True,
@@ -104,6 +106,10 @@ class Line(asyncio.Protocol):
             self.end()
             return
         self._left -= len(data)
+        self._begun = (self._begun + data).lstrip(b"\r\n")[: len(_HTTP_1)]
+        if not _HTTP_1.startswith(self._begun):  # The parser reads RTSP as well.
+            self.end()
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):

@@ -293,7 +293,7 @@ async def _200_then_reset(_: Request, writer: asyncio.StreamWriter) -> None:
             _says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n"),
             Answered(200),
         ),
-        (_says(b"HTTP/0.9 200 OK\r\n\r\n"), Answered(200)),
+        (_says(b"HTTP/0.9 200 OK\r\n\r\n"), Unknown()),
     ],
     ids=[
         "half-closed",

@@ -88,6 +88,35 @@ async def test_after_the_request_only_a_status_makes_it_certain(
     assert await sender.post(_letter(receiver.url, deadline=0.3)) == outcome
 
 
+@pytest.mark.parametrize("protocol", ["RTSP/1.0", "ICE/1.0", "HTTP/2.0", "HTTP/0.9"])
+@pytest.mark.parametrize("cut", [0, 2, 9])
+async def test_what_speaks_another_protocol_has_not_answered(
+    receiver: Receiver, sender: HttpSender, protocol: str, cut: int
+) -> None:
+    receiver.behaviour = _in_two(f"{protocol} 200 OK\r\nContent-Length: 0\r\n\r\n".encode(), cut)
+    assert await sender.post(_letter(receiver.url)) == Unknown()
+
+
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "\r\nHTTP/1.1"])
+@pytest.mark.parametrize("cut", [0, 1, 2, 9])
+async def test_an_answer_may_come_in_pieces(
+    receiver: Receiver, sender: HttpSender, protocol: str, cut: int
+) -> None:
+    receiver.behaviour = _in_two(f"{protocol} 200 OK\r\nContent-Length: 0\r\n\r\n".encode(), cut)
+    assert await sender.post(_letter(receiver.url)) == Answered(200)
+
+
+def _in_two(said: bytes, cut: int) -> Behaviour:
+    async def behave(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(said[:cut])
+        await writer.drain()
+        await asyncio.sleep(0.01)
+        writer.write(said[cut:])
+        await writer.drain()
+
+    return behave
+
+
 async def test_a_hanging_receiver_is_unknown_at_the_deadline(
     receiver: Receiver, sender: HttpSender
 ) -> None:
