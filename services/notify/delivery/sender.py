@@ -20,6 +20,8 @@ from services.notify.directory.endpoint_tls import (
 )
 from services.notify.directory.endpoints import EgressRefused, check_endpoint
 
+_Rights = tuple[object, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -56,7 +58,8 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class HttpSender:
-    """The sender in use. Connections are kept per agency, so that none rides on another's rights.
+    """The sender in use. Connections are kept per agency, so that none rides on another's rights,
+    as long as its record stays as it is.
 
     `tls` replaces the system's certificate authorities, for a private one. `own`: the beginning of
     the URLs of our own recipient on this machine, which has no TLS.
@@ -66,7 +69,7 @@ class HttpSender:
     tls: ssl.SSLContext | None = None
     own: str | None = None
     _resolver: Resolver = field(default_factory=Resolver, init=False)
-    _endpoints: dict[tuple[object, ...], Endpoint] = field(default_factory=dict, init=False)
+    _endpoints: dict[str, tuple[_Rights, Endpoint]] = field(default_factory=dict, init=False)
     _under_way: set[asyncio.Timeout] = field(default_factory=set, init=False)
     keys: Path | None = field(default=None, kw_only=True)
     """notify's keys: `clients/NAME.pem` are our certificates for agencies that ask for one."""
@@ -103,14 +106,17 @@ class HttpSender:
         check_endpoint(letter.url, allow_http=self.allow_http or ours)
         transport = letter.transport
         renewed = transport and client_changed_at(transport, self.keys)
-        key = (letter.agency_id, letter.url, letter.allowed_networks, transport, renewed)
-        endpoint = self._endpoints.get(key)
-        if endpoint is None:
-            tls = context_of(transport, self.keys, renewed) if transport else self.tls
-            endpoint = Endpoint(
-                letter.url, letter.allowed_networks, tls or context_of(None), self._resolver
-            )
-            self._endpoints[key] = endpoint
+        rights = (letter.url, letter.allowed_networks, transport, renewed)
+        known = self._endpoints.get(letter.agency_id)
+        if known is not None and known[0] == rights:
+            return known[1]
+        tls = context_of(transport, self.keys, renewed) if transport else self.tls
+        endpoint = Endpoint(
+            letter.url, letter.allowed_networks, tls or context_of(None), self._resolver
+        )
+        if known is not None:
+            known[1].close()
+        self._endpoints[letter.agency_id] = rights, endpoint
         return endpoint
 
     async def __aenter__(self) -> Self:
@@ -122,7 +128,7 @@ class HttpSender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for endpoint in self._endpoints.values():
+        for _, endpoint in self._endpoints.values():
             endpoint.close()
         self._endpoints.clear()
         await self._resolver.close()

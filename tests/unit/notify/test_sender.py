@@ -173,6 +173,14 @@ async def test_connections_are_kept(receiver: Receiver, sender: HttpSender) -> N
     assert receiver.connections == 1
 
 
+async def test_of_an_agency_whose_record_changes_nothing_old_is_kept(
+    receiver: Receiver, sender: HttpSender
+) -> None:
+    for path in ("a", "b", "a", "a"):
+        assert await sender.post(_letter(f"{receiver.url}/{path}")) == Answered(200)
+    assert receiver.connections == 3
+
+
 async def test_a_connection_that_nobody_uses_is_closed(
     receiver: Receiver, sender: HttpSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
