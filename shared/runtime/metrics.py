@@ -79,8 +79,10 @@ ROUND_TRIPS = Counter(
 TRANSACTIONS = Counter("hartline_database_transactions_total", "Transactions committed.")
 NOTIFICATIONS = Gauge(
     "hartline_database_notifications_ratio",
-    "How full the database server's queue of notifications is; full, what notifies fails.",
+    "How full the database server's queue of notifications is; full, what notifies fails. NaN: not "
+    "asked yet.",
 )
+NOTIFICATIONS.set(math.nan)
 RELAYED = Counter("hartline_events_relayed_total", "Events that the bus acknowledged.")
 RECEIVED = Counter("hartline_events_received_total", "Events that were new to the inbox.")
 DUPLICATES = Counter("hartline_events_duplicate_total", "Events that the inbox already knew.")

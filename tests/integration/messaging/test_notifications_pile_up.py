@@ -1,6 +1,8 @@
 """A full queue of notifications stops the bus of its server, so how full it is can be seen."""
 
 import asyncio
+import subprocess
+import sys
 
 import asyncpg
 from prometheus_client import REGISTRY
@@ -21,6 +23,12 @@ async def ratio(service: Service) -> float:
         await emitting.ages(session)
     await bus.close()
     return REGISTRY.get_sample_value("hartline_database_notifications_ratio") or 0.0
+
+
+def test_before_it_was_asked_nothing_is_said_of_it() -> None:
+    code = "from shared.runtime.metrics import NOTIFICATIONS as n; print(n.collect())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "value=nan" in said.stdout
 
 
 async def test_p9_a_listener_that_keeps_the_queue_from_emptying_is_seen(service: Service) -> None:
