@@ -31,7 +31,7 @@ H = TypeVar("H", bound=Hashable)
 class Body(BaseModel):
     """Strict: unknown fields are refused, nothing is coerced or trimmed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, cache_strings="keys")
 
 
 def _is_rfc3339(value: object) -> object:

@@ -106,7 +106,8 @@ class Event(BaseModel):
     `sequence` counts from 1 without a gap per (topic, source, subject).
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", cache_strings="keys")
+    """Ids come once: to remember 16,384 of them takes 2 MB of a process, and finds none again."""
 
     specversion: Literal["1.0"] = "1.0"
     id: Name
