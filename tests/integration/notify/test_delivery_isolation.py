@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from services.notify import models
@@ -163,7 +162,7 @@ async def test_p1_a_notice_that_cannot_be_read_holds_up_itself_alone_and_a_perso
     agency = await world.agency(receiver.url, **changed)
     notice = await world.notice(agency)
     well = [await world.agency(other.url) for _ in range(3)]
-    await _planned_as(world, "unheard_of", notice)
+    await world.planned_as("unheard_of", notice)
     for each in well:
         await world.notices(each, 40)
     started = time.monotonic()
@@ -173,7 +172,7 @@ async def test_p1_a_notice_that_cannot_be_read_holds_up_itself_alone_and_a_perso
         await eventually(lambda: _filed(world, ("cannot_send", notice)))
         assert (receiver.connections, await world.facts(notice)) == (0, [])
         assert await world.state(notice) == "pending"
-        await _planned_as(world, "fbi", notice)
+        await world.planned_as("fbi", notice)
         await world.change_agency(agency, authority=AUTHORITY)
         await world.make_due(notice)
         await eventually(lambda: _is(world, notice, "delivered"))
@@ -189,7 +188,7 @@ async def test_p1_an_open_attempt_that_cannot_be_told_of_holds_up_no_other_of_a_
     first = world.start()
     await eventually(lambda: _open(receiver, 3))
     await first.kill()
-    await _planned_as(world, "unheard_of", *notices[:2])
+    await world.planned_as("unheard_of", *notices[:2])
     await world.rows(
         "UPDATE notify.deliveries SET attempt_deadline = attempt_deadline - interval '1 minute', "
         "superseded_by = CASE WHEN notice_id = :id THEN 2 END RETURNING 1",
@@ -198,17 +197,6 @@ async def test_p1_an_open_attempt_that_cannot_be_told_of_holds_up_no_other_of_a_
     outbox = Outbox(models.OUTBOX, Source.NOTIFY)
     await Recorder(world.db, outbox, lambda _: None).reclaim()
     assert [await world.facts(each) for each in notices] == [[""], ["unknown"], ["unknown"]]
-
-
-async def _planned_as(world: World, role: str, *notices: str) -> None:
-    connection = await asyncpg.connect(world.database.superuser_dsn)
-    try:
-        await connection.execute("ALTER TABLE notify.notices DISABLE TRIGGER USER")
-        await connection.execute(
-            "UPDATE notify.notices SET role = $1 WHERE notice_id = ANY($2)", role, list(notices)
-        )
-    finally:
-        await connection.close()
 
 
 async def _store(world: World, agency: str, what: str, value: str) -> None:
