@@ -5,6 +5,7 @@
 2. What waits is closed, with an event and a task for each.
 3. An attempt under way ends by itself, within its own deadline; a moment later it is delivered, or
    closed like the others. Only when none is left is the order confirmed.
+4. What holds a word of a later release waits for that, and its order with it.
 """
 
 import asyncio
@@ -16,17 +17,20 @@ import structlog
 
 from services.notify import shredding_store
 from services.notify.planning.plan import DeliveryState
+from services.notify.routing.routes import role_of
 from services.notify.shredding_store import Leg
 from services.notify.tasks import task as tasks
 from services.notify.tasks.store import file_tasks
 from shared.contracts.base import Event
+from shared.contracts.codes import Role
 from shared.contracts.notices import ClosedNotice, NoticesClosed
 from shared.contracts.shredding import ContentShredded, ShredOrdered
 from shared.messaging.handler import AtOnce
 from shared.messaging.outbox import Outbox
+from shared.runtime import lifecycle
 from shared.runtime.db import Database, Session
 from shared.runtime.ids import utc_now
-from shared.runtime.lifecycle import Role, sleep_unless
+from shared.runtime.lifecycle import sleep_unless
 
 log = structlog.get_logger()
 
@@ -49,9 +53,9 @@ class Shred(AtOnce):
 
 
 async def settle(session: Session, outbox: Outbox, order: ShredOrdered, now: datetime) -> bool:
-    """Close what waits; confirm if no attempt is under way. Whether it is confirmed now."""
+    """Close what waits; confirm if nothing is left. Whether it is confirmed now."""
     legs = await shredding_store.unended(session, order.child_id)
-    waiting = [leg for leg in legs if leg.state is not DeliveryState.ATTEMPTING]
+    waiting = [leg for leg in legs if _can_be_closed(leg)]
     if waiting:
         await shredding_store.close(session, waiting, now)
         filed = [tasks.content_shredded(leg.referral_id, leg.notice_id) for leg in waiting]
@@ -76,17 +80,23 @@ async def settle(session: Session, outbox: Outbox, order: ShredOrdered, now: dat
 
 
 async def finish_once(db: Database, outbox: Outbox) -> int:
-    """Look again at orders that an attempt under way kept open; how many are confirmed now."""
+    """Look again at orders that are open yet; how many are confirmed now. One that fails keeps none
+    behind it from its turn."""
     async with db.transaction() as session:
         open_orders = await shredding_store.unconfirmed(session)
-    done = 0
-    for order in open_orders:
+    return sum([await _finish_one(db, outbox, order) for order in open_orders])
+
+
+async def _finish_one(db: Database, outbox: Outbox, order: ShredOrdered) -> bool:
+    try:
         async with db.transaction() as session:
-            done += await settle(session, outbox, order, utc_now())
-    return done
+            return await settle(session, outbox, order, utc_now())
+    except Exception as error:
+        log.warning("shredding_not_finished", error=error)
+        return False
 
 
-def shredding(db: Database, outbox: Outbox, work: Role) -> Role:
+def shredding(db: Database, outbox: Outbox, work: lifecycle.Role) -> lifecycle.Role:
     """The role, and beside it a look every second for orders that are not confirmed yet."""
 
     async def run(stop: asyncio.Event) -> None:
@@ -109,6 +119,10 @@ async def _finish_forever(db: Database, outbox: Outbox, stop: asyncio.Event) -> 
         await sleep_unless(stop, _EVERY_SECONDS)
 
 
+def _can_be_closed(leg: Leg) -> bool:
+    return leg.state is not DeliveryState.ATTEMPTING and role_of(leg.role) is not None
+
+
 def _closed(referral_id: str, legs: Sequence[Leg], now: datetime) -> NoticesClosed:
     return NoticesClosed(
         referral_id=referral_id,
@@ -117,7 +131,7 @@ def _closed(referral_id: str, legs: Sequence[Leg], now: datetime) -> NoticesClos
                 notice_id=leg.notice_id,
                 child_id=leg.child_id,
                 agency_id=leg.agency_id,
-                role=leg.role,
+                role=Role(leg.role),
                 version=leg.version,
                 closed_at=now,
             )

@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.planning.plan import DeliveryState
-from shared.contracts.codes import Role
 from shared.contracts.shredding import ShredOrdered
 from shared.runtime.db import Session
 
@@ -26,7 +25,8 @@ class Leg:
     referral_id: str
     child_id: str
     agency_id: str
-    role: Role
+    role: str
+    """As stored: what holds a word of a later release is not closed."""
     version: int
     state: DeliveryState
 
@@ -92,7 +92,7 @@ async def unended(session: Session, child_id: str) -> list[Leg]:
             row.referral_id,
             row.child_id,
             row.agency_id,
-            Role(row.role),
+            row.role,
             row.version,
             DeliveryState(row.state),
         )

@@ -59,6 +59,11 @@ def test_each_kind_of_task_leads_to_a_page_and_is_named_there(kind: TaskKind) ->
     assert f"`{kind.value}`" in PAGES[anchor] or f"`{kind.value}`" in PAGES[slug(_TASKS)]
 
 
+def test_a_kind_of_task_of_a_later_release_leads_to_the_page_on_tasks() -> None:
+    """Whoever is paged for it is paged for others in the same breath."""
+    assert page_of("unheard_of") == f"docs/runbook.md#{slug(_TASKS)}"
+
+
 def test_it_names_only_metrics_that_are_declared() -> None:
     assert metrics.OLDEST_AGE
     declared = {

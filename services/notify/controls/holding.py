@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from services.notify.controls import hold_store
+from services.notify.routing.routes import role_of
 from shared.contracts.codes import NoticeKind
 from shared.contracts.notices import HeldNotice, NoticesHeld
 from shared.messaging.outbox import Outbox
@@ -11,18 +12,20 @@ from shared.runtime.db import Database
 
 
 async def tell_held(db: Database, outbox: Outbox, now: datetime) -> int:
-    """How many more notices were found held. A supersession is no duty, and is not told of."""
+    """How many more notices were found held. A supersession is no duty, and is not told of; nor is
+    a role that this release does not know: its notice becomes a task when it is claimed."""
     async with db.transaction() as session:
         found = await hold_store.take(session, now)
         by_referral = defaultdict(list)
         for row in found:
-            if row.kind != NoticeKind.SUPERSESSION:
+            role = role_of(row.role)
+            if row.kind != NoticeKind.SUPERSESSION and role is not None:
                 by_referral[row.referral_id].append(
                     HeldNotice(
                         notice_id=row.notice_id,
                         child_id=row.child_id,
                         agency_id=row.agency_id,
-                        role=row.role,
+                        role=role,
                         version=row.version,
                         held_at=now,
                     )

@@ -1,7 +1,7 @@
 """What delivery tells the others, grouped per referral. Pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from services.notify.delivery.attempts import Ended, Standing
 from services.notify.delivery.channels import POINTERS
 from services.notify.planning.plan import OF_NO_CLOCK, DeliveryState
 from services.notify.planning.series import stage_of
+from services.notify.routing.routes import role_of
 from shared.contracts.base import EventData
 from shared.contracts.codes import Channel, RefusalReason, Role
 from shared.contracts.disclosures import (
@@ -39,6 +40,7 @@ _FACTS: dict[
     "failed": DisclosuresFailed,
     "unknown": DisclosuresUnknown,
 }
+_STOPPED = frozenset({DeliveryState.SUPERSEDED, DeliveryState.WITHDRAWN})
 
 
 def attempted(notices: Iterable[Any], ids: dict[str, str], now: datetime) -> list[EventData]:
@@ -130,7 +132,35 @@ def outcomes(facts: Iterable[tuple[Standing, Ended]]) -> list[EventData]:
     ]
 
 
-def delivered(before: Iterable[Standing], after: dict[str, Standing]) -> list[EventData]:
+def told(
+    before: Mapping[str, Standing],
+    facts: Iterable[Ended],
+    after: Mapping[str, Standing],
+    now: datetime,
+) -> list[EventData]:
+    """What attempts came to, and their deliveries by it, but for what is `untold`."""
+    known = [each for each in before.values() if role_of(each.role) is not None]
+    return [
+        *outcomes((before[each.notice_id], each) for each in facts),
+        *delivered(known, after),
+        *superseded(known, after, now),
+        *withdrawn(known, after, now),
+    ]
+
+
+def untold(before: Iterable[Standing], after: Mapping[str, Standing]) -> list[Standing]:
+    """Deliveries whose end is news, of roles that this release does not know: no event of it can
+    name them."""
+    unknown = [(was, after[was.notice_id]) for was in before if role_of(was.role) is None]
+    return [
+        now
+        for was, now in unknown
+        if was.delivered_at != now.delivered_at
+        or (was.state is not now.state and now.state in _STOPPED)
+    ]
+
+
+def delivered(before: Iterable[Standing], after: Mapping[str, Standing]) -> list[EventData]:
     """Of deliveries whose first 2xx is new: once each, however many attempts were accepted."""
     by_referral = defaultdict(list)
     for was in before:
@@ -154,7 +184,7 @@ def delivered(before: Iterable[Standing], after: dict[str, Standing]) -> list[Ev
 
 
 def superseded(
-    before: Iterable[Standing], after: dict[str, Standing], at: datetime
+    before: Iterable[Standing], after: Mapping[str, Standing], at: datetime
 ) -> list[EventData]:
     """Of deliveries whose last attempt ended without an answer to keep."""
     grouped = defaultdict(list)
@@ -183,7 +213,7 @@ def superseded(
 
 
 def withdrawn(
-    before: Iterable[Standing], after: dict[str, Standing], at: datetime
+    before: Iterable[Standing], after: Mapping[str, Standing], at: datetime
 ) -> list[EventData]:
     """Of deliveries whose last attempt ended without an answer after their referral was found to
     be entered in error."""

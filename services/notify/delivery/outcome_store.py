@@ -17,7 +17,6 @@ from services.notify.directory import tables as directory_tables
 from services.notify.planning.plan import DeliveryState
 from services.notify.tasks import task as tasks
 from services.notify.tasks.store import file_tasks
-from shared.contracts.base import EventData
 from shared.messaging.leases import ALIVE_OWNERS
 from shared.messaging.outbox import Outbox
 from shared.messaging.telling import further_events
@@ -120,8 +119,8 @@ async def record(
     for each in facts:
         after[each.notice_id] = settle(after[each.notice_id], each, now, luck())
     moved = [each for each in after.values() if each != before[each.notice_id]]
-    events = _events(before, facts, after, now)
-    filed = _cannot_send(facts, after) + _not_accepted(moved)
+    events = delivery_events.told(before, facts, after, now)
+    filed = _cannot_send(facts, after) + _not_accepted(moved) + _untold(before, after)
     stopped = any(each.superseded_by or each.withdrawn for each in moved)
     if not (filed or stopped or breaker_store.shaky(facts)):
         telling_of_them = outbox.further(session, now, *events)
@@ -207,20 +206,6 @@ def _of_moves(moved: Sequence[Standing]) -> dict[str, list[Any]]:
     }
 
 
-def _events(
-    before: Mapping[str, Standing],
-    facts: Iterable[Ended],
-    after: dict[str, Standing],
-    now: datetime,
-) -> list[EventData]:
-    return [
-        *delivery_events.outcomes((before[each.notice_id], each) for each in facts),
-        *delivery_events.delivered(before.values(), after),
-        *delivery_events.superseded(before.values(), after, now),
-        *delivery_events.withdrawn(before.values(), after, now),
-    ]
-
-
 def _not_accepted(moved: Iterable[Standing]) -> list[tasks.NewTask]:
     """Filed at every further attempt; the first one stays (one per notice)."""
     return [
@@ -237,4 +222,11 @@ def _cannot_send(facts: Iterable[Ended], standing: dict[str, Standing]) -> list[
         )
         for each in facts
         if isinstance(each.outcome, NotSent) and each.outcome.obstacle.needs_person
+    ]
+
+
+def _untold(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[tasks.NewTask]:
+    return [
+        tasks.end_untold(each.referral_id, each.notice_id)
+        for each in delivery_events.untold(before.values(), after)
     ]

@@ -8,7 +8,7 @@ _MAILBOXES = "mailboxes-unread-or-unacknowledged"
 _WRONG = "a-notice-went-to-the-wrong-recipient"
 _CLOCKS = "a-clock-ran-out"
 _ANY = "tasks-a-person-has-to-look"
-_PAGES = {
+_PAGES: dict[str, str] = {
     TaskKind.REFUSED: "a-recipient-was-refused",
     TaskKind.BREACHED: _CLOCKS,
     TaskKind.APPROACHING: _CLOCKS,
@@ -26,5 +26,6 @@ _PAGES = {
 
 
 def page_of(kind: str) -> str:
-    """`docs/runbook.md#…`. The page on tasks, where a kind has none of its own."""
-    return f"{_BOOK}#{_PAGES.get(TaskKind(kind), _ANY)}"
+    """`docs/runbook.md#…`. The page on tasks, where a kind has none of its own, or is of a later
+    release."""
+    return f"{_BOOK}#{_PAGES.get(kind, _ANY)}"

@@ -13,6 +13,14 @@ Leg = tuple[str, str | None]
 """(child id, agency id): one recipient's way to one child's notice."""
 
 
+def role_of(stored: str) -> Role | None:
+    """None: no role of this release; of a later one, perhaps."""
+    try:
+        return Role(stored)
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _ToAgency:
     child_id: str

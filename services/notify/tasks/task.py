@@ -118,6 +118,17 @@ def cannot_send(referral_id: str, notice_id: str, obstacle: Obstacle) -> NewTask
     return NewTask(TaskKind.CANNOT_SEND, notice_id, referral_id, detail)
 
 
+def end_untold(referral_id: str, notice_id: str) -> NewTask:
+    """A notice that is over, and of which no event can say so."""
+    detail = (
+        f"Notice {notice_id} has ended (GET /v1/referrals/…/notices says how), and its clocks "
+        "cannot be told so: it holds a word that this release does not know. A clock may run on "
+        "and ring although its duty was met. Call engineering; the release that planned it, put "
+        "back, spares others the same."
+    )
+    return NewTask(TaskKind.CANNOT_SEND, f"{notice_id} end", referral_id, detail)
+
+
 def not_accepted(referral_id: str, notice_id: str, agency_id: str) -> NewTask:
     """A notice that its recipient has not taken in a minute or so, whatever it says to others."""
     detail = (

@@ -219,6 +219,21 @@ async def test_held_notices_are_told_of_once_and_a_task_is_filed(world: World) -
     assert ("held", made.halt_id) in await world.tasks()
 
 
+async def test_p1_a_held_notice_that_cannot_be_read_is_not_told_of_and_the_others_are(
+    world: World,
+) -> None:
+    agency = await world.agency("http://127.0.0.1:9/")
+    unread, *others = await world.notices(agency, 3)
+    elsewhere = await world.notice(agency, referral_id=new_id("ref"))
+    await world.planned_as("unheard_of", unread)
+    async with world.db.transaction() as session:
+        await halting.halt(session, Cause.STOP, None, reason="Because.", by="maker", now=utc_now())
+    assert await tell_held(world.db, OUTBOX, utc_now()) == 4
+    told = [each.notice_id for event in await world.events(NoticesHeld) for each in event.notices]
+    assert sorted(told) == sorted([*others, elsewhere])
+    assert await tell_held(world.db, OUTBOX, utc_now()) == 0
+
+
 async def test_a_breaker_that_holds_for_a_minute_is_told_of_too(world: World) -> None:
     now = utc_now()
     agency = await world.agency("http://127.0.0.1:9/")

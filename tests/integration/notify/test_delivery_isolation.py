@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from services.notify import models
@@ -12,6 +11,8 @@ from services.notify.delivery.deliver import Limits
 from services.notify.delivery.lanes import Slots
 from services.notify.delivery.recorder import Recorder
 from shared.contracts.base import Source
+from shared.contracts.disclosures import DisclosuresCompleted
+from shared.contracts.notices import NoticesDelivered
 from shared.messaging.outbox import Outbox
 from tests.support.deliveries import AUTHORITY, World, eventually
 from tests.support.receiver import Receiver, answer, receiving
@@ -163,7 +164,7 @@ async def test_p1_a_notice_that_cannot_be_read_holds_up_itself_alone_and_a_perso
     agency = await world.agency(receiver.url, **changed)
     notice = await world.notice(agency)
     well = [await world.agency(other.url) for _ in range(3)]
-    await _planned_as(world, "unheard_of", notice)
+    await world.planned_as("unheard_of", notice)
     for each in well:
         await world.notices(each, 40)
     started = time.monotonic()
@@ -173,42 +174,57 @@ async def test_p1_a_notice_that_cannot_be_read_holds_up_itself_alone_and_a_perso
         await eventually(lambda: _filed(world, ("cannot_send", notice)))
         assert (receiver.connections, await world.facts(notice)) == (0, [])
         assert await world.state(notice) == "pending"
-        await _planned_as(world, "fbi", notice)
+        await world.planned_as("fbi", notice)
         await world.change_agency(agency, authority=AUTHORITY)
         await world.make_due(notice)
         await eventually(lambda: _is(world, notice, "delivered"))
 
 
-async def test_p1_an_open_attempt_that_cannot_be_told_of_holds_up_no_other_of_a_dead_owner(
+async def test_p1_p2_an_answer_that_cannot_be_told_of_is_on_record_and_a_person_is_told(
     world: World, receiver: Receiver
 ) -> None:
-    """`superseded` names the role: of a later release, it waits for that. The others end."""
+    """`delivered` names the role: of a later release, it stays unsaid. Each is recorded once."""
+    receiver.behaviour = receiver.hang
+    notices = await world.notices(await world.agency(receiver.url), 3)
+    async with world.delivering():
+        await eventually(lambda: _open(receiver, 3))
+        await world.planned_as("unheard_of", notices[0])
+        receiver.released.set()
+        await eventually(lambda: _states(world, {"delivered": 3}))
+    assert [await world.facts(each) for each in notices] == [["completed:200"]] * 3
+    completed = await world.events(DisclosuresCompleted)
+    assert sorted(o.notice_id for each in completed for o in each.outcomes) == sorted(notices)
+    delivered = await world.events(NoticesDelivered)
+    assert sorted(n.notice_id for each in delivered for n in each.notices) == sorted(notices[1:])
+    assert await world.tasks() == [("cannot_send", f"{notices[0]} end")]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "state"), [("superseded_by = 2", "superseded"), ("withdrawn = true", "withdrawn")]
+)
+async def test_p1_an_end_that_cannot_be_told_of_holds_up_nothing_of_a_dead_owner(
+    world: World, receiver: Receiver, stopped: str, state: str
+) -> None:
+    """The events name the role. What is tried again is a person's when it is claimed."""
     receiver.behaviour = receiver.hang
     agency = await world.agency(receiver.url)
     notices = await world.notices(agency, 3)
     first = world.start()
     await eventually(lambda: _open(receiver, 3))
     await first.kill()
-    await _planned_as(world, "unheard_of", *notices[:2])
+    await world.planned_as("unheard_of", *notices[:2])
     await world.rows(
-        "UPDATE notify.deliveries SET attempt_deadline = attempt_deadline - interval '1 minute', "
-        "superseded_by = CASE WHEN notice_id = :id THEN 2 END RETURNING 1",
-        id=notices[0],
+        "UPDATE notify.deliveries SET attempt_deadline = attempt_deadline - interval '1 minute' "
+        "RETURNING 1"
+    )
+    await world.rows(
+        f"UPDATE notify.deliveries SET {stopped} WHERE notice_id = :id RETURNING 1", id=notices[0]
     )
     outbox = Outbox(models.OUTBOX, Source.NOTIFY)
     await Recorder(world.db, outbox, lambda _: None).reclaim()
-    assert [await world.facts(each) for each in notices] == [[""], ["unknown"], ["unknown"]]
-
-
-async def _planned_as(world: World, role: str, *notices: str) -> None:
-    connection = await asyncpg.connect(world.database.superuser_dsn)
-    try:
-        await connection.execute("ALTER TABLE notify.notices DISABLE TRIGGER USER")
-        await connection.execute(
-            "UPDATE notify.notices SET role = $1 WHERE notice_id = ANY($2)", role, list(notices)
-        )
-    finally:
-        await connection.close()
+    assert [await world.facts(each) for each in notices] == [["unknown"]] * 3
+    assert [await world.state(each) for each in notices] == [state, "pending", "pending"]
+    assert await world.tasks() == [("cannot_send", f"{notices[0]} end")]
 
 
 async def _store(world: World, agency: str, what: str, value: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from services.notify.consumer import PlanReferral
@@ -23,6 +24,12 @@ from tests.support.planning import Child, FakeIntake, Planning, agencies, envelo
 from tests.support.receiver import Behaviour, Receiver, answer
 
 OUT = Outbox(OUTBOX, Source.NOTIFY)
+_FAIL = (
+    "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE 'not this one'; END $$; "
+    "CREATE TRIGGER fail BEFORE UPDATE ON notify.deliveries FOR EACH ROW "
+    "WHEN (NEW.notice_id = '{}') EXECUTE FUNCTION fail()"
+)
 
 
 async def order(world: World, child_id: str) -> ShredOrdered:
@@ -128,6 +135,50 @@ async def test_c29_an_attempt_under_way_that_arrives_is_delivered(
         await eventually(lambda: is_in(world, notice, "delivered"))
     assert await finish_once(world.db, OUT) == 1
     assert await world.tasks() == []
+
+
+async def test_c29_a_notice_that_cannot_be_read_holds_up_its_own_order_alone(world: World) -> None:
+    """Its role is a later release's: it waits for that, with its child's key gone. What else waits
+    is closed, and other orders are confirmed."""
+    agency = await world.agency("http://127.0.0.1:9/none")
+    unread = await world.notice(agency)
+    child = await world.child_of(unread)
+    beside = await world.notice(agency, child_id=child, version=2, state="blocked")
+    other = await world.notice(agency, state="attempting")
+    await world.planned_as("unheard_of", unread)
+    first = await order(world, child)
+    second = await order(world, await world.child_of(other))
+    (key,) = await world.rows(child_keys.select().filter_by(child_id=child))
+    assert key.wrapped == b""
+    await world.rows(
+        "UPDATE notify.deliveries SET state = 'pending' WHERE notice_id = :id RETURNING 1", id=other
+    )
+    assert await finish_once(world.db, OUT) == 1
+    states = [await world.state(each) for each in (unread, beside, other)]
+    assert states == ["pending", "closed", "closed"]
+    await world.planned_as("fbi", unread)
+    assert await finish_once(world.db, OUT) == 1
+    confirmed = [each.shredding_id for each in await world.events(ContentShredded)]
+    assert confirmed == [second.shredding_id, first.shredding_id]
+    closed = [n.notice_id for each in await world.events(NoticesClosed) for n in each.notices]
+    assert sorted(closed) == sorted([unread, beside, other])
+
+
+async def test_c29_an_order_that_fails_keeps_none_behind_it_from_its_turn(world: World) -> None:
+    agency = await world.agency("http://127.0.0.1:9/none")
+    notices = await world.notices(agency, 2, state="attempting")
+    orders = [await order(world, await world.child_of(each)) for each in notices]
+    await world.rows("UPDATE notify.deliveries SET state = 'pending' RETURNING 1")
+    admin = await asyncpg.connect(world.database.superuser_dsn)
+    try:
+        await admin.execute(_FAIL.format(notices[0]))
+        assert await finish_once(world.db, OUT) == 1
+        (confirmed,) = await world.events(ContentShredded)
+        assert confirmed.shredding_id == orders[1].shredding_id
+        await admin.execute("DROP TRIGGER fail ON notify.deliveries")
+    finally:
+        await admin.close()
+    assert await finish_once(world.db, OUT) == 1
 
 
 async def test_c29_an_order_that_comes_again_changes_nothing(world: World) -> None:
