@@ -22,7 +22,7 @@ from services.notify.delivery.breaker_store import hold_others
 from services.notify.delivery.channels import channel_of, is_complete
 from services.notify.delivery.claimed import attempt_of, can_be_attempted, can_be_refused, made
 from services.notify.delivery.departing import Transports
-from services.notify.delivery.due_store import lock_due
+from services.notify.delivery.due_store import lock_due, more_due
 from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import ration
 from services.notify.delivery.read_store import read_alone, read_one
@@ -133,8 +133,7 @@ async def claim(
     )
     await hold_others(session, [each.agency_id for each in attempts if each.probe], deadline)
     some_done_with = len(due) > len(held) + len(waiting)
-    more = some_done_with and (len(due) >= batch or any(row.full_share for row in due))
-    return Claim(attempts, more, transports)
+    return Claim(attempts, some_done_with and more_due(due, attempts, batch), transports)
 
 
 async def as_attempt(session: Session, notice_id: str) -> Attempt | None:

@@ -20,7 +20,6 @@ from services.notify.delivery.postroom import CannotPrepare, Postroom
 from services.notify.delivery.recorder import Recorder
 from services.notify.delivery.retry import verdict
 from services.notify.delivery.sender import Letter, Sender
-from services.notify.directory.endpoint_tls import UnusableTransport
 from services.notify.directory.endpoint_tls_store import transport_of
 from services.notify.measuring import measure_first_attempts
 from shared.messaging.leases import Presence
@@ -187,7 +186,7 @@ class Engine:
         letter = await self._written(attempt, deadline)
         transport = (await departing.confirmed()).get(attempt.agency_id)
         if transport is not None and not isinstance(letter, NotSent):
-            letter = _over(transport, letter)
+            letter = _over(transport, letter, attempt)
         failpoint("notify.deliver.after_claim")
         span = tracks.begin(attempt) if tracing.on() else None
         outcome = letter if isinstance(letter, NotSent) else await self._send(letter, attempt)
@@ -251,10 +250,11 @@ class Engine:
             self._db.wakes.wake_here(DELIVER_WAKE)
 
 
-def _over(transport: str, letter: Letter) -> Letter | NotSent:
+def _over(transport: str, letter: Letter, attempt: Attempt) -> Letter | NotSent:
     try:
         return replace(letter, transport=transport_of(transport))
-    except UnusableTransport:
+    except Exception as error:
+        log.error("letter_failed", notice=attempt.notice_id, error=error, where=where(error))
         return NotSent(Obstacle.BAD_TRANSPORT)
 
 

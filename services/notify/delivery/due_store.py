@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.notify import models
 from services.notify.controls.tables import halts
+from services.notify.delivery.attempts import Attempt
 from services.notify.delivery.lanes import Slots
 from services.notify.delivery.pace_store import places
 from services.notify.delivery.read_store import reading
@@ -84,7 +85,9 @@ _SHARES = (
 
 _DUE = (
     "SELECT due.notice_id, a.agency_id, due.attempts > 0 AS retry, a.tripped AS probe, "
-    f"due.told, due.next_attempt_at, a.share FROM ({_SHARES} ORDER BY random()) AS a "
+    "due.told, due.next_attempt_at, a.share, "
+    "CASE WHEN due.attempts > 0 THEN a.retry ELSE a.first END AS places "
+    f"FROM ({_SHARES} ORDER BY random()) AS a "
     "CROSS JOIN LATERAL (SELECT * FROM ("
     + _LANE.format(lane="= 0", slots="first")
     + " UNION ALL "
@@ -108,7 +111,8 @@ _FIND = text(
         "(SELECT bool_or(probe) FROM due) IS NOT TRUE",
     )
     + " FOR SHARE OF a) "
-    "SELECT *, count(*) OVER (PARTITION BY agency_id, retry) >= share AS full_share "
+    "SELECT *, count(*) OVER (PARTITION BY agency_id, retry) >= places AS full_lane, "
+    "places >= share AS cut "
     "FROM due FULL JOIN read USING (notice_id, agency_id) "
     # A referral's side by side: their outcomes are recorded together then, and told as one.
     "ORDER BY retry, next_attempt_at, referral_id"
@@ -118,10 +122,10 @@ _FIND = text(
 async def lock_due(
     session: Session, slots: Slots, busy: Mapping[str, Slots], batch: int, now: datetime
 ) -> Sequence[Any]:
-    """Rows of (notice_id, agency_id, retry, probe, told: accepted before, full_share: its lane may
-    have more than its share), each lane in the order in which it waits, first tries first; and of
-    all that `reading` reads, unless one is a probe: then no agency is locked, and nothing read.
-    What somebody else holds is skipped."""
+    """Rows of (notice_id, agency_id, retry, probe, told: accepted before, full_lane: as many came
+    as it has places; cut: its places are its share of the batch), each lane in the order in which
+    it waits, first tries first; and of all that `reading` reads, unless one is a probe: then no
+    agency is locked, and nothing read. What somebody else holds is skipped."""
     rows = await session.execute(
         _FIND,
         {
@@ -136,3 +140,12 @@ async def lock_due(
         },
     )
     return rows.all()
+
+
+def more_due(due: Sequence[Any], attempts: Sequence[Attempt], batch: int) -> bool:
+    """Whether another claim may find more. A lane of which every place is an attempt's now is left
+    out: its next free place wakes the claim (`Lanes`)."""
+    taken = {each.notice_id for each in attempts}
+    return len(due) >= batch or any(
+        row.full_lane and (row.cut or row.notice_id not in taken) for row in due
+    )

@@ -36,6 +36,7 @@ class Endpoint:
         self._networks = networks
         self._resolver = resolver
         self._free: dict[Line, None] = {}
+        self._closed = False
         self._lookup: asyncio.Task[list[AddrInfo]] | None = None
         named = f"[{self._host}]" if ":" in self._host else self._host
         port = "" if self._port == (80 if self._tls is None else 443) else f":{self._port}"
@@ -51,9 +52,15 @@ class Endpoint:
         line = self._kept() or await self._connect(trip)
         if line.closing:
             raise ConnectionResetError("closed before anything was written")
-        await line.post(request, trip)
+        try:
+            await line.post(request, trip)
+        finally:
+            if self._closed:
+                self.close()
 
     def close(self) -> None:
+        """Keeps no connection any more; a post under way ends as it would, and its own then."""
+        self._closed = True
         while self._free:
             self._free.popitem()[0].end()
 

@@ -143,6 +143,8 @@ class Line(asyncio.Protocol):
             written = not self._transport.get_write_buffer_size()
             self._fit = written and self._parser.should_keep_alive()
             self._stop()
+        else:
+            self._begun = b""
 
     def _stop(self) -> None:
         if self._trip is not None and not self._over.done():

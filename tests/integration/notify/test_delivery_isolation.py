@@ -1,10 +1,17 @@
 """One partner's trouble is its own: slots, lanes, the breaker, and who is woken when."""
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from services.notify import models
 from services.notify.delivery.deliver import Limits
@@ -269,3 +276,46 @@ async def _received(receiver: Receiver, count: int) -> bool:
 
 async def _open(receiver: Receiver, count: int) -> bool:
     return receiver.open_requests >= count
+
+
+def _unversioned() -> str:
+    """A certificate of X.509 version 4: what `cryptography` says of it is no ValueError."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    der = made.public_bytes(Encoding.DER).replace(
+        b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1
+    )
+    text = base64.encodebytes(der).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+
+
+async def test_p1_a_transport_that_fails_unforeseen_stops_nobody_else(
+    world: World, receiver: Receiver
+) -> None:
+    ill, well = await world.agency(receiver.url), await world.agency(receiver.url)
+    await world.rows(
+        "INSERT INTO notify.agency_terms (agency_id, version, valid_from, fields) VALUES "
+        "(:id, 1, '2000-01-01', CAST(:fields AS jsonb)) RETURNING 1",
+        id=ill,
+        fields={"transport": {"authorities": _unversioned()}},
+    )
+    await world.notice(ill)
+    running = world.start()
+    try:
+        await asyncio.sleep(0.5)
+        assert not running.task.done(), running.task
+        fresh = await world.notice(well)
+        await eventually(lambda: _is(world, fresh, "delivered"))
+    finally:
+        await running.kill()

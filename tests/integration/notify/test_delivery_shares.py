@@ -1,6 +1,7 @@
 """What a claim takes of a backlog, and what one claim of several fates tells (P3)."""
 
 import asyncio
+import time
 from collections import Counter
 from datetime import date, datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from services.notify.conflicts import store as conflict_store
 from services.notify.conflicts.store import Conflict
 from services.notify.delivery.claim_store import Claim, claim
+from services.notify.delivery.deliver import DEFAULT_LIMITS
 from services.notify.delivery.lanes import Slots
 from services.notify.models import OUTBOX
 from shared.contracts.base import Source
@@ -16,13 +18,13 @@ from shared.contracts.disclosures import DisclosuresAttempted, DisclosuresRefuse
 from shared.contracts.notices import NoticesRefused
 from shared.messaging.outbox import Outbox
 from shared.runtime.ids import new_id, utc_now
-from tests.support.deliveries import World
+from tests.support.deliveries import World, eventually
 
 NOWHERE = "https://127.0.0.1:9"
 _SEVEN, _EIGHT, _NINE = (utc_now() - timedelta(minutes=n) for n in (7, 8, 9))
 
 
-async def claimed(world: World, batch: int = 128) -> Claim:
+async def claimed(world: World, batch: int = DEFAULT_LIMITS.batch) -> Claim:
     """By a process of which every place is free."""
     now = utc_now()
     async with world.db.transaction(planned_once=True) as session:
@@ -168,3 +170,24 @@ async def backlog(world: World, agencies: int, **limits: int) -> dict[str, datet
                 changes = {"attempts": attempts, "next_attempt_at": due}
                 since[await world.notice(agency, **changes)] = due
     return since
+
+
+async def test_a_backlog_that_is_refused_ends_without_waiting_for_polls(world: World) -> None:
+    for _ in range(3):
+        await world.notices(await world.agency(NOWHERE, authority=None), 320)
+    started = time.monotonic()
+    async with world.delivering():
+        await eventually(lambda: _refused(world, 960), 20)
+    took = time.monotonic() - started
+    assert took < 2.5
+
+
+@pytest.mark.parametrize("batch", [128, 512])
+async def test_a_full_lane_says_that_there_may_be_more(world: World, batch: int) -> None:
+    for _ in range(3):
+        await world.notices(await world.agency(NOWHERE, authority=None), 100)
+    assert (await claimed(world, batch=batch)).more
+
+
+async def _refused(world: World, count: int) -> bool:
+    return (await world.states()).get("refused") == count
