@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services.notify.directory import tables as directory_tables
 from services.notify.directory.agencies import Kind
 from services.notify.directory.in_force import Directories
+from services.notify.directory.register import Directory
 from services.notify.directory.seeding import seed_samples
 from services.notify.directory.store import count_samples
 from services.notify.directory.towns import judicial_districts
@@ -75,16 +76,21 @@ async def test_an_unchanged_directory_costs_one_read_of_its_version_per_transact
     assert (len(of_version), len(statements)) == (3, 5), "open agencies and closed ones, once"
 
 
+async def _of_a_later_release(planning: Planning, folder: Path, column: str) -> Directory:
+    """The FBI's record holds a word there that this release does not know."""
+    await support.seed(planning.db, support.agencies(), folder)
+    async with planning.db.transaction() as session:
+        await session.execute(
+            text(f"UPDATE notify.agencies SET {column} = 'unheard_of' WHERE agency_id = :id"),
+            {"id": FBI},
+        )
+        return await Directories(samples=True).current(session)
+
+
 async def test_p1_a_channel_of_a_later_release_is_none_and_the_others_are_read(
     planning: Planning, tmp_path: Path
 ) -> None:
-    await support.seed(planning.db, support.agencies(), tmp_path)
-    async with planning.db.transaction() as session:
-        await session.execute(
-            text("UPDATE notify.agencies SET channel = 'unheard_of' WHERE agency_id = :id"),
-            {"id": FBI},
-        )
-        directory = await Directories(samples=True).current(session)
+    directory = await _of_a_later_release(planning, tmp_path, "channel")
     one = directory.get(FBI)
     assert one is not None
     assert (one.encrypted_channel, one.other_channel) == (False, None)
@@ -96,13 +102,7 @@ async def test_p1_a_channel_of_a_later_release_is_none_and_the_others_are_read(
 async def test_p1_a_kind_of_a_later_release_fills_no_role_and_the_others_are_read(
     planning: Planning, tmp_path: Path
 ) -> None:
-    await support.seed(planning.db, support.agencies(), tmp_path)
-    async with planning.db.transaction() as session:
-        await session.execute(
-            text("UPDATE notify.agencies SET kind = 'unheard_of' WHERE agency_id = :id"),
-            {"id": FBI},
-        )
-        directory = await Directories(samples=True).current(session)
+    directory = await _of_a_later_release(planning, tmp_path, "kind")
     one = directory.get(FBI)
     assert one is not None
     assert (one.kind, directory.called(one.name), directory.of_kind(Kind.FBI)) == (None, [one], [])
